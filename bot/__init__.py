@@ -1,0 +1,21 @@
+"""Delete a route from an Alibaba Cloud IPsec-VPN connection, from Slack, safely.
+
+The story, and where each part of it lives. Arrows go one way, down this page.
+
+    /vco-route delete vco-p0w… 192.168.10.0/24 --reason "leaking prod prefix, INC-4211"
+
+    1 command     `command`     text → a draft of what is asked, checked without any I/O
+    2 preview     `asking`      who may ask where; reads the live routes
+                  `preview`     routes and state → the exact route, its `impact`, a snapshot
+    3 approval    `slack.card`  the card with its buttons
+                  `approval`    who decided, recorded once; `policy` says who may
+    4 execution   `engine`      claims what is due and has one step of it done
+                  `execution`   wait, send with the stored token, watch, prove, reconcile
+                  `lifecycle`, `deletion`   the state machine: pure transitions
+                  `watching`    what was seen → is it proven, and when to look again
+    5 status      `slack.telling`   one card edited in place, one thread with the timeline
+
+Around it: `__main__` (the command line), `app` (builds everything), `server` (HTTP), `doctor`,
+`settings`, `logs`; `slack/`, `alibaba/` and `store/`, whose words (payloads, JSON, keys) never
+leave them; `models` and `errors`, the domain's words; `sandbox/`, which nothing else knows.
+"""

@@ -1,0 +1,174 @@
+"""Everything that can go wrong, as one tree.
+
+BotError
+├── UserError               told to the person who asked, in one line and a mend
+│   ├── CommandError        the text of a command; names the word at fault
+│   ├── PreviewError        the live state does not allow what was asked
+│   └── Refused             this person or this place may not do that
+├── SettingsError           the environment; names the variable and the mend
+├── StoreError              Redis
+│   ├── StoreUnavailable    it does not answer: nothing was recorded, as far as we know
+│   ├── StaleFence          another worker has taken over; drop what you were doing
+│   └── Unreadable          a record that this version cannot read
+├── SlackError              Slack's Web API
+│   ├── SlackUnavailable    no answer, or a 5xx: try later
+│   ├── SlackRateLimited    told to wait `retry_after` seconds
+│   └── SlackRejected       a final answer: `code` is Slack's error string
+└── AlibabaError            the VPC API; `code`, `detail`, `alibaba_request_id`
+    ├── NotSent             nothing left this machine
+    ├── OutcomeUnknown      it may have worked: read before repeating
+    ├── Busy                the connection is being configured: wait, same token
+    ├── Throttled           wait `retry_after` seconds, slow the region down, same token
+    ├── AlreadyGone         there is no such route
+    └── Rejected            final
+        ├── CredentialsRejected   an operator's problem
+        └── PermissionDenied      names the RAM action that is missing
+"""
+
+
+class BotError(Exception):
+    """Base of every error that this program raises on purpose."""
+
+
+class UserError(BotError):
+    """Bad input or a state that forbids it: `problem` says what, `mend` what to do next."""
+
+    def __init__(self, problem: str, mend: str = "") -> None:
+        super().__init__(f"{problem} {mend}".strip())
+        self.problem = problem
+        self.mend = mend
+
+
+class CommandError(UserError):
+    """A command that can't be understood; `word` is at fault, `corrected` can be copied."""
+
+    def __init__(self, problem: str, *, word: str = "", corrected: str = "") -> None:
+        super().__init__(problem, f"Try: {corrected}" if corrected else "")
+        self.word = word
+        self.corrected = corrected
+
+
+class PreviewError(UserError):
+    """The live state of the connection or its routes does not allow what was asked.
+
+    `choices` are whole corrected commands, where the requester has to choose.
+    """
+
+    def __init__(self, problem: str, mend: str = "", choices: tuple[str, ...] = ()) -> None:
+        super().__init__(problem, mend)
+        self.choices = choices
+
+
+class Refused(UserError):
+    """A person or a place that may not do this. Refusals are told and audited."""
+
+
+class SettingsError(BotError):
+    """Missing or wrong settings: one line for each variable, with the mend."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+class StoreError(BotError):
+    """Redis failed us."""
+
+
+class StoreUnavailable(StoreError):
+    """Redis does not answer or refuses writes."""
+
+
+class StaleFence(StoreError):
+    """A newer claim exists: this worker's write was refused."""
+
+
+class Unreadable(StoreError):
+    """A stored record that this version cannot decode."""
+
+
+class SlackError(BotError):
+    """Slack's Web API failed us."""
+
+
+class SlackUnavailable(SlackError):
+    """No answer, or a server error; it may or may not have been done."""
+
+
+class SlackRateLimited(SlackError):
+    """HTTP 429; nothing was done. `retry_after` is in seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(f"rate limited for {retry_after:g} s")
+        self.retry_after = retry_after
+
+
+class SlackRejected(SlackError):
+    """A final answer; `code` is Slack's error string, such as `channel_not_found`."""
+
+    def __init__(self, method: str, code: str) -> None:
+        super().__init__(f"{method}: {code}")
+        self.code = code
+
+
+class AlibabaError(BotError):
+    """The VPC API refused, failed, or could not be reached.
+
+    `code` is the vendor's code (or ours, for transport faults), `meaning` and `next_step` are
+    words for people. The vendor's whole answer is never kept: it can carry secrets.
+    """
+
+    def __init__(
+        self, code: str, *, meaning: str = "", next_step: str = "", alibaba_request_id: str = ""
+    ) -> None:
+        super().__init__(f"{code}: {meaning}" if meaning else code)
+        self.code = code
+        self.meaning = meaning
+        self.next_step = next_step
+        self.alibaba_request_id = alibaba_request_id
+
+
+class NotSent(AlibabaError):
+    """The connection could not be opened, or credentials could not be had: nothing was sent."""
+
+
+class OutcomeUnknown(AlibabaError):
+    """The request may have taken effect: read before it is repeated, with the same token."""
+
+
+class Busy(AlibabaError):
+    """The connection is being configured: wait, then the same call with the same token."""
+
+
+class Throttled(AlibabaError):
+    """Too many calls; `retry_after` is in seconds, None where the vendor did not say."""
+
+    def __init__(
+        self,
+        code: str,
+        *,
+        meaning: str = "",
+        next_step: str = "",
+        alibaba_request_id: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(
+            code, meaning=meaning, next_step=next_step, alibaba_request_id=alibaba_request_id
+        )
+        self.retry_after = retry_after
+
+
+class AlreadyGone(AlibabaError):
+    """InvalidRouteEntry.NotFound: success only after an unknown outcome."""
+
+
+class Rejected(AlibabaError):
+    """A final refusal: sending it again can't help."""
+
+
+class CredentialsRejected(Rejected):
+    """The access key, its token or its signature was refused: an operator's problem."""
+
+
+class PermissionDenied(Rejected):
+    """RAM refused; `next_step` names the missing action."""
