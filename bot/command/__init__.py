@@ -1,0 +1,45 @@
+"""Story, part 1: the text of `/vco-route` → a `Command`, or a `CommandError` that mends it.
+
+- `text`      what phones, Macs and Slack make of a line → its words and flags
+- `commands`  what can be asked, and how it is spelled canonically
+- `faults`    what is wrong with a word, and what was probably meant
+- `values`    one word → a connection's id, a CIDR block, a weight …
+- `checks`    what must hold for the whole of a command
+- `verbs`     how each verb is read, and what help says: a new verb is one row there
+- `reading`   `parse`: reads, and mends one fault after another
+"""
+
+from bot.command.commands import (
+    MAX_CIDRS,
+    MAX_REASON,
+    MAX_TEXT,
+    PREFIX,
+    Cancel,
+    Command,
+    Delete,
+    DeleteForm,
+    Help,
+    ListRoutes,
+    Status,
+    render,
+)
+from bot.command.reading import parse
+from bot.command.verbs import VERBS, help_text
+
+__all__ = [
+    "MAX_CIDRS",
+    "MAX_REASON",
+    "MAX_TEXT",
+    "PREFIX",
+    "VERBS",
+    "Cancel",
+    "Command",
+    "Delete",
+    "DeleteForm",
+    "Help",
+    "ListRoutes",
+    "Status",
+    "help_text",
+    "parse",
+    "render",
+]

@@ -1,0 +1,84 @@
+"""What must hold for the whole of a command, beyond its single words."""
+
+from bot.command.commands import MAX_REASON
+from bot.command.faults import Fault, read_flag, read_free, short
+from bot.command.text import Parts, fold, nearest_flag
+from bot.command.values import ID_LIKE, connection_id, is_address, region_id
+
+_NAKED = ("weight", "next-hop", "nexthop", "region", "overlay-mode", "overlaymode", "reason")
+
+
+def check_end(given: Parts, count: int, verb: str) -> None:
+    """No word may stand after the first `count`."""
+    if len(given.free) > count:
+        word = given.free[count]
+        problem = f"`{verb}` does not know what to do with `{short(word)}`."
+        raise Fault(problem, word, given.with_free(*given.free[:count]))
+
+
+def check_strays(given: Parts) -> None:
+    """The naked-command guard: nothing is deleted while a word's meaning is unclear."""
+    free = given.free
+    known = [bool(ID_LIKE.match(fold(word))) or is_address(word) for word in free]
+    if all(known):
+        return
+    at = known.index(False)
+    word = free[at]
+    flag = nearest_flag(word) if fold(word).lower().rstrip(":=") in _NAKED else ""
+    if flag and flag != "reason" and at + 1 < len(free) and given.value(flag) is None:
+        mended = given.with_free(*free[:at], *free[at + 2 :]).with_flag(flag, free[at + 1])
+        raise Fault(f"`{short(word)}` is a flag: `--{flag}`.", word, mended)
+    if not any(ID_LIKE.match(fold(one)) for one in free):
+        raise Fault(f"`{short(word)}` is no connection id; those look like `vco-…`.", word)
+    if not any(map(is_address, free)):
+        raise Fault(f"`{short(word)}` is no CIDR block, such as `192.168.10.0/24`.", word)
+    strays = [one for one, fine in zip(free, known, strict=True) if not fine]
+    said = strays[1:] if flag == "reason" else strays
+    reason = " ".join(filter(None, [given.value("reason"), *said]))
+    kept = given.with_free(*(one for one, fine in zip(free, known, strict=True) if fine))
+    problem = f"`{short(word)}` is no id, no CIDR block and no flag. Part of the reason?"
+    raise Fault(problem, word, kept.with_flag("reason", reason or None))
+
+
+def connection_of(given: Parts) -> str:
+    """The one connection that a deletion is about, standing before its CIDR blocks."""
+    ids = [index for index, word in enumerate(given.free) if ID_LIKE.match(fold(word))]
+    if not ids:
+        word = given.free[0]
+        problem = f"Which connection? `{short(word)}` needs its id (`vco-…`) in front."
+        raise Fault(problem, word)
+    first = given.free[ids[0]]
+    if len(ids) > 1:
+        other = given.free[ids[1]]
+        same = fold(other).lower() == fold(first).lower()
+        rest = (*given.free[: ids[1]], *given.free[ids[1] + 1 :])
+        problem = f"One connection at a time: `{short(first)}` and `{short(other)}`."
+        if given.value("next-hop") is None and not same:
+            problem += " A next hop wants `--next-hop`."
+        raise Fault(problem, other, given.with_free(*rest) if same else None)
+    if ids[0] != 0:
+        swapped = (first, *given.free[: ids[0]], *given.free[ids[0] + 1 :])
+        problem = f"Swapped: the connection `{short(first)}` stands before its CIDR blocks."
+        raise Fault(problem, first, given.with_free(*swapped))
+    return read_free(given, 0, connection_id)
+
+
+def region_of(given: Parts, default: str | None) -> str:
+    """The region that is named, or the default one."""
+    region = read_flag(given, "region", region_id) or default
+    if not region:
+        problem = (
+            "Which region? Add `--region`, such as `--region cn-hangzhou`; a default can be set"
+            " with ALIBABA_CLOUD_REGION_ID."
+        )
+        raise Fault(problem, "--region")
+    return region
+
+
+def reason_of(given: Parts) -> str:
+    """The reason, not longer than a card has room for."""
+    reason = given.value("reason") or ""
+    if len(reason) > MAX_REASON:
+        problem = f"The reason has {len(reason)} characters; at most {MAX_REASON} fit."
+        raise Fault(problem, reason)
+    return reason

@@ -1,0 +1,118 @@
+"""`parse`: reads a command, and mends one fault after another so that what it offers works."""
+
+from difflib import get_close_matches
+
+from bot.command.commands import MAX_TEXT, PREFIX, Command, Help, spelled
+from bot.command.faults import MAX_QUOTED, Fault, short
+from bot.command.text import Flag, Parts, fold, nearest_flag, parts
+from bot.command.values import ID_LIKE, is_address
+from bot.command.verbs import ALIASES, VERBS, read_help
+from bot.errors import CommandError
+
+_MAX_MENDS = 50
+
+
+def parse(text: str, *, default_region: str | None) -> Command:
+    """Read a command as it arrived from Slack.
+
+    Args:
+        text: What stands behind `/vco-route`; may be anything.
+        default_region: The region of a command that names none (ALIBABA_CLOUD_REGION_ID).
+
+    Raises:
+        CommandError: It can't be understood; nothing else is ever raised.
+    """
+    if len(text) > MAX_TEXT:
+        raise CommandError(f"The command is too long: {len(text)} of {MAX_TEXT} characters.")
+    try:
+        return _read(parts(text), default_region)
+    except Fault as fault:
+        corrected = _corrected(fault, default_region)
+        raise CommandError(fault.problem, word=fault.word, corrected=corrected) from None
+
+
+def _read(given: Parts, default: str | None) -> Command:
+    if given.free and fold(given.free[0]).lower() in (PREFIX, PREFIX[1:]):
+        given = given.with_free(*given.free[1:])
+    if any(flag.name == "help" for flag in given.flags):
+        return read_help(given, default)
+    if not given.free and not given.flags:
+        return Help()
+    name = _verb(given)
+    rest = given.with_free(*given.free[1:])
+    if len(rest.free) == 1 and fold(rest.free[0]).lower() in ("help", "?"):
+        return Help(topic=name)
+    try:
+        _check_flags(rest, name)
+        return VERBS[name].read(rest, default)
+    except Fault as fault:
+        if fault.mended is not None:
+            fault.mended = fault.mended.with_free(name, *fault.mended.free)
+        raise
+
+
+def _corrected(fault: Fault, default: str | None) -> str:
+    """Mend one fault after another until the command reads; empty if it never does."""
+    for _ in range(_MAX_MENDS):
+        if fault.mended is None:
+            return ""
+        try:
+            return spelled(_read(fault.mended, default), default)
+        except Fault as following:
+            fault = following
+    return ""
+
+
+def _verb(given: Parts) -> str:
+    if not given.free:
+        typed = given.flags[0].typed
+        raise Fault(f"A command starts with a verb: {_verbs()}.", typed)
+    word, *rest = given.free
+    name = fold(word).lower()[:MAX_QUOTED]
+    if name in VERBS:
+        return name
+    if ID_LIKE.match(fold(word)):
+        name = "delete" if any(map(is_address, rest)) else "list"
+        problem = f"A command starts with a verb ({_verbs()}), not with `{short(word)}`."
+        raise Fault(problem, word, given.with_free(name, *given.free))
+    near = get_close_matches(name, [*VERBS, *ALIASES], n=1)
+    meant = ALIASES.get(near[0], near[0]) if near else ""
+    if name in ALIASES:
+        problem = f"`{short(word)}` is called `{meant}` here."
+    else:
+        problem = f"There is no `{short(word)}`. The verbs are {_verbs()}."
+    raise Fault(problem, word, given.with_free(meant, *rest) if meant else None)
+
+
+def _verbs() -> str:
+    return ", ".join(f"`{name}`" for name in VERBS)
+
+
+def _check_flags(given: Parts, verb: str) -> None:
+    if given.unclosed:
+        problem = f"The quote before `{short(given.unclosed)}` is never closed."
+        raise Fault(problem, given.unclosed, given._replace(unclosed=""))
+    seen: dict[str, str | None] = {}
+    for index, flag in enumerate(given.flags):
+        typed = short(flag.typed.rstrip("=:\uff1d\uff1a"))
+        without = given.with_flag_at(index, None)
+        if not flag.name:
+            raise _unknown_flag(given, index, verb)
+        if flag.name not in VERBS[verb].flags:
+            raise Fault(f"`{verb}` takes no `{typed}`.", typed, without)
+        if flag.value is None:
+            raise Fault(f"`{typed}` needs a value; or leave it out.", typed, without)
+        if flag.name in seen:
+            same = seen[flag.name] == flag.value
+            problem = f"`{typed}` stands twice{'' if same else ' with different values'}."
+            raise Fault(problem, typed, without if same else None)
+        seen[flag.name] = flag.value
+
+
+def _unknown_flag(given: Parts, index: int, verb: str) -> Fault:
+    flag = given.flags[index]
+    near = nearest_flag(flag.typed)
+    known = ", ".join(f"`--{name}`" for name in VERBS[verb].flags) or "no flags"
+    problem = f"There is no `{short(flag.typed)}`. `{verb}` takes {known}."
+    meant = Flag(near, flag.value, f"--{near}")
+    return Fault(problem, flag.typed, given.with_flag_at(index, meant) if near else None)
