@@ -1,0 +1,145 @@
+"""2 preview: the live routes and state → the exact routes, their impact, a snapshot.
+
+The snapshot is what the approver sees; `drift` says what is no longer so when the deletion is
+about to be sent (G6).
+"""
+
+from collections.abc import Iterable, Sequence
+
+from bot.impact import addresses, identity, impacts, network_of, remaining
+from bot.matching import obstacle, resolve
+from bot.models import (
+    Connection,
+    DeleteDraft,
+    Impact,
+    LiveRoute,
+    RouteKind,
+    Snapshot,
+    VcoRoute,
+)
+
+__all__ = ["drift", "resolve", "snapshot"]
+
+
+def snapshot(
+    draft: DeleteDraft, connection: Connection, routes: Sequence[LiveRoute], *, at: float
+) -> Snapshot:
+    """What the approver is shown; `at` is in seconds since the epoch, by Redis.
+
+    Raises:
+        PreviewError: See `bot.matching.resolve`.
+    """
+    targets = resolve(draft, connection, routes)
+    return Snapshot(
+        taken_at=at,
+        connection=connection,
+        targets=targets,
+        impacts=impacts(targets, routes),
+        last_routes=not remaining(routes, targets),
+    )
+
+
+def drift(
+    snapshot: Snapshot,
+    connection: Connection,
+    routes: Sequence[LiveRoute],
+    *,
+    done: Sequence[VcoRoute] = (),
+) -> str | None:
+    """What is no longer as the approver saw it, in one sentence, or None.
+
+    `done` are the routes of this request that are deleted already: they are counted as if they
+    were still there and about to go, as on the card. One that somebody put back counts as a
+    route that stays. A connection that is merely `updating` is waited for and no drift.
+    """
+    return (
+        _connection_drift(snapshot.connection, connection)
+        or _target_drift([t for t in snapshot.targets if t.route not in done], routes)
+        or _impact_drift(snapshot, routes, done)
+    )
+
+
+def _connection_drift(seen: Connection, now: Connection) -> str | None:
+    if problem := obstacle(now):
+        return f"{now.vpn_connection_id} {problem} now."
+    if seen.attach_type.upper() != now.attach_type.upper():
+        return (
+            f"The attach type of {now.vpn_connection_id} was {seen.attach_type or 'not known'} "
+            f"and is {now.attach_type or 'not known'} now."
+        )
+    return None
+
+
+def _target_drift(targets: Iterable[LiveRoute], routes: Sequence[LiveRoute]) -> str | None:
+    there = {identity(live) for live in routes}
+    for target in targets:
+        if identity(target) in there:
+            continue
+        block = network_of(target.route)
+        instead = [live for live in routes if network_of(live.route) == block]
+        ending = f"; there is {_names(instead)} now" if instead else ""
+        return f"The route {_name(target)} is gone already{ending}."
+    return None
+
+
+def _impact_drift(
+    seen: Snapshot, routes: Sequence[LiveRoute], done: Sequence[VcoRoute]
+) -> str | None:
+    there = {identity(live) for live in routes}
+    going = [t for t in seen.targets if t.route not in done or identity(t) not in there]
+    before = (*routes, *going)
+    now = {impact.route: impact for impact in impacts(going, before)}
+    for impact in seen.impacts:
+        if impact.route in done:
+            continue
+        if difference := _difference(impact, now[impact.route]):
+            return difference
+    last = not remaining(before, going)
+    if last != seen.last_routes:
+        name = seen.connection.vpn_connection_id
+        return (
+            f"{name} would now be left without any route."
+            if last
+            else f"{name} would have been left without any route, and now others stay."
+        )
+    return None
+
+
+def _difference(seen: Impact, now: Impact) -> str | None:
+    """What of an impact differs from what the card said; the cause comes before its effect."""
+    dest = seen.route.route_dest
+    was, live = _by_identity(seen.inside), _by_identity(now.inside)
+    if new := [live[key] for key in live if key not in was]:
+        return f"Inside {dest} there is {_names(new)} now, which was not there before."
+    if lost := [was[key] for key in was if key not in live]:
+        return f"Inside {dest} there was {_names(lost)}, which is gone now."
+    if seen.carries != now.carries:
+        return (
+            f"{dest} carried {addresses(seen.carries)} addresses "
+            f"and carries {addresses(now.carries)} now."
+        )
+    if _by_identity(seen.takers).keys() != _by_identity(now.takers).keys():
+        return (
+            f"The traffic to {dest} would have gone to {_names(seen.takers)} "
+            f"and would go to {_names(now.takers)} now."
+        )
+    return None
+
+
+def _by_identity(routes: Iterable[LiveRoute]) -> dict[tuple[VcoRoute, str], LiveRoute]:
+    return {identity(live): live for live in routes}
+
+
+def _names(routes: Sequence[LiveRoute]) -> str:
+    """Routes in words: two by name, of more the number; none is no route on this connection."""
+    if not routes:
+        return "no route of this connection"
+    shown = " and ".join(_name(live) for live in routes[:2])
+    return f"{shown} and {len(routes) - 2} more" if len(routes) > 2 else shown  # noqa: PLR2004
+
+
+def _name(live: LiveRoute) -> str:
+    route = live.route
+    hop = f", next hop {route.next_hop}" if route.next_hop != route.vpn_connection_id else ""
+    learned = ", learned over BGP" if live.kind is RouteKind.BGP else ""
+    return f"{route.route_dest} (weight {route.weight}{hop}{learned})"
