@@ -1,0 +1,95 @@
+"""4 execution, the watching: is the deletion proven, and when to look again.
+
+The vendor's page calls a route deleted when its connection is `attached` again. A read can land
+before the background task starts, though, and still see the old `attached`. So the proof is:
+
+- `updating` was seen, then the connection `attached` and the route absent; or
+- `updating` was never seen: `attached` and the route absent, `READS_WITHOUT_UPDATING` reads in
+  a row.
+
+`attached` alone proves nothing. All delays are in seconds.
+"""
+
+from hashlib import blake2b
+
+import msgspec
+
+from bot.models import Observation, Watch
+
+SETTLED = "attached"
+"""The state in which the connection is idle and its routes can be believed."""
+
+UPDATING = "updating"
+"""The one state that shows our task at work.
+
+The other passing states (init, provisioning, attaching, upgrading, detaching) belong to other
+tasks: taking one of them for ours would cheapen the proof to a single read.
+"""
+
+READS_AFTER_UPDATING = 1
+READS_WITHOUT_UPDATING = 3
+
+FIRST_POLL = 1.0
+SLOWEST_POLL = 10.0
+POLL_PART = 8
+"""A poll is delayed by this part of the time already waited: it costs at most 1/8 more."""
+
+FIRST_RECONCILE = 30.0
+SLOWEST_RECONCILE = 900.0
+RECONCILE_PART = 2
+
+_DOUBLINGS = 64
+"""Where doubling stops, long after any cap: larger powers would overflow a float."""
+
+
+def fold(watch: Watch, seen: Observation) -> Watch:
+    """The watch after one more poll; whatever is not `attached` and absent starts a new row."""
+    state = seen.state.lower()
+    absent = state == SETTLED and seen.present is False
+    return msgspec.structs.replace(
+        watch,
+        updating_seen=watch.updating_seen or state == UPDATING,
+        absent_reads=watch.absent_reads + 1 if absent else 0,
+        polls=watch.polls + 1,
+        state=state,
+    )
+
+
+def proven(watch: Watch) -> bool:
+    """Whether what was seen proves that the route is gone."""
+    needed = READS_AFTER_UPDATING if watch.updating_seen else READS_WITHOUT_UPDATING
+    return watch.absent_reads >= needed
+
+
+def next_poll(elapsed: float, remaining: float) -> float:
+    """The delay before the next poll: quick at first, slower later, never past the deadline.
+
+    `elapsed` counts from the send, `remaining` to the deadline; at the deadline it is 0.
+    """
+    delay = _between(FIRST_POLL, elapsed / POLL_PART, SLOWEST_POLL)
+    return max(0.0, min(delay, remaining))
+
+
+def next_reconcile(elapsed: float) -> float:
+    """The delay before an unconfirmed route is looked at again; `elapsed` since it became so."""
+    return _between(FIRST_RECONCILE, elapsed / RECONCILE_PART, SLOWEST_RECONCILE)
+
+
+def backoff(attempt: int, *, base: float, cap: float, seed: str) -> float:
+    """The delay after a failed attempt, counted from 1: doubling from `base`, at most `cap`.
+
+    The upper half is jitter, so that replicas don't come back together. It follows from `seed`
+    and `attempt` alone: the same question always has the same answer.
+    """
+    doublings = min(max(attempt - 1, 0), _DOUBLINGS)
+    longest = min(cap, base * 2.0**doublings)
+    return longest * (1 + _fraction(f"{seed}:{attempt}")) / 2
+
+
+def _between(least: float, value: float, most: float) -> float:
+    return min(max(least, value), most)
+
+
+def _fraction(text: str) -> float:
+    """A number from 0 up to 1 that looks random but follows from the text."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=6).digest(), "big") / 2**48

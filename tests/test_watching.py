@@ -1,0 +1,173 @@
+"""When a deletion is proven, and when to look again."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from bot.models import Observation, Watch
+from bot.watching import backoff, fold, next_poll, next_reconcile, proven
+
+UPDATING = Observation(state="updating")
+ABSENT = Observation(state="attached", present=False)
+PRESENT = Observation(state="attached", present=True)
+UNREAD = Observation(state="attached", present=None)
+UPGRADING = Observation(state="upgrading")
+
+
+def watched(*seen: Observation) -> Watch:
+    watch = Watch()
+    for observation in seen:
+        watch = fold(watch, observation)
+    return watch
+
+
+def test_updating_then_attached_and_absent_is_proof() -> None:
+    assert proven(watched(UPDATING, ABSENT))
+
+
+def test_attached_alone_proves_nothing_however_often() -> None:
+    assert not proven(watched(UPDATING, UNREAD, UNREAD, UNREAD, UNREAD))
+    assert not proven(watched(UPDATING, PRESENT, PRESENT, PRESENT, PRESENT))
+
+
+def test_without_updating_it_takes_three_absent_reads_in_a_row() -> None:
+    assert not proven(watched(ABSENT, ABSENT))
+    assert proven(watched(ABSENT, ABSENT, ABSENT))
+
+
+@pytest.mark.parametrize("between", [PRESENT, UNREAD, UPGRADING], ids=["present", "unread", "up"])
+def test_anything_else_starts_the_row_anew(between: Observation) -> None:
+    assert not proven(watched(ABSENT, ABSENT, between, ABSENT, ABSENT))
+    assert proven(watched(ABSENT, ABSENT, between, ABSENT, ABSENT, ABSENT))
+
+
+def test_absence_before_updating_does_not_count() -> None:
+    assert not proven(watched(ABSENT, UPDATING))
+    assert proven(watched(ABSENT, UPDATING, ABSENT))
+
+
+def test_a_route_seen_again_after_updating_is_not_gone() -> None:
+    assert not proven(watched(UPDATING, ABSENT, PRESENT))
+
+
+def test_an_absence_read_while_not_attached_is_no_proof() -> None:
+    assert not proven(watched(UPDATING, Observation(state="updating", present=False)))
+
+
+@pytest.mark.parametrize("state", ["init", "provisioning", "attaching", "upgrading", "detaching"])
+def test_the_work_of_other_tasks_is_not_taken_for_ours(state: str) -> None:
+    assert not watched(Observation(state=state)).updating_seen
+
+
+def test_states_are_compared_without_case() -> None:
+    seen = [Observation(state="Updating"), Observation(state="ATTACHED", present=False)]
+    assert proven(watched(*seen))
+    assert watched(*seen).state == "attached"
+
+
+def test_the_watch_counts_polls_and_keeps_the_last_state() -> None:
+    watch = watched(ABSENT, UPGRADING, UPDATING)
+    assert watch.polls == 3
+    assert watch.state == "updating"
+
+
+OBSERVATIONS = st.builds(
+    Observation,
+    state=st.sampled_from(["attached", "Attached", "updating", "upgrading", "detached", ""]),
+    present=st.sampled_from([True, False, None]),
+)
+
+
+@given(st.lists(OBSERVATIONS.filter(lambda seen: seen.present is not False)))
+def test_nothing_is_proven_without_an_absent_read(seen: list[Observation]) -> None:
+    assert not proven(watched(*seen))
+
+
+@given(st.lists(OBSERVATIONS), OBSERVATIONS.filter(lambda seen: seen.state.lower() != "attached"))
+def test_nothing_is_proven_while_the_connection_is_not_attached(
+    before: list[Observation], last: Observation
+) -> None:
+    assert not proven(watched(*before, last))
+
+
+class TheRuleRestated(RuleBasedStateMachine):
+    """All observations are kept, and the rule is read off the whole list each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.watch = Watch()
+        self.all: list[tuple[str, bool | None]] = []
+
+    @rule(seen=OBSERVATIONS)
+    def look(self, seen: Observation) -> None:
+        self.watch = fold(self.watch, seen)
+        self.all.append((seen.state.lower(), seen.present))
+
+    @invariant()
+    def agrees_with_the_rule(self) -> None:
+        gone = ("attached", False)
+        with_updating = self.all[-1:] == [gone] and any(s == "updating" for s, _ in self.all[:-1])
+        assert proven(self.watch) == (with_updating or self.all[-3:] == [gone] * 3)
+
+
+TestTheRuleRestated = TheRuleRestated.TestCase
+
+
+# --- when to look again --------------------------------------------------------------
+
+SECONDS = st.floats(0, 1e6)
+
+
+def test_polls_are_quick_at_first_and_slower_later() -> None:
+    assert next_poll(0, 600) == 1
+    assert next_poll(40, 600) == 5
+    assert next_poll(500, 600) == 10
+
+
+def test_a_usual_deletion_costs_few_polls() -> None:
+    elapsed, polls = 0.0, 0
+    while elapsed < 40:
+        elapsed += next_poll(elapsed, 600 - elapsed)
+        polls += 1
+    assert polls < 25
+    assert elapsed < 46
+
+
+@given(SECONDS, st.floats(-1e6, 1e6))
+def test_polls_never_pass_the_deadline(elapsed: float, remaining: float) -> None:
+    assert 0 <= next_poll(elapsed, remaining) <= max(0, remaining)
+
+
+@given(SECONDS, SECONDS)
+def test_delays_never_shrink_with_time(one: float, other: float) -> None:
+    earlier, later = sorted((one, other))
+    assert next_poll(earlier, 1e9) <= next_poll(later, 1e9)
+    assert next_reconcile(earlier) <= next_reconcile(later)
+
+
+def test_reconciling_goes_from_half_a_minute_to_a_quarter_of_an_hour() -> None:
+    assert next_reconcile(0) == 30
+    assert next_reconcile(600) == 300
+    assert next_reconcile(86400) == 900
+
+
+def test_backoff_doubles_up_to_its_cap() -> None:
+    delays = [backoff(n, base=1, cap=60, seed="r1") for n in range(1, 12)]
+    for attempt, delay in enumerate(delays, start=1):
+        longest = min(60, 2 ** (attempt - 1))
+        assert longest / 2 <= delay <= longest
+    assert all(later >= earlier for earlier, later in pairwise(delays[:6]))
+
+
+@given(st.integers(-3, 10**9), st.text())
+def test_backoff_is_bounded_and_answers_the_same_question_alike(attempt: int, seed: str) -> None:
+    delay = backoff(attempt, base=0.5, cap=30, seed=seed)
+    assert 0.25 <= delay <= 30
+    assert delay == backoff(attempt, base=0.5, cap=30, seed=seed)
+
+
+def test_backoff_keeps_replicas_apart() -> None:
+    assert len({backoff(9, base=1, cap=60, seed=f"r{n}") for n in range(100)}) == 100
