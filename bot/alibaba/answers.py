@@ -1,0 +1,163 @@
+"""The vendor's JSON, decoded into our models, by name and no further.
+
+The structs below list only the fields that are used, so what else an answer holds (the
+pre-shared keys of connections among it) is skipped by the decoder and never becomes an object.
+Field names are the vendor's, in its own case: `route_dest` is `RouteDest`.
+"""
+
+from ipaddress import ip_network
+from typing import Any, TypeVar
+
+import msgspec
+
+from bot.alibaba.errors import Call, no_reliable_answer
+from bot.errors import OutcomeUnknown
+from bot.models import Connection, LiveRoute, RouteKind, VcoRoute
+
+Item = TypeVar("Item")
+
+
+class _Wire(msgspec.Struct, rename="pascal", frozen=True):
+    """Base of what is decoded; unknown fields are skipped."""
+
+
+class Envelope(_Wire, frozen=True):
+    """What every answer can have; any type, so that a broken one can't hide the other."""
+
+    code: Any = None
+    request_id: Any = None
+
+
+class Done(_Wire, frozen=True):
+    """DeleteVcoRouteEntry."""
+
+    request_id: str
+
+
+class WireConnection(_Wire, frozen=True):
+    """DescribeVpnConnection, and one of DescribeVpnConnections."""
+
+    vpn_connection_id: str
+    state: str
+    name: str | None = None
+    attach_type: str | None = None
+
+
+class _ConnectionList(_Wire, frozen=True):
+    vpn_connection: list[WireConnection]
+
+
+class ConnectionPage(_Wire, frozen=True):
+    """DescribeVpnConnections."""
+
+    vpn_connections: _ConnectionList
+    total_count: int
+
+
+class _Route(_Wire, frozen=True):
+    route_dest: str
+    next_hop: str | None = None
+    weight: int | None = None
+    state: str | None = None
+    route_entry_type: str | None = None
+    vpn_connection_id: str | None = None
+
+
+class RoutePage(_Wire, frozen=True):
+    """DescribeVcoRouteEntries. The list may be missing where the count says zero."""
+
+    total_count: int
+    vco_route_entries: list[_Route] | None = None
+
+
+class _Region(_Wire, frozen=True):
+    region_id: str
+
+
+class _RegionList(_Wire, frozen=True):
+    region: list[_Region]
+
+
+class Regions(_Wire, frozen=True):
+    """DescribeRegions."""
+
+    regions: _RegionList
+
+
+def envelope(body: bytes) -> Envelope | None:
+    """The parts that all answers share; None for what is no JSON object."""
+    try:
+        return msgspec.json.decode(body, type=Envelope)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def decode(body: bytes, type_: type[Item], call: Call) -> Item:
+    """A success decoded; raises `OutcomeUnknown` that names the field at fault."""
+    try:
+        return msgspec.json.decode(body, type=type_)
+    except msgspec.ValidationError as error:
+        # Its text has names and types of fields, never a value.
+        raise unusable(call, str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise no_reliable_answer("Answer.NotJson", call, "The answer was no JSON.") from None
+
+
+def unusable(call: Call, why: str) -> OutcomeUnknown:
+    """The error for a success whose fields are missing, wrong or not understood."""
+    return no_reliable_answer("Answer.Unusable", call, f"The answer can't be used ({why}).")
+
+
+def connection(wire: WireConnection, call: Call) -> Connection:
+    """A connection of the domain; its state in lower case."""
+    if not wire.state or not wire.vpn_connection_id:
+        raise unusable(call, "State or VpnConnectionId is empty")
+    return Connection(
+        vpn_connection_id=wire.vpn_connection_id,
+        region=call.region,
+        state=wire.state.lower(),
+        name=wire.name or "",
+        attach_type=wire.attach_type or "",
+    )
+
+
+def connections(page: ConnectionPage, call: Call) -> tuple[list[Connection], int]:
+    """The connections of a page, and the length of the whole list by the vendor's count."""
+    rows = [connection(wire, call) for wire in page.vpn_connections.vpn_connection]
+    return rows, page.total_count
+
+
+def routes(page: RoutePage, asked: RouteKind, call: Call) -> tuple[list[LiveRoute], int]:
+    """The routes of a page, and the total; one that is not understood spoils the page."""
+    if page.vco_route_entries is None and page.total_count:
+        raise unusable(call, "VcoRouteEntries is missing")
+    rows = [_live_route(wire, asked, call) for wire in page.vco_route_entries or ()]
+    return rows, page.total_count
+
+
+def _live_route(wire: _Route, asked: RouteKind, call: Call) -> LiveRoute:
+    """One route. Only a bgp route may lack its next hop (empty) and weight (0, the lower)."""
+    kind = _kind(wire.route_entry_type, asked, call)
+    if kind is RouteKind.CUSTOM and (not wire.next_hop or wire.weight is None):
+        raise unusable(call, "NextHop or Weight of a custom route is missing")
+    if (wire.vpn_connection_id or call.vpn_connection_id) != call.vpn_connection_id:
+        raise unusable(call, "VpnConnectionId of a route is that of another connection")
+    try:
+        route_dest = str(ip_network(wire.route_dest))
+    except ValueError:
+        raise unusable(call, "RouteDest of a route is no CIDR block") from None
+    route = VcoRoute(
+        vpn_connection_id=call.vpn_connection_id,
+        route_dest=route_dest,
+        next_hop=wire.next_hop or "",
+        weight=wire.weight or 0,
+    )
+    return LiveRoute(route=route, kind=kind, state=wire.state or "")
+
+
+def _kind(text: str | None, asked: RouteKind, call: Call) -> RouteKind:
+    """The route's own word for its kind; where it has none, the kind that was asked for."""
+    try:
+        return RouteKind(text.lower()) if text else asked
+    except ValueError:
+        raise unusable(call, "RouteEntryType of a route is neither custom nor bgp") from None

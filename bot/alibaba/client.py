@@ -1,0 +1,212 @@
+"""The calls of the VPC API that the bot makes, in the words of the domain.
+
+Every call is one POST with its parameters in the query, newly signed for each attempt. An
+answer becomes a model or an error of `bot.errors`; nothing is repeated here, except once
+where the signature alone was refused: waiting and repeating belong to the execution.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+import httpx
+import structlog
+
+from bot.alibaba import answers, errors
+from bot.alibaba.codes import to_sign_again
+from bot.alibaba.endpoints import Endpoint
+from bot.alibaba.errors import Call
+from bot.alibaba.paging import PAGE_SIZE, read_all
+from bot.alibaba.signing import canonical_query
+from bot.alibaba.transport import ATTEMPT_SECONDS, Reply, attempt
+from bot.errors import AlibabaError, AlreadyGone
+from bot.models import Connection, LiveRoute, RouteKind, VcoRoute
+
+log = structlog.get_logger(__name__)
+
+API_VERSION = "2016-04-28"
+HOME_REGION = "cn-hangzhou"
+"""The region whose endpoint answers what belongs to no region."""
+
+Item = TypeVar("Item")
+Params = Mapping[str, str | int | None]
+
+
+class VpcClient:
+    """The VPC API, version 2016-04-28.
+
+    All methods raise `AlibabaError`s: `NotSent`, `OutcomeUnknown`, `Busy`, `Throttled`,
+    `Rejected` and its children; for reads `OutcomeUnknown` says that there is no reliable
+    answer.
+
+    Args:
+        http: see `bot.alibaba.transport.new_http_client`; the caller closes it.
+        endpoint: from a region to a base URL, see `bot.alibaba.endpoints`.
+        auth: see `bot.alibaba.auth.Acs3Auth`.
+        attempt_seconds: the most that one HTTP attempt may take.
+        now: our clock, in seconds since the epoch, to be compared with the service's.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        endpoint: Endpoint,
+        auth: httpx.Auth,
+        *,
+        attempt_seconds: float = ATTEMPT_SECONDS,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._http = http
+        self._endpoint = endpoint
+        self._auth = auth
+        self._attempt_seconds = attempt_seconds
+        self._now = now
+
+    async def delete_route(
+        self, region: str, route: VcoRoute, *, client_token: str, overlay_mode: str | None = None
+    ) -> str:
+        """Start the deletion of a route; answers Alibaba Cloud's request id.
+
+        Raises:
+            AlreadyGone: there is no such route.
+        """
+        call = Call(
+            action="DeleteVcoRouteEntry",
+            region=region,
+            vpn_connection_id=route.vpn_connection_id,
+        )
+        params: Params = {
+            "RegionId": region,
+            "VpnConnectionId": route.vpn_connection_id,
+            "RouteDest": route.route_dest,
+            "NextHop": route.next_hop,
+            "Weight": route.weight,
+            "OverlayMode": overlay_mode,
+            "ClientToken": client_token,
+        }
+        done = await self._call(call, params, answers.Done)
+        return errors.clean_request_id(done.request_id)
+
+    async def connection(self, region: str, vpn_connection_id: str) -> Connection:
+        """The connection as it is now."""
+        call = Call(
+            action="DescribeVpnConnection", region=region, vpn_connection_id=vpn_connection_id
+        )
+        params = {"RegionId": region, "VpnConnectionId": vpn_connection_id}
+        found = answers.connection(await self._call(call, params, answers.WireConnection), call)
+        if found.vpn_connection_id != vpn_connection_id:
+            raise answers.unusable(call, "VpnConnectionId is that of another connection")
+        return found
+
+    async def connections(self, region: str) -> tuple[Connection, ...]:
+        """All IPsec-VPN connections of a region."""
+        call = Call(action="DescribeVpnConnections", region=region)
+
+        async def fetch(number: int) -> tuple[list[Connection], int]:
+            params: Params = {"RegionId": region, "PageNumber": number, "PageSize": PAGE_SIZE}
+            page = await self._call(call, params, answers.ConnectionPage)
+            return answers.connections(page, call)
+
+        return await read_all(fetch, call)
+
+    async def routes(self, region: str, vpn_connection_id: str) -> tuple[LiveRoute, ...]:
+        """All routes of a connection, custom ones first, with canonical CIDR blocks.
+
+        A bgp route that has no weight gets 0, the lower one.
+        """
+        custom = await self._routes(region, vpn_connection_id, RouteKind.CUSTOM)
+        bgp = await self._routes(region, vpn_connection_id, RouteKind.BGP)
+        return tuple(dict.fromkeys(custom + bgp))
+
+    async def regions(self) -> tuple[str, ...]:
+        """The ids of all regions; the cheapest call that shows that the credentials work."""
+        call = Call(action="DescribeRegions", region=HOME_REGION)
+        found = await self._call(call, {}, answers.Regions)
+        return tuple(region.region_id for region in found.regions.region)
+
+    async def _routes(
+        self, region: str, vpn_connection_id: str, kind: RouteKind
+    ) -> tuple[LiveRoute, ...]:
+        call = Call(
+            action="DescribeVcoRouteEntries", region=region, vpn_connection_id=vpn_connection_id
+        )
+
+        async def fetch(number: int) -> tuple[list[LiveRoute], int]:
+            params: Params = {
+                "RegionId": region,
+                "VpnConnectionId": vpn_connection_id,
+                "RouteEntryType": kind.value,
+                "PageNumber": number,
+                "PageSize": PAGE_SIZE,
+            }
+            page = await self._call(call, params, answers.RoutePage)
+            return answers.routes(page, kind, call)
+
+        return await read_all(fetch, call)
+
+    async def _call(self, call: Call, params: Params, type_: type[Item]) -> Item:
+        """One call; where only its signature was refused, once more, newly signed."""
+        reply, answer = await self._send(call, params)
+        repeated = to_sign_again(answer.code)
+        if repeated:
+            log.warning("vpc_call_signed_again", code=answer.code, clock_ahead=answer.clock_ahead)
+            reply, answer = await self._send(call, params)
+        if not errors.is_error(answer):
+            return answers.decode(reply.body, type_, call)
+        error = errors.classify(answer, call)
+        if repeated and isinstance(error, AlreadyGone):
+            raise _perhaps_by_us(error, call)
+        raise error
+
+    async def _send(self, call: Call, params: Params) -> tuple[Reply, errors.Answer]:
+        request = self._http.build_request(
+            "POST",
+            f"{self._endpoint(call.region)}/?{canonical_query(params)}",
+            headers={
+                "Accept": "application/json",
+                "x-acs-action": call.action,
+                "x-acs-version": API_VERSION,
+            },
+        )
+        start = time.monotonic()
+        try:
+            reply = await attempt(
+                self._http, request, self._auth, call, seconds=self._attempt_seconds
+            )
+        except AlibabaError as error:
+            _log(call, status=0, code=error.code, start=start)
+            raise
+        answer = _answer(reply, self._now())
+        _log(call, status=reply.status, code=answer.code, start=start)
+        return reply, answer
+
+
+def _answer(reply: Reply, now: float) -> errors.Answer:
+    envelope = answers.envelope(reply.body) or answers.Envelope()
+    return errors.answer(
+        reply.status,
+        code=envelope.code,
+        request_id=envelope.request_id,
+        retry_after_ms=reply.headers.get("x-acs-retry-after", ""),
+        clock_ahead=_clock_ahead(reply.headers.get("date", ""), now),
+    )
+
+
+def _perhaps_by_us(error: AlreadyGone, call: Call) -> AlibabaError:
+    """A route that is gone after a copy of the request arrived: the copy may have done it."""
+    what = "A copy of this request arrived before it, and the route is not there any more."
+    return errors.no_reliable_answer(error.code, call, what, error.alibaba_request_id)
+
+
+def _clock_ahead(date: str, now: float) -> float | None:
+    """By how many seconds our clock is ahead of a Date header, None where it has no date."""
+    try:
+        return now - parsedate_to_datetime(date).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _log(call: Call, *, status: int, code: str, start: float) -> None:
+    seconds = round(time.monotonic() - start, 3)
+    log.debug("vpc_call", action=call.action, status=status, code=code, seconds=seconds)

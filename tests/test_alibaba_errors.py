@@ -1,0 +1,195 @@
+"""What each code of the VPC API becomes, and that its words can be acted on."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.alibaba.codes import to_sign_again
+from bot.alibaba.errors import Call, answer, classify, is_error
+from bot.errors import (
+    AlibabaError,
+    AlreadyGone,
+    Busy,
+    CredentialsRejected,
+    OutcomeUnknown,
+    PermissionDenied,
+    Rejected,
+    Throttled,
+)
+
+DELETE = Call(
+    action="DeleteVcoRouteEntry", region="cn-hangzhou", vpn_connection_id="vco-p0w5112fgnl2"
+)
+READ = Call(action="DescribeVcoRouteEntries", region="cn-hangzhou", vpn_connection_id="vco-p0w")
+
+CLASSES: dict[type[AlibabaError], list[str]] = {
+    Busy: [
+        "VpnConnection.Configuring",
+        "VpnGateway.Configuring",
+        "VpnRouteEntry.Configuring",
+        "TaskConflict",
+        "VpnTask.CONFLICT",
+        "Appliance.Configuring",
+        "OperationConflict",
+        "IncorrectStatus",
+        "IncorrectStatus.VpnConnection",
+        "SystemBusy",
+        "LastTokenProcessing",
+        "OperationFailed.LastTokenProcessing",
+        "Operation.Blocking",
+        "Conflict.Lock",
+    ],
+    Throttled: ["Throttling", "Throttling.User", "Throttling.Api", "Rejected.Throttling"],
+    OutcomeUnknown: [
+        "ServiceUnavailable",
+        "InternalError",
+        "InternalServerError",
+        "SignatureNonceUsed",
+    ],
+    AlreadyGone: ["InvalidRouteEntry.NotFound"],
+    CredentialsRejected: [
+        "InvalidAccessKeyId.NotFound",
+        "InvalidAccessKeyId.Inactive",
+        "InvalidSecurityToken.Expired",
+        "InvalidSecurityToken.Malformed",
+        "MissingSecurityToken",
+        "SignatureDoesNotMatch",
+        "IncompleteSignature",
+        "InvalidTimeStamp.Expired",
+    ],
+    PermissionDenied: ["Forbidden", "Forbidden.RAM", "Forbbiden.SubUser"],
+    Rejected: [
+        "VpnConnection.FinancialLocked",
+        "Resource.QuotaFull",
+        "VpnRouteEntry.AlreadyExists",
+        "VpnRouteEntry.Conflict",
+        "InvalidVpnConnectionInstanceId.NotFound",
+        "MissingParameter",
+        "InvalidParameter",
+        "InvalidParameter.RouteDest",
+        "IdempotentParameterMismatch",
+    ],
+}
+CASES = [(code, class_) for class_, codes in CLASSES.items() for code in codes]
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 404, 409, 429, 500, 503])
+@pytest.mark.parametrize(("code", "class_"), CASES, ids=[code for code, _ in CASES])
+def test_the_code_decides_the_class_whatever_the_http_status(
+    code: str, class_: type[AlibabaError], status: int
+) -> None:
+    given_answer = answer(status, code=code, request_id="9208DDD8-0930")
+    assert is_error(given_answer)
+    error = classify(given_answer, DELETE)
+    assert type(error) is class_
+    assert error.code == code
+    assert error.alibaba_request_id == "9208DDD8-0930"
+
+
+@pytest.mark.parametrize("code", [code for code, _ in CASES])
+def test_every_code_says_what_it_means_and_what_to_do_next(code: str) -> None:
+    error = classify(answer(400, code=code), DELETE)
+    for sentence in (error.meaning, error.next_step):
+        assert sentence.endswith(".")
+        assert not {"{", "}"} & set(sentence)
+
+
+@pytest.mark.parametrize("code", ["Forbidden", "Forbidden.RAM", "Forbbiden.SubUser"])
+def test_a_missing_permission_is_named_with_its_action_and_resource(code: str) -> None:
+    needed = "vpc:DeleteVcoRouteEntry on acs:vpc:cn-hangzhou:*:vpnconnection/vco-p0w5112fgnl2"
+    assert needed in classify(answer(403, code=code), DELETE).next_step
+
+
+def test_the_permission_of_lists_is_on_all_connections_and_of_regions_on_everything() -> None:
+    assert Call(action="DescribeVpnConnections", region="cn-wuhan").permission == (
+        "vpc:DescribeVpnConnections on acs:vpc:cn-wuhan:*:vpnconnection/*"
+    )
+    assert Call(action="DescribeRegions", region="x").permission == "vpc:DescribeRegions on *"
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 422])
+def test_a_code_that_is_not_known_is_final_and_honestly_called_unknown(status: int) -> None:
+    error = classify(answer(status, code="Moon.Phase"), DELETE)
+    assert type(error) is Rejected
+    assert error.code == "Moon.Phase"
+    assert "does not know" in error.meaning
+
+
+@pytest.mark.parametrize("status", [301, 302, 408, 500, 502, 503, 504])
+def test_other_statuses_with_a_code_that_is_not_known_leave_the_outcome_unknown(
+    status: int,
+) -> None:
+    assert type(classify(answer(status, code="Moon.Phase"), DELETE)) is OutcomeUnknown
+
+
+def test_http_429_throttles_also_with_a_code_that_is_not_known() -> None:
+    error = classify(answer(429, code="Flow.Limit", retry_after_ms="1500"), DELETE)
+    assert isinstance(error, Throttled)
+    assert error.retry_after == 1.5
+
+
+@pytest.mark.parametrize("status", [302, 400, 403, 404, 429, 500, 502])
+def test_an_answer_without_a_code_leaves_the_outcome_unknown(status: int) -> None:
+    error = classify(answer(status), DELETE)
+    assert type(error) is OutcomeUnknown
+    assert str(status) in error.meaning
+
+
+def test_an_unknown_outcome_of_a_deletion_warns_and_one_of_a_read_does_not() -> None:
+    assert "may have taken effect" in classify(answer(502), DELETE).meaning
+    assert "may have taken effect" not in classify(answer(502), READ).meaning
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "seconds"),
+    [
+        ("2000", 2.0),
+        ("250", 0.25),
+        ("0", 0.0),
+        ("", None),
+        ("soon", None),
+        ("-5", None),
+        ("99999999", None),
+        ("١٢", None),
+    ],
+)
+def test_the_wait_of_a_throttled_answer_is_given_in_milliseconds(
+    milliseconds: str, seconds: float | None
+) -> None:
+    error = classify(answer(400, code="Throttling.User", retry_after_ms=milliseconds), DELETE)
+    assert isinstance(error, Throttled)
+    assert error.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("ahead", "words"), [(1300.4, "1300 s ahead of"), (-1300.4, "1300 s behind")]
+)
+def test_a_clock_that_is_off_is_told_with_by_how_much(ahead: float, words: str) -> None:
+    error = classify(answer(400, code="InvalidTimeStamp.Expired", clock_ahead=ahead), DELETE)
+    assert words in error.meaning
+
+
+def test_other_errors_do_not_speak_of_the_clock() -> None:
+    error = classify(answer(400, code="SignatureDoesNotMatch", clock_ahead=1300.0), DELETE)
+    assert "clock" not in error.meaning
+
+
+def test_only_a_used_nonce_and_an_expired_date_are_signed_again() -> None:
+    assert [code for code, _ in CASES if to_sign_again(code)] == [
+        "SignatureNonceUsed",
+        "InvalidTimeStamp.Expired",
+    ]
+
+
+def test_a_success_is_no_error_also_with_a_code_that_says_success() -> None:
+    assert not is_error(answer(200))
+    assert not is_error(answer(200, code="200"))
+    assert is_error(answer(302))
+
+
+@given(st.one_of(st.text(), st.integers(), st.none(), st.lists(st.text())))
+def test_a_code_or_an_id_of_any_other_form_never_reaches_an_error(text: object) -> None:
+    error = classify(answer(400, code=text, request_id=text), DELETE)
+    assert all(c.isascii() and (c.isalnum() or c in "._-") for c in error.code)
+    assert all(c.isascii() and (c.isalnum() or c == "-") for c in error.alibaba_request_id)
+    assert len(error.alibaba_request_id) <= 64
