@@ -1,0 +1,195 @@
+"""`LocalVpc`: the local VPC API, as the sandbox and the tests hold it in their hands."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from math import inf
+
+from bot.models import RouteKind, VcoRoute
+from bot.sandbox.vpc.calls import Call
+from bot.sandbox.vpc.faults import Faults
+from bot.sandbox.vpc.server import Server
+from bot.sandbox.vpc.service import Service
+from bot.sandbox.vpc.signatures import Gatekeeper
+from bot.sandbox.vpc.view import cloud
+from bot.sandbox.vpc.world import REGIONS, Change, ConnectionRecord, Pace, RouteRecord
+
+
+class LocalVpc:
+    """A VPC API on loopback, with its cloud, its faults and the record of its calls.
+
+    Set `on_change` to hear, without arguments and in the event loop, that something in
+    `snapshot()` may be different now.
+    """
+
+    def __init__(  # noqa: PLR0913 - the knobs of a scene, all by name and with a default
+        self,
+        access_keys: Mapping[str, str],
+        *,
+        security_tokens: Mapping[str, str] | None = None,
+        clock: Callable[[], float] = time.time,
+        task_seconds: float = 3.0,
+        task_delay: float = 0.3,
+        latency: float = 0.0,
+        token_lifetime: float = 24 * 3600.0,
+        quotas: Mapping[str, int] | None = None,
+    ) -> None:
+        """`access_keys` maps ids to secrets, `security_tokens` ids to STS tokens.
+
+        Times are in seconds. `quotas` maps actions to calls in a minute and region.
+        """
+        gatekeeper = Gatekeeper(access_keys, security_tokens)
+        self.service = Service(gatekeeper, clock, quotas, token_lifetime)
+        self.pace = Pace(delay=task_delay, seconds=task_seconds)
+        self.on_change: Callable[[], None] | None = None
+        self._server = Server(self.service, latency, self._call_changed)
+        self._announced = 0
+        self._timers: list[asyncio.TimerHandle] = []
+
+    @property
+    def url(self) -> str:
+        """Where it listens, such as `http://127.0.0.1:40001`."""
+        return self._server.url
+
+    @property
+    def faults(self) -> Faults:
+        """What is to go wrong."""
+        return self.service.faults
+
+    @property
+    def calls(self) -> list[Call]:
+        """Every call that came in, in their order; also refused ones."""
+        return self.service.calls
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Listens on loopback."""
+        await self._server.start(host, port)
+
+    async def close(self) -> None:
+        """Drops what is in hand and stops listening."""
+        for timer in self._timers:
+            timer.cancel()
+        await self._server.close()
+
+    # --- setting the scene, and what "somebody else" does to it ----------------------
+
+    def add_connection(  # noqa: PLR0913 - what a connection is, all by name
+        self,
+        vpn_connection_id: str,
+        *,
+        region: str = "cn-hangzhou",
+        name: str = "",
+        state: str = "attached",
+        attach_type: str = "CEN",
+        note: str = "",
+        pace: Pace | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> ConnectionRecord:
+        """Adds a connection without routes; `pace` is how its tasks run."""
+        if region not in REGIONS:
+            raise ValueError(f"unknown region {region}")
+        connection = ConnectionRecord(
+            vpn_connection_id=vpn_connection_id,
+            region=region,
+            name=name or vpn_connection_id,
+            state=state,
+            attach_type=attach_type,
+            note=note,
+            pace=pace or self.pace,
+            tags=dict(tags or {}),
+            created_at=self.service.clock(),
+        )
+        self.service.world.connections[vpn_connection_id] = connection
+        self._changed()
+        return connection
+
+    def add_route(
+        self,
+        vpn_connection_id: str,
+        route_dest: str,
+        weight: int = 100,
+        *,
+        kind: RouteKind = RouteKind.CUSTOM,
+        next_hop: str = "",
+    ) -> VcoRoute:
+        """Adds a route at once, without a task; the next hop is the connection itself."""
+        route = VcoRoute(
+            vpn_connection_id=vpn_connection_id,
+            route_dest=route_dest,
+            next_hop=next_hop or vpn_connection_id,
+            weight=weight,
+        )
+        record = RouteRecord(route=route, kind=kind, created_at=self.service.clock())
+        self.connection(vpn_connection_id).routes.append(record)
+        self._changed()
+        return route
+
+    def remove_route(self, route: VcoRoute) -> None:
+        """Removes a route at once, without a task; no matter if it is not there."""
+        connection = self.connection(route.vpn_connection_id)
+        connection.routes = [record for record in connection.routes if record.route != route]
+        self._changed()
+
+    def set_state(self, vpn_connection_id: str, state: str) -> None:
+        """Sets the state that the connection shows while no task runs."""
+        self.connection(vpn_connection_id).state = state
+        self._changed()
+
+    # --- what is the case now ----------------------------------------------------------
+
+    def connection(self, vpn_connection_id: str) -> ConnectionRecord:
+        """The connection as it is now; KeyError if there is none."""
+        return self.service.settled().connections[vpn_connection_id]
+
+    def state(self, vpn_connection_id: str) -> str:
+        """The state that a read would show now."""
+        return self.connection(vpn_connection_id).state_at(self.service.clock())
+
+    def routes(self, vpn_connection_id: str) -> list[VcoRoute]:
+        """The routes of every kind that are listed now."""
+        return [record.route for record in self.connection(vpn_connection_id).routes]
+
+    def route_present(self, route: VcoRoute) -> bool:
+        """Whether the route is listed now."""
+        return route in self.routes(route.vpn_connection_id)
+
+    def effects(self, route: VcoRoute, change: Change = Change.DELETE) -> int:
+        """How often such a change of the route was accepted: its real effects."""
+        accepted = self.service.world.accepted
+        return sum(1 for t in accepted if t.record.route == route and t.change is change)
+
+    def overlaps(self) -> list[Call]:
+        """Calls for a change while another ran on the connection; they were all refused."""
+        return [call for call in self.calls if call.overlap]
+
+    def calls_of(self, *actions: str) -> list[Call]:
+        """The calls of these actions."""
+        return [call for call in self.calls if call.action in actions]
+
+    def snapshot(self) -> dict[str, object]:
+        """Connections, latest calls and switches, as the sandbox's page shows them."""
+        return cloud(self.service)
+
+    def switch_fault(self, name: str, *, on: bool) -> None:
+        """Turns a named fault on or off; KeyError for an unknown name."""
+        self.faults.switch(name, on=on)
+        self._changed()
+
+    def _changed(self) -> None:
+        if self.on_change:
+            self.on_change()
+
+    def _call_changed(self, _: Call) -> None:
+        accepted = self.service.world.accepted
+        for task in accepted[self._announced :]:
+            self._announce((task.updating_at, task.effect_at, task.attached_at))
+        self._announced = len(accepted)
+        self._changed()
+
+    def _announce(self, moments: Iterable[float]) -> None:
+        """Says that something has changed when a task shows, has its effect, or ends."""
+        loop, now = asyncio.get_running_loop(), self.service.clock()
+        self._timers = [t for t in self._timers if not t.cancelled() and t.when() > loop.time()]
+        for moment in moments:
+            if moment < inf:
+                self._timers.append(loop.call_later(max(0.0, moment - now), self._changed))

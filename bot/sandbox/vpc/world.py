@@ -1,0 +1,192 @@
+"""The state of the local cloud: connections, their routes, and the task of each.
+
+Nothing runs in the background. A task is a few times fixed when it is accepted, and
+`settle(now)` carries out whatever is due: what the cloud looks like follows from the clock.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from math import inf
+from typing import Final
+
+import msgspec
+
+from bot.models import RouteKind, Value, VcoRoute
+from bot.sandbox.vpc.refusals import Overlap, Refusal
+
+REGIONS: Final[Mapping[str, tuple[str, str]]] = {
+    "cn-hangzhou": ("vpc.aliyuncs.com", "China (Hangzhou)"),
+    "cn-shanghai": ("vpc.cn-shanghai.aliyuncs.com", "China (Shanghai)"),
+    "ap-southeast-1": ("vpc.ap-southeast-1.aliyuncs.com", "Singapore"),
+    "eu-central-1": ("vpc.eu-central-1.aliyuncs.com", "Germany (Frankfurt)"),
+}
+PASSING_STATES: Final = frozenset(
+    {"provisioning", "attaching", "updating", "upgrading", "detaching"}
+)
+
+
+class Change(StrEnum):
+    """What a task does to a route."""
+
+    DELETE = "delete"
+    CREATE = "create"
+
+
+class Pace(Value, frozen=True):
+    """How tasks run, in seconds.
+
+    For `delay` an accepted task does not show yet, and the state is still `attached`; then
+    the connection is `updating` for `seconds`. The listing of routes follows `listing_lag`
+    after the end (before it, if negative).
+    """
+
+    delay: float = 0.3
+    seconds: float = 3.0
+    listing_lag: float = 0.0
+
+
+class Twist(Value, frozen=True):
+    """How one task goes wrong."""
+
+    stuck: bool = False
+    fails_silently: bool = False
+    never_updating: bool = False
+
+
+class RouteRecord(Value, frozen=True):
+    """A route as the cloud keeps it. `source` says from where a BGP route was learned."""
+
+    route: VcoRoute
+    kind: RouteKind = RouteKind.CUSTOM
+    created_at: float = 0.0
+    source: str = "VPN_BGP"
+
+
+class Task(Value, frozen=True):
+    """An accepted change: when it shows, when it changes the listing, when it is over."""
+
+    change: Change
+    record: RouteRecord
+    accepted_at: float
+    updating_at: float
+    effect_at: float
+    attached_at: float
+
+    @property
+    def over_at(self) -> float:
+        """When the connection takes the next change."""
+        return max(self.attached_at, self.effect_at if self.effect_at < inf else 0.0)
+
+    def shows(self, now: float) -> bool:
+        """Whether the connection is `updating`."""
+        return self.updating_at <= now < self.attached_at
+
+
+class ConnectionRecord(msgspec.Struct, kw_only=True):
+    """An IPsec-VPN connection as the cloud keeps it; `state` is the one without a task."""
+
+    vpn_connection_id: str
+    region: str
+    name: str = ""
+    state: str = "attached"
+    attach_type: str = "CEN"
+    note: str = ""
+    pace: Pace = Pace()
+    routes: list[RouteRecord] = []
+    task: Task | None = None
+    vpn_gateway_id: str = ""
+    customer_gateway_id: str = "cgw-p0wy363lucf1uyae8local"
+    resource_group_id: str = "rg-acfmzs372ylocal"
+    tags: dict[str, str] = {}
+    created_at: float = 0.0
+
+    def state_at(self, now: float) -> str:
+        """The state that a read shows."""
+        return "updating" if self.task and self.task.shows(now) else self.state
+
+    def find(self, route: VcoRoute) -> RouteRecord | None:
+        """The custom route, if there is one; BGP routes can't be changed by a call."""
+        found = (r for r in self.routes if r.route == route and r.kind is RouteKind.CUSTOM)
+        return next(found, None)
+
+
+class World:
+    """All connections, and every change that was ever accepted."""
+
+    def __init__(self) -> None:
+        """An empty cloud."""
+        self.connections: dict[str, ConnectionRecord] = {}
+        self.accepted: list[Task] = []
+
+    def settle(self, now: float) -> None:
+        """Carries out what is due by now."""
+        for connection in self.connections.values():
+            task = connection.task
+            if task is None:
+                continue
+            if task.effect_at <= now:
+                _apply(connection, task)
+            if task.over_at <= now:
+                connection.task = None
+
+    def get(self, vpn_connection_id: str, region: str = "") -> ConnectionRecord:
+        """A connection by its id, and in its region only."""
+        found = self.connections.get(vpn_connection_id)
+        if found is None or region not in ("", found.region):
+            raise Refusal("InvalidVpnConnectionInstanceId.NotFound")
+        return found
+
+    def accept(
+        self,
+        connection: ConnectionRecord,
+        change: Change,
+        route: VcoRoute,
+        now: float,
+        twist: Twist,
+    ) -> Task:
+        """Starts the task of a change that `check` let through."""
+        record = connection.find(route) or RouteRecord(route=route, created_at=now)
+        task = _plan(connection.pace, change, record, now, twist)
+        connection.task = task
+        self.accepted.append(task)
+        return task
+
+
+def check(connection: ConnectionRecord, change: Change, route: VcoRoute, now: float) -> None:
+    """Raises the Refusal with which the cloud would answer this change now."""
+    _check_state(connection.state.lower())
+    if connection.task is not None:
+        shows = connection.task.shows(now)
+        raise Overlap("VpnConnection.Configuring" if shows else "TaskConflict")
+    exists = connection.find(route) is not None
+    if change is Change.CREATE and exists:
+        raise Refusal("VpnRouteEntry.AlreadyExists")
+    if change is Change.DELETE and not exists:
+        raise Refusal("InvalidRouteEntry.NotFound")
+
+
+def _check_state(state: str) -> None:
+    if state == "financiallocked":
+        raise Refusal("VpnConnection.FinancialLocked")
+    if state in PASSING_STATES:
+        raise Refusal("VpnConnection.Configuring")
+    if state != "attached":
+        raise Refusal("IncorrectStatus.VpnConnection")
+
+
+def _plan(pace: Pace, change: Change, record: RouteRecord, now: float, twist: Twist) -> Task:
+    updating_at = now + pace.delay
+    attached_at = inf if twist.stuck else updating_at + pace.seconds
+    return Task(
+        change=change,
+        record=record,
+        accepted_at=now,
+        updating_at=inf if twist.never_updating else updating_at,
+        effect_at=inf if twist.fails_silently else max(now, attached_at + pace.listing_lag),
+        attached_at=attached_at,
+    )
+
+
+def _apply(connection: ConnectionRecord, task: Task) -> None:
+    others = [r for r in connection.routes if r.route != task.record.route or r.kind != "custom"]
+    connection.routes = [*others, task.record] if task.change is Change.CREATE else others
