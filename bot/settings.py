@@ -1,0 +1,181 @@
+"""The environment, read once: every variable checked, every secret masked.
+
+All problems are told at once, one line each, so that a deployment is mended in one go. Blank
+values count as unset. What an operator may want to turn beyond the contract: `VCO_LEASE`, the
+seconds for which a worker owns one step, and `VCO_TOKEN_WINDOW`, the seconds after its first
+send in which a deletion may be sent again with the same ClientToken (the vendor does not say
+how long it remembers one; past the window the bot only reads).
+"""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from enum import StrEnum
+
+from bot import redis_url
+from bot.environment import Reader, between, matching, one_of, secret, web_address
+from bot.errors import SettingsError
+from bot.models import Value
+from bot.policy import Approvers
+from bot.redis_url import RedisTarget
+from bot.secret import Secret
+
+DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
+DEFAULT_SLACK_API_URL = "https://slack.com/api/"
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+DAY = 86_400
+
+_VCO_VARIABLES = (
+    "VCO_APPROVERS",
+    "VCO_POLICY_FILE",
+    "VCO_APPROVAL_CHANNEL",
+    "VCO_APPROVAL_TIMEOUT",
+    "VCO_OPERATION_TIMEOUT",
+    "VCO_LEASE",
+    "VCO_TOKEN_WINDOW",
+)
+
+_CREDENTIALS = (
+    "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+    "ALIBABA_CLOUD_SECURITY_TOKEN",
+)
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class Settings(Value, frozen=True):
+    """What the environment says. Times are in seconds; None is a variable that is not set.
+
+    `warnings` are lines for the log. `secrets` are all secret values that were seen, also those
+    that only the vendor's credential chain uses: `bot.logs` masks them wherever they turn up.
+    """
+
+    slack_bot_token: Secret
+    slack_app_token: Secret | None
+    slack_signing_secret: Secret | None
+    slack_api_url: str
+    redis: RedisTarget
+    region: str | None
+    vpc_endpoint: str | None
+    approvers: Approvers
+    approval_channel: str | None
+    approval_timeout: int
+    operation_timeout: int
+    lease: int
+    token_window: int
+    host: str
+    port: int
+    log_format: LogFormat
+    log_level: str
+    warnings: tuple[str, ...]
+    secrets: tuple[Secret, ...]
+
+    @property
+    def socket_mode(self) -> bool:
+        """Whether Slack is reached through Socket Mode; over HTTP otherwise."""
+        return self.slack_app_token is not None
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str], *, terminal: bool = False) -> "Settings":
+        """Read the settings; `terminal` says whether a person watches the log.
+
+        Raises:
+            SettingsError: Something is missing or wrong; a line for each.
+        """
+        reader = Reader(env)
+        _refuse_half_settings(reader)
+        settings = _read(reader, terminal=terminal)
+        if reader.problems:
+            raise SettingsError(reader.problems)
+        return settings
+
+
+def _read(reader: Reader, *, terminal: bool) -> Settings:
+    bot_token = reader.required(
+        "SLACK_BOT_TOKEN",
+        secret("xoxb-"),
+        Secret(""),
+        mend="copy it from OAuth & Permissions in the Slack app's settings",
+    )
+    app_token = reader.optional("SLACK_APP_TOKEN", secret("xapp-"))
+    signing_secret = reader.optional("SLACK_SIGNING_SECRET", secret())
+    redis = reader.get("REDIS_URL", redis_url.parse, redis_url.parse(DEFAULT_REDIS_URL))
+    approvers = reader.required(
+        "VCO_APPROVERS",
+        Approvers.parse,
+        Approvers(),
+        mend="give IDs of users (U…, W…) or user groups (S…), comma-separated",
+    )
+    credentials = tuple(reader.optional(name, secret()) for name in _CREDENTIALS)
+    secrets = (
+        *(bot_token, app_token, signing_secret),
+        *(redis.password, redis.sentinel_password),
+        *credentials,
+    )
+    return Settings(
+        slack_bot_token=bot_token,
+        slack_app_token=app_token,
+        slack_signing_secret=signing_secret,
+        slack_api_url=reader.get(
+            "SLACK_API_URL", web_address(ends_in_slash=True), DEFAULT_SLACK_API_URL
+        ),
+        redis=redis,
+        region=reader.optional(
+            "ALIBABA_CLOUD_REGION_ID",
+            matching(r"[a-z]+(-[a-z0-9]+)+", "is no region ID such as cn-hangzhou"),
+        ),
+        vpc_endpoint=reader.optional("ALIBABA_CLOUD_VPC_ENDPOINT", web_address()),
+        approvers=approvers,
+        approval_channel=reader.optional(
+            "VCO_APPROVAL_CHANNEL",
+            matching(r"[CG][A-Z0-9]+", "is no channel ID (C… or G…; a name such as #ops is none)"),
+        ),
+        approval_timeout=reader.get("VCO_APPROVAL_TIMEOUT", between(60, DAY), 1800),
+        operation_timeout=reader.get("VCO_OPERATION_TIMEOUT", between(30, DAY), 600),
+        lease=reader.get("VCO_LEASE", between(1, 300), 30),
+        token_window=reader.get("VCO_TOKEN_WINDOW", between(1, DAY), 600),
+        host=reader.get("HOST", matching(r"[A-Za-z0-9_.:%-]+", "is no address"), "127.0.0.1"),
+        port=reader.get("PORT", between(1, 65535), 3000),
+        log_format=reader.get(
+            "LOG_FORMAT", one_of(LogFormat), LogFormat.CONSOLE if terminal else LogFormat.JSON
+        ),
+        log_level=reader.get("LOG_LEVEL", one_of(LOG_LEVELS), "INFO"),
+        warnings=_unknown(reader.names),
+        secrets=tuple(found for found in secrets if found is not None),
+    )
+
+
+def _refuse_half_settings(reader: Reader) -> None:
+    if not reader.has("SLACK_APP_TOKEN") and not reader.has("SLACK_SIGNING_SECRET"):
+        reader.problem(
+            "SLACK_SIGNING_SECRET",
+            "is not set: copy it from Basic Information in the Slack app's settings, "
+            "or set SLACK_APP_TOKEN to use Socket Mode",
+        )
+    if reader.has("VCO_POLICY_FILE"):
+        # Going on without the policy that somebody wrote down would be unsafe.
+        reader.problem(
+            "VCO_POLICY_FILE", "is not supported yet: unset it and name people in VCO_APPROVERS"
+        )
+    pair = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET")
+    for name, other in (pair, pair[::-1]):
+        if reader.has(other) and not reader.has(name):
+            reader.problem(name, f"is not set, but {other} is: set both, or neither to use a role")
+
+
+def _unknown(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Warn of variables that look like ours: a typo in a safety setting must not be silent."""
+    return tuple(
+        f"{name}: there is no such setting{_nearest(name)}"
+        for name in sorted(names)
+        if name.startswith("VCO_") and name not in _VCO_VARIABLES
+    )
+
+
+def _nearest(name: str) -> str:
+    near = get_close_matches(name, _VCO_VARIABLES, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
