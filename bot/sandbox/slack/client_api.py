@@ -1,0 +1,200 @@
+"""What the page needs: the state of one person's client, streamed, and what they do."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from aiohttp import web
+
+from bot.sandbox.slack.client_state import Hooks, client_state
+from bot.sandbox.slack.deliver import Ack
+from bot.sandbox.slack.driver import CannotDo, Driver
+from bot.sandbox.slack.workspace import Json
+
+PAGE = Path(__file__).parent / "page"
+SHORTEST_PAUSE = 0.05
+
+_TOLD = {
+    "operation_timeout": "failed because the app did not respond (operation_timeout)",
+    "dispatch_failed": "failed with the error dispatch_failed",
+    "invalid_command_response": "failed with the error invalid_command_response",
+}
+
+
+class ClientApi:
+    """`/`, `/page/…`, `/client/events` and `/client/<verb>`."""
+
+    def __init__(self, driver: Driver, hooks: Hooks) -> None:
+        self.driver = driver
+        self.hooks = hooks
+        self.verbs: dict[str, Callable[[Json], Awaitable[Json]]] = {
+            "command": self._command,
+            "message": self._message,
+            "click": self._click,
+            "view_click": self._view_click,
+            "home_click": self._home_click,
+            "options": self._options,
+            "submit": self._submit,
+            "close": self._close,
+            "home_opened": self._home_opened,
+            "cloud": self._cloud,
+            "bot": self._bot,
+        }
+
+    # --- the page's files --------------------------------------------------------------
+
+    async def index(self, request: web.Request) -> web.StreamResponse:  # noqa: ARG002 - aiohttp's shape
+        """Serve the page."""
+        return web.FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-store"})
+
+    async def file(self, request: web.Request) -> web.StreamResponse:
+        """Serve one of the page's files, and nothing outside its folder."""
+        path = (PAGE / request.match_info["file"]).resolve()
+        if not path.is_relative_to(PAGE) or not path.is_file():
+            raise web.HTTPNotFound
+        return web.FileResponse(path, headers={"Cache-Control": "no-store"})
+
+    async def permalink(self, request: web.Request) -> web.StreamResponse:
+        """Lead a permalink to its message in the page."""
+        digits = request.match_info["ts"]
+        ts = f"{digits[:-6]}.{digits[-6:]}"
+        raise web.HTTPFound(f"/#/{request.match_info['channel']}/{ts}")
+
+    # --- the state ---------------------------------------------------------------------
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """Stream the person's state: at once and after changes, at most twenty times a second.
+
+        Without a `user` it is the first person of the workspace.
+        """
+        user = request.query.get("user") or next(iter(self.driver.workspace.people))
+        if user not in self.driver.workspace.people:
+            raise web.HTTPNotFound
+        response = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+        )
+        await response.prepare(request)
+        state = self.driver.state
+        try:
+            while not state.closing:
+                version = state.version
+                shown = json.dumps(
+                    client_state(self.driver, self.hooks, user), separators=(",", ":")
+                )
+                await response.write(f"event: state\ndata: {shown}\n\n".encode())
+                await asyncio.sleep(SHORTEST_PAUSE)
+                if state.version == version:
+                    await state.change()
+        except ConnectionResetError:
+            pass
+        return response
+
+    # --- the verbs ---------------------------------------------------------------------
+
+    async def verb(self, request: web.Request) -> web.Response:
+        """Do what the person at the page did."""
+        act = self.verbs.get(request.match_info["verb"])
+        if act is None:
+            raise web.HTTPNotFound
+        try:
+            body = await request.json()
+            answer = await act(body)
+        except CannotDo as error:
+            answer = {"ok": False, "error": str(error)}
+        except (KeyError, TypeError, ValueError, LookupError) as error:
+            answer = {"ok": False, "error": f"invalid_arguments: {error}"}
+        return web.json_response(answer)
+
+    async def _command(self, body: Json) -> Json:
+        if body.get("thread_ts"):
+            raise CannotDo(f"{body['command']} is not supported in threads. Sorry!")
+        ack = await self.driver.command(
+            body["user"], body["channel"], body["command"], body.get("text", "")
+        )
+        return _result(ack, body["command"])
+
+    async def _message(self, body: Json) -> Json:
+        thread_ts = body.get("thread_ts")
+        said = self.driver.say(body["user"], body["channel"], body["text"], thread_ts)
+        return {"ok": True, "ts": said.ts}
+
+    async def _click(self, body: Json) -> Json:
+        ack = await self.driver.click(
+            body["user"],
+            body["channel"],
+            body["ts"],
+            body["action_id"],
+            block_id=body.get("block_id"),
+            value=body.get("value"),
+            # A confirm can still be open when the button under it has gone.
+            stale=True,
+        )
+        return _result(ack, "This")
+
+    async def _view_click(self, body: Json) -> Json:
+        ack = await self.driver.click_in_view(
+            body["user"],
+            body["view_id"],
+            body["action_id"],
+            block_id=body.get("block_id"),
+            value=body.get("value"),
+            typed=body.get("values"),
+        )
+        return _result(ack, "This")
+
+    async def _home_click(self, body: Json) -> Json:
+        ack = await self.driver.click_in_home(
+            body["user"],
+            body["action_id"],
+            block_id=body.get("block_id"),
+            value=body.get("value"),
+        )
+        return _result(ack, "This")
+
+    async def _options(self, body: Json) -> Json:
+        options = await self.driver.suggest(
+            body["user"],
+            body["view_id"],
+            body["action_id"],
+            block_id=body.get("block_id"),
+            typed=body["value"],
+        )
+        return {"ok": True, "options": options}
+
+    async def _submit(self, body: Json) -> Json:
+        ack = await self.driver.submit(body["user"], body["view_id"], body["values"])
+        return {"ok": True} if ack.error == "not_sent" else _result(ack, "This")
+
+    async def _close(self, body: Json) -> Json:
+        await self.driver.close_modal(body["user"], body["view_id"])
+        return {"ok": True}
+
+    async def _home_opened(self, body: Json) -> Json:
+        self.driver.open_home(body["user"])
+        return {"ok": True}
+
+    async def _cloud(self, body: Json) -> Json:
+        if self.hooks.on_cloud is None:
+            raise CannotDo("There is no cloud here.")
+        await _maybe(self.hooks.on_cloud(body))
+        self.driver.state.changed()
+        return {"ok": True}
+
+    async def _bot(self, body: Json) -> Json:
+        if self.hooks.on_bot is None or body["op"] not in ("kill", "start"):
+            raise CannotDo("The bot can't be stopped or started from here.")
+        await _maybe(self.hooks.on_bot(body["op"]))
+        self.driver.state.changed()
+        return {"ok": True}
+
+
+def _result(ack: Ack, what: str) -> Json:
+    if not ack.error:
+        return {"ok": True}
+    return {"ok": False, "error": f"{what} {_TOLD.get(ack.error, ack.error)}"}
+
+
+async def _maybe(result: Awaitable[None] | None) -> None:
+    if result is not None:
+        await result

@@ -1,0 +1,151 @@
+// The menu above the composer: commands, then their verbs, then live ids and routes.
+// Enter takes an item only when it was picked with the arrows (or names the command itself),
+// so a complete line is always sent as it stands. Tab takes the first.
+
+import { h, icon } from "./dom.js";
+import { store } from "./state.js";
+
+let menus = 0;
+
+/** A menu for `input`; `replace(text)` puts a completed text in. */
+export function makeMenu(input, replace, testid) {
+  const id = `menu-${(menus += 1)}`;
+  const node = h("ul", { class: "menu", id, role: "listbox", "aria-label": "Commands", hidden: true, testid });
+  let items = [];
+  let active = -1;
+
+  const attributes = {
+    role: "combobox",
+    "aria-autocomplete": "list",
+    "aria-controls": id,
+    "aria-expanded": "false",
+  };
+  for (const [name, value] of Object.entries(attributes)) input.setAttribute(name, value);
+
+  function draw() {
+    node.replaceChildren(...items.map(row));
+    node.hidden = items.length === 0;
+    input.setAttribute("aria-expanded", String(!node.hidden));
+    if (active >= 0) input.setAttribute("aria-activedescendant", `${id}-${active}`);
+    else input.removeAttribute("aria-activedescendant");
+    node.children[active]?.scrollIntoView({ block: "nearest" });
+  }
+
+  function row(item, i) {
+    const onmousedown = (event) => {
+      event.preventDefault();
+      take(i);
+    };
+    const props = {
+      class: "menu-row",
+      role: "option",
+      id: `${id}-${i}`,
+      "aria-selected": String(i === active),
+      onmousedown,
+    };
+    return h(
+      "li",
+      props,
+      icon(item.icon),
+      h("b", null, item.label),
+      h("code", null, item.hint),
+      h("span", null, item.about),
+    );
+  }
+
+  function take(i) {
+    replace(items[i].text);
+  }
+
+  function close() {
+    items = [];
+    active = -1;
+    draw();
+  }
+
+  function update(quiet) {
+    items = quiet ? [] : suggest(input.value);
+    active = items[0]?.first ? 0 : -1;
+    draw();
+  }
+
+  /** Whether the key was for the menu. */
+  function key(event) {
+    if (node.hidden) return false;
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const count = items.length;
+    if (step) active = active < 0 && step < 0 ? count - 1 : (active + step + count) % count;
+    else if (event.key === "Escape") items = [];
+    else if (event.key === "Tab" && !event.shiftKey) take(Math.max(active, 0));
+    else if (event.key === "Enter" && !event.shiftKey && active >= 0) take(active);
+    else return false;
+    event.preventDefault();
+    event.stopPropagation();
+    draw();
+    return true;
+  }
+
+  return { node, update, key, close };
+}
+
+/** What could come next after `text`. */
+function suggest(text) {
+  if (!text.startsWith("/") || text.includes("\n") || !store.data) return [];
+  const words = text.split(/ +/);
+  const command = store.data.commands.find((c) => c.command === words[0]);
+  if (words.length === 1) return commands(text);
+  if (!command) return [];
+  if (words.length === 2) return verbs(command, words[1]);
+  return needsConnection(command, words[1]) ? targets(words, text) : [];
+}
+
+function commands(typed) {
+  const found = store.data.commands.filter((c) => c.command.startsWith(typed) && c.command !== typed);
+  return found.map((c) => ({
+    icon: "bolt", label: c.command, hint: c.usage_hint, about: c.description,
+    text: `${c.command} `, first: true,
+  }));
+}
+
+/** "delete <id> <cidr> | list <id> | help" → its alternatives. */
+function alternatives(command) {
+  const parts = (command.usage_hint ?? "").split("|").map((part) => part.trim());
+  const rows = parts.filter((part) => /^[a-z]/.test(part));
+  return rows.map((part) => ({ verb: part.split(/\s/)[0], rest: part.split(/\s+/).slice(1).join(" ") }));
+}
+
+function verbs(command, typed) {
+  const found = alternatives(command).filter(({ verb }) => verb.startsWith(typed) && verb !== typed);
+  return found.map(({ verb, rest }) => ({
+    icon: "chevron", label: verb, hint: rest, about: "",
+    text: `${command.command} ${verb} `,
+  }));
+}
+
+/** Verbs whose usage names a connection; without a usage, the two that always do. */
+function needsConnection(command, verb) {
+  const usage = alternatives(command).find((a) => a.verb === verb)?.rest;
+  return /conn|vco|<id>/i.test(usage ?? "") || ["delete", "list"].includes(verb);
+}
+
+function targets(words, text) {
+  const typed = words.at(-1);
+  const before = text.slice(0, text.length - typed.length);
+  const connections = store.data.cloud?.connections ?? [];
+  if (words.length === 3) {
+    const found = connections.filter(
+      (c) => c.id !== typed && (c.id.startsWith(typed) || c.name.startsWith(typed)),
+    );
+    return found.map((c) => ({
+      icon: "cloud", label: c.name, hint: c.id, about: c.region,
+      text: `${before}${c.id} `,
+    }));
+  }
+  if (words[1] !== "delete" || words.length !== 4) return [];
+  const routes = connections.find((c) => c.id === words[2])?.routes ?? [];
+  const found = routes.filter((r) => r.dest.startsWith(typed) && r.dest !== typed);
+  return found.map((r) => ({
+    icon: "route", label: r.dest, hint: `weight ${r.weight}`, about: r.kind,
+    text: `${before}${r.dest} `,
+  }));
+}

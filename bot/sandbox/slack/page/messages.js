@@ -1,0 +1,151 @@
+// One message as a list item: made once, then only what changed in it is rebuilt.
+// Also the list around it: days, the "New" line, who speaks again within five minutes.
+
+import { actionEnv } from "./actions.js";
+import { author, avatar } from "./avatar.js";
+import { block } from "./blocks.js";
+import { clock, dayName, formatDate } from "./dates.js";
+import { h, icon, keyed, slots } from "./dom.js";
+import { mrkdwn } from "./mrkdwn.js";
+import { go, isReply, store } from "./state.js";
+
+const GROUP_SECONDS = 300;
+
+/** Draw messages into a list; `newFrom` is the ts after which the "New" line stands. */
+export function drawMessages(list, messages, { channel, newFrom = "", parent = "" }) {
+  if (list.drawnFor !== `${store.me} ${channel}`) {
+    list.replaceChildren();
+    list.keyedNodes = new Map();
+    list.drawnFor = `${store.me} ${channel}`;
+  }
+  keyed(list, rows(messages, newFrom, Boolean(parent)), {
+    key: (row) => row.key,
+    create: (row) => (row.m ? makeMessage(row.m, channel, parent) : divider(row)),
+    update: (node, row) => row.m && updateMessage(node, row),
+  });
+}
+
+function rows(messages, newFrom, inThread) {
+  const out = [];
+  let before = null;
+  let marked = false;
+  for (const m of messages.filter((each) => !each.deleted || each.reply_count)) {
+    const day = dayName(Number(m.ts));
+    if (!inThread && (!before || dayName(Number(before.ts)) !== day)) out.push({ key: `day ${day}`, day });
+    if (newFrom && !marked && Number(m.ts) > Number(newFrom) && m.user !== store.me) {
+      marked = out.push({ key: "new" }) > 0;
+    }
+    const joins = out.at(-1)?.m === before && sameBreath(before, m);
+    out.push({ key: m.ts, m, joins });
+    before = m;
+  }
+  return out;
+}
+
+function sameBreath(a, b) {
+  const plainPair = a && !a.ephemeral && !b.ephemeral && !a.reply_count && !a.deleted;
+  return plainPair && a.user === b.user && Number(b.ts) - Number(a.ts) < GROUP_SECONDS;
+}
+
+function divider(row) {
+  if (row.day) return h("li", { class: "day", role: "separator" }, h("span", null, row.day));
+  return h("li", { class: "new-line", role: "separator", testid: "new-line" }, h("span", null, "New"));
+}
+
+function makeMessage(m, channel, parent) {
+  const node = h(
+    "li",
+    { class: "msg", tabindex: "-1", testid: parent === m.ts ? "thread-parent" : `message-${m.ts}` },
+  );
+  node.env = actionEnv("click", () => ({ channel, ts: m.ts }));
+  node.parts = {
+    side: h("div", { class: "msg-side" }),
+    head: h("div"),
+    body: h("div", { class: "msg-body" }),
+    foot: h("div"),
+  };
+  const { side, head, body, foot } = node.parts;
+  node.append(side, h("div", { class: "msg-main" }, head, body, foot));
+  if (!m.ephemeral) node.append(toolbar(m, channel, Boolean(parent)));
+  return node;
+}
+
+function updateMessage(node, { m, joins }) {
+  const { side, head, body, foot } = node.parts;
+  node.classList.toggle("joins", Boolean(joins));
+  node.classList.toggle("ephemeral", Boolean(m.ephemeral));
+  slots(side, [Boolean(joins)], () => (joins ? stamp(m) : avatar(m.user)));
+  slots(head, [[Boolean(joins), author(m.user), m.ephemeral]], () => headOf(m, joins));
+  slots(body, content(m), (b) => (b.plain === undefined ? block(b, node.env) : words(b)));
+  slots(
+    foot,
+    m.reply_count && !node.matches(".thread .msg") ? [[m.reply_count, m.last_reply_ts]] : [],
+    () => replies(m, node.env),
+  );
+}
+
+function stamp(m) {
+  const full = formatDate(Number(m.ts), "{date_long}, {time_secs}");
+  return h("time", { class: "stamp", title: full }, clock(Number(m.ts)));
+}
+
+function headOf(m, joins) {
+  const { name, app, guest } = author(m.user);
+  const only = m.ephemeral && h("p", { class: "only-you" }, icon("eye"), "Only visible to you");
+  if (joins) return h("div", null, only);
+  const badge = (app && "APP") || (guest && "GUEST");
+  return h(
+    "div",
+    null,
+    only,
+    h(
+      "div",
+      { class: "msg-head" },
+      h("b", null, name),
+      badge && h("span", { class: "badge" }, badge),
+      stamp(m),
+    ),
+  );
+}
+
+/** Blocks where there are any, else the text; the edited mark belongs to the last of them. */
+function content(m) {
+  if (m.deleted) return [{ plain: "_This message was deleted._", edited: false }];
+  if (!m.blocks?.length) return [{ plain: m.text, edited: m.edited }];
+  return m.edited ? [...m.blocks, { plain: "", edited: true }] : m.blocks;
+}
+
+function words({ plain, edited }) {
+  const mark = edited && h("span", { class: "edited" }, plain ? " (edited)" : "(edited)");
+  return h("div", { class: "b-text" }, mrkdwn(plain), mark);
+}
+
+function replies(m) {
+  const count = `${m.reply_count} ${m.reply_count > 1 ? "replies" : "reply"}`;
+  const at = Number(m.last_reply_ts);
+  const last = at > 0 && `Last reply ${dayName(at).toLowerCase()} at ${clock(at)}`;
+  const onclick = () => go(store.place.channel, m.ts);
+  return h(
+    "button",
+    { class: "replies", type: "button", testid: `open-thread-${m.ts}`, onclick },
+    avatar(m.last_reply_user ?? m.user, "tiny"),
+    h("b", null, count),
+    h("span", { class: "last" }, last),
+    h("span", { class: "view" }, "View thread", icon("chevron")),
+  );
+}
+
+function toolbar(m, channel, inThread) {
+  const copy = () => navigator.clipboard?.writeText(
+    `${location.origin}/archives/${channel}/p${m.ts.replace(".", "")}`,
+  );
+  const thread = () => go(channel, isReply(m) ? m.thread_ts : m.ts);
+  const button = (name, label, onclick) =>
+    h("button", { class: "icon-btn", type: "button", "aria-label": label, title: label, onclick }, icon(name));
+  return h(
+    "div",
+    { class: "msg-tools" },
+    !inThread && button("reply", "Reply in thread", thread),
+    button("link", "Copy link to message", copy),
+  );
+}

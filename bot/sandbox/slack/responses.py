@@ -1,0 +1,120 @@
+"""What comes back to an interaction: the ack of a command, and posts to its response_url.
+
+Source: docs.slack.dev/interactivity/handling-user-interaction (message responses).
+"""
+
+import asyncio
+
+from aiohttp import web
+
+from bot.sandbox.slack.arguments import Arguments, Refusal
+from bot.sandbox.slack.chat_methods import edit
+from bot.sandbox.slack.content import Content, read_content
+from bot.sandbox.slack.deliver import Ack
+from bot.sandbox.slack.faults import FaultKind
+from bot.sandbox.slack.messages import Message
+from bot.sandbox.slack.state import HOOK_SECONDS, HOOK_USES, Hook, State
+from bot.sandbox.slack.web_api import WebApi, lose
+from bot.sandbox.slack.workspace import Json
+
+ACK_LAG_SECONDS = 0.25
+
+
+class Responses:
+    """`/response/<opaque>`. It works where the app is not a member, and needs no token."""
+
+    def __init__(self, state: State, web_api: WebApi) -> None:
+        self.state = state
+        self.web_api = web_api
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Apply one post to a response_url."""
+        body = await _read(request)
+        fault = await self.web_api.before("response_url", body)
+        if isinstance(fault, web.StreamResponse):
+            return fault
+        error, status = "", 200
+        try:
+            hook = self._use(request.match_info["opaque"])
+            await self._after_ack(hook)
+            respond(self.state, hook, body)
+        except Refusal as refusal:
+            error = refusal.code
+            status = 404 if error in ("expired_url", "used_url") else 400
+        self.web_api.record("response_url", body, error, status)
+        if fault is not None and fault.kind is FaultKind.LOST:
+            return lose(request)
+        if error:
+            return web.json_response({"ok": False, "error": error}, status=status)
+        return web.Response(text="ok")
+
+    def _use(self, opaque: str) -> Hook:
+        hook = self.state.hooks.get(opaque)
+        if hook is None or self.state.clock() - hook.at > HOOK_SECONDS:
+            raise Refusal("expired_url")
+        if hook.uses >= HOOK_USES:
+            raise Refusal("used_url")
+        hook.uses += 1
+        return hook
+
+    async def _after_ack(self, hook: Hook) -> None:
+        """Keep the app's order: its ack, sent before this post, may still be under way."""
+        try:
+            async with asyncio.timeout(ACK_LAG_SECONDS):
+                while hook.pending:
+                    await self.state.change()
+        except TimeoutError:
+            return
+
+
+def respond(state: State, hook: Hook, body: Json) -> None:
+    """Post, replace or delete, as the body says; a Refusal where it is not valid."""
+    args = Arguments(body)
+    origin = state.find(hook.channel, hook.origin_ts, ephemeral=True) if hook.origin_ts else None
+    if args.flag("delete_original"):
+        if origin is not None:
+            origin.deleted = True
+            state.changed()
+        return
+    content = read_content(args)
+    if args.flag("replace_original") and origin is not None:
+        edit(state, origin, content)
+        return
+    _post(state, hook, content, args)
+
+
+def apply_command_ack(state: State, hook: Hook, ack: Ack) -> str:
+    """Show what the ack of a command carries; the error that the person sees, or nothing."""
+    if ack.error or not ack.body.strip():
+        return ack.error
+    try:
+        respond(state, hook, ack.json if ack.json is not None else {"text": ack.body})
+    except Refusal:
+        return "invalid_command_response"
+    return ""
+
+
+def _post(state: State, hook: Hook, content: Content, args: Arguments) -> None:
+    visible = args.text("response_type") == "in_channel"
+    message = Message(
+        ts=state.new_ts(),
+        channel=hook.channel,
+        user=state.workspace.app.user,
+        text=content.text or "",
+        blocks=content.blocks or [],
+        attachments=content.attachments or [],
+        metadata=content.metadata or {},
+        thread_ts=args.text("thread_ts") or None,
+        ephemeral_to="" if visible else hook.user,
+    )
+    state.add(message)
+    if not hook.origin_ts:
+        hook.origin_ts = message.ts
+
+
+async def _read(request: web.Request) -> Json:
+    try:
+        body = await request.json()
+    except ValueError:
+        return {"text": ""}
+    return body if isinstance(body, dict) else {"text": ""}

@@ -1,0 +1,100 @@
+"""The `views.*` methods, and `apps.connections.open`."""
+
+import secrets
+
+from bot.sandbox.slack.arguments import Arguments, Refusal
+from bot.sandbox.slack.content import checked_view
+from bot.sandbox.slack.state import State
+from bot.sandbox.slack.views import STACK_LIMIT, TRIGGER_SECONDS, Trigger, View, view_as_api
+from bot.sandbox.slack.workspace import Json
+
+
+def open_view(state: State, args: Arguments) -> Json:
+    """views.open: a modal for the person of the trigger, in place of what they had open."""
+    view = _view(args, "modal")
+    trigger = _exchange(state, args.text("trigger_id"))
+    _unique(state, view)
+    return _answer(state, state.open_view(trigger.user, view))
+
+
+def push_view(state: State, args: Arguments) -> Json:
+    """views.push: a modal on top of the one that the trigger came from; three at most."""
+    view = _view(args, "modal")
+    trigger = _exchange(state, args.text("trigger_id"))
+    if trigger.view_id not in state.views:
+        raise Refusal("not_found")
+    if len(state.stack(trigger.user)) >= STACK_LIMIT:
+        raise Refusal("push_limit_reached")
+    _unique(state, view)
+    return _answer(state, state.open_view(trigger.user, view, push=True))
+
+
+def update_view(state: State, args: Arguments) -> Json:
+    """views.update, by `view_id` or `external_id`; a `hash` guards against races."""
+    view = _view(args, "modal")
+    shown = _find(state, args)
+    if args.text("hash") and args.text("hash") != shown.hash:
+        raise Refusal("hash_conflict")
+    _unique(state, view, but=shown)
+    shown.show(view, state.clock())
+    state.changed()
+    return _answer(state, shown)
+
+
+def publish_view(state: State, args: Arguments) -> Json:
+    """views.publish: a person's Home tab."""
+    user = args.required("user_id")
+    view = _view(args, "home")
+    if user not in state.workspace.people:
+        raise Refusal("user_not_found")
+    home = state.homes.get(user)
+    if home is not None and args.text("hash") and args.text("hash") != home.hash:
+        raise Refusal("hash_conflict")
+    return _answer(state, state.publish_home(user, view))
+
+
+def open_connection(state: State, args: Arguments) -> Json:  # noqa: ARG001 - the shape of a method
+    """apps.connections.open: a websocket address with a ticket that works once."""
+    ticket = secrets.token_urlsafe(16)
+    state.tickets.add(ticket)
+    return {"url": f"{state.origin.replace('http', 'ws', 1)}/socket?ticket={ticket}"}
+
+
+def _view(args: Arguments, kind: str) -> Json:
+    view = args.structure("view", "invalid_arguments")
+    if view is None:
+        raise Refusal("invalid_arguments", "[ERROR] missing required field: view")
+    return checked_view(view, kind)
+
+
+def _exchange(state: State, trigger_id: str) -> Trigger:
+    trigger = state.triggers.get(trigger_id)
+    if trigger is None:
+        raise Refusal("invalid_trigger_id")
+    if trigger.used:
+        raise Refusal("exchanged_trigger_id")
+    if state.clock() - trigger.at > TRIGGER_SECONDS:
+        raise Refusal("expired_trigger_id")
+    trigger.used = True
+    return trigger
+
+
+def _find(state: State, args: Arguments) -> View:
+    view_id, external_id = args.text("view_id"), args.text("external_id")
+    if not (view_id or external_id):
+        raise Refusal("invalid_arguments", "[ERROR] missing required field: view_id")
+    for view in state.views.values():
+        if view.id == view_id or (external_id and view.view.get("external_id") == external_id):
+            return view
+    raise Refusal("not_found")
+
+
+def _unique(state: State, view: Json, but: View | None = None) -> None:
+    external_id = view.get("external_id")
+    taken = [v for v in state.views.values() if v.view.get("external_id") == external_id]
+    if external_id and any(v is not but for v in taken):
+        raise Refusal("duplicate_external_id")
+
+
+def _answer(state: State, view: View) -> Json:
+    return {"view": view_as_api(view, state.workspace)}

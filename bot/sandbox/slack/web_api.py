@@ -1,0 +1,184 @@
+"""`/api/<method>`: tokens, scopes, limits and faults around a table of methods."""
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+from aiohttp import web
+
+from bot.sandbox.slack import chat_methods as chat
+from bot.sandbox.slack import conversation_methods as conversations
+from bot.sandbox.slack import people_methods as people
+from bot.sandbox.slack import view_methods as views
+from bot.sandbox.slack.arguments import Arguments, Refusal, read_arguments
+from bot.sandbox.slack.faults import Fault, FaultKind, Faults
+from bot.sandbox.slack.limits import Limits, Tier
+from bot.sandbox.slack.state import State, WebCall
+from bot.sandbox.slack.workspace import Channel, Json
+
+Run = Callable[[State, Arguments], Json]
+
+
+class Method(msgspec.Struct, frozen=True):
+    """A method: what it does, its limit, and the scope it needs.
+
+    A scope that starts with `*` depends on the kind of the channel: `*:read` is
+    `channels:read` for a public channel, `groups:read` for a private one, `im:read` for a
+    direct message. `app_level` methods take the app's token instead of the bot's.
+    """
+
+    run: Run
+    tier: Tier
+    scope: str = ""
+    app_level: bool = False
+
+
+METHODS = {
+    "api.test": Method(people.api_test, Tier.FOUR),
+    "auth.test": Method(people.auth_test, Tier.SPECIAL),
+    "apps.connections.open": Method(views.open_connection, Tier.ONE, app_level=True),
+    "chat.postMessage": Method(chat.post_message, Tier.POST, "chat:write"),
+    "chat.postEphemeral": Method(chat.post_ephemeral, Tier.FOUR, "chat:write"),
+    "chat.update": Method(chat.update, Tier.THREE, "chat:write"),
+    "chat.delete": Method(chat.delete, Tier.THREE, "chat:write"),
+    "chat.getPermalink": Method(chat.get_permalink, Tier.SPECIAL),
+    "conversations.info": Method(conversations.info, Tier.THREE, "*:read"),
+    "conversations.open": Method(conversations.open_dm, Tier.THREE, "im:write"),
+    "conversations.history": Method(conversations.history, Tier.THREE, "*:history"),
+    "conversations.replies": Method(conversations.replies, Tier.THREE, "*:history"),
+    "users.info": Method(people.user_info, Tier.FOUR, "users:read"),
+    "usergroups.list": Method(people.groups, Tier.TWO, "usergroups:read"),
+    "usergroups.users.list": Method(people.group_users, Tier.TWO, "usergroups:read"),
+    "views.open": Method(views.open_view, Tier.FOUR),
+    "views.push": Method(views.push_view, Tier.FOUR),
+    "views.update": Method(views.update_view, Tier.FOUR),
+    "views.publish": Method(views.publish_view, Tier.FOUR),
+}
+
+Answer = tuple[int, Json, dict[str, str]]
+
+
+class WebApi:
+    """The edge: reads a call, judges it, does it, records it, answers it (or spoils that)."""
+
+    def __init__(
+        self, state: State, *, bot_token: str, app_token: str, scopes: frozenset[str]
+    ) -> None:
+        self.state = state
+        self.faults = Faults()
+        self.limits = Limits(state.clock)
+        self.outage = False
+        self.scopes = scopes
+        self._tokens = {bot_token: False, app_token: True}
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer one call."""
+        name = request.match_info["method"]
+        try:
+            args, token = await read_arguments(request)
+        except Refusal as refusal:
+            self.record(name, {}, refusal.code)
+            return web.json_response(refusal.body())
+        fault = await self.before(name, args.values)
+        if isinstance(fault, web.StreamResponse):
+            return fault
+        status, body, headers = self._answer(name, args, token)
+        self.record(name, args.values, body.get("error", ""), status)
+        if fault is not None and fault.kind is FaultKind.LOST:
+            return lose(request)
+        return web.json_response(body, status=status, headers=headers)
+
+    async def before(self, name: str, args: Json) -> web.StreamResponse | Fault | None:
+        """The answer of an outage or a fault; or a fault that lets the call take effect."""
+        if self.outage:
+            self.record(name, args, "outage", 503)
+            return web.Response(status=503, text="<html>down</html>", content_type="text/html")
+        fault = self.faults.take(name)
+        if fault is None:
+            return None
+        if fault.kind is FaultKind.HANG:
+            self.record(name, args, "hanging", 0)
+            await self._hang(fault.seconds)
+        if fault.kind in (FaultKind.HANG, FaultKind.LOST):
+            return fault
+        response = _spoilt(fault)
+        self.record(name, args, f"fault: {fault.kind}", response.status)
+        return response
+
+    def _answer(self, name: str, args: Arguments, token: str) -> Answer:
+        headers: dict[str, str] = {}
+        try:
+            method = self._allowed(name, token)
+            if token and not method.app_level:
+                headers["x-oauth-scopes"] = ",".join(sorted(self.scopes))
+            wait = self.limits.take(method.tier, name, args.text("channel"))
+            if wait:
+                return 429, {"ok": False, "error": "ratelimited"}, {"Retry-After": str(wait)}
+            self._check_scope(method, args)
+            return 200, {"ok": True, **method.run(self.state, args)}, headers
+        except Refusal as refusal:
+            return 200, refusal.body(), headers
+
+    def _allowed(self, name: str, token: str) -> Method:
+        method = METHODS.get(name)
+        if method is None:
+            raise Refusal("unknown_method", req_method=name)
+        if not token and name == "api.test":
+            return method
+        if not token:
+            raise Refusal("not_authed")
+        if token not in self._tokens:
+            raise Refusal("invalid_auth")
+        if self._tokens[token] is not method.app_level:
+            raise Refusal("not_allowed_token_type")
+        return method
+
+    def _check_scope(self, method: Method, args: Arguments) -> None:
+        needed = method.scope
+        if needed.startswith("*"):
+            channel = self.state.workspace.channels.get(args.text("channel"))
+            needed = f"{_family(channel)}{needed[1:]}"
+        if needed and needed not in self.scopes:
+            raise Refusal("missing_scope", needed=needed, provided=",".join(sorted(self.scopes)))
+
+    def record(self, name: str, args: Json, error: str = "", status: int = 200) -> None:
+        """Remember a call, for `slack.requests`."""
+        call = WebCall(at=self.state.clock(), method=name, args=args, error=error, status=status)
+        self.state.requests.append(call)
+        self.state.changed()
+
+    async def _hang(self, seconds: float) -> None:
+        """Keep the caller waiting; closing the server ends it."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not self.state.closing:
+                    await self.state.change()
+        except TimeoutError:
+            return
+
+
+def _family(channel: Channel | None) -> str:
+    if channel is not None and channel.dm:
+        return "im"
+    return "groups" if channel is not None and channel.private else "channels"
+
+
+def _spoilt(fault: Fault) -> web.Response:
+    if fault.kind is FaultKind.RATE_LIMITED:
+        body = {"ok": False, "error": "ratelimited"}
+        return web.json_response(body, status=429, headers={"Retry-After": str(fault.retry_after)})
+    if fault.kind is FaultKind.ERROR:
+        return web.json_response({"ok": False, "error": fault.error})
+    if fault.kind is FaultKind.HTML:
+        page = "<html><body>Something went wrong</body></html>"
+        return web.Response(status=200, text=page, content_type="text/html")
+    if fault.kind is FaultKind.EMPTY:
+        return web.Response(status=200, content_type="application/json")
+    return web.json_response({"ok": False, "error": fault.error}, status=fault.status)
+
+
+def lose(request: web.Request) -> web.StreamResponse:
+    """Cut the connection instead of answering: the caller can't know what happened."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
