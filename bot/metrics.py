@@ -1,0 +1,31 @@
+"""What is counted, for Prometheus. Labels are closed sets: never ids, never user text."""
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+REGISTRY = CollectorRegistry()
+
+STEPS = Counter(
+    "vco_route_steps_total",
+    "Steps of the engine, by kind of work and how they ended",
+    ("kind", "result"),
+    registry=REGISTRY,
+)
+STEP_SECONDS = Histogram(
+    "vco_route_step_seconds",
+    "How long steps take",
+    ("kind",),
+    registry=REGISTRY,
+    buckets=(0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30),
+)
+DELIVERIES = Counter(
+    "vco_route_deliveries_total",
+    "What Slack delivered, by whether it could be stored",
+    ("stored",),
+    registry=REGISTRY,
+)
+OUTCOMES = Counter(
+    "vco_route_outcomes_total",
+    "Routes whose deletion ended, by how",
+    ("state",),
+    registry=REGISTRY,
+)

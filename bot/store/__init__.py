@@ -1,0 +1,57 @@
+"""Everything that is remembered, in Redis or Valkey; its keys never leave this package.
+
+- `work`      what is due and who has claimed it: the heart of the execution engine
+- `requests`  deletion requests: read, and changed by compare-and-set; the connection queue
+- `inbox`     what Slack delivered and nobody has handled yet
+- `audit`     what happened, append-only, each entry chained to the one before
+- `told`      what Slack has been shown of each request
+- `pace`      how fast to go: regions that asked for a pause, how long deletions usually take
+- `health`    can this database be trusted with what was approved and sent
+- `client`    one connection pool, its timeouts, scripts, and errors
+
+Each Lua script stands beside the typed call that runs it. All keys share one hash tag, so
+that a script may touch any of them on a Cluster; scripts name them as literal `KEYS[i]`,
+which Tair demands. Keys of live things bear no TTL: managed servers often evict
+`volatile-*`. Every script may be run twice (redis-py retries a lost reply) without applying
+its effect twice.
+"""
+
+from bot.store.audit import Audit
+from bot.store.client import Database
+from bot.store.health import Health
+from bot.store.inbox import Inbox
+from bot.store.pace import Pace
+from bot.store.requests import RETENTION_SECONDS, AlreadyOpen, Requests, Stored
+from bot.store.told import Tellings, Told
+from bot.store.work import Claim, Work
+
+
+class Store:
+    """All of the store over one database."""
+
+    def __init__(self, database: Database, retention: int = RETENTION_SECONDS) -> None:
+        """Build the parts; nothing is sent yet. Finished requests are kept `retention` seconds."""
+        self.database = database
+        self.work = Work(database)
+        self.requests = Requests(database, retention)
+        self.audit = Audit(database)
+        self.health = Health(database)
+        self.inbox = Inbox(database)
+        self.tellings = Tellings(database)
+        self.pace = Pace(database)
+
+
+__all__ = [
+    "AlreadyOpen",
+    "Audit",
+    "Claim",
+    "Database",
+    "Inbox",
+    "Pace",
+    "Requests",
+    "Store",
+    "Stored",
+    "Tellings",
+    "Told",
+    "Work",
+]

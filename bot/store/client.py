@@ -1,0 +1,147 @@
+"""The database behind the store: keys, the clock, scripts, and errors in our own words."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from hashlib import sha1
+from typing import Any, Protocol
+
+from redis.exceptions import NoScriptError, ReadOnlyError, ResponseError
+
+from bot.errors import StoreUnavailable
+
+TAG = "{vco}"
+
+COMMAND_SECONDS = 4.0
+"""For one command with all that redis-py does about it: looking for the server, connecting,
+sending again. Its own time-outs are for each try and would add up to minutes."""
+
+Reply = Any
+"""What a script or a command answers; each typed call takes it apart at once."""
+
+
+class Redis(Protocol):
+    """The part of redis-py's asynchronous clients (standalone, Sentinel, Cluster) we use."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - redis-py's own signature
+        """Send one command and return its reply."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        ...
+
+
+class Script:
+    """A Lua script and its SHA-1, by which the server knows it."""
+
+    def __init__(self, text: str) -> None:
+        """Take the text of the script."""
+        self.text = text
+        self.sha = sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def key(*parts: str) -> str:
+    """A key of ours; all share one hash tag."""
+    return ":".join((TAG, *parts))
+
+
+DUE = key("due")
+CLAIMS = key("claims")
+
+NOW = """
+local function seconds(given)
+  if given ~= '' then return tonumber(given) end
+  local t = redis.call('TIME')
+  return tonumber(t[1]) + tonumber(t[2]) / 1000000
+end
+"""
+"""Lua: the time, from the server's clock unless the caller gives one (tests do)."""
+
+WAKE = """
+local function wake(item, now)
+  local lease = redis.call('HGET', KEYS[2], 'lease:' .. item)
+  if lease and tonumber(lease) > now then
+    redis.call('HSET', KEYS[2], 'again:' .. item, '1')
+  else
+    redis.call('ZADD', KEYS[1], now, item)
+  end
+end
+"""
+"""Lua: make an item due now. One that is being worked on becomes due when its step ends,
+so that nobody works on it twice at once. KEYS[1] is `due` and KEYS[2] `claims` throughout."""
+
+
+_TIME = Script(NOW + "return string.format('%.6f', seconds(''))")
+"""A script rather than the command: on a Cluster it runs where all the other scripts do."""
+
+
+class Database:
+    """A Redis client, its clock and its scripts. Every failure is a `StoreUnavailable`."""
+
+    def __init__(self, redis: Redis, *, now: str = "") -> None:
+        """Use `redis` (with `decode_responses=True`). `now` replaces its clock in tests."""
+        self._redis = redis
+        self.fixed_now = now
+
+    async def command(self, *args: str | float) -> Reply:
+        """Run one command."""
+        async with _translated():
+            return await self._send(*args)
+
+    async def run(self, script: Script, keys: Sequence[str], *args: str | float) -> Reply:
+        """Run a script, teaching it to the server when it does not know it."""
+        rest = (len(keys), *keys, *args)
+        async with _translated():
+            try:
+                return await self._send("EVALSHA", script.sha, *rest)
+            except NoScriptError:
+                return await self._send("EVAL", script.text, *rest)
+
+    async def now(self) -> float:
+        """The time that all replicas agree on, in seconds since the epoch."""
+        if self.fixed_now:
+            return float(self.fixed_now)
+        return float(await self.run(_TIME, (DUE,)))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._redis.aclose()
+
+    async def _send(self, *args: str | float) -> Reply:
+        try:
+            return await self._redis.execute_command(*args)
+        except ResponseError as error:
+            if not _demoted(error):
+                raise
+            # After a failover the old master keeps our connections: new ones find the new one.
+            await self._redis.aclose()
+            return await self._redis.execute_command(*args)
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(COMMAND_SECONDS):
+            yield
+    except Exception as error:
+        # Nothing of ours runs inside, and redis-py raises more than its RedisError: on a Cluster
+        # a RedisClusterException or, redirected to a node that is new there, an AttributeError.
+        # The text of a Redis error can quote what was sent; its type says enough.
+        raise StoreUnavailable(_words(error)) from error
+
+
+def _demoted(error: ResponseError) -> bool:
+    # Redis before 7 wraps what a script met: "ERR Error running script … -READONLY …".
+    return isinstance(error, ReadOnlyError) or "-READONLY" in str(error)
+
+
+_KNOWN = (
+    *("OOM", "READONLY", "MISCONF", "NOREPLICAS", "LOADING", "CLUSTERDOWN", "MASTERDOWN"),
+    *("NOAUTH", "WRONGPASS", "NOPERM"),
+)
+
+
+def _words(error: BaseException) -> str:
+    name, text = type(error).__name__, str(error)
+    return next((f"{name}: {word}" for word in _KNOWN if word in text), name)

@@ -1,0 +1,100 @@
+"""From a parsed `REDIS_URL` to a client of redis-py, with time-outs on everything."""
+
+from typing import Any
+
+from redis.asyncio import Redis as Standalone
+from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import ExponentialBackoff, NoBackoff
+
+from bot.redis_url import RedisKind, RedisTarget
+from bot.store.client import Redis
+
+_SECONDS = 2.0
+"""For each connection, command and reply. An engine step allows for several."""
+
+_SENTINEL_SECONDS = 0.5
+"""The same for a Sentinel. One that died with the master is asked first as likely as not, and
+the next one must be asked while somebody waits for an answer."""
+
+_RETRIES = 2
+"""After a lost reply redis-py sends again: every script of ours may be run twice."""
+
+
+def connect(target: RedisTarget) -> Redis:
+    """A client for `target`; nothing is sent yet."""
+    options: dict[str, Any] = {
+        "decode_responses": True,
+        "socket_timeout": _SECONDS,
+        "socket_connect_timeout": _SECONDS,
+        "username": target.username or None,
+        "password": target.password.reveal() if target.password else None,
+        "retry": Retry(ExponentialBackoff(cap=0.5, base=0.05), _RETRIES),
+    }
+    tls: dict[str, Any] = {}
+    if target.tls:
+        tls = {"ssl": True, "ssl_ca_certs": target.ca_file or None}
+    match target.kind:
+        case RedisKind.CLUSTER:
+            nodes = [ClusterNode(host, port) for host, port in target.hosts]
+            return _OnCluster(RedisCluster(startup_nodes=nodes, **options, **tls))
+        case RedisKind.SENTINEL:
+            return _master(target, options | tls, tls)
+        case _ if target.path:
+            return Standalone(unix_socket_path=target.path, db=target.db, **options)
+        case _:
+            host, port = target.hosts[0]
+            return Standalone(host=host, port=port, db=target.db, **options, **tls)
+
+
+def _master(target: RedisTarget, options: dict[str, Any], tls: dict[str, Any]) -> Redis:
+    sentinel = Sentinel(  # type: ignore[no-untyped-call] # redis-py leaves it untyped
+        list(target.hosts),
+        sentinel_kwargs={
+            "socket_timeout": _SENTINEL_SECONDS,
+            "socket_connect_timeout": _SENTINEL_SECONDS,
+            # The next try is the next Sentinel; redis-py would ask a dead one eleven times.
+            "retry": Retry(NoBackoff(), 0),
+            "username": target.sentinel_username or None,
+            "password": target.sentinel_password.reveal() if target.sentinel_password else None,
+            **tls,
+        },
+        db=target.db,
+        **options,
+    )
+    return _BehindSentinel(sentinel, sentinel.master_for(target.master))
+
+
+class _OnCluster:
+    """A cluster, closed whatever redis-py is about to do."""
+
+    def __init__(self, cluster: RedisCluster) -> None:
+        self._cluster = cluster
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - redis-py's own signature
+        """Send one command to the node that it is for and return its reply."""
+        return await self._cluster.execute_command(*args, **options)
+
+    async def aclose(self) -> None:
+        """Close all connections; redis-py leaves them open while it looks for a lost node."""
+        await self._cluster.aclose()
+        await self._cluster.nodes_manager.aclose("nodes_cache")
+        await self._cluster.nodes_manager.aclose("startup_nodes")
+
+
+class _BehindSentinel:
+    """The master, whichever server that is, and the Sentinels that say so."""
+
+    def __init__(self, sentinel: Sentinel, master: Redis) -> None:
+        self._sentinel = sentinel
+        self._master = master
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - redis-py's own signature
+        """Send one command to the master and return its reply."""
+        return await self._master.execute_command(*args, **options)
+
+    async def aclose(self) -> None:
+        """Close all connections; redis-py leaves those to the Sentinels open otherwise."""
+        await self._master.aclose()
+        await self._sentinel.aclose()

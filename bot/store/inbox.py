@@ -1,0 +1,46 @@
+"""What Slack delivered and nobody has handled yet.
+
+A delivery is stored before it is acknowledged and removed once it has been answered, so that
+a process killed in between loses nothing: another one takes it from here. Its id comes from
+Slack, so that a payload that is delivered twice is stored once.
+"""
+
+from bot.store.client import CLAIMS, DUE, NOW, WAKE, Database, Script, key
+
+SEEN_SECONDS = 3600
+"""For how long a delivery's id is remembered after it was handled. Slack repeats a payload
+within minutes."""
+
+_PUT = Script(
+    NOW
+    + WAKE
+    + """
+if redis.call('EXISTS', KEYS[4]) == 1 then return 0 end
+if not redis.call('SET', KEYS[3], ARGV[3], 'NX') then return 0 end
+wake(ARGV[2], seconds(ARGV[1]))
+return 1
+"""
+)
+
+
+class Inbox:
+    """Deliveries, by id; what they contain is for `bot.slack` to know."""
+
+    def __init__(self, database: Database) -> None:
+        """Keep deliveries in `database`."""
+        self._db = database
+
+    async def put(self, delivery_id: str, content: str) -> None:
+        """Store a delivery and make it due; one that was stored before is left as it is."""
+        keys = (DUE, CLAIMS, key("inbox", delivery_id), key("seen", delivery_id))
+        await self._db.run(_PUT, keys, self._db.fixed_now, f"inbox:{delivery_id}", content)
+
+    async def get(self, delivery_id: str) -> str | None:
+        """The content of a delivery, None when it has been handled."""
+        reply = await self._db.command("GET", key("inbox", delivery_id))
+        return None if reply is None else str(reply)
+
+    async def remove(self, delivery_id: str) -> None:
+        """Forget a delivery that was handled, but not that it was."""
+        await self._db.command("SET", key("seen", delivery_id), "1", "EX", SEEN_SECONDS)
+        await self._db.command("DEL", key("inbox", delivery_id))

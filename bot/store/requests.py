@@ -1,0 +1,229 @@
+"""Deletion requests: one record each, changed only by compare-and-set.
+
+One script does every change: it checks the writer's fence and the record's revision, writes
+the new record, appends what happened to the audit stream, moves the connection's queue and
+the set of open routes along, and wakes whoever has something to do now. So there is no
+moment at which these disagree.
+
+A change bears an id of its own, kept in the record: when a reply was lost and redis-py sends
+the script again, it finds its own id and reports what it did before.
+"""
+
+import secrets
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from bot.errors import BotError, StaleFence, StoreError, Unreadable
+from bot.metrics import OUTCOMES
+from bot.models import DeleteRequest, Event, EventKind, RequestState, VcoRoute
+from bot.store.audit import APPEND, AUDIT, AUDIT_HEAD, digest
+from bot.store.client import CLAIMS, DUE, NOW, WAKE, Database, Script, key
+from bot.store.work import Claim
+
+RETENTION_SECONDS = 90 * 24 * 3600
+"""For how long a finished request is kept, unless the settings say otherwise."""
+
+_CONFLICTS = 50
+"""How often a change is tried again after somebody else's; more means a fault of ours."""
+
+_COMMIT = Script(
+    NOW
+    + WAKE
+    + APPEND
+    + """
+local cmd = cjson.decode(ARGV[2])
+local now = seconds(ARGV[1])
+local rev = tonumber(redis.call('HGET', KEYS[5], 'rev') or '0')
+local writes = redis.call('HGET', KEYS[5], 'writes') or ''
+if string.find(writes, cmd.write, 1, true) then return {'ok'} end
+if cmd.fence ~= '' and redis.call('HGET', KEYS[2], 'fence:' .. cmd.item) ~= cmd.fence then
+  return {'stale'}
+end
+if rev ~= cmd.rev then return {'conflict'} end
+for _, route in ipairs(cmd.hold) do
+  local holder = redis.call('HGET', KEYS[6], route)
+  if holder and holder ~= cmd.id then return {'open', holder} end
+end
+
+redis.call('HSET', KEYS[5], 'data', cmd.data, 'state', cmd.state, 'rev', rev + 1,
+           'writes', string.sub(cmd.write .. ' ' .. writes, 1, 200))
+if cmd.retain > 0 then redis.call('EXPIRE', KEYS[5], cmd.retain) end
+for _, event in ipairs(cmd.events) do
+  append(cmd.id, event[1], event[2])
+end
+for _, route in ipairs(cmd.hold) do redis.call('HSET', KEYS[6], route, cmd.id) end
+for _, route in ipairs(cmd.free) do
+  if redis.call('HGET', KEYS[6], route) == cmd.id then redis.call('HDEL', KEYS[6], route) end
+end
+if cmd.queue == 'join' then
+  redis.call('LREM', KEYS[7], 0, cmd.id)
+  redis.call('RPUSH', KEYS[7], cmd.id)
+elseif cmd.queue == 'leave' and redis.call('LREM', KEYS[7], 0, cmd.id) > 0 then
+  for place, id in ipairs(redis.call('LRANGE', KEYS[7], 0, -1)) do
+    if place == 1 then wake('run:' .. id, now) end
+    wake('tell:' .. id, now)
+  end
+end
+for _, item in ipairs(cmd.wake) do wake(item, now) end
+return {'ok'}
+"""
+)
+
+
+class AlreadyOpen(BotError):
+    """Another request that is still open holds one of these routes; `request_id` names it."""
+
+    def __init__(self, request_id: str) -> None:
+        """Name the request that leads."""
+        super().__init__(request_id)
+        self.request_id = request_id
+
+
+class Stored(NamedTuple):
+    """A request as it was read, and the revision that a change must name."""
+
+    request: DeleteRequest
+    rev: int
+
+
+Change = Callable[[DeleteRequest], DeleteRequest]
+"""A transition: a pure function from the record as it is to the record as it should be.
+Returning the same object means: nothing to do. It may be called again after a conflict."""
+
+
+class Requests:
+    """Deletion requests and what follows from their state: open routes, queues, the audit."""
+
+    def __init__(self, database: Database, retention: int = RETENTION_SECONDS) -> None:
+        """Keep them in `database`, finished ones for `retention` seconds."""
+        self._db = database
+        self.retention = retention
+
+    async def get(self, request_id: str) -> Stored | None:
+        """Read a request, None when there is none (any more).
+
+        Raises:
+            Unreadable: a newer version, or somebody's editor, wrote it.
+        """
+        data, rev = await self._db.command("HMGET", key("request", request_id), "data", "rev")
+        if data is None:
+            return None
+        try:
+            return Stored(msgspec.json.decode(str(data), type=DeleteRequest), int(rev))
+        except (msgspec.DecodeError, ValueError) as error:
+            raise Unreadable(f"request {request_id} can't be read by this version") from error
+
+    async def create(self, request: DeleteRequest) -> DeleteRequest:
+        """Store a new request; one that was stored before is returned as it is now.
+
+        Raises:
+            AlreadyOpen: an open request holds one of its routes.
+        """
+        holds = [_route_field(request, r.route) for r in request.routes]
+        if not await self._commit(None, request, 0, hold=holds):
+            stored = await self.get(request.id)
+            if stored is None:
+                raise StoreError(f"request {request.id} was changed and is gone")
+            return stored.request
+        return request
+
+    async def update(
+        self, request_id: str, change: Change, *, claim: Claim | None = None
+    ) -> DeleteRequest | None:
+        """Apply a transition atomically; None when there is no such request.
+
+        With a `claim`, only as long as that claim is the newest one.
+
+        Raises:
+            StaleFence: a newer claim exists.
+        """
+        for _ in range(_CONFLICTS):
+            stored = await self.get(request_id)
+            if stored is None:
+                return None
+            new = change(stored.request)
+            if new is stored.request:
+                return new
+            if await self._commit(stored.request, new, stored.rev, claim=claim):
+                return new
+        raise StoreError(f"request {request_id} changes too often to be written")
+
+    async def open_ids(self) -> list[str]:
+        """The ids of all requests that are pending, approved or executing, sorted."""
+        return sorted(set(map(str, await self._db.command("HVALS", key("open")))))
+
+    async def position(self, request: DeleteRequest) -> int:
+        """How many requests are ahead in the queue of the connection; 0 at its head."""
+        reply = await self._db.command("LPOS", _queue(request), request.id)
+        return int(reply or 0)
+
+    async def _commit(
+        self,
+        old: DeleteRequest | None,
+        new: DeleteRequest,
+        rev: int,
+        *,
+        claim: Claim | None = None,
+        hold: Iterable[str] = (),
+    ) -> bool:
+        ended = not new.state.open
+        happened = new.timeline[len(old.timeline) if old else 0 :]
+        command = {
+            "write": secrets.token_hex(8),
+            "rev": rev,
+            "id": new.id,
+            "item": claim.item if claim else "",
+            "fence": claim.fence if claim else "",
+            "data": msgspec.json.encode(new).decode(),
+            "state": str(new.state),
+            "retain": self.retention if ended else 0,
+            "events": [_audited(new.id, event) for event in happened],
+            "hold": list(hold),
+            "free": [_route_field(new, r.route) for r in new.routes] if ended else [],
+            "queue": _queue_move(old, new),
+            # A worker need not wake itself: it says when to look again as it ends its step.
+            "wake": [f"tell:{new.id}"] if claim else [f"run:{new.id}", f"tell:{new.id}"],
+        }
+        record = key("request", new.id)
+        keys = (DUE, CLAIMS, AUDIT, AUDIT_HEAD, record, key("open"), _queue(new))
+        reply = await self._db.run(
+            _COMMIT, keys, self._db.fixed_now, msgspec.json.encode(command).decode()
+        )
+        match reply[0]:
+            case "ok":
+                _count(happened)
+                return True
+            case "open":
+                raise AlreadyOpen(str(reply[1]))
+            case "stale":
+                raise StaleFence(f"run:{new.id}")
+            case _:
+                return False
+
+
+def _audited(request_id: str, event: Event) -> tuple[str, str]:
+    body = msgspec.json.encode(event).decode()
+    return body, digest(request_id, body)
+
+
+def _count(events: Iterable[Event]) -> None:
+    for event in events:
+        if event.kind is EventKind.ROUTE_ENDED:
+            OUTCOMES.labels(event.details["state"]).inc()
+
+
+def _queue(request: DeleteRequest) -> str:
+    return key("queue", request.region, request.vpn_connection_id)
+
+
+def _queue_move(old: DeleteRequest | None, new: DeleteRequest) -> str:
+    if new.state is RequestState.APPROVED and (old is None or old.state is not new.state):
+        return "join"
+    return "" if new.state.open else "leave"
+
+
+def _route_field(request: DeleteRequest, route: VcoRoute) -> str:
+    parts = (request.region, route.vpn_connection_id, route.route_dest, route.next_hop)
+    return "|".join((*parts, str(route.weight)))

@@ -1,0 +1,97 @@
+"""What Slack has been shown of each request: where its card is, and how much was said.
+
+What is to be shown follows from the request itself; this is only how far the telling has
+come. It is written by one teller at a time, under its claim.
+"""
+
+import secrets
+
+import msgspec
+from msgspec.structs import replace
+
+from bot.errors import StaleFence, Unreadable
+from bot.models import Value
+from bot.store.client import CLAIMS, Database, Script, key
+from bot.store.work import Claim
+
+_SAVE = Script(
+    """
+if redis.call('HGET', KEYS[1], 'fence:' .. ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('SET', KEYS[2], ARGV[3])
+if ARGV[4] ~= '' then redis.call('EXPIRE', KEYS[2], ARGV[4]) end
+return 1
+"""
+)
+
+
+_DOUBT_SECONDS = 24 * 3600
+
+
+class Told(Value, frozen=True):
+    """How far the telling of a request has come.
+
+    `card_ts` is Slack's id of the card, `shown` a hash of what the card shows, `said` how many
+    events of the timeline have been told, `lost` why Slack will not take more, for good.
+    `posting` announces what is about to be posted: found set, it may have been. `doubt` names
+    the latest doubt that was seen to (see `Tellings.doubt`).
+    """
+
+    channel: str = ""
+    card_ts: str = ""
+    link: str = ""
+    shown: str = ""
+    said: int = 0
+    posting: str = ""
+    doubt: str = ""
+    lost: str = ""
+
+
+class Tellings:
+    """The `Told` of each request."""
+
+    def __init__(self, database: Database) -> None:
+        """Keep them in `database`."""
+        self._db = database
+
+    async def get(self, request_id: str) -> Told:
+        """What has been told of a request; nothing, for one that is new.
+
+        Raises:
+            Unreadable: a newer version, or somebody's editor, wrote it.
+        """
+        keys = (key("told", request_id), key("doubt", request_id))
+        reply, doubt = await self._db.command("MGET", *keys)
+        told = _decoded(request_id, reply)
+        doubt = str(doubt or "")
+        return told if told.doubt == doubt else replace(told, shown="", doubt=doubt)
+
+    async def doubt(self, request_id: str) -> None:
+        """Forget what the card shows, so that it is shown again; needs no claim: it only adds."""
+        doubt = secrets.token_hex(4)
+        await self._db.command("SET", key("doubt", request_id), doubt, "EX", _DOUBT_SECONDS)
+
+    async def save(self, claim: Claim, told: Told, *, retain: int | None = None) -> None:
+        """Record what was told; `retain`: forget it after so many seconds.
+
+        Raises:
+            StaleFence: the lease was over and somebody else tells now.
+        """
+        reply = await self._db.run(
+            _SAVE,
+            (CLAIMS, key("told", claim.id)),
+            claim.item,
+            claim.fence,
+            msgspec.json.encode(told).decode(),
+            "" if retain is None else retain,
+        )
+        if not int(reply):
+            raise StaleFence(claim.item)
+
+
+def _decoded(request_id: str, reply: object) -> Told:
+    if reply is None:
+        return Told()
+    try:
+        return msgspec.json.decode(str(reply), type=Told)
+    except msgspec.DecodeError as error:
+        raise Unreadable(f"what was told of {request_id} can't be read by this version") from error

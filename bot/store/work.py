@@ -1,0 +1,152 @@
+"""What is due and who has claimed it.
+
+One sorted set `due`: the score is the next time at which an item wants attention. The same
+score is delay, poll interval, lease and crash recovery: a worker claims an item by moving
+its score to now + lease and taking a new fence, the number that every write of its must
+bear. Items are named `<kind>:<id>`.
+"""
+
+import secrets
+from typing import NamedTuple
+
+from bot.errors import StaleFence
+from bot.store.client import CLAIMS, DUE, NOW, WAKE, Database, Script, key
+
+
+class Claim(NamedTuple):
+    """The right to do one step of `item` until `until`; `tries` counts unfinished claims."""
+
+    item: str
+    fence: str
+    tries: int
+    now: float
+    until: float
+
+    @property
+    def kind(self) -> str:
+        """What sort of work it is: the part before the colon."""
+        return self.item.partition(":")[0]
+
+    @property
+    def id(self) -> str:
+        """Whose work it is: the part after the colon."""
+        return self.item.partition(":")[2]
+
+
+class Idle(NamedTuple):
+    """Nothing is due; `wait` seconds until something will be, None when nothing is planned."""
+
+    wait: float | None
+
+
+_RECEIPT_SECONDS = 60
+"""For how long a claim is remembered by the name of the call that made it: longer than
+redis-py goes on asking for a lost reply."""
+
+_CLAIM = Script(
+    NOW
+    + """
+local receipt = redis.call('GET', KEYS[4])
+if receipt then return cjson.decode(receipt) end
+local now = seconds(ARGV[1])
+local clock = tonumber(redis.call('HGET', KEYS[2], 'clock') or '0')
+if now < clock - 2 then
+  -- The server's clock was put back: what was planned goes back with it, or nothing would be
+  -- done until the old time comes again.
+  local planned = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
+  for i = 1, #planned, 2 do
+    redis.call('ZADD', KEYS[1], tonumber(planned[i + 1]) - (clock - now), planned[i])
+  end
+end
+if now > clock + 1 or now < clock - 2 then redis.call('HSET', KEYS[2], 'clock', now) end
+local item = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 1)[1]
+if not item then
+  local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+  if not first[2] then return {'idle', ''} end
+  return {'idle', string.format('%.6f', tonumber(first[2]) - now)}
+end
+local until_ = now + tonumber(ARGV[2])
+-- The name makes it unique even where a failover has forgotten that the number was given out.
+local fence = redis.call('INCR', KEYS[3]) .. '-' .. ARGV[4]
+redis.call('HSET', KEYS[2], 'fence:' .. item, fence, 'lease:' .. item, until_)
+local tries = redis.call('HINCRBY', KEYS[2], 'tries:' .. item, 1)
+redis.call('ZADD', KEYS[1], until_, item)
+local claimed = {'claimed', item, fence, tostring(tries), string.format('%.6f', now),
+                 string.format('%.6f', until_)}
+redis.call('SET', KEYS[4], cjson.encode(claimed), 'EX', ARGV[3])
+return claimed
+"""
+)
+
+_DONE = Script(
+    NOW
+    + """
+local now, item = seconds(ARGV[1]), ARGV[2]
+local fence = redis.call('HGET', KEYS[2], 'fence:' .. item)
+-- Run again after a lost reply, this finds that it was done.
+if redis.call('EXISTS', KEYS[3]) == 1 then return 1 end
+if fence ~= ARGV[3] then return 0 end
+redis.call('SET', KEYS[3], '1', 'EX', ARGV[6])
+local again = redis.call('HGET', KEYS[2], 'again:' .. item)
+redis.call('HDEL', KEYS[2], 'fence:' .. item, 'lease:' .. item, 'again:' .. item)
+if ARGV[5] == 'finished' then redis.call('HDEL', KEYS[2], 'tries:' .. item) end
+if again then
+  redis.call('ZADD', KEYS[1], now, item)
+elseif ARGV[4] == '' then
+  redis.call('ZREM', KEYS[1], item)
+else
+  redis.call('ZADD', KEYS[1], ARGV[4], item)
+end
+return 1
+"""
+)
+
+_WAKE = Script(
+    NOW
+    + WAKE
+    + """
+wake(ARGV[2], seconds(ARGV[1]))
+return 1
+"""
+)
+
+
+class Work:
+    """Claims, ends and wakes items."""
+
+    def __init__(self, database: Database) -> None:
+        """Work on `database`."""
+        self._db = database
+
+    async def claim(self, lease: float) -> Claim | Idle:
+        """Claim what has been due longest, for `lease` seconds."""
+        name = secrets.token_hex(8)
+        keys = (DUE, CLAIMS, key("fence"), key("receipt", name))
+        reply = await self._db.run(_CLAIM, keys, self._db.fixed_now, lease, _RECEIPT_SECONDS, name)
+        if reply[0] == "idle":
+            return Idle(float(reply[1]) if reply[1] else None)
+        _, item, fence, tries, now, until = reply
+        return Claim(item, fence, int(tries), float(now), float(until))
+
+    async def done(self, claim: Claim, again_at: float | None, *, failed: bool = False) -> None:
+        """End the step; look again at `again_at`, or never. `failed` keeps counting tries.
+
+        Raises:
+            StaleFence: the lease was over and somebody else has, or had, the item.
+        """
+        reply = await self._db.run(
+            _DONE,
+            (DUE, CLAIMS, key("ended", claim.fence)),
+            self._db.fixed_now,
+            claim.item,
+            claim.fence,
+            "" if again_at is None else f"{again_at:.6f}",
+            "failed" if failed else "finished",
+            _RECEIPT_SECONDS,
+        )
+        if not int(reply):
+            raise StaleFence(claim.item)
+
+    async def wake(self, item: str) -> None:
+        """Make `item` due now; if somebody is at it, as soon as they are done."""
+        await self._db.run(_WAKE, (DUE, CLAIMS), self._db.fixed_now, item)

@@ -1,0 +1,177 @@
+"""What is due, who has claimed it, and for how long: the heart of the engine.
+
+The clock stands still unless a test moves it. Everything holds as well when every script
+arrives twice, because its first reply was lost.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from databases import HOW_OFTEN, claimed, database, number, set_clock
+
+from bot.errors import StaleFence, StoreUnavailable
+from bot.store import Claim, Database, Work
+from bot.store.work import Idle
+
+
+@pytest_asyncio.fixture(params=HOW_OFTEN)
+async def db(valkey_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
+    async with database(valkey_url, request.param) as opened:
+        yield opened
+
+
+@pytest.fixture
+def work(db: Database) -> Work:
+    return Work(db)
+
+
+async def test_nothing_planned_is_idle_without_a_time(work: Work) -> None:
+    assert await work.claim(30) == Idle(None)
+
+
+async def test_what_is_due_longest_is_claimed_first(db: Database, work: Work) -> None:
+    for item, at in (("run:b", 998.0), ("run:a", 999.0), ("tell:c", 997.0)):
+        set_clock(db, at)
+        await work.wake(item)
+    set_clock(db, 1000.0)
+    assert [(await claimed(work)).item for _ in range(3)] == ["tell:c", "run:b", "run:a"]
+
+
+async def test_a_claim_says_what_it_is_about_and_until_when(work: Work) -> None:
+    await work.wake("run:r-1")
+    claim = await claimed(work, lease=30)
+    assert (claim.kind, claim.id, claim.tries) == ("run", "r-1", 1)
+    assert (claim.now, claim.until) == (1000.0, 1030.0)
+
+
+async def test_what_is_claimed_is_left_alone_until_its_lease_ends(db: Database, work: Work) -> None:
+    await work.wake("run:r-1")
+    first = await claimed(work, lease=30)
+    assert await work.claim(30) == Idle(30.0)
+    set_clock(db, 1029.9)
+    assert isinstance(await work.claim(30), Idle)
+    set_clock(db, 1030.0)
+    second = await claimed(work)
+    assert second.item == first.item
+    assert number(second) > number(first)
+
+
+async def test_ending_with_an_old_fence_is_refused(db: Database, work: Work) -> None:
+    await work.wake("run:r-1")
+    late = await claimed(work, lease=30)
+    set_clock(db, 1030.0)
+    current = await claimed(work, lease=30)
+    with pytest.raises(StaleFence):
+        await work.done(late, None)
+    # The one who holds it is not disturbed.
+    assert isinstance(await work.claim(30), Idle)
+    await work.done(current, None)
+    assert await work.claim(30) == Idle(None)
+
+
+async def test_a_claim_that_nobody_took_over_can_still_be_ended_after_its_lease(
+    db: Database, work: Work
+) -> None:
+    await work.wake("run:r-1")
+    late = await claimed(work, lease=30)
+    set_clock(db, 1040.0)
+    await work.done(late, None)
+    assert await work.claim(30) == Idle(None)
+
+
+async def test_a_late_end_changes_nothing_of_what_others_have_ended(
+    db: Database, work: Work
+) -> None:
+    await work.wake("run:r-1")
+    late = await claimed(work, lease=30)
+    set_clock(db, 1030.0)
+    await work.done(await claimed(work), 1090.0)
+    with pytest.raises(StaleFence):
+        await work.done(late, None)
+    assert await work.claim(30) == Idle(60.0)
+
+
+async def test_an_item_looks_again_when_its_step_said_so(db: Database, work: Work) -> None:
+    await work.wake("run:r-1")
+    await work.done(await claimed(work), 1012.5)
+    assert await work.claim(30) == Idle(12.5)
+    set_clock(db, 1012.5)
+    assert (await claimed(work)).item == "run:r-1"
+
+
+async def test_an_idle_item_is_due_as_soon_as_it_is_woken(work: Work) -> None:
+    await work.wake("run:r-1")
+    await work.done(await claimed(work), 5000.0)
+    await work.wake("run:r-1")
+    assert (await claimed(work)).item == "run:r-1"
+
+
+@pytest.mark.parametrize("again_at", [None, 5000.0])
+async def test_what_is_woken_during_a_step_runs_again_right_after_it(
+    work: Work, again_at: float | None
+) -> None:
+    await work.wake("run:r-1")
+    step = await claimed(work, lease=30)
+    await work.wake("run:r-1")
+    assert isinstance(await work.claim(30), Idle), "nobody works on it twice at once"
+    await work.done(step, again_at)
+    await work.done(await claimed(work), again_at)
+    # And only once.
+    assert isinstance(await work.claim(30), Idle)
+
+
+async def test_tries_count_claims_that_were_never_ended(db: Database, work: Work) -> None:
+    await work.wake("run:r-1")
+    for crashes in range(3):
+        set_clock(db, 1000.0 + 30 * crashes)
+        assert (await claimed(work, lease=30)).tries == crashes + 1
+
+
+async def test_tries_count_failed_steps_and_a_finished_one_starts_anew(work: Work) -> None:
+    await work.wake("run:r-1")
+    await work.done(await claimed(work), 1000.0, failed=True)
+    second = await claimed(work)
+    assert second.tries == 2
+    await work.done(second, 1000.0)
+    assert (await claimed(work)).tries == 1
+
+
+async def test_of_many_claimers_no_two_hold_an_item_at_once(valkey_url: str) -> None:
+    """By the server's own clock, with steps that outlive nothing."""
+    async with database(valkey_url, now=0.0) as opened:
+        work, items = Work(opened), {f"run:{n}" for n in range(5)}
+        for item in items:
+            await work.wake(item)
+        holding: set[str] = set()
+        done: list[str] = []
+
+        async def worker() -> None:
+            while len(done) < 200:
+                claim = await work.claim(30)
+                if isinstance(claim, Claim):
+                    assert claim.item not in holding
+                    holding.add(claim.item)
+                    await work.wake(claim.item)  # somebody wakes it in the middle
+                    done.append(claim.item)
+                    holding.remove(claim.item)
+                    await work.done(claim, None)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(12):
+                group.create_task(worker())
+        assert set(done) == items
+
+
+async def test_replicas_agree_on_the_time_because_it_is_the_servers(valkey_url: str) -> None:
+    async with database(valkey_url, now=0.0) as one, database(valkey_url, now=0.0) as other:
+        first, second, third = await one.now(), await other.now(), await one.now()
+        assert first <= second <= third
+
+
+async def test_a_server_that_does_not_answer_is_a_store_error_without_its_text() -> None:
+    async with database("redis://:hunter2@127.0.0.1:1/0") as opened:
+        with pytest.raises(StoreUnavailable) as caught:
+            await Work(opened).claim(30)
+    assert str(caught.value) == "ConnectionError"
