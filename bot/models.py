@@ -209,6 +209,7 @@ class Watch(Value, frozen=True):
     absent_reads: int = 0
     polls: int = 0
     state: str = ""
+    present: bool | None = None
 
 
 class Failure(Value, frozen=True):
@@ -257,6 +258,7 @@ class EventKind(StrEnum):
     SENT = "sent"
     WAITING = "waiting"
     ANSWER_LOST = "answer_lost"
+    OBSERVED = "observed"
     UPDATING = "updating"
     ROUTE_ENDED = "route_ended"
     ENDED = "ended"

@@ -52,6 +52,7 @@ def fold(watch: Watch, seen: Observation) -> Watch:
         absent_reads=watch.absent_reads + 1 if absent else 0,
         polls=watch.polls + 1,
         state=state,
+        present=seen.present,
     )
 
 

@@ -1,0 +1,178 @@
+"""The execution engine: claims what is due and has its step done, again and again.
+
+It knows nothing about routes or Slack: handlers, by kind of item, do one step and say when
+to look again. State lives in the store; any number of replicas run this loop, and one that
+is killed costs at most a lease.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Protocol
+
+import structlog
+
+from bot.errors import BotError, StaleFence, StoreError, StoreUnavailable
+from bot.metrics import STEP_SECONDS, STEPS
+from bot.store import Claim, Work
+from bot.store.work import Idle
+
+log = structlog.get_logger(__name__)
+
+MAX_TRIES = 8
+"""How often a step may fail or die before its handler gives it up."""
+
+_LONGEST_SLEEP = 1.0
+"""Seconds between looks at the store when nothing is due: other replicas can add work."""
+
+
+_CLOCK_SLACK = 2.0
+"""Seconds by which the store's clock may go back without being worth a word."""
+
+
+class Handler(Protocol):
+    """Does the steps of one kind of item."""
+
+    async def step(self, claim: Claim) -> float | None:
+        """Do one step; return when to look again, None when there is nothing more to do."""
+        ...
+
+    async def give_up(self, claim: Claim) -> float | None:
+        """Settle an item whose steps keep failing, so that it ends and is told."""
+        ...
+
+    async def lost(self, claim: Claim) -> None:
+        """Somebody took over meanwhile: what this step did outside the store may have come late."""
+        ...
+
+
+class Engine:
+    """Runs handlers over what is due in `work`, at most `workers` steps at a time."""
+
+    def __init__(
+        self, work: Work, handlers: Mapping[str, Handler], *, lease: float = 30.0, workers: int = 64
+    ) -> None:
+        """Prepare; `run` starts it. `lease` is in seconds and covers one step."""
+        self._work = work
+        self._handlers = handlers
+        self._lease = lease
+        self._slots = asyncio.Semaphore(workers)
+        self._nudged = asyncio.Event()
+        self._steps: set[asyncio.Task[None]] = set()
+        self._latest = 0.0
+
+    def nudge(self) -> None:
+        """Look at once: this process has just made something due."""
+        self._nudged.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then finish the steps in hand."""
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                await self._slots.acquire()
+                if stop.is_set():
+                    break
+                claimed = await self._claim()
+                if isinstance(claimed, Claim):
+                    self._start(claimed)
+                    continue
+                self._slots.release()
+                await self._sleep(claimed, stopping)
+        finally:
+            stopping.cancel()
+            if self._steps:
+                await asyncio.wait(self._steps)
+
+    async def _claim(self) -> Claim | float:
+        self._nudged.clear()
+        try:
+            claimed = await self._work.claim(self._lease)
+        except StoreError as error:
+            log.warning("store_unavailable", error=str(error))
+            return _LONGEST_SLEEP
+        if isinstance(claimed, Claim):
+            self._watch_clock(claimed.now)
+        if isinstance(claimed, Idle):
+            return _LONGEST_SLEEP if claimed.wait is None else claimed.wait
+        return claimed
+
+    def _watch_clock(self, now: float) -> None:
+        if now < self._latest - _CLOCK_SLACK:
+            log.warning("clock_went_back", seconds=round(self._latest - now, 1))
+        self._latest = now
+
+    async def _sleep(self, wait: float, stopping: asyncio.Task[bool]) -> None:
+        nudged = asyncio.create_task(self._nudged.wait())
+        timeout = min(max(wait, 0.005), _LONGEST_SLEEP)
+        await asyncio.wait({nudged, stopping}, timeout=timeout, return_when="FIRST_COMPLETED")
+        nudged.cancel()
+
+    def _start(self, claim: Claim) -> None:
+        task = asyncio.create_task(self._do(claim), name=claim.item)
+        self._steps.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._steps.discard(task)
+        self._slots.release()
+        self._nudged.set()
+
+    async def _do(self, claim: Claim) -> None:
+        with structlog.contextvars.bound_contextvars(item=claim.item):
+            try:
+                await self._settle(claim)
+            except StaleFence:
+                log.info("claim_lost")
+                await self._lost(claim)
+            except StoreError as error:
+                # The lease runs out and whoever is there then takes over.
+                log.warning("store_unavailable", error=str(error))
+
+    async def _lost(self, claim: Claim) -> None:
+        handler = self._handlers.get(claim.kind)
+        if handler is None:
+            return
+        try:
+            await handler.lost(claim)
+        except StoreError as error:
+            log.warning("store_unavailable", error=str(error))
+
+    async def _settle(self, claim: Claim) -> None:
+        with STEP_SECONDS.labels(claim.kind).time():
+            result = await self._step(claim)
+        STEPS.labels(claim.kind, result).inc()
+
+    async def _step(self, claim: Claim) -> str:
+        handler = self._handlers.get(claim.kind)
+        if handler is None:
+            log.error("unknown_item", hint="a newer version may have written it")
+            await self._work.done(claim, claim.now + 60, failed=True)
+            return "unknown"
+        tired = claim.tries > MAX_TRIES
+        try:
+            # Less than the lease: a step must not outlive its claim.
+            async with asyncio.timeout(self._lease * 0.8):
+                again_at = await (handler.give_up(claim) if tired else handler.step(claim))
+        except (StaleFence, StoreUnavailable):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is must not stop the others
+            self._report(claim, error)
+            await self._work.done(claim, claim.now + _pause(claim.tries), failed=True)
+            return "failed"
+        await self._work.done(claim, again_at)
+        return "given_up" if tired else "done"
+
+    def _report(self, claim: Claim, error: Exception) -> None:
+        expected = isinstance(error, BotError | TimeoutError)
+        log.log(
+            30 if expected else 40,
+            "step_failed",
+            tries=claim.tries,
+            error=type(error).__name__,
+            exc_info=None if expected else error,
+        )
+
+
+def _pause(tries: int) -> float:
+    """Seconds until a failed step is tried again."""
+    return float(min(0.5 * 2 ** min(tries, 10), 60.0))

@@ -1,0 +1,121 @@
+"""The state machine of a request: pure transitions from one record to the next.
+
+Each function takes the record as it is and returns it as it should be, with the event that
+tells of it; it returns the very same object where there is nothing to do, so that applying
+it twice is applying it once.
+
+    pending ─► approved ─► executing ─► deleted | failed | unconfirmed
+       └► rejected | expired | cancelled     └ approved ─► void (drift)
+"""
+
+import base64
+import hashlib
+
+from msgspec.structs import replace
+
+from bot import deletion
+from bot.models import (
+    Decision,
+    DeleteDraft,
+    DeleteRequest,
+    Event,
+    EventKind,
+    Failure,
+    RequestState,
+    RouteDeletion,
+    RouteState,
+    Snapshot,
+    Verdict,
+)
+
+
+def request_id(seed: str) -> str:
+    """A request's id, derived from the delivery that asked for it: asked twice, stored once."""
+    digest = hashlib.sha256(seed.encode()).digest()
+    return "r-" + base64.b32encode(digest)[:10].decode().lower()
+
+
+def ask(  # noqa: PLR0913 - the facts that make a request, each named at the call
+    *,
+    id: str,  # noqa: A002 - the field's name
+    draft: DeleteDraft,
+    snapshot: Snapshot,
+    requester: str,
+    channel: str,
+    at: float,
+    expires_at: float,
+) -> DeleteRequest:
+    """A new pending request for what `snapshot` shows."""
+    return DeleteRequest(
+        id=id,
+        region=draft.region,
+        vpn_connection_id=draft.vpn_connection_id,
+        requester=requester,
+        channel=channel,
+        created_at=at,
+        expires_at=expires_at,
+        snapshot=snapshot,
+        routes=tuple(RouteDeletion(route=t.route) for t in snapshot.targets),
+        reason=draft.reason,
+        overlay_mode=draft.overlay_mode,
+        timeline=(Event(kind=EventKind.ASKED, at=at, by=requester),),
+    )
+
+
+_DECIDED = {
+    Verdict.APPROVED: RequestState.APPROVED,
+    Verdict.REJECTED: RequestState.REJECTED,
+    Verdict.EXPIRED: RequestState.EXPIRED,
+    Verdict.CANCELLED: RequestState.CANCELLED,
+}
+
+
+def decide(request: DeleteRequest, decision: Decision) -> DeleteRequest:
+    """Record a decision on a pending request; the first one wins, for any other state no-op."""
+    if request.state is not RequestState.PENDING:
+        return request
+    state = _DECIDED[decision.verdict]
+    event = Event(
+        kind=EventKind(decision.verdict.value),
+        at=decision.at,
+        by=decision.by,
+        details={"reason": decision.reason} if decision.reason else {},
+    )
+    return replace(
+        request,
+        state=state,
+        decisions=(*request.decisions, decision),
+        timeline=(*request.timeline, event),
+        ended_at=0.0 if state is RequestState.APPROVED else decision.at,
+        why=decision.reason,
+    )
+
+
+def drift(request: DeleteRequest, at: float, changed: str) -> DeleteRequest:
+    """What was approved is no longer so: void, or failed where something was already sent."""
+    if request.state not in (RequestState.APPROVED, RequestState.EXECUTING):
+        return request
+    event = Event(kind=EventKind.DRIFTED, at=at, details={"changed": changed})
+    if any(r.sends for r in request.routes):
+        failure = Failure(
+            code="Drift",
+            meaning=changed,
+            next_step="We changed nothing for this route. Ask again to see it as it is now.",
+        )
+        told = replace(request, timeline=(*request.timeline, event))
+        return deletion.end(told, at, RouteState.FAILED, failure)
+    return replace(
+        request,
+        state=RequestState.VOID,
+        timeline=(*request.timeline, event),
+        ended_at=at,
+        why=changed,
+    )
+
+
+def trouble(request: DeleteRequest, at: float, what: str) -> DeleteRequest:
+    """Note, once, that somebody has to look at this."""
+    if any(e.kind is EventKind.TROUBLE and e.details.get("what") == what for e in request.timeline):
+        return request
+    event = Event(kind=EventKind.TROUBLE, at=at, details={"what": what})
+    return replace(request, timeline=(*request.timeline, event))

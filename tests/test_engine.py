@@ -1,0 +1,387 @@
+"""The engine: claims what is due and has its step done, whatever the steps do.
+
+The clock of the database stands still and is moved by the tests; the engine, the store and
+the server are real. A handler here is a few lines that record what they were asked to do.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from itertools import pairwise
+
+import pytest
+import pytest_asyncio
+from databases import claimed, database, set_clock
+from stage import until
+
+from bot.engine import MAX_TRIES, Engine, Handler
+from bot.errors import StoreUnavailable, Unreadable
+from bot.sandbox.valkey import EmbeddedValkey
+from bot.store import Claim, Database, Work
+from bot.store.client import CLAIMS
+from bot.store.work import Idle
+
+PROBE = "~probe"
+"""A kind of item that, of those due at one moment, is claimed last."""
+
+Step = Callable[[Claim], Awaitable[float | None]]
+
+
+class Recorded:
+    """A handler made of one function; remembers its claims and whether it gave up."""
+
+    def __init__(self, step: Step | None = None) -> None:
+        self._step = step
+        self.claims: list[Claim] = []
+        self.given_up: list[Claim] = []
+        self.lost_claims: list[str] = []
+
+    async def step(self, claim: Claim) -> float | None:
+        self.claims.append(claim)
+        return await self._step(claim) if self._step else None
+
+    async def lost(self, claim: Claim) -> None:
+        self.lost_claims.append(claim.item)
+
+    async def give_up(self, claim: Claim) -> float | None:
+        self.given_up.append(claim)
+        return None
+
+
+class Playing:
+    """An engine that runs, and the clock that its items are due by."""
+
+    def __init__(self, opened: Database, engine: Engine, probe: Recorded) -> None:
+        self.db = opened
+        self.work = Work(opened)
+        self.engine = engine
+        self.stop = asyncio.Event()
+        self.task = asyncio.create_task(engine.run(self.stop))
+        self._probe = probe
+
+    async def wake(self, item: str) -> None:
+        await self.work.wake(item)
+        self.engine.nudge()
+
+    async def at(self, now: float, *, unended: int = 0) -> None:
+        """Let the steps in hand end, move the clock, and have all done that is due by then.
+
+        `unended`: how many steps are left that will not end.
+        """
+        await self._settle(unended)
+        set_clock(self.db, now)
+        await self._settle(unended)
+
+    async def _settle(self, unended: int) -> None:
+        seen = len(self._probe.claims)
+        await self.wake(f"{PROBE}:")
+        async with asyncio.timeout(10):
+            while len(self._probe.claims) == seen or await self._in_hand() != unended:
+                await asyncio.sleep(0)
+
+    async def _in_hand(self) -> int:
+        return sum(f.startswith("fence:") for f in await self.db.command("HKEYS", CLAIMS))
+
+
+@pytest_asyncio.fixture
+async def db(valkey_url: str) -> AsyncIterator[Database]:
+    async with database(valkey_url) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def playing(
+    db: Database, *, lease: float = 30.0, workers: int = 16, **handlers: Handler
+) -> AsyncIterator[Playing]:
+    probe = Recorded()
+    engine = Engine(Work(db), {**handlers, PROBE: probe}, lease=lease, workers=workers)
+    play = Playing(db, engine, probe)
+    try:
+        yield play
+    finally:
+        play.stop.set()
+        await asyncio.wait_for(play.task, 10)
+
+
+async def fails(_: Claim) -> float | None:
+    raise RuntimeError("a fault of ours")
+
+
+async def test_what_is_due_is_done_once_by_the_handler_of_its_kind(db: Database) -> None:
+    run, tell = Recorded(), Recorded()
+    async with playing(db, run=run, tell=tell) as play:
+        await play.wake("run:r-1")
+        await play.wake("tell:r-1")
+        await play.at(1100.0)
+    assert [c.item for c in run.claims] == ["run:r-1"]
+    assert [c.item for c in tell.claims] == ["tell:r-1"]
+    assert await play.work.claim(30) == Idle(None)
+
+
+async def test_a_step_says_when_to_look_again(db: Database) -> None:
+    async def every_ten_seconds(claim: Claim) -> float | None:
+        return claim.now + 10
+
+    run = Recorded(every_ten_seconds)
+    async with playing(db, run=run) as play:
+        await play.wake("run:r-1")
+        for now in (1005.0, 1010.0, 1015.0, 1020.0):
+            await play.at(now)
+    assert [c.now for c in run.claims] == [1000.0, 1010.0, 1020.0]
+
+
+async def test_a_step_that_keeps_failing_is_tried_ever_later_and_then_given_up(
+    db: Database,
+) -> None:
+    run = Recorded(fails)
+    async with playing(db, run=run) as play:
+        await play.wake("run:r-1")
+        for second in [*range(1, 64), *range(83, 184, 20)]:
+            await play.at(1000.0 + second)
+    times = [c.now for c in [*run.claims, *run.given_up]]
+    pauses = [after - before for before, after in pairwise(times)]
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert len(run.claims) == MAX_TRIES
+    assert await play.work.claim(30) == Idle(None), "given up is over"
+
+
+async def test_giving_up_may_fail_as_well_and_is_tried_again_later(db: Database) -> None:
+    class Hopeless(Recorded):
+        async def give_up(self, claim: Claim) -> float | None:
+            await super().give_up(claim)
+            if len(self.given_up) == 1:
+                raise RuntimeError("not even that")
+            return None
+
+    run = Hopeless(fails)
+    async with playing(db, run=run) as play:
+        await play.wake("run:r-1")
+        for minute in range(1, MAX_TRIES + 3):
+            await play.at(1000.0 + 61 * minute)
+    assert len(run.claims) == MAX_TRIES
+    assert len(run.given_up) == 2
+
+
+async def test_a_success_in_between_starts_the_count_anew(db: Database) -> None:
+    async def every_other_time(claim: Claim) -> float | None:
+        if claim.tries == 1:
+            raise RuntimeError("once")
+        return claim.now
+
+    run = Recorded(every_other_time)
+    async with playing(db, run=run) as play:
+        await play.wake("run:r-1")
+        for second in range(3 * MAX_TRIES):
+            await play.at(1001.0 + second)
+    assert len(run.claims) > 2 * MAX_TRIES
+    assert not run.given_up
+
+
+async def test_one_failing_item_does_not_stop_the_others(db: Database) -> None:
+    bad, good = Recorded(fails), Recorded()
+    async with playing(db, workers=1, bad=bad, good=good) as play:
+        for n in range(5):
+            await play.wake(f"bad:{n}")
+            await play.wake(f"good:{n}")
+        await play.at(1000.5)
+    assert len(bad.claims) == len(good.claims) == 5
+
+
+async def test_a_step_that_would_outlive_its_lease_is_cut_off_before_it_ends(
+    db: Database,
+) -> None:
+    cut_off: list[float] = []
+
+    async def hangs(_: Claim) -> float | None:
+        begun = time.monotonic()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cut_off.append(time.monotonic() - begun)
+        return None
+
+    run = Recorded(hangs)
+    async with playing(db, lease=0.5, run=run) as play:
+        await play.wake("run:r-1")
+        await until(lambda: bool(cut_off))
+        assert cut_off[0] >= 0.39
+        await play.at(1010.0)
+        await until(lambda: len(run.claims) == 2)
+    assert run.claims[1].tries == 2
+
+
+async def test_a_kind_that_this_version_does_not_know_is_left_to_a_newer_one(
+    db: Database,
+) -> None:
+    async with playing(db) as play:
+        await play.wake("restore:r-1")
+        await play.at(1030.0)
+    set_clock(db, 1059.0)
+    assert await play.work.claim(30) == Idle(1.0), "kept, and looked at once a minute"
+
+
+async def test_when_the_store_fails_a_step_its_lease_runs_out_first(db: Database) -> None:
+    async def unavailable(_: Claim) -> float | None:
+        raise StoreUnavailable("ConnectionError")
+
+    run = Recorded(unavailable)
+    async with playing(db, lease=30, run=run) as play:
+        await play.wake("run:r-1")
+        await play.at(1029.0, unended=1)
+        assert len(run.claims) == 1
+        await play.at(1031.0, unended=1)
+    assert [c.now for c in run.claims] == [1000.0, 1031.0]
+
+
+async def test_a_record_that_cannot_be_read_is_a_failed_step_and_no_missing_store(
+    db: Database,
+) -> None:
+    async def unreadable(_: Claim) -> float | None:
+        raise Unreadable("request r-1 can't be read by this version")
+
+    run = Recorded(unreadable)
+    async with playing(db, lease=30, run=run) as play:
+        await play.wake("run:r-1")
+        await play.at(1001.0)
+    assert [c.now for c in run.claims] == [1000.0, 1001.0]
+
+
+async def test_whoever_lost_the_claim_leaves_the_item_to_its_new_holder(db: Database) -> None:
+    release = asyncio.Event()
+
+    async def slow(_: Claim) -> float | None:
+        await release.wait()
+        return None
+
+    run = Recorded(slow)
+    # One worker: while it is busy, only another replica can take over.
+    async with playing(db, lease=30, workers=1, run=run) as play:
+        await play.wake("run:r-1")
+        await until(lambda: len(run.claims) == 1)
+        set_clock(db, 1030.0)
+        taken = await claimed(play.work, lease=30)
+        release.set()
+    assert await play.work.claim(30) == Idle(30.0), "not disturbed by the late end"
+    await play.work.done(taken, None)
+    assert await play.work.claim(30) == Idle(None)
+
+
+@pytest.mark.parametrize("workers", [1, 16], ids=["all busy", "most idle"])
+async def test_stopping_finishes_the_steps_in_hand_and_takes_no_more(
+    db: Database, workers: int
+) -> None:
+    release = asyncio.Event()
+
+    async def slow(_: Claim) -> float | None:
+        await release.wait()
+        return None
+
+    run = Recorded(slow)
+    async with playing(db, workers=workers, run=run) as play:
+        await play.wake("run:r-1")
+        await until(lambda: len(run.claims) == 1)
+        play.stop.set()
+        done, _ = await asyncio.wait({play.task}, timeout=0.1)
+        assert not done, "it waits for the step"
+        await play.wake("run:r-2")
+        release.set()
+        await play.task
+    assert [c.item for c in run.claims] == ["run:r-1"]
+    assert (await claimed(play.work)).item == "run:r-2"
+
+
+async def test_a_nudge_makes_new_work_immediate(valkey_url: str) -> None:
+    """An idle engine looks once a second; ten nudged items take far less than ten seconds."""
+    run = Recorded()
+    async with database(valkey_url, now=0.0) as db, playing(db, run=run) as play:
+        begun = time.monotonic()
+        for n in range(10):
+            await play.wake(f"run:{n}")
+            await until(lambda: len(run.claims) == n + 1)  # noqa: B023 - awaited right here
+        assert time.monotonic() - begun < 5
+
+
+async def test_what_is_planned_begins_on_time(valkey_url: str) -> None:
+    """Twenty steps a twentieth of a second apart take about one second, not twenty."""
+
+    async def soon_again(claim: Claim) -> float | None:
+        return claim.now + 0.05 if len(run.claims) < 20 else None
+
+    run = Recorded(soon_again)
+    async with database(valkey_url, now=0.0) as db, playing(db, run=run) as play:
+        begun = time.monotonic()
+        await play.wake("run:r-1")
+        await until(lambda: len(run.claims) == 20)
+        assert 0.9 < time.monotonic() - begun < 8
+
+
+async def test_other_replicas_work_is_found_without_a_nudge(valkey_url: str) -> None:
+    run = Recorded()
+    async with database(valkey_url, now=0.0) as db, playing(db, run=run) as play:
+        await until(lambda: not play.task.done())
+        await play.work.wake("run:r-1")
+        await until(lambda: len(run.claims) == 1)
+
+
+async def test_no_more_steps_run_at_once_than_there_are_workers(db: Database) -> None:
+    running, most = 0, 0
+    release = asyncio.Event()
+
+    async def counted(_: Claim) -> float | None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await release.wait()
+        running -= 1
+        return None
+
+    run = Recorded(counted)
+    async with playing(db, workers=3, run=run) as play:
+        for n in range(9):
+            await play.wake(f"run:{n}")
+        await until(lambda: running == 3)
+        release.set()
+        await until(lambda: len(run.claims) == 9)
+    assert most == 3
+
+
+async def test_an_engine_outlives_its_database() -> None:
+    run = Recorded()
+    async with (
+        EmbeddedValkey() as server,
+        database(server.url, now=0.0) as db,
+        playing(db, run=run) as play,
+    ):
+        await play.wake("run:before")
+        await until(lambda: len(run.claims) == 1)
+        await server.kill()
+        play.engine.nudge()
+        for _ in range(2):  # as long as it takes the engine to notice
+            with pytest.raises(StoreUnavailable):
+                await play.wake("run:lost")
+        await server.start()
+        await play.wake("run:after")
+        await until(lambda: len(run.claims) == 2)
+    assert run.claims[1].item == "run:after"
+
+
+async def test_whoever_wakes_up_after_its_claim_was_taken_over_is_told_so(db: Database) -> None:
+    """A stopped process that comes back may just have done something late, outside the store."""
+    stopped = asyncio.Event()
+
+    async def stops_once(_: Claim) -> float | None:
+        if len(run.claims) == 1:
+            await stopped.wait()
+        return None
+
+    run = Recorded(stops_once)
+    async with playing(db, run=run) as play:
+        await play.wake("run:r-1")
+        await until(lambda: len(run.claims) == 1)
+        set_clock(db, 1031.0)
+        play.engine.nudge()
+        await until(lambda: len(run.claims) == 2)
+        stopped.set()
+        await until(lambda: run.lost_claims == ["run:r-1"])
+    assert len(run.claims) == 2
