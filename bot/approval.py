@@ -1,0 +1,140 @@
+"""3 Approval: record a decision, once, by somebody who may make it.
+
+Who the person is, who is in the groups and what kind of channel it is are asked of Slack
+afresh for every decision; the record is changed by compare-and-set, so that of any number of
+clicks one wins and all others learn who was first.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import NamedTuple, Protocol
+
+import structlog
+
+from bot import lifecycle
+from bot.errors import Refused, UserError
+from bot.models import (
+    Decision,
+    DeleteRequest,
+    Event,
+    EventKind,
+    Person,
+    Place,
+    RequestState,
+    Verdict,
+)
+from bot.policy import Approvers, decide
+from bot.store import Audit, Requests
+
+log = structlog.get_logger(__name__)
+
+
+class Directory(Protocol):
+    """Who people are and what channels are, as Slack says right now."""
+
+    async def home_team(self) -> str:
+        """The workspace that this bot serves."""
+        ...
+
+    async def person(self, user_id: str) -> Person | None:
+        """A user, None when Slack does not know them."""
+        ...
+
+    async def members(self, group_ids: Collection[str]) -> Mapping[str, Collection[str]]:
+        """The users of each group that could be read; the others are missing."""
+        ...
+
+    async def place(self, channel_id: str) -> Place | None:
+        """A channel, None when the bot can't see it."""
+        ...
+
+
+class Result(NamedTuple):
+    """A request after a click, and whether that click is what decided it."""
+
+    request: DeleteRequest
+    decided: bool
+
+
+class Approval:
+    """Decides on pending requests."""
+
+    def __init__(
+        self,
+        requests: Requests,
+        audit: Audit,
+        directory: Directory,
+        approvers: Approvers,
+        now: Callable[[], Awaitable[float]],
+    ) -> None:
+        """Record in `requests` what `approvers` decide; `now` is the store's clock."""
+        self._requests = requests
+        self._audit = audit
+        self._directory = directory
+        self._approvers = approvers
+        self._now = now
+
+    async def decide(
+        self,
+        request_id: str,
+        actor_id: str,
+        verdict: Verdict,
+        reason: str = "",
+        *,
+        delivery: str = "",
+    ) -> Result:
+        """Record `verdict` by `actor_id` if they may, and if nobody was first.
+
+        `delivery` names the click: a refusal of it is audited once, however often it is handled.
+
+        Raises:
+            UserError: the request is not known.
+            Refused: this person may not; the refusal is audited.
+            SlackError, StoreError: it could not be found out or written; nothing was recorded.
+        """
+        stored = await self._requests.get(request_id)
+        if stored is None:
+            raise UserError(f"Request {request_id} is not known any more.", "Please ask again.")
+        if stored.request.state is not RequestState.PENDING:
+            return Result(stored.request, decided=False)
+        await self._check(stored.request, actor_id, verdict, delivery)
+        at = await self._now()
+        mine = Decision(verdict=verdict, by=actor_id, at=at, reason=reason)
+        if at >= stored.request.expires_at:
+            mine = Decision(verdict=Verdict.EXPIRED, by="", at=at)
+        request = await self._requests.update(request_id, lambda r: lifecycle.decide(r, mine))
+        if request is None:
+            raise UserError(f"Request {request_id} is not known any more.", "Please ask again.")
+        decided = request.decisions == (mine,) and mine.by == actor_id
+        log.info("decision", request=request_id, verdict=verdict.value, decided=decided)
+        return Result(request, decided=decided)
+
+    async def _check(
+        self, request: DeleteRequest, actor_id: str, verdict: Verdict, delivery: str
+    ) -> None:
+        try:
+            home, actor, members, place = await asyncio.gather(
+                self._directory.home_team(),
+                self._directory.person(actor_id),
+                self._directory.members(self._approvers.groups),
+                self._directory.place(request.channel),
+            )
+            decide(
+                request,
+                actor,
+                verdict,
+                approvers=self._approvers,
+                members=members,
+                home_team=home,
+                # A channel that can't be seen is not known to be private to this workspace.
+                channel_shared=place is None or place.shared,
+            )
+        except Refused as refusal:
+            event = await self._refused(actor_id, verdict, refusal)
+            await self._audit.append(request.id, event, cause=delivery)
+            raise
+
+    async def _refused(self, actor_id: str, verdict: Verdict, refusal: Refused) -> Event:
+        log.info("refused", by=actor_id, wanted=verdict.value, why=refusal.problem)
+        details = {"wanted": verdict.value, "why": refusal.problem}
+        return Event(kind=EventKind.REFUSED, at=await self._now(), by=actor_id, details=details)

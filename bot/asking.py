@@ -1,0 +1,124 @@
+"""1 to 3: from a draft to a pending request, having looked at everything first.
+
+Nothing is stored unless the person may ask, the bot can post the card, and the live routes
+are exactly what was asked for.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from bot import lifecycle
+from bot.approval import Directory
+from bot.errors import Refused
+from bot.execution import Cloud
+from bot.models import DeleteDraft, DeleteRequest, Event, EventKind, Place
+from bot.policy import may_ask
+from bot.preview import snapshot
+from bot.store import Audit, Requests
+
+log = structlog.get_logger(__name__)
+
+
+class Asking:
+    """Turns drafts into pending requests."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the composition root hands over each part
+        self,
+        requests: Requests,
+        audit: Audit,
+        directory: Directory,
+        cloud: Cloud,
+        now: Callable[[], Awaitable[float]],
+        approval_timeout: float,
+    ) -> None:
+        """`approval_timeout` is in seconds; a request expires that long after it was made."""
+        self._requests = requests
+        self._audit = audit
+        self._directory = directory
+        self._cloud = cloud
+        self._now = now
+        self._timeout = approval_timeout
+
+    async def ask(
+        self,
+        request_id: str,
+        draft: DeleteDraft,
+        *,
+        requester: str,
+        channel: str,
+        elsewhere: bool = False,
+    ) -> DeleteRequest:
+        """Preview `draft` and store it as pending, for a card in `channel`.
+
+        `elsewhere`: that is not the channel in which the person asked.
+
+        Raises:
+            Refused: this person or this channel may not be used; audited.
+            PreviewError: the live routes are not what was asked for.
+            AlreadyOpen: an open request is about one of these routes.
+            AlibabaError, SlackError, StoreError: something could not be read; nothing is stored.
+        """
+        try:
+            await self._check(requester, channel, elsewhere=elsewhere)
+        except Refused as refusal:
+            details = {"wanted": "ask", "why": refusal.problem}
+            event = Event(
+                kind=EventKind.REFUSED, at=await self._now(), by=requester, details=details
+            )
+            await self._audit.append(request_id, event, cause=request_id)
+            raise
+        connection = await self._cloud.connection(draft.region, draft.vpn_connection_id)
+        routes = await self._cloud.routes(draft.region, draft.vpn_connection_id)
+        at = await self._now()
+        request = lifecycle.ask(
+            id=request_id,
+            draft=draft,
+            snapshot=snapshot(draft, connection, routes, at=at),
+            requester=requester,
+            channel=channel,
+            at=at,
+            expires_at=at + self._timeout,
+        )
+        log.info("asked", request=request_id, routes=len(request.routes))
+        return await self._requests.create(request)
+
+    async def _check(self, requester: str, channel: str, *, elsewhere: bool) -> None:
+        home = await self._directory.home_team()
+        actor = await self._directory.person(requester)
+        place = await self._directory.place(channel)
+        may_ask(actor, home_team=home, channel_shared=place is not None and place.shared)
+        # A place that can't be seen is refused here, with a better mend.
+        if elsewhere:
+            check_approval_channel(channel, place)
+        check_place(place)
+
+
+def check_approval_channel(channel: str, place: Place | None) -> None:
+    """Whether a card can be posted in the one channel that is set for all of them.
+
+    Raises:
+        Refused: naming it, for the requester is somewhere else.
+    """
+    if place is not None and place.member and not (place.archived or place.direct):
+        return
+    why = "which is archived" if place is not None and place.archived else "where I can't post"
+    raise Refused(
+        f"Cards go to {channel} (VCO_APPROVAL_CHANNEL), {why}, so nobody could approve.",
+        "Invite me there (/invite @vco-route), or have the setting changed.",
+    )
+
+
+def check_place(place: Place | None) -> None:
+    """Whether a card can be posted there.
+
+    Raises:
+        Refused: with the way to mend it.
+    """
+    if place is not None and place.archived:
+        raise Refused("This channel is archived.", "Ask in one that people still read.")
+    if place is None or place.direct or not place.member:
+        raise Refused(
+            "I can't post here, so nobody could approve.",
+            "Ask in a channel I am in, or invite me to this one: /invite @vco-route",
+        )

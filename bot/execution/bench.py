@@ -1,0 +1,162 @@
+"""The bench that every step works at: the record, the cloud, the clock, and patience."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from bot import deletion
+from bot.errors import AlibabaError, StaleFence, Throttled
+from bot.execution.cloud import Cloud, Limits, PacedCloud
+from bot.models import (
+    Connection,
+    DeleteRequest,
+    Failure,
+    LiveRoute,
+    Observation,
+    RequestState,
+    RouteDeletion,
+    RouteKind,
+    RouteState,
+    VcoRoute,
+)
+from bot.store import Claim, Pace, Requests
+from bot.watching import backoff, next_reconcile
+
+_FIRST_WAIT = 1.0
+_LONGEST_WAIT = 10.0
+
+_OUT_OF_TIME = Failure(
+    code="OutOfTime",
+    meaning="The connection did not become ready in time. Nothing was changed.",
+    next_step="See what keeps the connection busy, then ask again.",
+)
+
+
+class Bench:
+    """What a step may do besides its one call; every write bears the claim's fence."""
+
+    def __init__(  # noqa: PLR0913 - the composition root names each part
+        self,
+        *,
+        requests: Requests,
+        pace: Pace,
+        cloud: PacedCloud,
+        now: Callable[[], Awaitable[float]],
+        limits: Limits,
+        background: Cloud | None = None,
+    ) -> None:
+        """Work on `requests` against `cloud`; `now` is the store's clock.
+
+        `background`: the cloud for what nobody waits for, where it differs.
+        """
+        self.requests = requests
+        self.pace = pace
+        self.cloud = cloud
+        self.now = now
+        self.limits = limits
+        self.background = background or cloud
+
+    async def change(
+        self, claim: Claim, change: Callable[[DeleteRequest], DeleteRequest]
+    ) -> DeleteRequest:
+        """Apply a transition under the claim.
+
+        Raises:
+            StaleFence: somebody else has taken over, or the request is gone.
+        """
+        request = await self.requests.update(claim.id, change, claim=claim)
+        if request is None:
+            raise StaleFence(claim.item)
+        return request
+
+    async def look(
+        self, request: DeleteRequest, *, background: bool = False
+    ) -> tuple[Connection, Sequence[LiveRoute]]:
+        """The connection, and its routes where it is attached (they change while it is not)."""
+        cloud = self.background if background else self.cloud
+        seen = await cloud.connection(request.region, request.vpn_connection_id)
+        if not seen.attached:
+            return seen, ()
+        return seen, await cloud.routes(request.region, request.vpn_connection_id)
+
+    async def observe(
+        self, claim: Claim, request: DeleteRequest, seen: Connection, live: Sequence[LiveRoute]
+    ) -> DeleteRequest:
+        """Remember what a look showed of the route in hand."""
+        sighted, at = sight(seen, live, in_hand(request).route), await self.now()
+        return await self.change(claim, lambda r: deletion.observe(r, at, sighted))
+
+    async def wait(self, claim: Claim, error: AlibabaError) -> float:
+        """Be patient with `error`; returns when to go on. A throttled region pauses whole.
+
+        However long the region is to be left alone: the deadline is kept.
+        """
+        at = await self.now()
+        request = await self.change(
+            claim, lambda r: deletion.wait(r, at, error.code, error.meaning)
+        )
+        pause = patience(request)
+        if isinstance(error, Throttled):
+            pause = max(pause, error.retry_after or 0.0)
+            await self.pace.pause(request.region, at + pause)
+        return min(at + pause, max(self.deadline(request), at + _FIRST_WAIT))
+
+    async def fail(self, claim: Claim, failure: Failure) -> None:
+        """End the route in hand as `failed`: surely nothing was changed by us."""
+        at = await self.now()
+        await self.change(claim, lambda r: deletion.end(r, at, RouteState.FAILED, failure))
+
+    async def too_late(self, claim: Claim) -> float | None:
+        """End the route in hand at its deadline; returns when to reconcile it."""
+        at = await self.now()
+        request = await self.change(claim, lambda r: give_up(r, at, _OUT_OF_TIME))
+        return self.reconcile_at(request, at)
+
+    def reconcile_at(self, request: DeleteRequest, at: float) -> float | None:
+        """When to look again at what is unconfirmed; None for what has a certain outcome."""
+        if request.state is not RequestState.UNCONFIRMED:
+            return None
+        return at + next_reconcile(at - request.ended_at)
+
+    def deadline(self, request: DeleteRequest) -> float:
+        """When the route in hand must be proven gone."""
+        route = in_hand(request)
+        return (route.first_sent_at or route.started_at) + self.limits.operation
+
+
+def in_hand(request: DeleteRequest) -> RouteDeletion:
+    """The route in hand; of a request that has ended, its last one."""
+    return request.routes[-1 if request.current is None else request.current]
+
+
+def sight(seen: Connection, live: Sequence[LiveRoute], route: VcoRoute) -> Observation:
+    """What a look showed of one route."""
+    if not seen.attached:
+        return Observation(state=seen.state)
+    # A route learned from the peer can look the same and stay: it is not the one we delete.
+    custom = [r.route for r in live if r.kind is RouteKind.CUSTOM]
+    return Observation(state=seen.state, present=route in custom)
+
+
+def patience(request: DeleteRequest) -> float:
+    """Seconds until the route in hand is tried again, longer each time."""
+    waits = in_hand(request).waits
+    return backoff(waits, base=_FIRST_WAIT, cap=_LONGEST_WAIT, seed=f"{request.id}/{waits}")
+
+
+def failure(error: AlibabaError) -> Failure:
+    """A final error as the record keeps it."""
+    return Failure(
+        code=error.code,
+        meaning=error.meaning or error.code,
+        next_step=error.next_step,
+        alibaba_request_id=error.alibaba_request_id,
+    )
+
+
+def give_up(request: DeleteRequest, at: float, why: Failure) -> DeleteRequest:
+    """End the route in hand by what is known: failed only if surely nothing was done."""
+    if not request.state.open:
+        return request
+    route = in_hand(request)
+    maybe = route.outcome_unknown or route.in_flight or route.state is RouteState.DELETING
+    state = RouteState.UNCONFIRMED if maybe else RouteState.FAILED
+    return deletion.end(request, at, state, None if maybe else why)

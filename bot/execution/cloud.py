@@ -1,0 +1,42 @@
+"""What execution needs of the VPC API, and how long things may take."""
+
+from typing import Protocol
+
+from bot.models import Connection, LiveRoute, Value, VcoRoute
+
+
+class Cloud(Protocol):
+    """The part of the VPC API that is read and changed. Every call raises `AlibabaError`."""
+
+    async def connection(self, region: str, vpn_connection_id: str) -> Connection:
+        """Read one connection."""
+        ...
+
+    async def routes(self, region: str, vpn_connection_id: str) -> tuple[LiveRoute, ...]:
+        """Read all routes of a connection, or fail; never a part of them."""
+        ...
+
+    async def delete_route(
+        self, region: str, route: VcoRoute, *, client_token: str, overlay_mode: str | None
+    ) -> str:
+        """Ask for the deletion; returns Alibaba's request id."""
+        ...
+
+
+class PacedCloud(Cloud, Protocol):
+    """The same, kept inside the vendor's quotas."""
+
+    async def admit(self, region: str) -> None:
+        """Take a place in the quota of deletions; `Throttled` says how long to wait for one."""
+        ...
+
+
+class Limits(Value, frozen=True):
+    """How long things may take, in seconds.
+
+    `operation`: until a route that is not proven gone is `unconfirmed`; `token_window`: how
+    long after the first send the same token may be sent again.
+    """
+
+    operation: float = 600.0
+    token_window: float = 600.0

@@ -1,0 +1,85 @@
+"""The engine's handler for `run:<request>` items: which step a request needs next."""
+
+import structlog
+
+from bot import deletion, lifecycle
+from bot.execution import proving, sending
+from bot.execution.bench import Bench, give_up, in_hand
+from bot.models import Decision, DeleteRequest, Failure, RequestState, RouteState, Verdict
+from bot.store import Claim
+
+log = structlog.get_logger(__name__)
+
+_QUEUED_LOOK = 60.0
+"""Seconds between looks of a request that waits in the queue; its turn wakes it anyway."""
+
+_NEEDS_ATTENTION = Failure(
+    code="NeedsAttention",
+    meaning="The bot failed at this step again and again and has stopped.",
+    next_step="Look at the route in the console, and at the bot's log.",
+)
+
+
+class Execution:
+    """Does the steps of requests, from pending to an outcome and, if need be, beyond."""
+
+    def __init__(self, bench: Bench) -> None:
+        """Work at `bench`."""
+        self._bench = bench
+
+    async def step(self, claim: Claim) -> float | None:
+        """Do whatever the request needs next."""
+        stored = await self._bench.requests.get(claim.id)
+        if stored is None:
+            return None
+        request = stored.request
+        match request.state:
+            case RequestState.PENDING:
+                return await self._expire(claim, request)
+            case RequestState.APPROVED | RequestState.EXECUTING:
+                return await self._advance(claim, request)
+            case RequestState.UNCONFIRMED:
+                return await proving.reconcile(self._bench, claim, request)
+            case _:
+                return None
+
+    async def lost(self, claim: Claim) -> None:
+        """Nothing to do: a late send bears the same token, and a late read changes nothing."""
+
+    async def give_up(self, claim: Claim) -> float | None:
+        """End a request whose steps keep failing: `unconfirmed` if anything may have been done.
+
+        What is unconfirmed goes on being reconciled, slower and slower: never a hot loop.
+        """
+        stored = await self._bench.requests.get(claim.id)
+        if stored is None:
+            return None
+        if stored.request.state is RequestState.PENDING:
+            return await self._expire(claim, stored.request)
+        log.error("request_given_up", request=claim.id)
+        at = await self._bench.now()
+
+        def end(request: DeleteRequest) -> DeleteRequest:
+            request = lifecycle.trouble(request, at, "the bot has stopped working on this")
+            return give_up(request, at, _NEEDS_ATTENTION)
+
+        return self._bench.reconcile_at(await self._bench.change(claim, end), at)
+
+    async def _expire(self, claim: Claim, request: DeleteRequest) -> float | None:
+        if claim.now < request.expires_at:
+            return request.expires_at
+        decision = Decision(verdict=Verdict.EXPIRED, by="", at=claim.now)
+        await self._bench.change(claim, lambda r: lifecycle.decide(r, decision))
+        return None
+
+    async def _advance(self, claim: Claim, request: DeleteRequest) -> float | None:
+        if await self._bench.requests.position(request):
+            return claim.now + _QUEUED_LOOK
+        request = await self._bench.change(claim, lambda r: deletion.start(r, claim.now))
+        deadline = self._bench.deadline(request)
+        paused_until = await self._bench.pace.paused_until(request.region)
+        if claim.now < min(paused_until, deadline):
+            return min(paused_until, deadline)
+        if in_hand(request).state is RouteState.DELETING:
+            return await proving.step(self._bench, claim, request)
+        return await sending.step(self._bench, claim, request)

@@ -1,0 +1,68 @@
+"""After the send: watch until the route is proven gone; reconcile what could not be proven."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from bot import deletion, lifecycle
+from bot.errors import AlibabaError
+from bot.execution.bench import Bench, in_hand, sight
+from bot.models import Connection, DeleteRequest, LiveRoute, RequestState, RouteState
+from bot.store import Claim
+from bot.watching import next_poll, next_reconcile, proven
+
+log = structlog.get_logger(__name__)
+
+RECONCILE_SECONDS = 24 * 3600.0
+"""For how long an unconfirmed deletion is watched in the background."""
+
+
+async def step(bench: Bench, claim: Claim, request: DeleteRequest) -> float | None:
+    """Look once more at the route in hand: is it proven gone?"""
+    try:
+        seen, live = await bench.look(request)
+    except AlibabaError as error:
+        if claim.now > bench.deadline(request):
+            return await bench.too_late(claim)
+        return await bench.wait(claim, error)
+    request = await bench.observe(claim, request, seen, live)
+    route, at = in_hand(request), await bench.now()
+    if proven(route.watch):
+        request = await bench.change(claim, lambda r: deletion.end(r, at, RouteState.DELETED))
+        await bench.pace.took(request.region, at - route.first_sent_at)
+        return at if request.state.open else None
+    if at > bench.deadline(request):
+        return await bench.too_late(claim)
+    return at + next_poll(at - route.first_sent_at, bench.deadline(request) - at)
+
+
+async def reconcile(bench: Bench, claim: Claim, request: DeleteRequest) -> float | None:
+    """Look once more at what is unconfirmed; the connection's queue has long gone on."""
+    since = claim.now - request.ended_at
+    if since > RECONCILE_SECONDS:
+        await bench.change(claim, lambda r: lifecycle.trouble(r, claim.now, "no longer looked at"))
+        return None
+    try:
+        seen, live = await bench.look(request, background=True)
+    except AlibabaError as error:
+        log.info("reconcile_failed", code=error.code)
+        return claim.now + next_reconcile(since)
+    for index, route in enumerate(request.routes):
+        if route.state is RouteState.UNCONFIRMED:
+            request = await _reconcile_route(bench, claim, index, seen, live)
+    if request.state is not RequestState.UNCONFIRMED:
+        return None
+    return claim.now + next_reconcile(since)
+
+
+async def _reconcile_route(
+    bench: Bench, claim: Claim, index: int, seen: Connection, live: Sequence[LiveRoute]
+) -> DeleteRequest:
+    def change(request: DeleteRequest) -> DeleteRequest:
+        sighted = sight(seen, live, request.routes[index].route)
+        request = deletion.look_again(request, index, sighted)
+        if proven(request.routes[index].watch):
+            return deletion.confirm(request, claim.now, index)
+        return request
+
+    return await bench.change(claim, change)

@@ -1,0 +1,152 @@
+"""Before and at the send.
+
+A send is always preceded by three things: the recorded approval still holds, the routes have
+just been read and are what was approved, and the token with its exact parameters is stored.
+A send that was never answered is never simply repeated: first it is looked at what it did.
+"""
+
+from collections.abc import Sequence
+
+import structlog
+
+from bot import deletion, lifecycle
+from bot.errors import AlibabaError, AlreadyGone, OutcomeUnknown, Refused, Rejected
+from bot.execution.bench import Bench, failure, in_hand, patience
+from bot.models import (
+    Connection,
+    DeleteRequest,
+    Failure,
+    LiveRoute,
+    RouteDeletion,
+    RouteState,
+)
+from bot.policy import approved_by
+from bot.preview import drift
+from bot.store import Claim
+from bot.watching import next_poll
+
+log = structlog.get_logger(__name__)
+
+_PASSING = frozenset({"init", "provisioning", "attaching", "attached", "updating", "upgrading"})
+"""States of a connection that end in `attached` by themselves (vco-api: State)."""
+
+_LOOK_AFTER_LOSS = 1.0
+
+
+async def step(bench: Bench, claim: Claim, request: DeleteRequest) -> float | None:
+    """Bring the route in hand one step closer to a send that was answered."""
+    if in_hand(request).in_flight:
+        # Somebody stored this and did not live to see the answer.
+        request = await bench.change(claim, lambda r: deletion.lose(r, claim.now, "WorkerStopped"))
+    if claim.now > bench.deadline(request):
+        return await bench.too_late(claim)
+    try:
+        seen, live = await bench.look(request)
+    except Rejected as error:
+        if in_hand(request).outcome_unknown:
+            return await bench.wait(claim, error)
+        await bench.fail(claim, failure(error))
+        return None
+    except AlibabaError as error:
+        return await bench.wait(claim, error)
+    if in_hand(request).outcome_unknown:
+        request = await bench.observe(claim, request, seen, live)
+    return await _having_looked(bench, claim, request, seen, live)
+
+
+async def _having_looked(
+    bench: Bench,
+    claim: Claim,
+    request: DeleteRequest,
+    seen: Connection,
+    live: Sequence[LiveRoute],
+) -> float | None:
+    """Wait, watch, void, or send."""
+    route = in_hand(request)
+    if not seen.attached:
+        return await _not_attached(bench, claim, request, seen)
+    changed = _drift(request, seen, live)
+    window_over = claim.now - route.first_sent_at > bench.limits.token_window
+    if route.outcome_unknown and (changed or window_over):
+        # The first send may have worked, and may not be repeated any more.
+        await bench.change(claim, deletion.watch)
+        return claim.now
+    if changed:
+        log.info("drift", changed=changed)
+        at = await bench.now()
+        await bench.change(claim, lambda r: lifecycle.drift(r, at, changed))
+        return None
+    return await _send(bench, claim, request)
+
+
+async def _send(bench: Bench, claim: Claim, request: DeleteRequest) -> float | None:
+    try:
+        approved_by(request)
+    except Refused as refusal:
+        problem = refusal.problem
+        await bench.change(claim, lambda r: lifecycle.drift(r, claim.now, problem))
+        return None
+    try:
+        await bench.cloud.admit(request.region)
+    except AlibabaError as error:
+        return await bench.wait(claim, error)
+    at = await bench.now()
+    request = await bench.change(claim, lambda r: deletion.send(r, at))
+    route = in_hand(request)
+    try:
+        alibaba_id = await bench.cloud.delete_route(
+            request.region,
+            route.route,
+            client_token=route.client_token,
+            overlay_mode=request.overlay_mode,
+        )
+    except AlibabaError as error:
+        return await _answered_no(bench, claim, route, error)
+    at = await bench.now()
+    await bench.change(claim, lambda r: deletion.accept(r, at, alibaba_id))
+    return at + next_poll(0.0, bench.limits.operation)
+
+
+async def _answered_no(
+    bench: Bench, claim: Claim, route: RouteDeletion, error: AlibabaError
+) -> float | None:
+    at = await bench.now()
+    match error:
+        case OutcomeUnknown():
+            await bench.change(claim, lambda r: deletion.lose(r, at, error.code))
+            return at + _LOOK_AFTER_LOSS
+        case AlreadyGone() | Rejected() if route.outcome_unknown:
+            # An earlier send may have worked: what is true is found by reading.
+            await bench.change(claim, deletion.watch)
+            return at
+        case AlreadyGone():
+            state, why = RouteState.ALREADY_GONE, failure(error)
+            await bench.change(claim, lambda r: deletion.end(r, at, state, why))
+            return None
+        case Rejected():
+            await bench.fail(claim, failure(error))
+            return None
+        case _:
+            return await bench.wait(claim, error)
+
+
+async def _not_attached(
+    bench: Bench, claim: Claim, request: DeleteRequest, seen: Connection
+) -> float | None:
+    code = f"connection {seen.state}"
+    if seen.state in _PASSING or in_hand(request).outcome_unknown:
+        meaning = f"The connection is {seen.state}."
+        request = await bench.change(claim, lambda r: deletion.wait(r, claim.now, code, meaning))
+        return claim.now + patience(request)
+    why = Failure(
+        code=code,
+        meaning=f"The connection is {seen.state}: its routes can't be changed in that state.",
+        next_step="Mend the connection first, then ask again. Nothing was sent for this route.",
+    )
+    await bench.fail(claim, why)
+    return None
+
+
+def _drift(request: DeleteRequest, seen: Connection, live: Sequence[LiveRoute]) -> str | None:
+    done = [r.route for r in request.routes if r.state is RouteState.DELETED]
+    return drift(request.snapshot, seen, live, done=done)
