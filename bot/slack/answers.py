@@ -1,0 +1,288 @@
+"""Handle what Slack delivered: do it, then answer the person privately.
+
+Each delivery is a step of the engine: killed in the middle, it is done again from the start
+by whoever is alive, so everything here may run twice. Commands have been parsed once for the
+acknowledgement and are parsed again here; a click is decided by `bot.approval`.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import structlog
+
+from bot.approval import Approval, Result
+from bot.asking import Asking
+from bot.command import Cancel, Delete, ListRoutes, Status, parse
+from bot.errors import (
+    AlibabaError,
+    BotError,
+    PreviewError,
+    SlackError,
+    SlackRateLimited,
+    SlackRejected,
+    UserError,
+)
+from bot.execution import Cloud
+from bot.lifecycle import request_id
+from bot.models import DeleteDraft, DeleteRequest, RequestState, Verdict
+from bot.slack import home, inbound, reports
+from bot.slack.card import first_line
+from bot.slack.inbound import Clicked, CommandGiven, Delivery, HomeOpened, Rejecting, Stray
+from bot.slack.texts import clock, escape, mention
+from bot.slack.web import Slack
+from bot.store import AlreadyOpen, Claim, Store
+
+log = structlog.get_logger(__name__)
+
+CARD_SECONDS = 10.0
+"""For how long an answer waits for the card, so that it can link to it."""
+
+_CARD_LOOK = 0.15
+
+_GIVEN_UP = "This did not work, several times over. Please try again."
+
+_REQUEST_ID = re.compile(r"r-[a-z2-7]{1,30}")
+"""What our ids look like: a button's value is not repeated to anybody unless it is one."""
+
+
+class Answers:
+    """The engine's handler for `inbox:<delivery>` items."""
+
+    def __init__(  # noqa: PLR0913 - the composition root names each part
+        self,
+        *,
+        slack: Slack,
+        store: Store,
+        asking: Asking,
+        approval: Approval,
+        cloud: Cloud,
+        default_region: str | None,
+        channel: str,
+        now: Callable[[], Awaitable[float]],
+    ) -> None:
+        """`channel`: where cards go; empty: to the channel of the command."""
+        self._slack = slack
+        self._store = store
+        self._asking = asking
+        self._approval = approval
+        self._cloud = cloud
+        self._default_region = default_region
+        self._channel = channel
+        self._now = now
+
+    async def step(self, claim: Claim) -> float | None:
+        """Handle one delivery; it is forgotten once it has been answered."""
+        content = await self._store.inbox.get(claim.id)
+        if content is None:
+            return None
+        try:
+            delivery = inbound.decode(content)
+        except msgspec.DecodeError:
+            log.error("delivery_unreadable", delivery=claim.id)  # noqa: TRY400 - it can hold user text
+            await self._store.inbox.remove(claim.id)
+            return None
+        try:
+            again_at = await self._handle(claim, delivery)
+        except SlackRateLimited as error:
+            return claim.now + error.retry_after
+        if again_at is None:
+            await self._store.inbox.remove(claim.id)
+        return again_at
+
+    async def lost(self, claim: Claim) -> None:
+        """Nothing to do: at worst somebody is told the same thing twice."""
+
+    async def give_up(self, claim: Claim) -> float | None:
+        """Tell the person that it did not work, and forget the delivery."""
+        content = await self._store.inbox.get(claim.id)
+        if content is not None:
+            # Told first: while Slack is away this is tried again, once a minute.
+            try:
+                await self._answer(inbound.decode(content), _GIVEN_UP)
+            except SlackRejected as error:
+                log.warning("nobody_to_tell", error=str(error))
+            await self._store.inbox.remove(claim.id)
+        return None
+
+    async def _handle(self, claim: Claim, delivery: Delivery) -> float | None:
+        match delivery:
+            case CommandGiven():
+                return await self._command(claim, delivery)
+            case Clicked(request_id=target, verdict=verdict):
+                await self._decide(claim, delivery, target, verdict)
+            case Rejecting(request_id=target, reason=reason):
+                await self._decide(claim, delivery, target, Verdict.REJECTED, reason)
+            case HomeOpened(user=user):
+                await self._home(user)
+            case Stray(words=words):
+                await self._answer(delivery, words)
+        return None
+
+    # --- commands --------------------------------------------------------------------
+
+    async def _command(self, claim: Claim, given: CommandGiven) -> float | None:
+        try:
+            match parse(given.text, default_region=self._default_region):
+                case Delete(draft=draft):
+                    return await self._delete(claim, given, draft)
+                case ListRoutes(vpn_connection_id=connection, region=region):
+                    await self._list(given, connection, region)
+                case Status(request_id=target):
+                    await self._status(given, target)
+                case Cancel(request_id=target):
+                    await self._decide(claim, given, target, Verdict.CANCELLED)
+                case _:
+                    log.warning("command_not_handled")
+        except AlreadyOpen as error:
+            await self._already_open(given, error.request_id)
+        except (UserError, AlibabaError) as error:
+            await self._answer(given, problem(error))
+        return None
+
+    async def _delete(self, claim: Claim, given: CommandGiven, draft: DeleteDraft) -> float | None:
+        target = request_id(claim.id)
+        stored = await self._store.requests.get(target)
+        if stored is None:
+            channel = self._channel or given.channel
+            await self._asking.ask(
+                target,
+                draft,
+                requester=given.user,
+                channel=channel,
+                elsewhere=channel != given.channel,
+            )
+            return claim.now + _CARD_LOOK
+        told = await self._store.tellings.get(target)
+        request = stored.request
+        # Cancelled by the bot itself: the card could not be posted.
+        if request.state is RequestState.CANCELLED and not request.decisions[-1].by:
+            await self._answer(given, f":warning: {escape(request.why)}")
+        elif told.link or claim.now - request.created_at > CARD_SECONDS:
+            await self._answer(given, reports.asked(request, told))
+        else:
+            return claim.now + _CARD_LOOK
+        return None
+
+    async def _already_open(self, given: CommandGiven, leading: str) -> None:
+        stored = await self._store.requests.get(leading)
+        if stored is not None:
+            told = await self._store.tellings.get(leading)
+            await self._answer(given, reports.already_open(stored.request, told))
+        else:
+            await self._answer(given, f"Request `{leading}` is already about this route.")
+
+    async def _list(self, given: CommandGiven, connection_id: str, region: str) -> None:
+        connection = await self._cloud.connection(region, connection_id)
+        routes = await self._cloud.routes(region, connection_id)
+        await self._answer(given, reports.routes(connection, routes))
+
+    async def _status(self, given: CommandGiven, target: str | None) -> None:
+        ids = [target] if target else await self._store.requests.open_ids()
+        rows = []
+        for one in ids:
+            stored = await self._store.requests.get(one)
+            if stored is not None:
+                rows.append((stored.request, await self._store.tellings.get(one)))
+        if target and not rows:
+            raise UserError(
+                f"Request {target} is not known.", "See what is open: /vco-route status"
+            )
+        await self._answer(given, reports.status(rows))
+
+    # --- decisions -------------------------------------------------------------------
+
+    async def _decide(
+        self, claim: Claim, delivery: Delivery, target: str, verdict: Verdict, reason: str = ""
+    ) -> None:
+        if not _REQUEST_ID.fullmatch(target):
+            await self._answer(delivery, "This does not name a request. Please ask again.")
+            return
+        try:
+            result = await self._approval.decide(
+                target, delivery.user, verdict, reason, delivery=claim.id
+            )
+        except UserError as error:
+            await self._answer(delivery, problem(error))
+            return
+        text = _done(result) if result.decided else _late(result.request, delivery.user)
+        if text:
+            await self._answer(delivery, text, channel=result.request.channel)
+
+    async def _home(self, user: str) -> None:
+        requests = []
+        for one in await self._store.requests.open_ids():
+            stored = await self._store.requests.get(one)
+            if stored is not None:
+                requests.append((stored.request, await self._store.tellings.get(one)))
+        try:
+            await self._slack.publish_home(user, home.view(requests))
+        except SlackError as error:
+            # The next look at the page tries again.
+            log.warning("home_not_shown", error=str(error))
+
+    async def _answer(self, delivery: Delivery, text: str, channel: str = "") -> None:
+        """Answer privately, by whichever way is open."""
+        if delivery.response_url:
+            try:
+                replace = isinstance(delivery, CommandGiven)
+                await self._slack.respond(delivery.response_url, text, replace=replace)
+            except SlackError as error:
+                log.info("response_url_failed", error=str(error))
+            else:
+                return
+        if not delivery.user:
+            log.warning("nobody_to_tell")
+            return
+        where = delivery.channel or channel
+        if where:
+            try:
+                await self._slack.whisper(where, delivery.user, text)
+            except SlackRejected as error:
+                # Where we are not a member, or the person is not any more: directly then.
+                log.info("not_told_there", code=error.code)
+            else:
+                return
+        await self._slack.post(delivery.user, text, [])
+
+
+def problem(error: BotError) -> str:
+    """An error as its sender should read it: what is wrong, then what to do."""
+    if isinstance(error, PreviewError):
+        choices = "\n".join(f"`{escape(c)}`" for c in error.choices)
+        return "\n".join(filter(None, [escape(error.problem), escape(error.mend), choices]))
+    if isinstance(error, UserError):
+        return "\n".join(filter(None, [escape(error.problem), escape(error.mend)]))
+    if isinstance(error, AlibabaError):
+        words = f"{error.meaning or 'Alibaba Cloud did not answer as expected.'} {error.next_step}"
+        request = (
+            f", Alibaba request `{escape(error.alibaba_request_id)}`"
+            if error.alibaba_request_id
+            else ""
+        )
+        return (
+            f"{escape(words.strip())}\nNothing was recorded (code `{escape(error.code)}`{request})."
+        )
+    return "That did not work. Nothing was recorded."
+
+
+def _late(request: DeleteRequest, user: str) -> str:
+    """Nothing is silently ignored: a late click is told who decided, and when."""
+    made = request.decisions[-1] if request.decisions else None
+    if made is None:
+        return f"Nothing to decide: {escape(first_line(request))}."
+    if made.verdict is Verdict.EXPIRED:
+        return f"Too late: the request expired {clock(made.at)}. Nothing was sent; ask again."
+    if made.by == user:
+        # A second click, or the first one handled again after its worker was killed.
+        return f"You have already {made.verdict} this {clock(made.at)}."
+    who = mention(made.by) if made.by else "the bot"
+    return f"Already {made.verdict} by {who} {clock(made.at)}. Your click changed nothing."
+
+
+def _done(result: Result) -> str:
+    match result.request.state:
+        case RequestState.CANCELLED:
+            return f"Cancelled: nothing was sent for `{result.request.id}`."
+        case _:
+            return ""

@@ -1,0 +1,43 @@
+"""Which deliveries Bolt lets in: those of the workspace that the bot token belongs to."""
+
+from typing import Any
+
+import structlog
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.authorization.async_authorize import AsyncAuthorize
+
+from bot.secret import Secret
+from bot.slack.people import SlackDirectory
+
+log = structlog.get_logger(__name__)
+
+NOT_OURS = "This bot serves another workspace, or has not finished starting. Nothing happened."
+
+
+class HomeTeamOnly(AsyncAuthorize):
+    """Compares workspaces with what is already known: an acknowledgement waits for no call."""
+
+    def __init__(self, directory: SlackDirectory, token: Secret) -> None:
+        """Let in the workspace that `directory` has identified."""
+        self._directory = directory
+        self._token = token
+
+    async def __call__(
+        self,
+        *,
+        team_id: str | None,
+        enterprise_id: str | None = None,
+        **_: Any,  # noqa: ANN401 - Bolt hands over more than is needed
+    ) -> AuthorizeResult | None:
+        """The bot's own authorization, None for a stranger."""
+        home = self._directory.identity
+        if home is None or team_id != home.team_id:
+            log.warning("foreign_workspace", team=team_id)
+            return None
+        return AuthorizeResult(
+            enterprise_id=enterprise_id,
+            team_id=home.team_id,
+            bot_id=home.bot_id,
+            bot_user_id=home.user_id,
+            bot_token=self._token.reveal(),
+        )

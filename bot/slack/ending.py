@@ -1,0 +1,66 @@
+"""The part of a card that says how it ended: the proof, or what is wrong and what to do. Pure."""
+
+from collections.abc import Iterator
+
+from bot.deletion import NOT_SENT
+from bot.models import DeleteRequest, Failure, RequestState
+from bot.slack.progress import route_lines
+from bot.slack.texts import Block, escape, section
+
+_SENT = frozenset({RequestState.DELETED, RequestState.FAILED, RequestState.UNCONFIRMED})
+
+
+def ending(request: DeleteRequest) -> Iterator[Block]:
+    """How a request ended, and what a person may want to do now."""
+    if request.state not in _SENT:
+        yield section(_nothing_sent(request))
+        yield from _names(request)
+        return
+    if request.state is RequestState.DELETED:
+        yield section(f"Proven: {_proof(request)}")
+    elif request.state is RequestState.UNCONFIRMED:
+        yield section(
+            "We asked Alibaba Cloud to delete it and can't prove that it is gone. "
+            "Don't take it for either; look in the console. We go on looking."
+        )
+    yield from route_lines(request)
+    yield from _failures(request)
+
+
+def _nothing_sent(request: DeleteRequest) -> str:
+    match request.state:
+        case RequestState.VOID:
+            return f"Nothing was sent: {escape(request.why)}\nAsk again to see it as it is now."
+        case RequestState.EXPIRED:
+            return "Nobody decided in time. Nothing was sent; ask again if it still matters."
+        case RequestState.CANCELLED if request.why:
+            return f"Nothing was sent: {escape(request.why)}"
+        case _:
+            return "Nothing was sent."
+
+
+def _proof(request: DeleteRequest) -> str:
+    if all(r.watch.updating_seen for r in request.routes):
+        return "updating seen, then attached and the route absent"
+    return "attached and the route absent, three reads in a row"
+
+
+def _names(request: DeleteRequest) -> Iterator[Block]:
+    """Which routes it was about, where the first line only counts them."""
+    if len(request.routes) > 1:
+        names = (f"`{escape(r.route.route_dest)}`" for r in request.routes)
+        yield section(", ".join(names))
+
+
+def _failures(request: DeleteRequest) -> Iterator[Block]:
+    for route in request.routes:
+        if route.failure is not None and route.failure.code != NOT_SENT.code:
+            yield section(_failure(route.failure))
+
+
+def _failure(failure: Failure) -> str:
+    lines = [f"*{escape(failure.meaning)}*", escape(failure.next_step)]
+    ids = [f"code `{escape(failure.code)}`"]
+    if failure.alibaba_request_id:
+        ids.append(f"Alibaba request `{escape(failure.alibaba_request_id)}`")
+    return "\n".join([*filter(None, lines), " · ".join(ids)])

@@ -1,0 +1,159 @@
+"""Bolt's listeners: store what Slack delivered, acknowledge it, wake the engine. No more.
+
+An acknowledgement waits for nothing but our own store, and for that only briefly: once it is
+given, the delivery survives any crash; where it could not be stored, the person is told at
+once that nothing was. Everything slow happens in `bot.slack.answers`.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from bot.command import Cancel, Delete, DeleteForm, Help, ListRoutes, Status, help_text, parse
+from bot.errors import CommandError, SlackError, StoreError
+from bot.metrics import DELIVERIES
+from bot.models import Verdict
+from bot.slack import inbound
+from bot.slack.answers import problem
+from bot.slack.card import APPROVE, CANCEL, REJECT
+from bot.slack.inbound import Delivery
+from bot.slack.reject_form import CALLBACK, reject_form
+from bot.slack.strays import Strays
+from bot.slack.web import Slack
+from bot.store import Inbox
+
+log = structlog.get_logger(__name__)
+
+COMMAND = "/vco-route"
+
+STORE_SECONDS = 1.0
+"""How long an acknowledgement waits for the store; Slack waits 3 seconds for us."""
+
+SLACK_SECONDS = 1.0
+"""How long an acknowledgement waits for Slack, where it has to: for a form, or to say that
+nothing was stored. With the store's second it leaves one of the three."""
+
+NO_FORM = "The form could not be opened. Please click Reject again."
+
+NOT_STORED = (
+    "This could not be recorded: the bot's store does not answer. Please try again in a "
+    "moment; what you see here is what holds."
+)
+
+
+class Listeners:
+    """What happens when Slack calls."""
+
+    def __init__(
+        self, slack: Slack, inbox: Inbox, nudge: Callable[[], None], default_region: str | None
+    ) -> None:
+        """Store deliveries in `inbox` and `nudge` the engine of this process."""
+        self._slack = slack
+        self._inbox = inbox
+        self._nudge = nudge
+        self._default_region = default_region
+        self.strays = Strays(self._store)
+
+    def register(self, app: AsyncApp) -> None:
+        """Listen on `app`."""
+        app.command(COMMAND)(self._command)
+        app.action(APPROVE)(self._approve)
+        app.action(CANCEL)(self._cancel)
+        app.action(REJECT)(self._reject)
+        app.view(CALLBACK)(self._rejected)
+        app.event("app_home_opened")(self._home)
+        app.error(self.strays.failed)
+
+    async def _command(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        given = inbound.command_given(body)
+        try:
+            command = parse(given.text, default_region=self._default_region)
+        except CommandError as error:
+            await ack(problem(error))
+            return
+        if isinstance(command, Help | DeleteForm):
+            topic = command.topic if isinstance(command, Help) else "delete"
+            await ack(help_text(topic))
+            return
+        stored = await self._store(body, given)
+        await ack(_looking(command) if stored else NOT_STORED)
+
+    async def _approve(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        await self._click(ack, body, Verdict.APPROVED)
+
+    async def _cancel(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        await self._click(ack, body, Verdict.CANCELLED)
+
+    async def _click(self, ack: AsyncAck, body: dict[str, Any], verdict: Verdict) -> None:
+        click = inbound.clicked(body, verdict)
+        # Neither stored nor told: without an acknowledgement Slack itself shows that it failed.
+        if await self._store(body, click) or await self._tell(click.response_url, NOT_STORED):
+            await ack()
+
+    async def _reject(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        click = inbound.clicked(body, Verdict.REJECTED)
+        trigger = str(body.get("trigger_id") or "")
+        if await self._opened(trigger, click) or await self._tell(click.response_url, NO_FORM):
+            await ack()
+
+    async def _opened(self, trigger_id: str, click: inbound.Clicked) -> bool:
+        opening = self._slack.open_view(trigger_id, reject_form(click.request_id))
+        try:
+            await asyncio.wait_for(opening, SLACK_SECONDS)
+        except (SlackError, TimeoutError) as error:
+            log.warning("form_not_opened", error=str(error) or "time-out")
+            return False
+        return True
+
+    async def _rejected(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        rejecting = inbound.rejecting(body)
+        if not rejecting.reason:
+            await ack(response_action="errors", errors={inbound.REASON_BLOCK: "Please say why."})
+        elif await self._store(body, rejecting):
+            await ack()
+        else:
+            await ack(response_action="errors", errors={inbound.REASON_BLOCK: NOT_STORED[:150]})
+
+    async def _home(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        opened = inbound.home_opened(body)
+        if opened is not None:
+            await self._store(body, opened)
+        await ack()
+
+    async def _store(self, body: dict[str, Any], delivery: Delivery) -> bool:
+        put = self._inbox.put(inbound.delivery_id(body), inbound.encode(delivery))
+        try:
+            await asyncio.wait_for(put, STORE_SECONDS)
+        except (StoreError, TimeoutError) as error:
+            log.error("delivery_not_stored", error=type(error).__name__, user=delivery.user)  # noqa: TRY400 - no traceback wanted
+            DELIVERIES.labels("no").inc()
+            return False
+        DELIVERIES.labels("yes").inc()
+        self._nudge()
+        return True
+
+    async def _tell(self, response_url: str, text: str) -> bool:
+        if not response_url:
+            return False
+        try:
+            await asyncio.wait_for(self._slack.respond(response_url, text), SLACK_SECONDS)
+        except (SlackError, TimeoutError) as error:
+            log.warning("not_told", error=str(error) or "time-out")
+            return False
+        return True
+
+
+def _looking(command: Delete | ListRoutes | Status | Cancel) -> str:
+    match command:
+        case Delete(draft=draft):
+            return f"Looking at `{draft.vpn_connection_id}` in {draft.region} …"
+        case ListRoutes(vpn_connection_id=connection):
+            return f"Reading the routes of `{connection}` …"
+        case Cancel(request_id=request_id):
+            return f"Cancelling `{request_id}` …"
+        case Status():
+            return "Looking …"

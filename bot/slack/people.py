@@ -1,0 +1,118 @@
+"""Who people are and what channels are, asked of Slack afresh each time.
+
+What can't be found out is not guessed: an unknown user is None, an unreadable group is
+missing, a channel we can't see is None. Whoever decides treats each of these as a no.
+"""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
+
+import structlog
+
+from bot.errors import SlackError, SlackRateLimited, SlackRejected, SlackUnavailable
+from bot.models import Person, Place
+from bot.slack.web import Slack
+
+log = structlog.get_logger(__name__)
+
+
+class Identity(NamedTuple):
+    """Who the bot token is."""
+
+    team_id: str
+    user_id: str
+    bot_id: str
+
+
+class SlackDirectory:
+    """Users, user groups and channels of the workspace that the bot token belongs to."""
+
+    def __init__(self, slack: Slack) -> None:
+        """Ask `slack`."""
+        self._slack = slack
+        self.identity: Identity | None = None
+
+    async def identify(self) -> Identity:
+        """Ask Slack who this token is; also a check that Slack answers and knows it."""
+        answer = await self._slack.read("auth.test")
+        team, user = answer.get("team_id"), answer.get("user_id")
+        if not isinstance(team, str) or not isinstance(user, str) or not team or not user:
+            raise SlackUnavailable("auth.test: no team_id or user_id")
+        self.identity = Identity(team, user, str(answer.get("bot_id") or ""))
+        return self.identity
+
+    def own_user(self) -> str:
+        """The bot's own user ID, empty while it is not known."""
+        return self.identity.user_id if self.identity else ""
+
+    async def home_team(self) -> str:
+        """The ID of the bot's own workspace; a token never changes workspace."""
+        return (self.identity or await self.identify()).team_id
+
+    async def person(self, user_id: str) -> Person | None:
+        """A user as `users.info` shows them now, None when there is no such user."""
+        try:
+            answer = await self._slack.read("users.info", user=user_id)
+        except SlackRejected as error:
+            log.info("unknown_person", user=user_id, code=error.code)
+            return None
+        user = answer.get("user")
+        if not isinstance(user, dict) or user.get("id") != user_id:
+            return None
+        return _person(user)
+
+    async def members(self, group_ids: Collection[str]) -> Mapping[str, Collection[str]]:
+        """The users of each group; a group that can't be read is missing."""
+        groups = list(group_ids)
+        found = await asyncio.gather(*(self._members(g) for g in groups))
+        return {g: users for g, users in zip(groups, found, strict=True) if users is not None}
+
+    async def _members(self, group_id: str) -> Collection[str] | None:
+        try:
+            answer = await self._slack.read("usergroups.users.list", usergroup=group_id)
+        except SlackRateLimited:
+            # In a storm of clicks: soon it can be read again, so nobody is refused for it.
+            raise
+        except SlackError as error:
+            log.warning("group_unreadable", group=group_id, error=str(error))
+            return None
+        users = answer.get("users")
+        if not isinstance(users, list):
+            return None
+        return frozenset(u for u in users if isinstance(u, str))
+
+    async def place(self, channel_id: str) -> Place | None:
+        """A channel as `conversations.info` shows it now, None when the bot can't see it."""
+        try:
+            answer = await self._slack.read("conversations.info", channel=channel_id)
+        except SlackRejected as error:
+            log.info("unknown_place", channel=channel_id, code=error.code)
+            return None
+        channel = answer.get("channel")
+        return _place(channel) if isinstance(channel, dict) else None
+
+
+def _person(user: Mapping[str, Any]) -> Person:
+    profile = user.get("profile")
+    shown = profile.get("display_name") if isinstance(profile, dict) else ""
+    return Person(
+        id=str(user["id"]),
+        team=str(user.get("team_id") or ""),
+        name=str(shown or user.get("real_name") or user.get("name") or ""),
+        deleted=bool(user.get("deleted")),
+        bot=bool(user.get("is_bot")) or user["id"] == "USLACKBOT",
+        guest=bool(user.get("is_restricted") or user.get("is_ultra_restricted")),
+        stranger=bool(user.get("is_stranger")),
+    )
+
+
+def _place(channel: Mapping[str, Any]) -> Place:
+    flags = ("is_ext_shared", "is_pending_ext_shared")
+    return Place(
+        id=str(channel.get("id") or ""),
+        member=bool(channel.get("is_member")),
+        shared=any(channel.get(f) for f in flags) or bool(channel.get("pending_shared")),
+        archived=bool(channel.get("is_archived")),
+        direct=bool(channel.get("is_im") or channel.get("is_mpim")),
+    )

@@ -1,0 +1,59 @@
+"""Private answers about requests and routes. Pure."""
+
+from collections.abc import Sequence
+
+from bot.models import Connection, DeleteRequest, LiveRoute
+from bot.slack.card import first_line
+from bot.slack.texts import clock, escape, mention, route_words
+from bot.store import Told
+
+_MOST = 40
+"""How many rows an answer shows before it counts the rest: a message holds 40 of them well."""
+
+
+def asked(request: DeleteRequest, told: Told) -> str:
+    """The answer to a command that made a request: a link to its card."""
+    return f"Asked for approval: {_linked(request, told)} (`{request.id}`)"
+
+
+def already_open(request: DeleteRequest, told: Told) -> str:
+    """The answer to a command whose route another request is about."""
+    return (
+        f"There is already an open request for this, by {mention(request.requester)}: "
+        f"{_linked(request, told)} (`{request.id}`, {request.state})"
+    )
+
+
+def status(rows: Sequence[tuple[DeleteRequest, Told]]) -> str:
+    """What is pending and in flight, or one request."""
+    if not rows:
+        return "Nothing is pending or in flight."
+    lines = [
+        f"• {_linked(request, told)} · *{request.state}* · "
+        f"asked by {mention(request.requester)} {clock(request.created_at)} · `{request.id}`"
+        for request, told in rows[:_MOST]
+    ]
+    return "\n".join([*lines, *_rest(len(rows))])
+
+
+def routes(connection: Connection, live: Sequence[LiveRoute]) -> str:
+    """A connection's state and routes."""
+    name = f" “{escape(connection.name)}”" if connection.name else ""
+    head = f"`{connection.vpn_connection_id}`{name} in {connection.region} is *{connection.state}*"
+    if not live:
+        return f"{head} and has no routes."
+    lines = [
+        f"• `{r.route.route_dest}` · {route_words(r.route)} · {r.kind}"
+        + (f", {escape(r.state)}" if r.state else "")
+        for r in live[:_MOST]
+    ]
+    return "\n".join([f"{head}:", *lines, *_rest(len(live))])
+
+
+def _linked(request: DeleteRequest, told: Told) -> str:
+    line = escape(first_line(request))
+    return f"<{told.link}|{line}>" if told.link.startswith("http") else line
+
+
+def _rest(count: int) -> list[str]:
+    return [f"… and {count - _MOST} more"] if count > _MOST else []

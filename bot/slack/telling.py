@@ -1,0 +1,172 @@
+"""5 Status: keep the card and the thread of a request true.
+
+What is to be shown follows from the record. A step does one Slack call: post the card, edit
+it when it looks different, or say the next line of the thread. When Slack is away, steps wait
+and the record goes on; when it is back, the latest card and every line are still to come.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
+import structlog
+from msgspec.structs import replace
+
+from bot import lifecycle
+from bot.errors import SlackRateLimited, SlackRejected
+from bot.models import Decision, DeleteRequest, RequestState, Verdict
+from bot.slack.card import Message, View, card
+from bot.slack.timeline import line
+from bot.slack.traces import CARD, Traces, metadata
+from bot.slack.web import Slack
+from bot.store import Claim, Store, Told
+
+log = structlog.get_logger(__name__)
+
+REFRESH_SECONDS = 3.0
+"""How often a progress bar moves: slow enough for Slack's limit of about 50 edits a minute."""
+
+
+class Posted(NamedTuple):
+    """Where a message stands; `earlier`: an earlier try has posted it, as things were then."""
+
+    channel: str
+    ts: str
+    earlier: bool
+
+
+class Teller:
+    """The engine's handler for `tell:<request>` items."""
+
+    def __init__(
+        self,
+        slack: Slack,
+        traces: Traces,
+        store: Store,
+        approvers: Sequence[str],
+        now: Callable[[], Awaitable[float]],
+    ) -> None:
+        """Tell through `slack` what `store` knows; `approvers` are mentioned on cards."""
+        self._slack = slack
+        self._traces = traces
+        self._store = store
+        self._approvers = tuple(approvers)
+        self._now = now
+
+    async def step(self, claim: Claim) -> float | None:
+        """Bring Slack one call closer to the record."""
+        stored = await self._store.requests.get(claim.id)
+        if stored is None:
+            return None
+        told = await self._store.tellings.get(claim.id)
+        if told.lost:
+            return None
+        try:
+            return await self._tell(claim, stored.request, told)
+        except SlackRateLimited as error:
+            return await self._now() + error.retry_after
+        except SlackRejected as error:
+            return await self._rejected(claim, stored.request, told, error)
+
+    async def lost(self, claim: Claim) -> None:
+        """A late edit may stand over a newer one: the card has to be shown again."""
+        await self._store.tellings.doubt(claim.id)
+        await self._store.work.wake(claim.item)
+
+    async def give_up(self, claim: Claim) -> float | None:
+        """Never: Slack comes back, and until then this costs one call a minute."""
+        await self.step(claim)
+        return claim.now
+
+    async def _tell(self, claim: Claim, request: DeleteRequest, told: Told) -> float | None:
+        message = card(request, await self._view(claim, request))
+        shown = _hash(message)
+        if not told.card_ts:
+            place = await self._post_once(claim, request, told, CARD, message)
+            await self._save(claim, request, _placed(told, place, shown))
+            return claim.now
+        if not told.link:
+            link = await self._link(told)
+            await self._save(claim, request, replace(told, link=link))
+            return claim.now
+        if told.shown != shown:
+            await self._slack.update(told.channel, told.card_ts, *message)
+            await self._save(claim, request, replace(told, shown=shown))
+            return claim.now
+        if told.said < len(request.timeline):
+            await self._say(claim, request, told)
+            return claim.now
+        progressing = request.state in (RequestState.APPROVED, RequestState.EXECUTING)
+        return claim.now + REFRESH_SECONDS if progressing else None
+
+    async def _link(self, told: Told) -> str:
+        try:
+            return await self._slack.permalink(told.channel, told.card_ts)
+        except SlackRejected as error:
+            return f"(no link: {error.code})"
+
+    async def _say(self, claim: Claim, request: DeleteRequest, told: Told) -> None:
+        events = request.timeline[told.said :]
+        lines = ((n, line(request, e)) for n, e in enumerate(events, start=told.said + 1))
+        said, message = next(((n, m) for n, m in lines if m), (len(request.timeline), None))
+        if message:
+            await self._post_once(claim, request, told, f"line {said}", message)
+        await self._save(claim, request, replace(told, said=said, posting=""))
+
+    async def _post_once(
+        self, claim: Claim, request: DeleteRequest, told: Told, part: str, message: Message
+    ) -> Posted:
+        """Post the card or a line of its thread, unless an earlier try turns out to have."""
+        channel = told.channel or request.channel
+        if told.posting == part:
+            since = str(request.created_at)
+            place = {"channel": channel, "thread_ts": told.card_ts, "since": since}
+            if found := await self._traces.find(place, request.id, part):
+                return Posted(channel, found, earlier=True)
+        else:
+            await self._save(claim, request, replace(told, posting=part))
+        where = await self._slack.post(
+            channel, *message, thread_ts=told.card_ts, metadata=metadata(request.id, part)
+        )
+        return Posted(*where, earlier=False)
+
+    async def _view(self, claim: Claim, request: DeleteRequest) -> View:
+        if request.state not in (RequestState.APPROVED, RequestState.EXECUTING):
+            return View(now=0.0, approvers=self._approvers)
+        return View(
+            # In steps, so that a card is not edited for a second's difference.
+            now=claim.now - claim.now % REFRESH_SECONDS,
+            approvers=self._approvers,
+            ahead=await self._store.requests.position(request),
+            usual=await self._store.pace.usual(request.region),
+        )
+
+    async def _rejected(
+        self, claim: Claim, request: DeleteRequest, told: Told, error: SlackRejected
+    ) -> float | None:
+        """Slack will not have it there: a new card goes to the requester directly."""
+        log.warning("card_refused", request=request.id, code=error.code)
+        if request.state is RequestState.PENDING and not told.card_ts:
+            why = f"The card could not be posted ({error.code}), so nobody could approve."
+            no = Decision(verdict=Verdict.CANCELLED, by="", at=claim.now, reason=why)
+            await self._store.requests.update(request.id, lambda r: lifecycle.decide(r, no))
+        if told.channel == request.requester or told.channel.startswith("D"):
+            await self._save(claim, request, replace(told, lost=error.code))
+            return None
+        direct = replace(told, channel=request.requester, card_ts="", link="", shown="", posting="")
+        await self._save(claim, request, direct)
+        return claim.now
+
+    async def _save(self, claim: Claim, request: DeleteRequest, told: Told) -> None:
+        retain = None if request.state.open else self._store.requests.retention
+        await self._store.tellings.save(claim, told, retain=retain)
+
+
+def _placed(told: Told, place: Posted, shown: str) -> Told:
+    known = "" if place.earlier else shown
+    return replace(told, channel=place.channel, card_ts=place.ts, shown=known, posting="")
+
+
+def _hash(message: Message) -> str:
+    return hashlib.sha256(msgspec.json.encode(message)).hexdigest()[:16]

@@ -1,0 +1,122 @@
+"""The small parts that every message is made of: escaping, times, names of things. Pure.
+
+Text from people goes into `plain_text` wherever Slack has it; where it has not, it is
+escaped. Either way it can't ping anybody, link anywhere or format anything.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from bot.models import DeleteRequest, VcoRoute
+
+Block = dict[str, Any]
+
+Message = tuple[str, list[Block]]
+"""The fallback text (notifications, screen readers; mrkdwn) and the blocks."""
+
+SECTION_LIMIT = 3000
+"""Characters of a section's text, and of a text in a context (Slack, Block Kit reference)."""
+
+HEADER_LIMIT = 150
+"""Characters of a header (Slack, Block Kit reference)."""
+
+
+def escape(text: str) -> str:
+    """Text as mrkdwn that shows the very same text (docs.slack.dev: escaping)."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def clock(at: float, *, seconds: bool = False) -> str:
+    """A time of day in the reader's own time zone, UTC where Slack can't tell."""
+    token = "{time_secs}" if seconds else "{time}"
+    fallback = datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S UTC" if seconds else "%H:%M UTC")
+    return f"<!date^{int(at)}^{token}|{fallback}>"
+
+
+def duration(seconds: float) -> str:
+    """A length of time for people: `41 s`, `3 min 5 s`, `2 h 10 min`."""
+    whole = max(0, round(seconds))
+    if whole < 60:  # noqa: PLR2004 - a minute
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:  # noqa: PLR2004 - an hour
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def mention(slack_id: str) -> str:
+    """A person or a user group, so that it is pinged."""
+    return f"<!subteam^{slack_id}>" if slack_id.startswith("S") else f"<@{slack_id}>"
+
+
+def what(request: DeleteRequest) -> str:
+    """What a request is about: its one route, or how many."""
+    if len(request.routes) == 1:
+        return request.routes[0].route.route_dest
+    return f"{len(request.routes)} routes"
+
+
+def sentence(verb: str, request: DeleteRequest) -> str:
+    """`Delete 192.168.10.0/24 from vco-… (cn-hangzhou)`: the first line of everything."""
+    return f"{verb} {what(request)} from {request.vpn_connection_id} ({request.region})"
+
+
+def route_words(route: VcoRoute) -> str:
+    """What identifies a route besides its destination."""
+    own = route.next_hop == route.vpn_connection_id
+    hop = "the connection itself" if own else escape(route.next_hop)
+    return f"weight {route.weight} · next hop {hop}"
+
+
+def header(text: str) -> Block:
+    """The first line of a card."""
+    return {
+        "type": "header",
+        "text": {"type": "plain_text", "text": cut(text, HEADER_LIMIT), "emoji": False},
+    }
+
+
+def section(text: str) -> Block:
+    """A paragraph of our own words in mrkdwn; what does not fit goes by whole lines."""
+    return {"type": "section", "text": {"type": "mrkdwn", "text": whole_lines(text)}}
+
+
+def context(*parts: str | Block) -> Block:
+    """A small line: strings are our own mrkdwn, blocks are taken as they are."""
+    elements = [p if isinstance(p, dict) else {"type": "mrkdwn", "text": p} for p in parts]
+    return {"type": "context", "elements": elements}
+
+
+def plain(text: str) -> Block:
+    """Somebody else's words: shown as they are, never interpreted."""
+    return {"type": "plain_text", "text": cut(text, SECTION_LIMIT), "emoji": False}
+
+
+def quoted(text: str) -> Block:
+    """Somebody else's words, in quotation marks."""
+    return plain(f"\u201c{cut(text, SECTION_LIMIT - 2)}\u201d")
+
+
+def cut(text: str, limit: int) -> str:
+    """Plain text of at most `limit` characters; one that was longer ends in an ellipsis."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def whole_lines(text: str, limit: int = SECTION_LIMIT) -> str:
+    """As many whole lines of mrkdwn as fit: half a link or half an escape would be neither."""
+    if len(text) <= limit:
+        return text
+    end = text.rfind("\n", 0, limit - 1)
+    return text[:end] + "\n…" if end > 0 else cut(text, limit)
+
+
+def button(text: str, action_id: str, value: str, **more: Any) -> Block:  # noqa: ANN401 - JSON
+    """A button; its value is a request's id and nothing else."""
+    return {
+        "type": "button",
+        "text": {"type": "plain_text", "text": text, "emoji": False},
+        "action_id": action_id,
+        "value": value,
+        **more,
+    }

@@ -1,0 +1,69 @@
+"""What we posted before an answer was lost: found by the metadata that every message bears.
+
+A post is announced in the store before it is made. Whoever finds it announced and not done
+looks here first, so that a lost answer or a killed process does not say a thing twice.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+
+from bot.errors import SlackRejected
+from bot.slack.web import Slack
+
+log = structlog.get_logger(__name__)
+
+EVENT_TYPE = "vco_route_told"
+CARD = "card"
+
+_PAGE = 200
+_PAGES = 10
+_CLOCKS_APART = 60.0
+"""Seconds by which Slack's clock and the store's may differ."""
+
+Json = dict[str, Any]
+
+
+def metadata(request_id: str, part: str) -> Json:
+    """What a message bears: which part of which request's telling it is."""
+    return {"event_type": EVENT_TYPE, "event_payload": {"request": request_id, "part": part}}
+
+
+class Traces:
+    """Looks for messages of our own."""
+
+    def __init__(self, slack: Slack, bot_user: Callable[[], str]) -> None:
+        """Look through `slack`; `bot_user` is our own user ID, empty while it is not known."""
+        self._slack = slack
+        self._bot_user = bot_user
+
+    async def find(self, place: Mapping[str, str], request_id: str, part: str) -> str | None:
+        """The `ts` of a message of ours; None: there is none, or Slack won't let us look.
+
+        `place` names `channel`, and `thread_ts` or the `since` of a channel's history.
+        """
+        arguments = {"channel": place["channel"], "include_all_metadata": "true"}
+        if place.get("thread_ts"):
+            method, arguments["ts"] = "conversations.replies", place["thread_ts"]
+        else:
+            since = float(place["since"]) - _CLOCKS_APART
+            method, arguments["oldest"] = "conversations.history", f"{since:.6f}"
+        try:
+            return await self._search(method, arguments, metadata(request_id, part))
+        except SlackRejected as error:
+            log.warning("history_not_readable", error=str(error))
+            return None
+
+    async def _search(self, method: str, arguments: dict[str, str], wanted: Json) -> str | None:
+        for _ in range(_PAGES):
+            answer = await self._slack.read(method, limit=str(_PAGE), **arguments)
+            messages = answer.get("messages")
+            for message in messages if isinstance(messages, list) else []:
+                if message.get("metadata") == wanted and message.get("user") == self._bot_user():
+                    return str(message["ts"])
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                return None
+            arguments["cursor"] = str(cursor)
+        return None

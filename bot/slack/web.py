@@ -1,0 +1,169 @@
+"""Slack's Web API, as far as we use it: calls with values, errors from our own tree.
+
+Nothing here retries: a post whose answer was lost may have been posted, so whoever calls
+decides. A method that told us to wait is not called before that time is over.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+import structlog
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+from bot.errors import SlackRateLimited, SlackRejected, SlackUnavailable
+
+log = structlog.get_logger(__name__)
+
+Block = dict[str, Any]
+
+_TRANSIENT = frozenset(
+    {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
+)
+"""Slack's error strings that say nothing about the call itself (docs.slack.dev, each method)."""
+
+_TRANSPORT = (aiohttp.ClientError, SlackClientError, OSError, TimeoutError, ValueError)
+"""Whatever slack_sdk lets through when an answer did not come, or was no answer."""
+
+_SERVER_ERROR = 500
+_TOO_MANY = 429
+
+
+class Slack:
+    """The calls that this bot makes."""
+
+    def __init__(self, client: AsyncWebClient, clock: Callable[[], float] = time.monotonic) -> None:
+        """Use `client`, which must not retry by itself."""
+        self.client = client
+        self._clock = clock
+        self._not_before: dict[tuple[str, str], float] = {}
+
+    async def call(self, method: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+        """Call `method` and return its answer.
+
+        Raises:
+            SlackRateLimited, SlackUnavailable, SlackRejected
+        """
+        # Posting is limited for each channel, everything else for the workspace.
+        channel = str(arguments.get("channel", "")) if method == "chat.postMessage" else ""
+        return await self._call(method, channel, {"json": arguments})
+
+    async def read(self, method: str, **arguments: str) -> dict[str, Any]:
+        """Call a method that takes its arguments as a form, as Slack's reads do."""
+        return await self._call(method, "", {"data": arguments})
+
+    async def _call(self, method: str, channel: str, body: dict[str, Any]) -> dict[str, Any]:
+        gate = (method, channel)
+        wait = self._not_before.get(gate, 0.0) - self._clock()
+        if wait > 0:
+            raise SlackRateLimited(wait)
+        try:
+            answer = await self.client.api_call(method, **body)
+        except SlackApiError as error:
+            raise self._translated(method, gate, error) from None
+        except _TRANSPORT as error:
+            raise SlackUnavailable(f"{method}: {type(error).__name__}") from error
+        if not isinstance(answer.data, dict):
+            raise SlackUnavailable(f"{method}: no JSON object")
+        return answer.data
+
+    async def post(
+        self,
+        channel: str,
+        text: str,
+        blocks: list[Block],
+        *,
+        thread_ts: str = "",
+        metadata: Block | None = None,
+    ) -> tuple[str, str]:
+        """Post a message; returns the channel's ID and the message's `ts`."""
+        more: dict[str, Any] = {"thread_ts": thread_ts} if thread_ts else {}
+        if metadata:
+            more["metadata"] = metadata
+        answer = await self.call(
+            "chat.postMessage",
+            channel=channel,
+            text=text,
+            blocks=blocks,
+            unfurl_links=False,
+            unfurl_media=False,
+            **more,
+        )
+        return _text(answer, "channel"), _text(answer, "ts")
+
+    async def update(self, channel: str, ts: str, text: str, blocks: list[Block]) -> None:
+        """Edit a message of ours."""
+        await self.call("chat.update", channel=channel, ts=ts, text=text, blocks=blocks)
+
+    async def whisper(self, channel: str, user: str, text: str) -> None:
+        """Tell one person something, in a channel, that only they see."""
+        await self.call("chat.postEphemeral", channel=channel, user=user, text=text)
+
+    async def permalink(self, channel: str, ts: str) -> str:
+        """The address of a message."""
+        answer = await self.read("chat.getPermalink", channel=channel, message_ts=ts)
+        return _text(answer, "permalink")
+
+    async def open_view(self, trigger_id: str, view: Block) -> None:
+        """Open a modal; Slack takes it within 3 seconds of the click."""
+        await self.call("views.open", trigger_id=trigger_id, view=view)
+
+    async def publish_home(self, user: str, view: Block) -> None:
+        """Show a person their App Home."""
+        await self.call("views.publish", user_id=user, view=view)
+
+    async def respond(self, response_url: str, text: str, *, replace: bool = False) -> None:
+        """Answer a command or a click privately.
+
+        `replace`: in place of the acknowledgement's text. Only for commands: the original of a
+        click is the card itself.
+        """
+        hook = AsyncWebhookClient(response_url, timeout=5, retry_handlers=[])
+        try:
+            answer = await hook.send_dict(
+                {
+                    "text": text,
+                    "response_type": "ephemeral",
+                    "replace_original": replace,
+                }
+            )
+        except _TRANSPORT as error:
+            raise SlackUnavailable(f"response_url: {type(error).__name__}") from None
+        if answer.status_code == _TOO_MANY or answer.status_code >= _SERVER_ERROR:
+            raise SlackUnavailable(f"response_url: HTTP {answer.status_code}")
+        if answer.body.lstrip().startswith("<"):
+            raise SlackUnavailable("response_url: a page, and no answer of Slack's")
+        if answer.status_code >= 400:  # noqa: PLR2004 - HTTP's first error status
+            raise SlackRejected("response_url", f"http_{answer.status_code}")
+
+    def _translated(
+        self, method: str, gate: tuple[str, str], error: SlackApiError
+    ) -> SlackRateLimited | SlackUnavailable | SlackRejected:
+        response = error.response
+        status = getattr(response, "status_code", getattr(response, "status", 0))
+        data = getattr(response, "data", None)
+        code = str(data.get("error") or "") if isinstance(data, dict) else ""
+        if status == _TOO_MANY or code == "ratelimited":
+            wait = _retry_after(getattr(response, "headers", {}))
+            self._not_before[gate] = self._clock() + wait
+            return SlackRateLimited(wait)
+        if status >= _SERVER_ERROR or code in _TRANSIENT or not code:
+            return SlackUnavailable(f"{method}: HTTP {status} {code}".strip())
+        return SlackRejected(method, code)
+
+
+def _retry_after(headers: Any) -> float:  # noqa: ANN401 - slack_sdk leaves it untyped
+    try:
+        return max(1.0, float(headers.get("Retry-After", headers.get("retry-after", 1))))
+    except (AttributeError, TypeError, ValueError):
+        return 1.0
+
+
+def _text(answer: dict[str, Any], field: str) -> str:
+    value = answer.get(field)
+    if not isinstance(value, str) or not value:
+        raise SlackUnavailable(f"an answer without {field}")
+    return value

@@ -1,0 +1,388 @@
+"""What a card says in every state, and that Slack takes it, whatever it is about."""
+
+from typing import Any
+
+import pytest
+from builders import (
+    ABSENT,
+    ALICE,
+    BOB,
+    PRESENT,
+    UPDATING,
+    a_request,
+    a_route,
+    a_snapshot,
+    accepted,
+    approved,
+    decided,
+    deleted,
+    in_state,
+    live,
+    sent,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from reading import HOSTILE, mrkdwn, objects
+
+from bot import deletion, lifecycle
+from bot.models import (
+    Connection,
+    DeleteRequest,
+    Impact,
+    RequestState,
+    RouteKind,
+    RouteState,
+    VcoRoute,
+    Verdict,
+)
+from bot.sandbox.slack.blocks import problems_in_blocks
+from bot.sandbox.slack.content import MOST_BLOCKS_TEXT
+from bot.sandbox.slack.messages import text_of
+from bot.slack.card import APPROVE, CANCEL, REJECT, View, card, first_line
+
+VIEW = View(now=1120.0, approvers=("S0NETOPS", "U0CAROL"))
+MANY = tuple(a_route(f"10.{n}.0.0/24") for n in range(20))
+FOUR_SIX = (a_route("10.0.0.0/24"), a_route("2001:db8:1111:2222:3333:4444:5555:6660/124"))
+LONG = a_route("2001:db8:1111:2222:3333:4444:5555:6666/128", connection="vco-" + "x" * 64)
+
+
+def shown(request: DeleteRequest, view: View = VIEW) -> str:
+    return text_of({"blocks": card(request, view)[1]})
+
+
+def lines(request: DeleteRequest, view: View = VIEW) -> list[str]:
+    return shown(request, view).splitlines()
+
+
+def buttons(request: DeleteRequest) -> list[str]:
+    blocks = card(request, VIEW)[1]
+    return [o["action_id"] for o in objects(blocks) if o.get("type") == "button"]
+
+
+# --- what it says --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "line"),
+    [
+        (RequestState.PENDING, "Delete {}"),
+        (RequestState.APPROVED, "Approved: delete {}"),
+        (RequestState.EXECUTING, "Deleting {}"),
+        (RequestState.DELETED, "Deleted {} in 41 s"),
+        (RequestState.FAILED, "Not deleted: {}"),
+        (RequestState.UNCONFIRMED, "Unconfirmed: deletion of {}"),
+        (RequestState.REJECTED, "Rejected: delete {}"),
+        (RequestState.EXPIRED, "Expired: delete {}"),
+        (RequestState.CANCELLED, "Cancelled: delete {}"),
+        (RequestState.VOID, "Void: delete {}"),
+    ],
+)
+def test_the_first_line_says_what_happens_to_what(state: RequestState, line: str) -> None:
+    request = in_state(state)
+    expected = line.format("10.0.0.0/24 from vco-p0w5112f (cn-hangzhou)")
+    assert lines(request)[0] == first_line(request) == expected
+
+
+def test_a_pending_card_says_what_goes_what_follows_who_asks_and_who_decides() -> None:
+    over = live(a_route("10.0.0.0/16"))
+    impact = Impact(route=a_route(), carries=("10.0.0.0/24",), takers=(over,))
+    request = a_request(snapshot=a_snapshot(a_route(), impacts=(impact,)))
+    assert lines(request) == [
+        "Delete 10.0.0.0/24 from vco-p0w5112f (cn-hangzhou)",
+        "connection attached",
+        "weight 100 · next hop the connection itself · custom route, published",
+        (
+            "If it goes: 256 addresses. `10.0.0.0/16` (weight 100, this connection) "
+            "takes over all of them."
+        ),
+        "Asked by <@U0ALICE>",
+        "“leaking prod prefix”",
+        (
+            "Needs one of <!subteam^S0NETOPS> <@U0CAROL> · "
+            "expires <!date^2800^{time}|00:46 UTC> · `r-abcdefghij`"
+        ),
+        "Approve deletion",
+        "Reject",
+        "Cancel",
+    ]
+
+
+def impact_of(**impact: Any) -> str:  # noqa: ANN401 - fields of Impact
+    route = impact.pop("route", a_route())
+    snapshot = a_snapshot(route, impacts=(Impact(route=route, **impact),))
+    return shown(a_request(route, snapshot=snapshot))
+
+
+def test_traffic_that_nothing_takes_over_is_a_warning() -> None:
+    said = impact_of(carries=("10.0.0.0/24",))
+    assert ":warning: *Nothing on this connection covers them any more.*" in said
+
+
+def test_a_route_that_carries_nothing_moves_no_traffic() -> None:
+    assert "no traffic moves" in impact_of()
+
+
+def test_takers_of_one_rank_share_and_bgp_is_named() -> None:
+    bgp = live(a_route("10.0.0.0/8"), kind=RouteKind.BGP)
+    said = impact_of(carries=("10.0.0.0/24",), takers=(live(a_route("10.0.0.0/8")), bgp))
+    assert "`10.0.0.0/8` (weight 100, BGP) share them." in said
+
+
+def test_smaller_routes_inside_go_on_as_before() -> None:
+    inside = tuple(live(a_route(f"10.0.0.{n}/32")) for n in range(7))
+    said = impact_of(carries=("10.0.0.128/25",), inside=inside)
+    assert "If it goes: 128 of its 256 addresses." in said
+    assert "Goes on as before inside it: 10.0.0.0/32, " in said
+    assert "10.0.0.4/32 and 2 more." in said
+
+
+@pytest.mark.parametrize(
+    ("dest", "words"),
+    [
+        ("10.0.0.1/32", "1 address."),
+        ("0.0.0.0/0", "4,294,967,296 addresses."),
+        ("2001:db8::/64", "2^64 addresses."),
+    ],
+)
+def test_addresses_are_counted_as_people_can_read_it(dest: str, words: str) -> None:
+    assert f"If it goes: {words}" in impact_of(route=a_route(dest), carries=(dest,))
+
+
+def test_a_count_that_is_no_power_of_two_says_so() -> None:
+    said = impact_of(
+        route=a_route("2001:db8::/32"), carries=("2001:db8::/33", "2001:db8:8000::/34")
+    )
+    assert "more than 2^95 of its 2^96 addresses" in said
+
+
+def test_what_cannot_be_restored_and_the_last_route_are_warnings() -> None:
+    impact = Impact(route=a_route(), carries=("10.0.0.0/24",), not_restorable="It can't be back.")
+    seen = a_snapshot(a_route(), impacts=(impact,), last_routes=True)
+    said = shown(a_request(snapshot=seen))
+    assert ":warning: It can't be back." in said
+    nothing = "Nothing on this connection covers them any more: no route is left on it."
+    assert f":warning: *{nothing}*" in said
+
+
+def test_a_connection_that_is_not_attached_is_told_not_hidden() -> None:
+    busy = Connection(vpn_connection_id="vco-p0w5112f", region="cn-hangzhou", state="updating")
+    said = shown(a_request(snapshot=a_snapshot(a_route(), connection=busy)))
+    assert "The connection is *updating* now; the deletion waits until it is attached." in said
+
+
+def confirm_of(request: DeleteRequest) -> str:
+    confirm = next(o["confirm"] for o in objects(card(request, VIEW)[1]) if "confirm" in o)
+    return str(confirm["text"]["text"])
+
+
+def test_the_confirm_restates_the_sentence_and_what_traffic_does_next() -> None:
+    sentence = "Delete 10.0.0.0/24 from vco-p0w5112f (cn-hangzhou)."
+    uncovered = "256 addresses, weight 100: nothing here covers them any more."
+    assert confirm_of(a_request()) == f"{sentence} {uncovered}"
+    taken = Impact(
+        route=a_route(), carries=("10.0.0.0/24",), takers=(live(a_route("10.0.0.0/16")),)
+    )
+    request = a_request(snapshot=a_snapshot(a_route(), impacts=(taken,)))
+    moves = "256 addresses move to 10.0.0.0/16 (weight 100)."
+    assert confirm_of(request) == f"{sentence} {moves}"
+    idle = a_request(snapshot=a_snapshot(a_route(), impacts=(Impact(route=a_route()),)))
+    assert confirm_of(idle) == f"{sentence} Weight 100; no traffic moves."
+    assert confirm_of(a_request(*MANY)).endswith("covers 20 of them any more.")
+
+
+def test_those_who_wait_see_how_many_are_ahead() -> None:
+    assert "1 request is ahead" in shown(approved(), View(now=1120.0, ahead=1))
+    assert "3 requests are ahead" in shown(approved(), View(now=1120.0, ahead=3))
+
+
+def test_the_bar_shows_how_far_it_is_against_the_usual() -> None:
+    request = deletion.observe(accepted(approved(), at=1101.0), 1110.0, UPDATING)
+    assert request.routes[0].started_at == 1099.0
+    said = lines(request, View(now=1123.0, usual=40.0))
+    assert said[1:3] == [
+        "weight 100 · next hop the connection itself",
+        "▰▰▰▰▰▰▱▱▱▱  24 s, usually 40 s · connection is updating",
+    ]
+
+
+@given(now=st.floats(0, 1e9), usual=st.floats(0, 1e5))
+def test_the_bar_is_never_full_before_the_proof(now: float, usual: float) -> None:
+    for request in (approved(), sent(), accepted()):
+        assert "▱" in shown(request, View(now=now, usual=usual))
+
+
+@pytest.mark.parametrize(
+    ("request_", "doing"),
+    [
+        (approved(), "about to send"),
+        (deletion.wait(sent(), 1103.0, "Busy", "It is busy."), "waiting for the connection"),
+        (deletion.lose(sent(), 1103.0, "ReadTimeout"), "no answer yet, looking before"),
+        (accepted(), "· sent"),
+        (deletion.observe(accepted(), 1104.0, PRESENT), "checking that the route is gone"),
+    ],
+)
+def test_it_says_what_is_being_done_right_now(request_: DeleteRequest, doing: str) -> None:
+    assert doing in shown(request_)
+
+
+def test_each_of_several_routes_has_its_state() -> None:
+    said = lines(accepted(deleted(approved(a_request(*MANY[:3])))))
+    assert said[2:5] == [
+        "`10.0.0.0/24` · deleted",
+        "`10.1.0.0/24` · deleting",
+        "`10.2.0.0/24` · waiting",
+    ]
+
+
+def test_the_proof_is_named() -> None:
+    assert "Proven: updating seen, then attached and the route absent" in shown(deleted(approved()))
+    unseen = accepted()
+    for _ in range(3):
+        unseen = deletion.observe(unseen, 1110.0, ABSENT)
+    unseen = deletion.end(unseen, 1111.0, RouteState.DELETED)
+    assert "Proven: attached and the route absent, three reads in a row" in shown(unseen)
+
+
+def test_a_failure_says_what_happened_what_to_do_and_the_ids() -> None:
+    assert lines(in_state(RequestState.FAILED))[2:5] == [
+        "*RAM refused the deletion.*",
+        "Grant vpc:DeleteVcoRouteEntry to the bot.",
+        "code `Forbidden.RAM` · Alibaba request `9208DDD8`",
+    ]
+
+
+def test_what_went_partly_is_not_called_undone() -> None:
+    request = lifecycle.drift(deleted(approved(a_request(*MANY[:2]))), 1300.0, "It changed.")
+    assert first_line(request).startswith("Only partly deleted: 2 routes")
+    assert "`10.0.0.0/24` · deleted" in shown(request)
+    assert "*It changed.*" in shown(request)
+
+
+def test_unconfirmed_is_neither_success_nor_failure() -> None:
+    said = shown(in_state(RequestState.UNCONFIRMED))
+    assert "can't prove that it is gone" in said
+    assert "We go on looking" in said
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (RequestState.REJECTED, "Nothing was sent."),
+        (RequestState.CANCELLED, "Nothing was sent: not tonight"),
+        (RequestState.EXPIRED, "Nobody decided in time. Nothing was sent"),
+        (RequestState.VOID, "Nothing was sent: The route is gone already."),
+    ],
+)
+def test_what_ended_before_the_send_says_that_nothing_was_sent(
+    state: RequestState, words: str
+) -> None:
+    several = shown(in_state(state, *MANY[:2]))
+    assert words in several
+    assert "`10.0.0.0/24`, `10.1.0.0/24`" in several
+    assert "waiting" not in several
+
+
+def test_who_decided_stays_on_the_card_with_the_reason() -> None:
+    assert f"Approved by <@{BOB}>" in shown(accepted())
+    rejected = lines(in_state(RequestState.REJECTED))
+    assert rejected[-2:] == [
+        f"Rejected by <@{BOB}> <!date^1100^{{time}}|00:18 UTC>",
+        "“not tonight”",
+    ]
+    assert f"Asked by <@{ALICE}>" in rejected
+
+
+def test_nobody_is_said_to_have_decided_where_it_was_time_or_the_bot() -> None:
+    assert "by <@>" not in shown(in_state(RequestState.EXPIRED))
+    alone = lifecycle.decide(a_request(), decided(Verdict.CANCELLED, by=""))
+    assert "by <@>" not in shown(alone)
+
+
+def test_a_crowd_of_approvers_is_mentioned_in_part() -> None:
+    crowd = View(now=0.0, approvers=tuple(f"U{n:010}" for n in range(500)))
+    assert "and 480 more · expires" in shown(a_request(), crowd)
+    assert problems_in_blocks(card(a_request(), crowd)[1]) == []
+
+
+# --- what Slack takes ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("routes", [(), MANY, FOUR_SIX, (LONG,)], ids=["one", "many", "v6", "long"])
+@pytest.mark.parametrize("reason", ["", HOSTILE[:300]], ids=["plain", "hostile"])
+@pytest.mark.parametrize("state", RequestState)
+def test_slack_takes_the_card_of_every_state(
+    state: RequestState, reason: str, routes: tuple[VcoRoute, ...]
+) -> None:
+    request = in_state(state, *routes, reason=reason)
+    text, blocks = card(request, VIEW)
+    assert text
+    assert problems_in_blocks(blocks) == []
+
+
+def test_slack_takes_twenty_routes_with_the_most_there_can_be_to_say_of_each() -> None:
+    connection = "vco-" + "x" * 25
+    block = "2001:db8:1111:2222:3333:4444:5555:{:x}/128"
+    routes = [a_route(block.format(0xFF00 + n), connection=connection) for n in range(20)]
+    others = [live(a_route(block.format(0xEE00 + n), connection=connection)) for n in range(30)]
+    impacts = tuple(
+        Impact(
+            route=r,
+            carries=tuple(o.route.route_dest for o in others),
+            takers=tuple(others),
+            inside=tuple(others),
+            not_restorable="Alibaba Cloud lets nobody create a route that overlaps 100.64.0.0/10: "
+            f"{r.route_dest} can't be restored.",
+        )
+        for r in routes
+    )
+    request = a_request(*routes, snapshot=a_snapshot(*routes, impacts=impacts), reason=HOSTILE)
+    _, blocks = card(request, VIEW)
+    assert problems_in_blocks(blocks) == []
+    assert len(text_of({"blocks": blocks})) <= MOST_BLOCKS_TEXT
+    assert shown(request).count("and 29 more share them.") == 20
+
+
+@pytest.mark.parametrize("state", RequestState)
+def test_there_are_buttons_only_while_there_is_something_to_decide(state: RequestState) -> None:
+    expected = [APPROVE, REJECT, CANCEL] if state is RequestState.PENDING else []
+    assert buttons(in_state(state)) == expected
+
+
+def test_a_button_carries_the_requests_id_and_nothing_else() -> None:
+    blocks = card(a_request(), VIEW)[1]
+    assert {o["value"] for o in objects(blocks) if o.get("type") == "button"} == {"r-abcdefghij"}
+
+
+# --- what people wrote can do nothing ------------------------------------------------
+
+
+@given(words=st.text(min_size=1, max_size=300), state=st.sampled_from(RequestState))
+def test_what_people_write_is_shown_and_never_interpreted(words: str, state: RequestState) -> None:
+    """Their words change nothing of what Slack interprets, but for escaped text."""
+    decision = decided(Verdict.REJECTED, reason=words)
+    rejected = state is RequestState.REJECTED
+    hostile = a_request(reason=words) if rejected else in_state(state, reason=words)
+    harmless = a_request(reason="x") if rejected else in_state(state, reason="x")
+    if rejected:
+        hostile = lifecycle.decide(hostile, decision)
+        harmless = lifecycle.decide(harmless, replace(decision, reason="x"))
+    assert mrkdwn(card(hostile, VIEW)) == mrkdwn(card(harmless, VIEW))
+    assert problems_in_blocks(card(hostile, VIEW)[1]) == []
+
+
+@pytest.mark.parametrize("state", [RequestState.PENDING, RequestState.FAILED, RequestState.VOID])
+def test_what_the_cloud_says_is_escaped_as_well(state: RequestState) -> None:
+    route = VcoRoute(
+        vpn_connection_id="vco-<!here>", route_dest="10.0.0.0/24", next_hop="<!here>", weight=0
+    )
+    other = replace(route, route_dest="10.0.0.0/25")
+    impact = Impact(
+        route=route,
+        carries=("10.0.0.0/25",),
+        takers=(live(other),),
+        inside=(live(other, state="<!here>"),),
+    )
+    seen = a_snapshot(route, impacts=(impact,), targets=(live(route, state="<!here>"),))
+    request = in_state(state, route, snapshot=seen)
+    assert all("<!here>" not in text for text in mrkdwn(card(request, VIEW)))

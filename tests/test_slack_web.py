@@ -1,0 +1,136 @@
+"""Slack's Web API as it is called: its answers, good and bad, in our own words."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import SlackError, SlackRateLimited, SlackRejected, SlackUnavailable
+from bot.sandbox.scene import BOT_TOKEN, local_slack
+from bot.sandbox.slack.server import LocalSlack
+from bot.sandbox.slack.workspace import ALICE, GINA, NETWORK_OPS, RANDOM
+from bot.slack.web import Slack
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest_asyncio.fixture
+async def local() -> AsyncIterator[LocalSlack]:
+    slack = local_slack()
+    await slack.start()
+    yield slack
+    await slack.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def slack(local: LocalSlack, clock: Clock) -> Slack:
+    client = AsyncWebClient(BOT_TOKEN, base_url=local.api_url, timeout=1, retry_handlers=[])
+    return Slack(client, clock)
+
+
+async def test_a_post_says_where_it_stands(slack: Slack, local: LocalSlack) -> None:
+    channel, ts = await slack.post(NETWORK_OPS, "hello", [])
+    assert (channel, ts) == (NETWORK_OPS, local.messages(NETWORK_OPS)[0].ts)
+    assert await slack.permalink(channel, ts) == f"{local.url}/archives/{channel}/p" + ts.replace(
+        ".", ""
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "details", "becomes"),
+    [
+        ("http", {"status": 500}, SlackUnavailable),
+        ("http", {"status": 503, "error": "service_unavailable"}, SlackUnavailable),
+        ("html", {}, SlackUnavailable),
+        ("empty", {}, SlackUnavailable),
+        ("lost", {}, SlackUnavailable),
+        ("hang", {"seconds": 3.0}, SlackUnavailable),
+        ("error", {"error": "internal_error"}, SlackUnavailable),
+        ("error", {"error": "ratelimited"}, SlackRateLimited),
+        ("error", {"error": "is_archived"}, SlackRejected),
+        ("rate_limited", {"retry_after": 7}, SlackRateLimited),
+    ],
+)
+async def test_every_bad_answer_has_its_error(
+    slack: Slack, local: LocalSlack, kind: str, details: dict[str, int], becomes: type[SlackError]
+) -> None:
+    local.faults.add("chat.postMessage", kind, **details)  # type: ignore[arg-type] # each its own
+    with pytest.raises(becomes):
+        await slack.post(NETWORK_OPS, "hello", [])
+    # Nothing is repeated here: a post that is sent again unseen would stand there twice.
+    assert [call.method for call in local.requests] == ["chat.postMessage"]
+
+
+async def test_a_method_is_not_called_before_its_time(
+    slack: Slack, local: LocalSlack, clock: Clock
+) -> None:
+    local.faults.add("chat.update", "rate_limited", retry_after=7)
+    _, ts = await slack.post(NETWORK_OPS, "hello", [])
+    for waited, left in ((0.0, 7.0), (5.0, 2.0)):
+        clock.now = 100.0 + waited
+        with pytest.raises(SlackRateLimited) as limited:
+            await slack.update(NETWORK_OPS, ts, "bye", [])
+        assert limited.value.retry_after == left
+    assert [call.method for call in local.requests] == ["chat.postMessage", "chat.update"]
+    clock.now = 107.0
+    await slack.update(NETWORK_OPS, ts, "bye", [])
+    assert local.messages(NETWORK_OPS)[0].text == "bye"
+
+
+async def test_a_channel_that_is_full_does_not_silence_the_others(
+    slack: Slack, local: LocalSlack
+) -> None:
+    local.faults.add("chat.postMessage", "rate_limited", retry_after=30)
+    with pytest.raises(SlackRateLimited):
+        await slack.post(NETWORK_OPS, "hello", [])
+    assert await slack.post(ALICE, "hello", [])
+    with pytest.raises(SlackRateLimited):
+        await slack.post(NETWORK_OPS, "hello", [])
+
+
+async def test_a_refusal_names_slacks_own_code(slack: Slack) -> None:
+    with pytest.raises(SlackRejected) as refused:
+        await slack.whisper(RANDOM, GINA, "hello")
+    assert refused.value.code == "not_in_channel"
+
+
+@pytest.mark.parametrize(
+    ("address", "becomes"),
+    [
+        ("/response/unknown", SlackRejected),
+        ("/nowhere", SlackRejected),
+        (":1", SlackUnavailable),
+        ("no address at all", SlackUnavailable),
+    ],
+)
+async def test_a_response_url_that_does_not_take_the_answer_is_an_error(
+    slack: Slack, local: LocalSlack, address: str, becomes: type[SlackError]
+) -> None:
+    base = "" if " " in address else local.url.rpartition(":")[0] if address == ":1" else local.url
+    with pytest.raises(becomes):
+        await slack.respond(base + address, "hello")
+
+
+@pytest.mark.parametrize("kind", ["http", "rate_limited", "lost"])
+async def test_a_response_url_that_is_away_can_be_tried_again(
+    slack: Slack, local: LocalSlack, kind: str
+) -> None:
+    url, _ = local.state.new_hook(ALICE, NETWORK_OPS)
+    local.faults.add("response_url", kind)
+    with pytest.raises(SlackUnavailable):
+        await slack.respond(url, "hello")
+    await slack.respond(url, "hello")
+    assert local.ephemerals(ALICE)
