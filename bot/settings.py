@@ -32,6 +32,7 @@ _VCO_VARIABLES = (
     "VCO_OPERATION_TIMEOUT",
     "VCO_LEASE",
     "VCO_TOKEN_WINDOW",
+    "VCO_RETENTION",
 )
 
 _CREDENTIALS = (
@@ -67,6 +68,7 @@ class Settings(Value, frozen=True):
     operation_timeout: int
     lease: int
     token_window: int
+    retention: int
     host: str
     port: int
     log_format: LogFormat
@@ -138,6 +140,7 @@ def _read(reader: Reader, *, terminal: bool) -> Settings:
         operation_timeout=reader.get("VCO_OPERATION_TIMEOUT", between(30, DAY), 600),
         lease=reader.get("VCO_LEASE", between(1, 300), 30),
         token_window=reader.get("VCO_TOKEN_WINDOW", between(1, DAY), 600),
+        retention=reader.get("VCO_RETENTION", between(DAY, 3650 * DAY), 90 * DAY),
         host=reader.get("HOST", matching(r"[A-Za-z0-9_.:%-]+", "is no address"), "127.0.0.1"),
         port=reader.get("PORT", between(1, 65535), 3000),
         log_format=reader.get(

@@ -1,0 +1,49 @@
+"""`vco-route-bot audit`: export what happened, or verify that nobody has changed it since."""
+
+import sys
+from collections.abc import Callable
+
+import msgspec
+
+from bot.settings import Settings
+from bot.store import Database, Store
+from bot.store.audit import Entry, Verification, verify
+from bot.store.connect import connect
+
+Write = Callable[[str], object]
+
+
+async def export(settings: Settings, write: Write = sys.stdout.write) -> int:
+    """Write every entry as a line of JSON, oldest first; returns the exit status, 0."""
+    store = Store(Database(connect(settings.redis)))
+    try:
+        number = 0
+        async for entry in store.audit.entries():
+            number += 1
+            write(_line(number, entry) + "\n")
+    finally:
+        await store.database.close()
+    return 0
+
+
+async def examine(settings: Settings, write: Write = sys.stdout.write) -> int:
+    """Recompute the chain; returns 0 when it is whole, else 1. The head is worth noting down."""
+    store = Store(Database(connect(settings.redis)))
+    try:
+        found = verify([entry async for entry in store.audit.entries()], await store.audit.head())
+    finally:
+        await store.database.close()
+    write(_verdict(found) + "\n")
+    return 1 if found.problem else 0
+
+
+def _line(number: int, entry: Entry) -> str:
+    head = {"n": number, "request": entry.request, "link": entry.link}
+    # The event as it was hashed, so that others can verify the export too.
+    return msgspec.json.encode(head | {"event": msgspec.Raw(entry.body.encode())}).decode()
+
+
+def _verdict(found: Verification) -> str:
+    if found.problem:
+        return f"The audit has been changed: {found.problem}."
+    return f"The audit is whole: {found.entries} entries, head {found.head or '(none)'}."

@@ -1,0 +1,77 @@
+"""Is everything there that the bot needs? For `/readyz`, `doctor`, and a line in the log.
+
+Each check is `ok`, or says in a few words what is wrong, without secrets. Words that begin with
+`warning: ` say what is unwise: they are told, and the bot is ready all the same.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+
+import structlog
+
+from bot.alibaba.credentials import Provider
+from bot.errors import AlibabaError, SlackError
+from bot.slack.people import SlackDirectory
+from bot.store import Store
+from bot.store.health import OK, WARNING
+
+log = structlog.get_logger(__name__)
+
+SECONDS = 6.0
+"""The longest that one check may take."""
+
+
+def ready(found: Mapping[str, str]) -> bool:
+    """Whether nothing that was found keeps the bot from working safely."""
+    return all(word == OK or word.startswith(WARNING) for word in found.values())
+
+
+class Readiness:
+    """Looks at everything at once."""
+
+    def __init__(self, store: Store, directory: SlackDirectory, credentials: Provider) -> None:
+        """Look at the store, at Slack and at the cloud's credentials."""
+        self._store = store
+        self._directory = directory
+        self._credentials = credentials
+        self._told: dict[str, str] = {}
+
+    async def check(self) -> dict[str, str]:
+        """What was found, by name; a change is logged once."""
+        checks = {
+            "redis": self._store.health.answers(),
+            "storage": self._store.health.keeps(),
+            "slack": self._slack(),
+            "credentials": self._alibaba(),
+        }
+        words = await asyncio.gather(*(_bounded(check) for check in checks.values()))
+        found = dict(zip(checks, words, strict=True))
+        self._tell(found)
+        return found
+
+    def _tell(self, found: dict[str, str]) -> None:
+        for name, word in found.items():
+            if word != self._told.get(name, OK):
+                log.warning("check", what=name, found=word)
+        self._told = found
+
+    async def _slack(self) -> str:
+        try:
+            await self._directory.identify()
+        except SlackError as error:
+            return f"does not answer ({error})"
+        return OK
+
+    async def _alibaba(self) -> str:
+        try:
+            await self._credentials.credentials()
+        except AlibabaError as error:
+            return f"cannot be had ({error.code})"
+        return OK
+
+
+async def _bounded(check: Awaitable[str]) -> str:
+    try:
+        return await asyncio.wait_for(check, SECONDS)
+    except TimeoutError:
+        return "does not answer (time-out)"
