@@ -58,6 +58,7 @@ function makeMessage(m, channel, parent) {
     { class: "msg", tabindex: "-1", testid: parent === m.ts ? "thread-parent" : `message-${m.ts}` },
   );
   node.env = actionEnv("click", () => ({ channel, ts: m.ts }));
+  node.inThread = Boolean(parent);
   node.parts = {
     side: h("div", { class: "msg-side" }),
     head: h("div"),
@@ -79,7 +80,7 @@ function updateMessage(node, { m, joins }) {
   slots(body, content(m), (b) => (b.plain === undefined ? block(b, node.env) : words(b)));
   slots(
     foot,
-    m.reply_count && !node.matches(".thread .msg") ? [[m.reply_count, m.last_reply_ts]] : [],
+    m.reply_count && !node.inThread ? [[m.reply_count, m.last_reply_ts]] : [],
     () => replies(m, node.env),
   );
 }

@@ -46,7 +46,14 @@ function build({ view_id: id, view }) {
   const label = view.title?.text ?? "Form";
   const node = openDialog({ testid: "modal", label, className: "modal", onclose: dismiss }, form);
   const env = actionEnv("view_click", () => ({ view_id: id, values: readValues(body) }));
-  return { id, node, form, title, body, error, submitButton, cancel, env, sending: false, failure: "" };
+  const missing = {};
+  body.addEventListener("input", (event) => {
+    const { block: typed } = event.target.closest("[data-block]").dataset;
+    if (!(typed in missing)) return;
+    delete missing[typed];
+    changed();
+  });
+  return { id, node, form, title, body, error, submitButton, cancel, env, missing, sending: false, failure: "" };
 }
 
 function update({ view, errors, busy }) {
@@ -54,7 +61,7 @@ function update({ view, errors, busy }) {
   title.replaceChildren(...plain(view.title?.text ?? ""));
   const blocks = (view.blocks ?? []).map((b, i) => ({ block_id: `block-${i}`, ...b }));
   slots(body, blocks, (b) => block(b, env));
-  showErrors(body, errors ?? {});
+  showErrors(body, { ...errors, ...open.missing });
   setText(open.error, errors?.[""] ?? open.failure);
   const waiting = Boolean(busy || open.sending);
   submitButton.hidden = !view.submit;
@@ -89,7 +96,7 @@ function focusFirst(form) {
 async function submit(event) {
   event.preventDefault();
   const current = open;
-  if (!current || current.sending || !localErrors(current)) return;
+  if (!current || current.sending || !complete(current)) return;
   current.sending = true;
   update(store.data.modal);
   const answer = await post(
@@ -102,19 +109,19 @@ async function submit(event) {
   changed();
 }
 
-/** What Slack itself refuses before it asks the app: required inputs left empty. */
-function localErrors({ body }) {
+/** Whether no required input is empty: Slack itself refuses that, before it asks the app. */
+function complete({ body, missing }) {
   const blocks = new Map((store.data.modal?.view.blocks ?? []).map((b, i) => [b.block_id ?? `block-${i}`, b]));
   const values = readValues(body);
-  const errors = {};
+  for (const id of Object.keys(missing)) delete missing[id];
   for (const [id, b] of blocks) {
     if (b.type !== "input" || b.optional) continue;
     const held = values[id]?.[b.element.action_id] ?? {};
     const content = held.value ?? held.selected_option ?? held.selected_options;
-    if (!content || content.length === 0) errors[id] = "Please complete this required field.";
+    if (!content || content.length === 0) missing[id] = "Please complete this required field.";
   }
-  showErrors(body, errors);
-  return Object.keys(errors).length === 0;
+  showErrors(body, missing);
+  return Object.keys(missing).length === 0;
 }
 
 function dismiss() {

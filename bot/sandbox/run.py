@@ -1,0 +1,185 @@
+"""`python -m bot sandbox`: the whole product on this machine, in one command.
+
+One process holds the local Slack with its page, the local VPC API and the embedded Valkey's
+guard; the real bot runs beside it, unchanged, and can be killed and started from the page.
+"""
+
+import asyncio
+import contextlib
+import signal
+import sys
+import webbrowser
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from bot.models import VcoRoute
+from bot.redis_url import parse
+from bot.sandbox.bot_process import BotProcess
+from bot.sandbox.scene import environment, local_slack, local_vpc
+from bot.sandbox.slack.driver import CannotDo
+from bot.sandbox.valkey import EmbeddedValkey, ValkeyUnavailable
+from bot.sandbox.vpc import seed
+from bot.store import Database, Store
+from bot.store.connect import connect
+
+PORT = 8300
+"""Where the page is, unless something else is there already."""
+
+TASK_SECONDS = 8.0
+"""How long a change of a connection takes: long enough to watch, short enough to wait for."""
+
+TASK_DELAY = 1.0
+"""How long the old state is still seen after a change was accepted."""
+
+LEASE_SECONDS = 10
+"""Who kills the bot in the middle of a step does not want to wait for the usual lease."""
+
+_DIRECTORY = Path(".sandbox")
+
+
+class Sandbox:
+    """All of it, started: `async with Sandbox(log=…) as sandbox`, and the page is at its `url`.
+
+    Raises:
+        ValkeyUnavailable: there is no server for this machine, or it does not answer.
+        RuntimeError: the bot did not become ready; its log says why.
+    """
+
+    def __init__(self, *, log: Path, port: int = 0, task_seconds: float = TASK_SECONDS) -> None:
+        """`log` gets what the bot prints; a `port` of 0, or one that is taken, is a free one."""
+        self.slack = local_slack()
+        self.vpc = local_vpc(task_seconds=task_seconds, task_delay=TASK_DELAY)
+        self.bot: BotProcess
+        self._valkey = EmbeddedValkey(appendonly=True)
+        self._log = log
+        self._port = port
+        self._usual = task_seconds + TASK_DELAY
+        self._stack = contextlib.AsyncExitStack()
+
+    @property
+    def url(self) -> str:
+        """Where the page is."""
+        return self.slack.url
+
+    async def __aenter__(self) -> Self:
+        """Start everything and wait until the bot is ready."""
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(self._valkey)
+            stack.push_async_callback(self.slack.close)
+            await self._start_page()
+            stack.push_async_callback(self.vpc.close)
+            await self.vpc.start()
+            self.bot = await self._start_bot(stack)
+            self._join()
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop everything, the bot first."""
+        await self._stack.aclose()
+
+    async def _start_page(self) -> None:
+        try:
+            await self.slack.start(port=self._port)
+        except OSError:
+            await self.slack.start()
+
+    async def _start_bot(self, stack: contextlib.AsyncExitStack) -> BotProcess:
+        env = environment(self.slack, self.vpc, self._valkey.url)
+        await _remember_durations(self._valkey.url, self._usual)
+        bot = BotProcess(env | {"VCO_LEASE": str(LEASE_SECONDS)}, log=self._log)
+        stack.push_async_callback(bot.stop)
+        await bot.start()
+        return bot
+
+    def _join(self) -> None:
+        """Show the cloud and the bot beside the chat, and let the page act on both."""
+        self.slack.deliver_to(f"{self.bot.url}/slack/events")
+        self.slack.hooks.cloud = self.vpc.snapshot
+        self.slack.hooks.on_cloud = self._on_cloud
+        self.slack.hooks.on_bot = self._on_bot
+        self.slack.hooks.bot_alive = lambda: self.bot.pid is not None
+        self.vpc.on_change = self.slack.touch
+
+    async def _on_bot(self, op: str) -> None:
+        if op == "kill":
+            self.bot.kill()
+            return
+        try:
+            await self.bot.start()
+        except RuntimeError as error:
+            raise CannotDo(f"{str(error).capitalize()}; its log is {self._log}.") from error
+
+    def _on_cloud(self, op: dict[str, Any]) -> None:
+        """Do to the cloud what somebody clicked beside the chat."""
+        if op["op"] == "fault":
+            self.vpc.switch_fault(str(op["name"]), on=bool(op["on"]))
+            return
+        connection = str(op["connection"])
+        route = VcoRoute(
+            vpn_connection_id=connection,
+            route_dest=str(op["dest"]),
+            next_hop=connection,
+            weight=int(op["weight"]),
+        )
+        if op["op"] == "delete_route":
+            self.vpc.remove_route(route)
+        else:
+            self.vpc.add_route(connection, route.route_dest, weight=route.weight)
+
+
+async def _remember_durations(redis_url: str, seconds: float) -> None:
+    """Give the bot's progress bar a past: deletions here have taken this long."""
+    database = Database(connect(parse(redis_url)))
+    try:
+        for region in (seed.HANGZHOU, seed.SINGAPORE):
+            await Store(database).pace.took(region, seconds)
+    finally:
+        await database.close()
+
+
+def main() -> int:
+    """Run until Ctrl-C; returns the exit status."""
+    try:
+        asyncio.run(_run())
+    except (ValkeyUnavailable, RuntimeError) as error:
+        print(error, file=sys.stderr)  # noqa: T201 - where the user looks
+        return 1
+    return 0
+
+
+async def _run() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(name, stop.set)
+    log = _new_log()
+    async with Sandbox(log=log, port=PORT) as sandbox:
+        _welcome(sandbox.url, log)
+        await stop.wait()
+        print("\nStopping …")  # noqa: T201
+
+
+def _new_log() -> Path:
+    _DIRECTORY.mkdir(exist_ok=True)
+    log = _DIRECTORY / "bot.log"
+    log.write_bytes(b"")
+    return log
+
+
+def _welcome(url: str, log: Path) -> None:
+    print(  # noqa: T201 - the command's output
+        f"\n  vco-route sandbox: {url}\n\n"
+        "  Ask as Alice, switch to Bob or Carol, approve, and watch the route go.\n"
+        f"  The bot's log: {log}. Ctrl-C stops everything.\n",
+        flush=True,
+    )
+    if sys.stdout.isatty():
+        with contextlib.suppress(webbrowser.Error):
+            webbrowser.open(url)

@@ -1,0 +1,209 @@
+"""The story once more, as people see it: played in the sandbox's page by a real browser.
+
+`make pictures` plays the same and keeps the README's pictures.
+"""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from browser import ARGUMENTS, OUTCOME_MS, PICTURES, SIZE, Desk, find_browser
+from playwright.async_api import Browser, async_playwright, expect
+
+from bot.models import VcoRoute
+from bot.sandbox.run import Sandbox
+from bot.sandbox.slack.workspace import ALICE, BOB, GINA, NETWORK_OPS
+from bot.sandbox.vpc import seed
+from bot.slack.card import APPROVE, REJECT
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+TASK_SECONDS = 20.0 if PICTURES else 4.0
+DEST = seed.SHADOWED_DEST
+ROUTE = VcoRoute(
+    vpn_connection_id=seed.ORDINARY, route_dest=DEST, next_hop=seed.ORDINARY, weight=100
+)
+SENTENCE = f"Delete {DEST} from {seed.ORDINARY} (cn-hangzhou)"
+COMMAND = f'/vco-route delete {seed.ORDINARY} {DEST} --reason "leaking prod prefix, INC-4211"'
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    path = find_browser()
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def sandbox(browser: Browser, tmp_path: Path) -> AsyncIterator[Sandbox]:  # noqa: ARG001 - skips without
+    """What `make sandbox` starts, with a cloud that is quicker."""
+    async with Sandbox(log=tmp_path / "bot.log", task_seconds=TASK_SECONDS) as sandbox:
+        yield sandbox
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def desk(browser: Browser, sandbox: Sandbox) -> AsyncIterator[Desk]:
+    """Alice's window; what its console complains of fails the test."""
+    context = await browser.new_context(viewport=SIZE, device_scale_factor=1)
+    desk = Desk(await context.new_page())
+    await desk.page.goto(f"{sandbox.url}/?as={ALICE}")
+    await expect(desk.composer).to_be_focused()
+    yield desk
+    await context.close()
+    assert desk.errors == []
+
+
+async def test_alice_asks_bob_approves_and_both_watch_the_route_go(
+    desk: Desk, sandbox: Sandbox
+) -> None:
+    """1 command, 2 preview, 3 approval, 4 execution, 5 status: by keyboard and mouse."""
+    # It is three in the morning. Alice is answered privately; the card stands in the channel.
+    sandbox.slack.say(ALICE, NETWORK_OPS, "Prod traffic leaks through office-shanghai. INC-4211.")
+    sandbox.slack.say(BOB, NETWORK_OPS, "Seeing it too. Take the /24 off, I'm here to approve.")
+    await desk.type(COMMAND)
+    await expect(desk.private).to_contain_text("Asked for approval")
+    card = desk.card(DEST)
+    await expect(card.get_by_role("heading")).to_have_text(SENTENCE)
+    await expect(card).to_contain_text("takes over all of them")
+    await expect(desk.route(seed.ORDINARY, DEST)).to_be_visible()
+
+    # Bob sits down. What Alice was told alone he does not see; the card he does.
+    await desk.become(BOB)
+    await expect(card).to_contain_text("Asked by @alice")
+    await expect(desk.private).to_have_count(0)
+    await desk.picture("card")
+
+    # His click asks once more, in the words of the card. He may still think better of it.
+    await desk.button(card, APPROVE).click()
+    await expect(desk.confirm).to_contain_text(SENTENCE)
+    await desk.picture("confirm")
+    await desk.confirm.get_by_role("button", name="Not yet").click()
+    assert sandbox.vpc.calls_of("DeleteVcoRouteEntry") == []
+    await desk.button(card, APPROVE).click()
+    await desk.confirm.get_by_role("button", name="Approve deletion").click()
+
+    # The buttons go, the bar moves, and the cloud beside it is at work.
+    await expect(card.get_by_role("heading")).to_contain_text(f"Deleting {DEST}")
+    await expect(desk.button(card, APPROVE)).to_have_count(0)
+    await expect(desk.state(seed.ORDINARY)).to_have_text("updating")
+    await expect(card).to_contain_text("▰▰▰▰▰" if PICTURES else "▰", timeout=OUTCOME_MS)
+    await expect(card).to_contain_text("connection is updating")
+    await desk.picture("deleting")
+
+    # The route is gone in the cloud, and the card has the proof.
+    await expect(card).to_contain_text("Proven:", timeout=OUTCOME_MS)
+    await expect(card.get_by_role("heading")).to_contain_text(f"Deleted {DEST}")
+    await expect(card).to_contain_text("Approved by @bob")
+    await expect(desk.route(seed.ORDINARY, DEST)).to_have_count(0)
+    await expect(desk.state(seed.ORDINARY)).to_have_text("attached")
+
+    # The thread has the story in its order.
+    await card.get_by_role("button", name="replies").click()
+    lines = desk.thread.get_by_role("list", name="Replies").get_by_role("listitem")
+    await expect(lines).to_contain_text(
+        [
+            "Approved by @bob",
+            "Sent to Alibaba Cloud · request",
+            "Connection is updating",
+            "Connection attached, route absent: deleted in",
+        ]
+    )
+    await desk.picture("deleted")
+
+
+async def test_the_menu_completes_a_command_and_up_recalls_it(desk: Desk) -> None:
+    """Nobody remembers a connection's id at three in the morning."""
+    menu = desk.page.get_by_test_id("command-menu")
+    await desk.composer.press("/")
+    await expect(menu).to_contain_text("Delete a route from an IPsec-VPN connection, safely")
+    await desk.composer.press("Enter")
+    await desk.composer.press_sequentially("li")
+    await expect(menu.get_by_role("option")).to_have_count(1)
+    await desk.composer.press("Tab")
+    await desk.composer.press_sequentially("office")
+    await expect(menu).to_contain_text(seed.ORDINARY)
+    await desk.composer.press("Tab")
+    await expect(desk.composer).to_have_value(f"/vco-route list {seed.ORDINARY} ")
+    await desk.composer.press("Enter")
+
+    await expect(desk.private).to_contain_text(f"{DEST} · weight 100")
+    await expect(desk.composer).to_have_value("")
+    await desk.composer.press("ArrowUp")
+    await expect(desk.composer).to_have_value(f"/vco-route list {seed.ORDINARY}")
+
+
+async def test_bob_rejects_and_says_why(desk: Desk, sandbox: Sandbox) -> None:
+    await desk.type(COMMAND)
+    card = desk.card(DEST)
+    await expect(card).to_be_visible()
+    await desk.become(BOB)
+    await desk.button(card, REJECT).click()
+    reason = desk.modal.get_by_label("Why should this not be deleted?")
+    await expect(reason).to_be_focused()
+
+    # Without a reason it goes nowhere.
+    await desk.modal.get_by_role("button", name="Reject").click()
+    await expect(desk.modal).to_contain_text("Please complete this required field.")
+    await reason.press_sequentially("Wrong office: INC-4211 is about Beijing.")
+    await expect(desk.modal).not_to_contain_text("Please complete")
+    await desk.picture("reject")
+    await reason.press("Enter")
+
+    await expect(desk.modal).to_have_count(0)
+    await expect(card.get_by_role("heading")).to_contain_text(f"Rejected: delete {DEST}")
+    await expect(card).to_contain_text("“Wrong office: INC-4211 is about Beijing.”")
+    await expect(desk.button(card, APPROVE)).to_have_count(0)
+    await expect(desk.route(seed.ORDINARY, DEST)).to_be_visible()
+    assert sandbox.vpc.calls_of("DeleteVcoRouteEntry") == []
+
+
+async def test_a_guest_is_refused_privately_and_app_home_shows_the_open_request(
+    desk: Desk, sandbox: Sandbox
+) -> None:
+    await desk.type(COMMAND)
+    card = desk.card(DEST)
+    await expect(card).to_be_visible()
+
+    await desk.become(GINA)
+    await desk.button(card, APPROVE).click()
+    await desk.confirm.get_by_role("button", name="Approve deletion").click()
+    await expect(desk.private).to_contain_text("Guests can't ask for deletions or decide")
+    await expect(desk.button(card, APPROVE)).to_be_visible()
+    assert sandbox.vpc.calls_of("DeleteVcoRouteEntry") == []
+
+    # It is still open, and everybody's App Home leads to it.
+    await desk.become(BOB)
+    await expect(desk.private).to_have_count(0)
+    await desk.open_home()
+    await expect(desk.home).to_contain_text("Open requests")
+    await desk.home.get_by_role("link", name=SENTENCE).click()
+    await expect(card).to_be_visible()
+
+
+async def test_a_bot_killed_in_mid_deletion_goes_on_where_it_was(
+    desk: Desk, sandbox: Sandbox
+) -> None:
+    """kill -9 from the page; the story ends with one effect all the same."""
+    await desk.type(COMMAND)
+    card = desk.card(DEST)
+    await expect(card).to_be_visible()
+    await desk.become(BOB)
+    await desk.button(card, APPROVE).click()
+    await desk.confirm.get_by_role("button", name="Approve deletion").click()
+    await expect(desk.state(seed.ORDINARY)).to_have_text("updating")
+
+    await desk.page.get_by_test_id("bot-kill").click()
+    await expect(desk.page.get_by_test_id("bot-status")).to_have_text("Bot is not running")
+    # Meanwhile the cloud goes on, and somebody's command is not answered.
+    await desk.type("/vco-route status")
+    await expect(desk.private).to_contain_text("failed")
+    await expect(desk.route(seed.ORDINARY, DEST)).to_have_count(0, timeout=OUTCOME_MS)
+    await expect(card.get_by_role("heading")).to_contain_text(f"Deleting {DEST}")
+
+    await desk.page.get_by_test_id("bot-start").click()
+    await expect(desk.page.get_by_test_id("bot-status")).to_have_text("Bot is running")
+    await expect(card).to_contain_text("Proven:", timeout=OUTCOME_MS)
+    assert sandbox.vpc.effects(ROUTE) == 1
