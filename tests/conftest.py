@@ -1,0 +1,70 @@
+"""What several test files need."""
+
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from redis.asyncio import Redis
+from stage import Stage
+
+from bot import pacing, watching
+from bot.execution import bench, sending
+from bot.sandbox.valkey import EmbeddedValkey
+from bot.sandbox.vpc import seed
+
+# The official credential chain reads the environment when it is imported.
+os.environ["ALIBABA_CLOUD_ECS_METADATA_DISABLED"] = "true"
+os.environ["ALIBABA_CLOUD_ACCESS_KEY_ID"] = seed.ACCESS_KEY_ID
+os.environ["ALIBABA_CLOUD_ACCESS_KEY_SECRET"] = seed.ACCESS_KEY_SECRET
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def valkey_server() -> AsyncIterator[EmbeddedValkey]:
+    """One real server for all tests."""
+    async with EmbeddedValkey(appendonly=True) as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def valkey_url(valkey_server: EmbeddedValkey) -> str:
+    """The address of the real server, empty at the start of every test."""
+    async with Redis.from_url(valkey_server.url) as redis:
+        await redis.flushall()
+    return valkey_server.url
+
+
+@pytest_asyncio.fixture
+async def stage(valkey_url: str) -> AsyncIterator[Stage]:
+    """A local Slack and a local cloud; the test starts the bot it wants."""
+    async with Stage(valkey_url) as scene:
+        yield scene
+
+
+@pytest_asyncio.fixture
+async def playing(stage: Stage) -> Stage:
+    """The same with one bot over HTTP, ready."""
+    await stage.start_bot()
+    return stage
+
+
+@pytest.fixture
+def hurried(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """A scene where everything happens as always, in the same order, only with short pauses."""
+    monkeypatch.setattr(watching, "FIRST_POLL", 0.1)
+    monkeypatch.setattr(watching, "FIRST_RECONCILE", 0.3)
+    monkeypatch.setattr(bench, "_FIRST_WAIT", 0.1)
+    monkeypatch.setattr(bench, "_LONGEST_WAIT", 0.4)
+    monkeypatch.setattr(sending, "_LOOK_AFTER_LOSS", 0.1)
+    for name in ("DELETE", "CONNECTION", "ROUTES"):
+        action = getattr(pacing, name).action
+        monkeypatch.setattr(pacing, name, pacing.Quota(action, 1_000_000, 100_000))
+    stage.hurry()
+    return stage
+
+
+@pytest_asyncio.fixture
+async def brisk(hurried: Stage) -> Stage:
+    """The same with one bot over HTTP, ready."""
+    await hurried.start_bot()
+    return hurried

@@ -1,0 +1,293 @@
+"""The stage on which the tests play: the real bot between a local Slack and a local cloud.
+
+Only Slack's and Alibaba Cloud's servers are stood in for, over HTTP. The bot, its database
+and every request, signature and button are real.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Self
+
+import aiohttp
+from msgspec.structs import replace
+
+from bot.app import run
+from bot.models import DeleteRequest, Event, EventKind, VcoRoute
+from bot.sandbox.scene import environment, local_slack, local_vpc
+from bot.sandbox.slack import payloads
+from bot.sandbox.slack.deliver import Ack
+from bot.sandbox.slack.messages import Message, find_element, text_of
+from bot.sandbox.slack.workspace import ALICE, BOB, NETWORK_OPS, Json
+from bot.sandbox.vpc import seed
+from bot.sandbox.vpc.calls import Call
+from bot.sandbox.vpc.faults import Armed, Fault, FaultKind
+from bot.sandbox.vpc.world import Pace
+from bot.settings import Settings
+from bot.slack.card import APPROVE, CANCEL, REJECT
+from bot.store import Database, Store
+from bot.store.connect import connect
+
+TASK_SECONDS = 1.4  # long enough to be seen by the first poll
+TASK_DELAY = 0.1
+
+DELETE = "DeleteVcoRouteEntry"
+
+BRISK = Pace(delay=0.05, seconds=0.4)
+
+DELETE_ONE = f'delete {seed.ORDINARY} {seed.SHADOWED_DEST} --reason "leaking prod prefix, INC-4211"'
+
+
+class Stage:
+    """A scene with people in it; what they do and see, in their words."""
+
+    def __init__(self, redis_url: str) -> None:
+        self.slack = local_slack()
+        self.vpc = local_vpc(task_seconds=TASK_SECONDS, task_delay=TASK_DELAY)
+        self.redis_url = redis_url
+        self.bots: list[tuple[asyncio.Task[None], asyncio.Event, str]] = []
+        self.route = VcoRoute(
+            vpn_connection_id=seed.ORDINARY,
+            route_dest=seed.SHADOWED_DEST,
+            next_hop=seed.ORDINARY,
+            weight=100,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self.slack.start()
+        await self.vpc.start()
+        # What the bot remembers, read directly: to look from outside, never to act.
+        settings = Settings.from_env(self.environment())
+        self.store = Store(Database(connect(settings.redis)))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop_bots()
+        await self.store.database.close()
+        await self.slack.close()
+        await self.vpc.close()
+
+    def environment(self, *, socket_mode: bool = False, **changes: str) -> dict[str, str]:
+        """The environment of a bot in this scene."""
+        env = environment(self.slack, self.vpc, self.redis_url, socket_mode=socket_mode)
+        return env | changes
+
+    async def start_bot(
+        self, *, socket_mode: bool = False, operation_timeout: int | None = None, **changes: str
+    ) -> str:
+        """Start a bot in this process and wait until it is ready; returns its address.
+
+        `operation_timeout` may be shorter than a deployment can set it: tests don't wait so long.
+        """
+        env = self.environment(socket_mode=socket_mode, **changes)
+        settings = Settings.from_env(env)
+        if operation_timeout is not None:
+            settings = replace(settings, operation_timeout=operation_timeout)
+        stop = asyncio.Event()
+        task = asyncio.create_task(run(settings, stop))
+        url = f"http://127.0.0.1:{env['PORT']}"
+        self.bots.append((task, stop, url))
+        await self._ready(task, url)
+        if not socket_mode:
+            self.slack.deliver_to(*(f"{u}/slack/events" for _, _, u in self.bots))
+        return url
+
+    async def stop_bots(self) -> None:
+        """Stop all bots as SIGTERM does."""
+        bots, self.bots = self.bots, []
+        for _, stop, _ in bots:
+            stop.set()
+        for task, _, _ in bots:
+            await task
+
+    def hurry(self) -> None:
+        """Make the cloud's tasks short and lift all limits: for many requests in one scene."""
+        self.vpc.pace = BRISK
+        for connection in self.vpc.service.world.connections.values():
+            connection.pace = BRISK
+        quotas = self.vpc.service.quotas
+        quotas.limits = dict.fromkeys(quotas.limits, 1_000_000)
+        self.slack.limits.enabled = False
+
+    async def _ready(self, task: asyncio.Task[None], url: str) -> None:
+        async with aiohttp.ClientSession() as session, asyncio.timeout(10):
+            while not task.done():
+                try:
+                    async with session.get(f"{url}/readyz") as answer:
+                        if answer.status == 200:
+                            return
+                except aiohttp.ClientError:
+                    pass
+                await asyncio.sleep(0.02)
+        task.result()
+
+    # --- the scene -------------------------------------------------------------------
+
+    def new_routes(self, name: str, count: int = 1, pace: Pace = BRISK) -> list[VcoRoute]:
+        """Routes of a new connection that have nothing to do with each other; one more stays."""
+        connection = f"vco-{name.replace('_', '')}"
+        self.vpc.add_connection(connection, pace=pace)
+        self.vpc.add_route(connection, "172.31.0.0/16")
+        return [self.vpc.add_route(connection, f"10.{n}.0.0/16") for n in range(count)]
+
+    def fault(self, route: VcoRoute, kind: FaultKind, **more: object) -> Armed:
+        """Let deletions on the route's connection go wrong, once unless it says otherwise."""
+        made = Fault(kind=kind, action=DELETE, connection=route.vpn_connection_id)
+        return self.vpc.faults.add(replace(made, **more))
+
+    # --- what people do --------------------------------------------------------------
+
+    async def command(self, text: str, user: str = ALICE, channel: str = NETWORK_OPS) -> Ack:
+        """Type `/vco-route <text>`."""
+        return await self.slack.command(user, channel, "/vco-route", text)
+
+    async def ask(
+        self, text: str = DELETE_ONE, user: str = ALICE, channel: str = NETWORK_OPS
+    ) -> Message:
+        """Ask for a deletion; returns the new card."""
+        before = {m.ts for m in self.cards(channel)}
+        await self.command(text, user, channel)
+        return await self.slack.until(
+            lambda: next((m for m in self.cards(channel) if m.ts not in before), None)
+        )
+
+    async def approve(self, card: Message, user: str = BOB) -> Ack:
+        """Click Approve (and its confirm)."""
+        return await self.slack.click(user, card.channel, card.ts, APPROVE)
+
+    async def approved(self, *routes: VcoRoute) -> Message:
+        """A request for these routes of one connection, asked for and approved."""
+        card = await self.ask(delete_command(*routes))
+        await self.approve(card)
+        return card
+
+    async def cancel(self, card: Message, user: str = ALICE) -> Ack:
+        """Click Cancel."""
+        return await self.slack.click(user, card.channel, card.ts, CANCEL)
+
+    async def reject(self, card: Message, why: str, user: str = BOB) -> Ack:
+        """Click Reject, say why, send."""
+        await self.slack.click(user, card.channel, card.ts, REJECT)
+        view = await self.slack.until(lambda: self.slack.modal(user))
+        return await self.slack.submit(user, view.id, {"reason": {"text": why}})
+
+    def payload_of_click(self, card: Message, user: str = BOB, action_id: str = APPROVE) -> Json:
+        """What Slack would send for a click, to be forged or repeated."""
+        found = find_element(card.blocks, action_id)
+        assert found is not None
+        action = payloads.action_of(self.slack.state, *found, {"value": found[1]["value"]})
+        return payloads.message_action(self.slack.state, user, card, action)
+
+    # --- what people see -------------------------------------------------------------
+
+    def cards(self, channel: str = NETWORK_OPS) -> list[Message]:
+        """All cards in a channel, oldest first."""
+        messages = self.slack.messages(channel)
+        return [m for m in messages if not m.reply and not m.ephemeral_to and not m.deleted]
+
+    def told(self, user: str) -> str:
+        """All that one person was told privately."""
+        return "\n".join(text_of(m) for m in self.slack.ephemerals(user))
+
+    def thread(self, card: Message) -> list[str]:
+        """The lines below a card."""
+        return [text_of(m) for m in self.slack.thread(card.channel, card.ts) if m.reply]
+
+    async def until_card_says(self, card: Message, words: str, seconds: float = 15) -> str:
+        """Wait until a card shows `words`; returns all that it shows then."""
+        await self.slack.until(lambda: words in text_of(card), timeout=seconds)
+        return text_of(card)
+
+    async def until_told(self, user: str, words: str) -> str:
+        """Wait until somebody is told `words` privately."""
+        await self.slack.until(lambda: words in self.told(user))
+        return self.told(user)
+
+    async def until_thread_says(self, card: Message, words: str) -> list[str]:
+        """Wait until a thread has a line with `words`."""
+        await self.slack.until(lambda: any(words in line for line in self.thread(card)))
+        return self.thread(card)
+
+    # --- what is true ----------------------------------------------------------------
+
+    def sends(self) -> int:
+        """How many DeleteVcoRouteEntry calls reached the cloud."""
+        return len(self.vpc.calls_of(DELETE))
+
+    def sends_of(self, route: VcoRoute) -> list[Call]:
+        """The calls that asked for deletions on the route's connection."""
+        calls = self.vpc.calls_of(DELETE)
+        return [call for call in calls if call.vpn_connection_id == route.vpn_connection_id]
+
+    async def request(self, card: Message) -> DeleteRequest:
+        """The request behind a card, as it is stored."""
+        stored = await self.store.requests.get(request_id(card))
+        assert stored is not None
+        return stored.request
+
+    async def until_ended(self, card: Message, seconds: float = 15) -> DeleteRequest:
+        """Wait until a request is no longer open; returns it."""
+        async with asyncio.timeout(seconds):
+            while (request := await self.request(card)).state.open:
+                await asyncio.sleep(0.02)
+        return request
+
+    async def all_ended(
+        self, routes: Mapping[str, VcoRoute]
+    ) -> dict[str, tuple[DeleteRequest, Message]]:
+        """Approved requests for these routes, all at once, at their ends, with their cards."""
+        cards = {name: await self.approved(route) for name, route in routes.items()}
+        ended = await asyncio.gather(*map(self.until_ended, cards.values()))
+        return {name: (r, cards[name]) for name, r in zip(cards, ended, strict=True)}
+
+    async def until_event(self, card: Message, kind: EventKind, seconds: float = 10) -> Event:
+        """Wait until something has happened to a request; returns the event."""
+        async with asyncio.timeout(seconds):
+            while True:
+                timeline = (await self.request(card)).timeline
+                if found := next((e for e in timeline if e.kind is kind), None):
+                    return found
+                await asyncio.sleep(0.02)
+
+    async def audit(self) -> list[tuple[str, Event]]:
+        """The whole audit."""
+        return await self.store.audit.events()
+
+
+def delete_command(*routes: VcoRoute, region: str = seed.HANGZHOU, reason: str = "") -> str:
+    """The command that asks for the deletion of these routes of one connection."""
+    first = routes[0]
+    dests = " ".join(route.route_dest for route in routes)
+    why = f' --reason "{reason}"' if reason else ""
+    return (
+        f"delete {first.vpn_connection_id} {dests} --weight {first.weight} --region {region}{why}"
+    )
+
+
+def versions(card: Message) -> list[str]:
+    """All that a card has said, oldest first."""
+    return ["\n".join(text_of(block) for block in blocks) for blocks in [*card.past, card.blocks]]
+
+
+def request_id(card: Message) -> str:
+    """The id that a card's buttons bear, or bore."""
+    for blocks in [card.blocks, *reversed(card.past)]:
+        for block in blocks:
+            for element in block.get("elements", []):
+                if "value" in element:
+                    return str(element["value"])
+    raise AssertionError("the card never had a button")
+
+
+async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    """Wait for something that Slack does not show."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def stage(redis_url: str) -> AsyncIterator[Stage]:
+    """A scene without a bot yet."""
+    async with Stage(redis_url) as scene:
+        yield scene

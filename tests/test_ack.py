@@ -1,0 +1,95 @@
+"""Slack waits three seconds: commands and clicks are acknowledged at once, whatever else hangs."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from functools import partial
+
+import httpx
+import pytest
+import pytest_asyncio
+from stage import DELETE_ONE, Stage, request_id
+
+from bot.alibaba.transport import new_http_client
+from bot.models import RequestState
+from bot.sandbox.slack.deliver import Ack
+from bot.sandbox.slack.workspace import ALICE, BOB
+from bot.sandbox.valkey import EmbeddedValkey
+from bot.sandbox.vpc import seed
+from bot.sandbox.vpc.faults import Fault, FaultKind
+from bot.slack.listeners import NOT_STORED
+
+AT_ONCE = 2.5
+"""Seconds, well within the three after which Slack shows an error."""
+
+
+def at_once(ack: Ack) -> bool:
+    """Whether Slack got its acknowledgement in time."""
+    return ack.status == 200 and not ack.error and ack.seconds < AT_ONCE
+
+
+async def test_while_the_api_hangs_everybody_is_answered_at_once_and_told_later(
+    hurried: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As patient as always would be 10 s for each call.
+    monkeypatch.setattr("bot.app.new_http_client", partial(new_http_client, httpx.Timeout(1.0)))
+    await hurried.start_bot()
+    card = await hurried.ask()
+    hanging = hurried.vpc.faults.add(Fault(kind=FaultKind.HANG, seconds=None, times=None))
+
+    acks = await asyncio.gather(
+        hurried.command(f"list {seed.ORDINARY}"),
+        hurried.command(f"delete {seed.ORDINARY} {seed.LONE_DEST}"),
+        hurried.command("status"),
+        hurried.approve(card),
+    )
+    assert all(map(at_once, acks)), acks
+    await hurried.slack.until(lambda: hurried.told(ALICE).count("gave no reliable answer") == 2)
+    assert request_id(card) in hurried.told(ALICE)  # the status
+    await hurried.until_thread_says(card, "Approved by")
+
+    hurried.vpc.faults.remove(hanging)
+    assert (await hurried.until_ended(card)).state is RequestState.DELETED
+
+
+@pytest_asyncio.fixture
+async def own_valkey() -> AsyncIterator[EmbeddedValkey]:
+    """A server that this test may kill."""
+    async with EmbeddedValkey(appendonly=True) as server:
+        yield server
+
+
+@pytest.mark.parametrize("how", ["killed", "frozen"])
+async def test_while_redis_is_away_nothing_is_recorded_and_everybody_is_told_so_at_once(
+    own_valkey: EmbeddedValkey, how: str
+) -> None:
+    async with Stage(own_valkey.url) as stage:
+        await stage.start_bot()
+        card = await stage.ask()
+        before = len(stage.cards())
+        pid = own_valkey.pid
+        assert pid is not None
+        if how == "killed":
+            await own_valkey.kill()
+        else:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            acks = await asyncio.gather(
+                stage.command(DELETE_ONE), stage.command("status"), stage.approve(card)
+            )
+        finally:
+            if how == "killed":
+                await own_valkey.start()
+            else:
+                os.kill(pid, signal.SIGCONT)
+        assert all(map(at_once, acks)), acks
+        assert acks[0].body == acks[1].body == NOT_STORED
+        await stage.until_told(BOB, NOT_STORED)
+
+        assert len(stage.cards()) == before
+        assert (await stage.request(card)).state is RequestState.PENDING
+        assert stage.sends() == 0
+        # And once it is back, the same click counts.
+        await stage.approve(card)
+        assert (await stage.until_ended(card)).state is RequestState.DELETED
