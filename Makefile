@@ -1,0 +1,78 @@
+# Needs git, make and Python 3.11 or newer. Everything else is put into .venv, from the locks.
+
+UV := uv==0.13.9
+BIN := .venv/bin
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+# Wheels only: nothing is compiled, and no package's own code runs while it is installed.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	--only-binary :all: --require-hashes --requirement
+COMPILE := .venv-lock/bin/uv pip compile --quiet --universal --only-binary :all: \
+	--generate-hashes --no-emit-index-url --no-header pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help sandbox test chaos pictures lint fmt lock image clean
+
+help: ## What can be made
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
+
+sandbox: .venv/sandbox ## Try the bot: a local Slack, a local cloud, the real bot
+	@exec $(BIN)/python -m bot sandbox $(ARGS)
+
+test: .venv/dev ## All tests with coverage; ARGS=tests/test_x.py runs some, without
+	@rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest $(or $(ARGS),--cov)
+
+chaos: .venv/dev ## Rounds in which everything goes wrong; ROUNDS=300, SEED= and ROUND= repeat one
+	@PYTHONPATH=.:tests $(BIN)/python -m chaos $(ROUNDS:%=--rounds %) $(SEED:%=--seed %) \
+		$(ROUND:%=--round %) $(ARGS)
+
+pictures: .venv/dev ## Take the README's pictures anew, with a browser
+	BROWSER_TESTS=required PICTURES=.github/images $(BIN)/python -m pytest tests/test_browser.py
+
+lint: .venv/dev ## Style, types and the arrows of the design
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: .venv/dev ## Mend the style
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+# The first lock decides the versions, the others follow it. UPGRADE=1 takes the newest.
+lock: | .venv-lock/bin/uv ## Write the locks anew after pyproject.toml has changed
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev --output-file requirements-dev.lock
+	$(COMPILE) --constraint requirements-dev.lock --output-file requirements.lock
+	$(COMPILE) --constraint requirements-dev.lock --extra sandbox \
+		--output-file requirements-sandbox.lock
+
+image: ## The container image
+	docker build --tag vco-route-bot .
+
+clean: ## Throw away what was built
+	rm -rf .venv .venv-lock .sandbox .coverage .coverage.* htmlcov dist
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.venv/sandbox: requirements-sandbox.lock | $(BIN)/python
+	@echo "Installing what the sandbox needs into .venv (once)"
+	@$(INSTALL) $<
+	@touch $@
+
+.venv/dev: requirements-dev.lock | $(BIN)/python
+	@echo "Installing what development needs into .venv (once)"
+	@$(INSTALL) $<
+	@touch $@
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found." \
+		"If it has another name: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo \
+		"$(PYTHON) is not Python 3.11 or newer: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "Python's venv module did not work;" \
+		"on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+
+.venv-lock/bin/uv: Makefile
+	@$(PYTHON) -m venv .venv-lock
+	@.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check $(UV)
