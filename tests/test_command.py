@@ -224,7 +224,7 @@ LIST = "/vco-route list vco-a"
         (f"{ASK} --region cn-beijing-h", "cn-beijing-h", "zone", f"{DEL} --region cn-beijing"),
         (f"{ASK} --region evil.example/", "evil.example/", "A region looks like", DEL),
         ("list vco-a --weight 0", "--weight", "`list` takes no", LIST),
-        ("delete --weight 0", "delete", "alone it opens a form", "/vco-route delete"),
+        ("delete --weight 0", "delete", "needs a connection and a CIDR block", "/vco-route delete"),
         # requests
         ("cancel", "cancel", "Which request?", ""),
         ("cancel r-1", "r-1", "is no request", ""),

@@ -33,7 +33,7 @@ def _read_delete(given: Parts, default: str | None) -> Command:
     if not given.free and not given.flags:
         return DeleteForm()
     if not given.free:
-        problem = "`delete` needs a connection and a CIDR block; alone it opens a form."
+        problem = "`delete` needs a connection and a CIDR block."
         raise Fault(problem, "delete", Parts())
     check_strays(given)
     connection = connection_of(given)
@@ -104,7 +104,7 @@ VERBS = {
         _read_delete,
         "delete CONNECTION CIDR… [--weight 0|100] [--next-hop ID] [--region ID]"
         " [--overlay-mode Ipsec] [--reason TEXT]",
-        "Ask to delete routes; somebody else approves. `delete` alone opens a form.",
+        "Ask to delete routes; somebody else approves.",
         flags=("weight", "next-hop", "region", "overlay-mode", "reason"),
         aliases=("rm", "remove", "del", "drop"),
         notes=(
@@ -140,4 +140,4 @@ def help_text(topic: str = "") -> str:
         return "\n".join([f"`{PREFIX} {verb.usage}`", verb.about, *verb.notes])
     lines = [f"`{PREFIX} {verb.usage}`\n    {verb.about}" for verb in VERBS.values()]
     example = f'{PREFIX} delete vco-p0w5112f 192.168.10.0/24 --reason "leaking, INC-4211"'
-    return "\n".join([*lines, f"For example: `{example}`"])
+    return "\n\n".join([*lines, f"For example: `{example}`"])
