@@ -2,6 +2,8 @@
 
 UV := uv==0.13.9
 BIN := .venv/bin
+# Most tests wait for something real: more at once than there are cores.
+AT_ONCE ?= 5
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
@@ -22,7 +24,7 @@ sandbox: .venv/sandbox ## Try the bot: a local Slack, a local cloud, the real bo
 
 test: .venv/dev ## All tests with coverage; ARGS=tests/test_x.py runs some, without
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest $(or $(ARGS),--cov)
+	$(BIN)/python -m pytest $(or $(ARGS),--cov --numprocesses $(AT_ONCE))
 
 chaos: .venv/dev ## Rounds in which everything goes wrong; ROUNDS=300, SEED= and ROUND= repeat one
 	@PYTHONPATH=.:tests $(BIN)/python -m chaos $(ROUNDS:%=--rounds %) $(SEED:%=--seed %) \

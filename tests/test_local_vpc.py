@@ -757,7 +757,7 @@ async def test_it_listens_on_loopback_only() -> None:
 async def until(condition: Callable[[], bool]) -> None:
     """Waits until the condition holds; fails after five seconds."""
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - what is waited for knows no events
+        while not condition():
             await asyncio.sleep(0.01)
 
 
