@@ -1,0 +1,87 @@
+"""What is changed in a forked bot before it starts: short pauses; a safety mechanism off.
+
+Nothing of this is in the bot. A break that no longer finds what it switches off fails loudly,
+so that a test which proves a mechanism's worth can't turn into one that proves nothing.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from bot import deletion, engine, watching
+from bot.execution import bench, proving, sending
+from bot.models import DeleteRequest, Watch
+from bot.store import requests, told, work
+from bot.store.client import Script
+
+
+def hurry() -> None:
+    """Let everything happen as always and in the same order, only with short pauses."""
+    _set(watching, "FIRST_POLL", 0.3)
+    _set(watching, "FIRST_RECONCILE", 1.0)
+    _set(bench, "_FIRST_WAIT", 0.2)
+    _set(bench, "_LONGEST_WAIT", 0.8)
+    _set(sending, "_LOOK_AFTER_LOSS", 0.2)
+    _set(engine, "_pause", lambda tries: min(0.2 * 2.0 ** min(tries, 10), 2.0))
+
+
+def _fence() -> None:
+    """Let every worker write, also one whose lease is over."""
+    commit = "if cmd.fence ~= '' and redis.call('HGET', KEYS[2], 'fence:' .. cmd.item) ~= cmd.fence"
+    _rewrite(requests, "_COMMIT", commit, "if false")
+    _rewrite(work, "_DONE", "if fence ~= ARGV[3] then", "if false then")
+    save = "if redis.call('HGET', KEYS[1], 'fence:' .. ARGV[1]) ~= ARGV[2] then"
+    _rewrite(told, "_SAVE", save, "if false then")
+
+
+def _token() -> None:
+    """Make a token anew for every send."""
+    send = deletion.send
+
+    def forgetful(request: DeleteRequest, at: float) -> DeleteRequest:
+        index = request.current
+        if index is not None:
+            routes = list(request.routes)
+            routes[index] = replace(routes[index], client_token="")
+            request = replace(request, routes=tuple(routes))
+        return send(request, at)
+
+    _set(deletion, "send", forgetful)
+    _set(deletion, "client_token", lambda *_: "vco-" + secrets.token_hex(20))
+
+
+def _proof() -> None:
+    """Take `attached` for the proof."""
+
+    def attached(watch: Watch) -> bool:
+        return watch.state == watching.SETTLED
+
+    _set(proving, "proven", attached)
+
+
+def _decision() -> None:
+    """Write a change without comparing what was read."""
+    _rewrite(requests, "_COMMIT", "if rev ~= cmd.rev then", "if false then")
+
+
+BREAKS: Mapping[str, Callable[[], None]] = {
+    "fence": _fence,
+    "token": _token,
+    "proof": _proof,
+    "decision": _decision,
+}
+
+
+def _set(module: Any, name: str, value: object) -> None:  # noqa: ANN401 - any module
+    if not hasattr(module, name):
+        raise LookupError(f"{module.__name__} has no {name} any more")
+    setattr(module, name, value)
+
+
+def _rewrite(module: Any, name: str, old: str, new: str) -> None:  # noqa: ANN401 - any module
+    text = getattr(module, name).text
+    if text.count(old) != 1:
+        raise LookupError(f"{module.__name__}.{name} does not say {old!r} any more")
+    _set(module, name, Script(text.replace(old, new)))

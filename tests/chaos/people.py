@@ -1,0 +1,249 @@
+"""The people of a round: they ask, click, click again when nothing came, and keep a journal."""
+
+import asyncio
+from collections import defaultdict
+from contextlib import suppress
+
+import msgspec
+
+from bot.models import Verdict
+from bot.sandbox.slack import payloads
+from bot.sandbox.slack.deliver import Ack, Kind
+from bot.sandbox.slack.driver import CannotDo
+from bot.sandbox.slack.messages import Message, find_element, text_of
+from bot.sandbox.slack.views import View
+from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, GINA, NETWORK_OPS, Json
+from bot.slack.card import APPROVE, CANCEL, REJECT
+from chaos.plan import APPROVERS, Act, Ask, Click
+from chaos.world import World, connection_id, dest, region
+
+_TRIES = 4
+_ANNOYED_AFTER = 1.0
+"""Seconds after which somebody whose click showed an error clicks again."""
+
+_CARD_WITHIN = 6.0
+"""Seconds after which somebody who sees no card types the command again."""
+
+_ASK_AGAIN = ("Nothing was recorded", "could not be recorded", "did not work", "Asked for approval")
+"""Words of answers after which a card may still come, or does when asked for again."""
+
+_STORM = 12
+
+
+class Typed(msgspec.Struct, kw_only=True):
+    """A command that somebody typed; `hook` names its response_url."""
+
+    at: float
+    who: str
+    label: str
+    ack: Ack
+    hook: str
+
+    @property
+    def stored(self) -> bool:
+        """Whether the bot said that it looks into it."""
+        return not self.ack.error and self.ack.body.startswith("Looking")
+
+
+class Clicked(msgspec.Struct, kw_only=True):
+    """A click, or a form sent in. `verdict` is what it asks for, None for opening the form."""
+
+    at: float
+    who: str
+    request: str
+    verdict: Verdict | None
+    ack: Ack
+    hook: str = ""
+    payload: Json = {}
+
+    @property
+    def taken(self) -> bool:
+        """Whether the bot took it, as far as the person can see."""
+        return not self.ack.error and "errors" not in (self.ack.json or {})
+
+
+class People:
+    """Everybody of a plan."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._slack = world.slack
+        self._at_the_form: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self.typed: list[Typed] = []
+        self.clicked: list[Clicked] = []
+        self.storms = 0
+
+    async def run(self) -> None:
+        """Everybody does what they do; done when nobody has anything left to do."""
+        await asyncio.gather(*(self._ask(ask) for ask in self._world.plan.asks))
+
+    def cards(self, label: str) -> list[Message]:
+        """The cards that bear a label, oldest first."""
+        mark = f"\u201c{label}\u201d"
+        return [m for m in self._slack.messages(NETWORK_OPS) if mark in _said(m) and request_of(m)]
+
+    async def _ask(self, ask: Ask) -> None:
+        await asyncio.sleep(ask.at)
+        if card := await self._until_card(ask):
+            await asyncio.gather(*(self._act(card, ask, act) for act in ask.acts))
+
+    async def _until_card(self, ask: Ask) -> Message | None:
+        """Type the command, again where nothing comes of it; the card, None where none comes."""
+        dests = " ".join(dest(ask.connection, route) for route in ask.routes)
+        text = (
+            f"delete {connection_id(ask.connection)} {dests} --region {region(ask.connection)} "
+            f'--reason "{ask.label}"'
+        )
+        for _ in range(_TRIES):
+            typed = await self._type(ask, text)
+            with suppress(TimeoutError):
+                await self._slack.until(
+                    lambda typed=typed: self.cards(ask.label) or self._refused(typed),  # type: ignore[misc]
+                    timeout=_CARD_WITHIN,
+                )
+            if cards := self.cards(ask.label):
+                return cards[0]
+            if self._refused(typed):
+                return None
+        return None
+
+    def _refused(self, typed: Typed) -> bool:
+        """Whether the answer is a no that asking again would not change."""
+        hook = self._slack.state.hooks[typed.hook]
+        answer = self._slack.state.find(hook.channel, hook.origin_ts, ephemeral=True)
+        words = text_of(answer)
+        looking = words.startswith("Looking")
+        return bool(words) and not looking and not any(a in words for a in _ASK_AGAIN)
+
+    async def _type(self, ask: Ask, text: str) -> Typed:
+        at = self._slack.state.clock()
+        ack = await self._slack.command(ask.who, NETWORK_OPS, "/vco-route", text)
+        typed = Typed(at=at, who=ask.who, label=ask.label, ack=ack, hook=self._hook(ask.label))
+        self.typed.append(typed)
+        return typed
+
+    def _hook(self, label: str) -> str:
+        """The response_url of the latest command with this label."""
+        return next(
+            hook_of(delivery.payload)
+            for delivery in reversed(self._slack.deliveries)
+            if delivery.kind is Kind.COMMAND and f'"{label}"' in delivery.payload["text"]
+        )
+
+    # --- clicks ------------------------------------------------------------------------
+
+    async def _act(self, card: Message, ask: Ask, act: Act) -> None:
+        await asyncio.sleep(act.after)
+        match act.click:
+            case Click.APPROVE:
+                await self._insist(card, act.who, Verdict.APPROVED)
+            case Click.CANCEL:
+                await self._insist(card, act.who, Verdict.CANCELLED)
+            case Click.REJECT:
+                await self._reject(card, act.who)
+            case Click.STORM:
+                self.storms += 1
+                who = (BOB, CAROL, ALICE, GINA, ask.who, *APPROVERS)
+                crowd = (who[n % len(who)] for n in range(_STORM))
+                await asyncio.gather(
+                    *(self._click(card, person, Verdict.APPROVED) for person in crowd)
+                )
+            case Click.REPEAT:
+                await self._repeat(card, act.who)
+
+    async def _insist(self, card: Message, who: str, verdict: Verdict) -> None:
+        """Click until it is taken."""
+        for _ in range(_TRIES):
+            click = await self._click(card, who, verdict)
+            if click.taken:
+                return
+            await asyncio.sleep(_ANNOYED_AFTER)
+
+    async def _click(self, card: Message, who: str, verdict: Verdict) -> Clicked:
+        action_id = APPROVE if verdict is Verdict.APPROVED else CANCEL
+        payload = self._payload(card, who, action_id)
+        click = await self._deliver(card, who, verdict, payload)
+        self.clicked.append(click)
+        return click
+
+    async def _deliver(
+        self, card: Message, who: str, verdict: Verdict | None, payload: Json
+    ) -> Clicked:
+        at = self._slack.state.clock()
+        ack = await self._slack.courier.send(Kind.INTERACTIVE, payload)
+        return Clicked(
+            at=at,
+            who=who,
+            request=request_of(card),
+            verdict=verdict,
+            ack=ack,
+            hook=hook_of(payload),
+            payload=payload,
+        )
+
+    def _payload(self, card: Message, who: str, action_id: str) -> Json:
+        """What Slack sends for a click, also on buttons that are gone for everybody else."""
+        for blocks in (card.blocks, *reversed(card.past)):
+            if found := find_element(blocks, action_id):
+                action = payloads.action_of(self._slack.state, *found, {"value": found[1]["value"]})
+                seen = msgspec.structs.replace(card, blocks=blocks)
+                return payloads.message_action(self._slack.state, who, seen, action)
+        raise LookupError(f"the card never had {action_id}")
+
+    async def _repeat(self, card: Message, who: str) -> None:
+        """Slack delivers an approval again that it delivered before."""
+        request = request_of(card)
+        mine = (c for c in self.clicked if (c.who, c.request) == (who, request) and c.payload)
+        if click := next((c for c in mine if c.verdict is Verdict.APPROVED), None):
+            # The very same click: who made it need not be answered twice.
+            await self._deliver(card, who, click.verdict, click.payload)
+
+    async def _reject(self, card: Message, who: str) -> None:
+        """Click Reject, fill the form in, send it; again where it did not open."""
+        for _ in range(_TRIES):
+            async with self._at_the_form[who]:
+                click = await self._deliver(card, who, None, self._payload(card, who, REJECT))
+                view = await self._form(who, click.request)
+                click.verdict = None
+                self.clicked.append(click)
+                if view is not None and await self._send_in(view, who, click.request):
+                    return
+            await asyncio.sleep(_ANNOYED_AFTER)
+
+    async def _form(self, who: str, request: str) -> View | None:
+        def mine() -> View | None:
+            view = self._slack.modal(who)
+            return view if view and view.view.get("private_metadata") == request else None
+
+        with suppress(TimeoutError):
+            return await self._slack.until(mine, timeout=_ANNOYED_AFTER)
+        return None
+
+    async def _send_in(self, view: View, who: str, request: str) -> bool:
+        at = self._slack.state.clock()
+        try:
+            ack = await self._slack.submit(who, view.id, {"reason": {"text": "not now"}})
+        except CannotDo:
+            return False
+        sent = Clicked(at=at, who=who, request=request, verdict=Verdict.REJECTED, ack=ack)
+        self.clicked.append(sent)
+        self._slack.state.close_views(who)
+        return sent.taken
+
+
+def hook_of(payload: Json) -> str:
+    """What names the response_url of a command or a click."""
+    return str(payload["response_url"]).rsplit("/", 1)[1]
+
+
+def _said(card: Message) -> str:
+    """All that a card says and has said: its reason stands there in any state."""
+    return text_of(card)
+
+
+def request_of(card: Message) -> str:
+    """The request whose id a card's buttons bear, or bore; empty for what is no card."""
+    for blocks in (card.blocks, *reversed(card.past)):
+        if found := find_element(blocks, APPROVE):
+            return str(found[1]["value"])
+    return ""

@@ -1,0 +1,149 @@
+"""Makes plans at random, from a seed. Pure.
+
+A plan follows from its seed and number alone; what the processes make of it does not, so a
+round that is played again gives the same pressure and not the same microseconds.
+"""
+
+from random import Random
+
+from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, GINA
+from chaos.plan import APPROVERS, Act, Ask, Click, Fault, Kind, Plan
+
+REQUESTERS = (ALICE, ALICE, BOB, CAROL)
+"""Who asks; Alice may not approve."""
+
+
+def plan(seed: str, number: int) -> Plan:
+    """The plan of a round."""
+    random = Random(f"{seed}/{number}")  # noqa: S311 - repeatable on purpose
+    connections = tuple(random.randint(3, 6) for _ in range(random.randint(1, 3)))
+    replicas = random.choice((1, 2, 2, 3))
+    busy_until = random.uniform(3.0, 6.0)
+    asks = tuple(
+        _ask(random, number, connections, busy_until) for number in range(random.randint(1, 4))
+    )
+    lease = random.choice((1, 2, 2))
+    faults = [
+        _fault(random, busy_until, replicas, connections, lease)
+        for _ in range(random.choice((2, 3, 4, 5, 6, 8, 10)))
+    ]
+    ends = max((f.at + f.seconds for f in faults), default=0.0)
+    return Plan(
+        seed=seed,
+        number=number,
+        replicas=replicas,
+        lease=lease,
+        connections=connections,
+        task_delay=_round(random.choice((0.05, 0.2, random.uniform(0.3, 1.5)))),
+        task_seconds=_round(random.uniform(0.2, 1.0)),
+        listing_lag=random.choice((0.0, 0.0, 0.0, 0.4)),
+        asks=tuple(sorted(asks, key=lambda a: a.at)),
+        faults=tuple(sorted(faults, key=lambda f: f.at)),
+        quiet_at=_round(max(busy_until, ends) + 0.5),
+    )
+
+
+def _ask(random: Random, number: int, connections: tuple[int, ...], until: float) -> Ask:
+    who = random.choice(REQUESTERS)
+    connection = random.randrange(len(connections))
+    count = min(random.choice((1, 1, 1, 2, 3)), connections[connection])
+    return Ask(
+        at=_round(random.uniform(0.0, until * 0.6)),
+        who=who,
+        label=f"case-{number:02d}",
+        connection=connection,
+        routes=tuple(sorted(random.sample(range(connections[connection]), count))),
+        acts=tuple(sorted(_acts(random, who), key=lambda a: a.after)),
+    )
+
+
+def _acts(random: Random, requester: str) -> list[Act]:
+    approver = random.choice([a for a in APPROVERS if a != requester])
+    at = _round(random.uniform(0.0, 1.5))
+    acts = [Act(after=at, who=approver, click=Click.APPROVE)]
+    story = random.random()
+    if story < 0.15:
+        acts.append(Act(after=at, who=requester, click=Click.CANCEL))
+    elif story < 0.25:
+        acts.append(Act(after=_about(random, at), who=approver, click=Click.REJECT))
+    elif story < 0.35:
+        acts.append(Act(after=at, who=approver, click=Click.STORM))
+    elif story < 0.40:
+        return [Act(after=at, who=approver, click=Click.REJECT)]
+    elif story < 0.44:
+        return [Act(after=at, who=requester, click=Click.CANCEL)]
+    elif story < 0.47:
+        return []
+    if random.random() < 0.25:
+        acts.append(
+            Act(after=_about(random, at), who=random.choice((requester, GINA)), click=Click.APPROVE)
+        )
+    if random.random() < 0.25:
+        acts.append(Act(after=_round(at + random.uniform(0, 3)), who=approver, click=Click.REPEAT))
+    if random.random() < 0.2:
+        late = random.choice([(p, c) for p in APPROVERS for c in (Click.APPROVE, Click.REJECT)])
+        acts.append(Act(after=_round(at + random.uniform(1, 4)), who=late[0], click=late[1]))
+    return acts
+
+
+_DELETE = "DeleteVcoRouteEntry"
+_ACTIONS = (_DELETE, _DELETE, _DELETE, "DescribeVpnConnection", "DescribeVcoRouteEntries", "")
+_METHODS = (
+    *("chat.postMessage", "chat.postMessage", "chat.update", "*"),
+    *("response_url", "users.info", "views.open", "chat.postEphemeral"),
+)
+_KEYS = (":told:", ":request:", ":due", "")
+_COMMON = (
+    *(Kind.BOT_KILLED, Kind.BOT_KILLED, Kind.BOT_KILLED_AT_SEND, Kind.BOT_STOPPED),
+    *(Kind.BOT_STOPPED_AT_SEND, Kind.VALKEY_KILLED, Kind.REPLY_LOST, Kind.REPLY_LOST),
+    *(Kind.LOST_BEFORE, Kind.LOST_AFTER, Kind.LOST_AFTER, Kind.BUSY, Kind.SLACK_LOST),
+)
+_RARE = (Kind.FAILS_SILENTLY,)
+"""Leads to a whole operation time-out, so a round with it takes long."""
+
+
+def _fault(
+    random: Random, until: float, replicas: int, connections: tuple[int, ...], lease: int
+) -> Fault:
+    kind = random.choice([k for k in Kind if k not in _RARE] + list(_COMMON))
+    if random.random() < 0.015:
+        kind = random.choice(_RARE)
+    group = kind.partition(":")[0]
+    skip = random.choice((0, 0, 1, 3)) if group in ("api", "slack", "redis") else 0
+    seconds, times, detail = _round(random.uniform(0.3, 3.0)), random.choice((1, 1, 2, 3)), ""
+    target = random.randrange(len(connections))
+    if group == "bot":
+        target = random.randrange(replicas)
+        stopped = kind in (Kind.BOT_STOPPED, Kind.BOT_STOPPED_AT_SEND)
+        seconds = _round(lease + random.uniform(0.3, 2.5)) if stopped else min(seconds, 2.0)
+    elif group == "redis":
+        detail = random.choice(_KEYS)
+        seconds = _round(lease + random.uniform(0.3, 2.0)) if kind is Kind.WRITE_HELD else seconds
+    elif group == "api":
+        detail = random.choice(_ACTIONS)
+        times = 1 if kind in _RARE else times
+    elif group == "slack":
+        detail = random.choice(_METHODS)
+    elif group == "elsewhere":
+        skip = random.randrange(connections[target])
+    if kind is Kind.SLACK_HANG:
+        # An edit that takes effect after a later edit can't be known by anybody.
+        detail = "chat.postMessage" if detail in ("chat.update", "*") else detail
+        seconds = _round(random.choice((seconds, 5.4)))
+    return Fault(
+        at=_round(random.uniform(0.0, until)),
+        kind=kind,
+        seconds=seconds,
+        times=times,
+        target=target,
+        detail=detail,
+        skip=skip,
+    )
+
+
+def _about(random: Random, at: float) -> float:
+    return _round(max(0.0, at + random.uniform(-0.3, 0.3)))
+
+
+def _round(seconds: float) -> float:
+    return round(seconds, 2)

@@ -1,0 +1,90 @@
+"""Counts what came of the rounds, and prints it: a live line, then a table."""
+
+import sys
+import time
+from collections import Counter
+
+from chaos.directed import DIRECTED
+from chaos.plan import Kind
+from chaos.rounds import Result
+
+_WIDTH = 46
+
+
+class Tally:
+    """Adds up results as they come."""
+
+    def __init__(self, seed: str, rounds: int) -> None:
+        self._seed = seed
+        self._rounds = rounds
+        self._started = time.monotonic()
+        self.results: list[Result] = []
+
+    @property
+    def violations(self) -> list[Result]:
+        """The rounds that went wrong."""
+        return sorted((r for r in self.results if r.violations), key=lambda r: r.number)
+
+    def add(self, result: Result) -> None:
+        """Count a round, and move the live line."""
+        self.results.append(result)
+        words = (
+            f"round {len(self.results)} of {self._rounds}, "
+            f"{sum(r.effects for r in self.results)} effects, "
+            f"{sum(sum(r.faults.values()) for r in self.results)} faults, "
+            f"{len(self.violations)} rounds with violations, {self._seconds():.0f} s"
+        )
+        if sys.stderr.isatty():
+            print(f"\r{words}", end="", file=sys.stderr, flush=True)  # noqa: T201 - the live line
+        elif len(self.results) % 25 == 0 or result.violations:
+            print(words, file=sys.stderr, flush=True)  # noqa: T201 - the same for a log
+
+    def table(self) -> str:
+        """Everything, as a Markdown table, and each violation with how to see it again."""
+        faults: Counter[str] = Counter()
+        outcomes: Counter[str] = Counter()
+        for result in self.results:
+            faults.update(result.faults)
+            outcomes.update(result.outcomes)
+        names = [*(kind.value for kind in Kind)]
+        rows = [
+            ("**rounds**", len(self.results)),
+            ("requests", self._sum("requests")),
+            ("clicks", self._sum("clicks")),
+            ("storms of clicks", self._sum("storms")),
+            ("deletions sent", self._sum("sends")),
+            ("deletions that took effect", self._sum("effects")),
+            *((f"requests {name}", count) for name, count in sorted(outcomes.items())),
+            ("messages that came twice", self._sum("repeats")),
+            ("**faults**", sum(faults.values())),
+            *((name, faults[name]) for name in names if faults[name]),
+            ("**violations**", sum(len(r.violations) for r in self.results)),
+        ]
+        head = [f"Seed {self._seed}, {self._seconds():.0f} s", ""]
+        head += [f"| {'what':{_WIDTH}} | {'count':>7} |", f"|{'-' * (_WIDTH + 2)}|--------:|"]
+        body = [f"| {name:{_WIDTH}} | {count:>7,} |" for name, count in rows]
+        return "\n".join([*head, *body, *self._wrong()])
+
+    def _wrong(self) -> list[str]:
+        lines = []
+        for result in self.violations:
+            lines += [
+                "",
+                f"Round {result.number}: {_again(result)}",
+                f"  records: {result.dump or 'none'}",
+            ]
+            lines += [f"  - {violation}" for violation in result.violations]
+        return lines
+
+    def _sum(self, field: str) -> int:
+        return sum(getattr(result, field) for result in self.results)
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._started
+
+
+def _again(result: Result) -> str:
+    """The command that plays a round again."""
+    if result.seed.startswith(DIRECTED):
+        return f"make chaos ARGS='--directed {result.seed.removeprefix(DIRECTED)}'"
+    return f"make chaos SEED={result.seed} ROUND={result.number}"

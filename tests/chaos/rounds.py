@@ -1,0 +1,153 @@
+"""Plays one plan and judges what came of it."""
+
+import asyncio
+import json
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from bot.sandbox.slack.messages import text_of
+from bot.sandbox.valkey import EmbeddedValkey
+from chaos.bots import Zygote, unusual_port
+from chaos.evidence import Evidence, gather
+from chaos.faults import Trouble
+from chaos.invariants import safety
+from chaos.people import People
+from chaos.plan import Plan
+from chaos.telling import MAY_REPEAT, in_the_end, repeats, told_twice
+from chaos.world import OPERATION_SECONDS, World
+
+SETTLED_WITHIN = OPERATION_SECONDS + 20.0
+"""Seconds that everything may take to end and to be told, once nothing goes wrong any more."""
+
+_LOOK = 0.3
+_AFTERWARDS = 0.7
+"""Seconds for what should not come any more: a late edit, a late send."""
+
+
+class Result(msgspec.Struct, kw_only=True):
+    """What came of a round; `dump` is where its records are, empty where all is well."""
+
+    seed: str
+    number: int
+    violations: list[str]
+    faults: dict[str, int] = {}
+    requests: int = 0
+    clicks: int = 0
+    storms: int = 0
+    sends: int = 0
+    effects: int = 0
+    repeats: int = 0
+    outcomes: dict[str, int] = {}
+    seconds: float = 0.0
+    dump: str = ""
+
+
+class Slot:
+    """Where rounds are played one after the other: a Valkey, and a zygote shared with others."""
+
+    def __init__(
+        self, zygote: Zygote, broken: str = "", settled_within: float = SETTLED_WITHIN
+    ) -> None:
+        self._zygote = zygote
+        self._settled_within = settled_within
+        self._broken = broken
+        # The same port after every restart, and none that the system gives to others meanwhile.
+        self._valkey = EmbeddedValkey(port=unusual_port(), appendonly=True)
+
+    async def close(self) -> None:
+        """End the Valkey."""
+        await self._valkey.stop()
+
+    async def play(self, plan: Plan) -> Result:
+        """Play a round and judge it; whatever fails in the harness is a violation too."""
+        started = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="vco-chaos-") as directory:
+            try:
+                result = await self._play(plan, Path(directory))
+            except Exception as error:  # noqa: BLE001 - the other rounds go on
+                trace = "".join(traceback.format_exception(error))[-1500:]
+                words = f"the round itself failed: {trace}"
+                result = Result(seed=plan.seed, number=plan.number, violations=[words])
+        result.seconds = time.monotonic() - started
+        return result
+
+    async def _play(self, plan: Plan, directory: Path) -> Result:
+        async with World(plan, self._zygote, self._valkey, directory, self._broken) as world:
+            people, trouble = People(world), Trouble(world)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(people.run())
+                group.create_task(trouble.run())
+            found, told = await _settled(world, people, trouble, self._settled_within)
+            unknowable = sum(n for kind, n in trouble.count.items() if kind in MAY_REPEAT)
+            violations = [*safety(found), *told_twice(found, unknowable), *told]
+            result = _result(found, trouble, violations)
+            if violations:
+                result.dump = _dump(found, violations)
+            return result
+
+
+async def _settled(
+    world: World, people: People, trouble: Trouble, within: float
+) -> tuple[Evidence, list[str]]:
+    """Wait until all is told; what is still missing when the time is over."""
+    deadline = asyncio.get_running_loop().time() + within
+    calm_since = None
+    while True:
+        for bot in world.bots:
+            await bot.look()
+        found = await gather(world, people, trouble.changed_elsewhere)
+        missing = list(in_the_end(found))
+        now = asyncio.get_running_loop().time()
+        calm_since = None if missing else calm_since or now
+        if now > deadline or (calm_since and now - calm_since > _AFTERWARDS):
+            return found, missing
+        await asyncio.sleep(_LOOK)
+
+
+def _result(found: Evidence, trouble: Trouble, violations: list[str]) -> Result:
+    plan = found.world.plan
+    return Result(
+        seed=plan.seed,
+        number=plan.number,
+        violations=violations,
+        faults={kind.value: count for kind, count in trouble.count.items()},
+        requests=len(found.cases),
+        clicks=len(found.people.clicked),
+        storms=found.people.storms,
+        sends=len(found.sends),
+        effects=found.effects,
+        repeats=repeats(found),
+        outcomes=dict(Counter(case.state.value for case in found.cases.values())),
+    )
+
+
+def _dump(found: Evidence, violations: list[str]) -> str:
+    """Keep the records of a round that went wrong; returns where they are."""
+    world = found.world
+    place = Path(tempfile.mkdtemp(prefix=f"vco-chaos-round{world.plan.number}-"))
+    (place / "violations.txt").write_text("\n".join(violations) + "\n")
+    (place / "plan.txt").write_text(f"{world.plan}\n")
+    _lines(place / "calls.jsonl", world.vpc.calls)
+    _lines(place / "slack-calls.jsonl", world.slack.requests)
+    _lines(place / "deliveries.jsonl", world.slack.deliveries)
+    _lines(place / "clicks.jsonl", found.people.clicked)
+    _lines(place / "typed.jsonl", found.people.typed)
+    events = [
+        {"request": c.id, **msgspec.to_builtins(e)} for c in found.cases.values() for e in c.events
+    ]
+    _lines(place / "audit.jsonl", events)
+    shown = [text_of(m) for c in found.cases.values() for m in (*c.cards, *c.lines)]
+    (place / "shown.txt").write_text("\n---\n".join(shown))
+    for log in world.directory.glob("*.log"):
+        (place / log.name).write_bytes(log.read_bytes())
+    return str(place)
+
+
+def _lines(path: Path, things: Iterable[object]) -> None:
+    path.write_text("".join(json.dumps(msgspec.to_builtins(t)) + "\n" for t in things))

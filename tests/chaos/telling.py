@@ -1,0 +1,198 @@
+"""What must hold in the end, when everything works again: requests end, and people are told."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from bot.models import Event, EventKind, RequestState, RouteState, Verdict
+from bot.sandbox.slack.messages import Message, find_element, text_of
+from bot.slack.card import APPROVE, CANCEL, REJECT
+from chaos.evidence import Case, Evidence
+from chaos.people import Clicked
+from chaos.plan import Kind
+
+_CARD = {
+    RequestState.PENDING: ("Delete ",),
+    RequestState.DELETED: ("Deleted ",),
+    RequestState.FAILED: ("Not deleted:", "Only partly deleted:"),
+    RequestState.UNCONFIRMED: ("Unconfirmed:",),
+    RequestState.REJECTED: ("Rejected:",),
+    RequestState.EXPIRED: ("Expired:",),
+    RequestState.CANCELLED: ("Cancelled:",),
+    RequestState.VOID: ("Void:",),
+}
+_VERDICTS = {
+    EventKind.APPROVED: Verdict.APPROVED,
+    EventKind.REJECTED: Verdict.REJECTED,
+    EventKind.CANCELLED: Verdict.CANCELLED,
+}
+MAY_REPEAT = frozenset(
+    {
+        *(Kind.BOT_KILLED, Kind.BOT_KILLED_AT_SEND, Kind.BOT_STOPPED, Kind.BOT_STOPPED_AT_SEND),
+        *(Kind.SLACK_LOST, Kind.SLACK_HANG),
+    }
+)
+"""After each of these nobody can know whether the line in hand was posted."""
+
+
+def in_the_end(found: Evidence) -> Iterator[str]:
+    """Everything that must hold once the world is calm, within the time that is allowed."""
+    for case in found.cases.values():
+        if EventKind.ASKED not in {e.kind for e in case.events}:
+            continue  # a refusal before there was a request
+        if case.state in (RequestState.APPROVED, RequestState.EXECUTING):
+            yield f"{case.id}: approved, and has not ended"
+        else:
+            yield from _card(case)
+        yield from _thread(case)
+    yield from _everybody_is_answered(found)
+
+
+def told_twice(found: Evidence, unknowable: int) -> Iterator[str]:
+    """Cards and lines that came twice where that could be known.
+
+    `unknowable`: how often something happened after which a message may be posted twice.
+    """
+    for case in found.cases.values():
+        knowable = unknowable + found.stumbles(case.id)
+        if len(case.cards) - 1 > knowable:
+            yield f"{case.id}: {len(case.cards)} cards"
+        if (lines := _followed(case)[1]) > knowable:
+            yield f"{case.id}: {lines} lines came twice"
+
+
+def repeats(found: Evidence) -> int:
+    """How many cards and lines came twice."""
+    cards = sum(max(0, len(case.cards) - 1) for case in found.cases.values())
+    return cards + sum(_followed(case)[1] for case in found.cases.values())
+
+
+def _card(case: Case) -> Iterator[str]:
+    """One card is right. A twin that came when nobody could know of it is judged as such."""
+    problems = [list(_wrong_with(case, card)) for card in case.cards]
+    if not problems:
+        yield f"{case.id}: {case.state}, and has no card"
+    else:
+        yield from min(problems, key=len)
+
+
+def _wrong_with(case: Case, card: Message) -> Iterator[str]:
+    said = text_of(card)
+    if not said.startswith(_CARD[case.state]):
+        yield f"{case.id}: {case.state}, and its card says {said.splitlines()[0]!r}"
+    buttons = [a for a in (APPROVE, REJECT, CANCEL) if find_element(card.blocks, a)]
+    if bool(buttons) is not (case.state is RequestState.PENDING):
+        yield f"{case.id}: {case.state}, and its card has the buttons {buttons}"
+
+
+def _thread(case: Case) -> Iterator[str]:
+    told, _, wrong = _followed(case)
+    expected = list(_expected(case))
+    if wrong:
+        yield f"{case.id}: a line out of place: {wrong!r}"
+    elif told < len(expected):
+        yield f"{case.id}: the thread does not say {expected[told]}"
+
+
+def _followed(case: Case) -> tuple[int, int, str]:
+    """How many of the expected lines came in order, how many came again, and a wrong one."""
+    expected = list(_expected(case))
+    told = repeated = 0
+    for line in map(text_of, case.lines):
+        if told < len(expected) and _says(line, expected[told]):
+            told += 1
+        elif any(_says(line, earlier) for earlier in expected[:told]):
+            repeated += 1
+        else:
+            return told, repeated, line
+    return told, repeated, ""
+
+
+def _says(line: str, expected: tuple[int, str]) -> bool:
+    at, words = expected
+    return line.startswith(f"<!date^{at}^") and words in line
+
+
+def _expected(case: Case) -> Iterator[tuple[int, str]]:
+    """The second and some words of each line that the thread should have."""
+    for event in case.events:
+        if words := _words(case, event):
+            yield int(event.at), words
+
+
+def _words(case: Case, event: Event) -> str:
+    match event.kind:
+        case EventKind.SENDING:
+            attempt = event.details["attempt"]
+            return f"(attempt {attempt})" if "unanswered" in event.details else ""
+        case EventKind.SENT:
+            return event.details["alibaba_request_id"]
+        case EventKind.ROUTE_ENDED:
+            return _ENDS[RouteState(event.details["state"])]
+        case EventKind.ENDED:
+            state = RequestState(event.details["state"])
+            skipped = state is not RequestState.DELETED and len(case.routes) < case.asked
+            return "Stopped here" if skipped else ""
+        case _:
+            return _LINES.get(event.kind, "")
+
+
+_LINES = {
+    EventKind.APPROVED: "Approved by",
+    EventKind.REJECTED: "Rejected by",
+    EventKind.CANCELLED: "Cancelled",
+    EventKind.EXPIRED: "Expired",
+    EventKind.DRIFTED: "Stopped before sending",
+    EventKind.WAITING: "Waiting",
+    EventKind.ANSWER_LOST: "No answer from Alibaba Cloud",
+    EventKind.UPDATING: "Connection is updating",
+    EventKind.RECONCILED: "Proven after all",
+    EventKind.TROUBLE: "Needs attention",
+}
+_ENDS = {
+    RouteState.DELETED: "deleted in",
+    RouteState.UNCONFIRMED: "Unconfirmed",
+    RouteState.ALREADY_GONE: "Already gone",
+    RouteState.FAILED: "Not deleted",
+}
+
+
+def _everybody_is_answered(found: Evidence) -> Iterator[str]:
+    """Each command and click that was taken came to something, or its person was told."""
+    hooks = found.world.slack.state.hooks
+    told = _told_otherwise(found)
+    for typed in found.people.typed:
+        came_to_something = hooks[typed.hook].uses or found.people.cards(typed.label)
+        if typed.stored and not came_to_something and not _spend(told, typed.who):
+            yield f"{typed.who}'s command ({typed.label}) was taken, and nothing came of it"
+    forms = {(c.who, c.request) for c in found.people.clicked if c.verdict is Verdict.REJECTED}
+    for click in found.people.clicked:
+        answered = bool(click.hook) and hooks[click.hook].uses > 0
+        opened = click.verdict is None and (click.who, click.request) in forms
+        if not click.taken or answered or opened or _decided(found, click):
+            continue
+        if not _spend(told, click.who):
+            what = click.verdict or "the button that opens the form"
+            yield f"{click.request}: {click.who} clicked ({what}) and heard nothing"
+
+
+def _told_otherwise(found: Evidence) -> Counter[str]:
+    """How often people were told something where no response_url answered them."""
+    told: Counter[str] = Counter()
+    for call in found.world.slack.requests:
+        if call.method == "chat.postEphemeral" and not call.error:
+            told[call.args["user"]] += 1
+        elif call.method == "chat.postMessage" and not call.error and not call.args.get("blocks"):
+            told[call.args["channel"]] += 1
+    return told
+
+
+def _spend(told: Counter[str], who: str) -> bool:
+    told[who] -= 1
+    return told[who] >= 0
+
+
+def _decided(found: Evidence, click: Clicked) -> bool:
+    case = found.cases.get(click.request)
+    return case is not None and any(
+        (d.by, _VERDICTS.get(d.kind)) == (click.who, click.verdict) for d in case.decisions
+    )

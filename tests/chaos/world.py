@@ -1,0 +1,113 @@
+"""One scene: bots, Valkey behind a proxy, a local Slack and a local cloud."""
+
+import asyncio
+from pathlib import Path
+from typing import Self
+
+import aiohttp
+
+from bot import redis_url
+from bot.models import VcoRoute
+from bot.sandbox.scene import environment, local_slack
+from bot.sandbox.valkey import EmbeddedValkey
+from bot.sandbox.vpc import seed
+from bot.sandbox.vpc.local import LocalVpc
+from bot.sandbox.vpc.world import Pace
+from bot.store import Database, Store
+from bot.store.connect import connect
+from chaos.bots import Bot, Zygote, unusual_port
+from chaos.plan import Plan
+from chaos.proxy import RedisProxy
+
+REGIONS = (seed.HANGZHOU, seed.SINGAPORE)
+OPERATION_SECONDS = 30
+"""The shortest `VCO_OPERATION_TIMEOUT` that a deployment can set."""
+
+
+class World:
+    """Everything that a round needs, from its start to its end."""
+
+    def __init__(
+        self, plan: Plan, zygote: Zygote, valkey: EmbeddedValkey, directory: Path, broken: str = ""
+    ) -> None:
+        self.plan = plan
+        self.directory = directory
+        self.valkey = valkey
+        self.proxy = RedisProxy(lambda: int(valkey.url.rsplit(":", 1)[1].split("/")[0]))
+        self.slack = local_slack()
+        self.vpc = LocalVpc({seed.ACCESS_KEY_ID: seed.ACCESS_KEY_SECRET})
+        self.bots: list[Bot] = []
+        self._zygote = zygote
+        self._broken = broken
+
+    async def __aenter__(self) -> Self:
+        """Set the scene up; the bots are ready."""
+        await self.valkey.start()
+        # What the bots remember, read past the proxy: to look from outside, never to act.
+        self.store = Store(Database(connect(redis_url.parse(self.valkey.url))))
+        await self.store.database.command("FLUSHALL")
+        await self.proxy.start()
+        await self.slack.start()
+        await self.vpc.start()
+        self.slack.limits.enabled = False
+        self._build()
+        for number in range(self.plan.replicas):
+            self.add_bot(number)
+        await asyncio.gather(*(bot.start() for bot in self.bots))
+        async with aiohttp.ClientSession() as session:
+            await asyncio.gather(*(bot.ready(session) for bot in self.bots))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Take everything down but Valkey."""
+        await asyncio.gather(*(bot.kill() for bot in self.bots))
+        await self.store.database.close()
+        await self.slack.close()
+        await self.vpc.close()
+        await self.proxy.close()
+
+    def add_bot(self, number: int) -> Bot:
+        """One more replica, not started yet."""
+        env = environment(self.slack, self.vpc, self.proxy.url) | {
+            "PORT": str(unusual_port()),
+            "VCO_LEASE": str(self.plan.lease),
+            "VCO_OPERATION_TIMEOUT": str(OPERATION_SECONDS),
+            "LOG_FORMAT": "json",
+        }
+        bot = Bot(self._zygote, env, self.directory / f"bot{number}.log", self._broken)
+        self.bots.append(bot)
+        self.slack.deliver_to(*(f"{b.url}/slack/events" for b in self.bots))
+        return bot
+
+    def _build(self) -> None:
+        plan = self.plan
+        pace = Pace(delay=plan.task_delay, seconds=plan.task_seconds, listing_lag=plan.listing_lag)
+        for number, routes in enumerate(plan.connections):
+            connection = connection_id(number)
+            self.vpc.add_connection(connection, region=region(number), pace=pace)
+            self.vpc.add_route(connection, f"10.{number}.0.0/16")
+            for route in range(routes):
+                self.vpc.add_route(connection, dest(number, route))
+
+
+def region(connection: int) -> str:
+    """The region of a connection, by its number."""
+    return REGIONS[connection % len(REGIONS)]
+
+
+def connection_id(connection: int) -> str:
+    """The id of a connection, by its number."""
+    return f"vco-chaos{connection:02d}"
+
+
+def dest(connection: int, route: int) -> str:
+    """The destination of a route of a connection, by their numbers."""
+    return f"10.{connection}.{route + 1}.0/24"
+
+
+def the_route(connection: int, route: int) -> VcoRoute:
+    """A route, by its numbers."""
+    name = connection_id(connection)
+    return VcoRoute(
+        vpn_connection_id=name, route_dest=dest(connection, route), next_hop=name, weight=100
+    )
