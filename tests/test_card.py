@@ -108,6 +108,21 @@ def test_a_pending_card_says_what_goes_what_follows_who_asks_and_who_decides() -
     ]
 
 
+@pytest.mark.parametrize("state", RequestState)
+def test_the_connections_name_stands_under_the_first_line_as_it_is(state: RequestState) -> None:
+    named = replace(a_snapshot(a_route()).connection, name="<!here> *office*")
+    request = in_state(state, snapshot=a_snapshot(a_route(), connection=named))
+    assert lines(request)[1] == "<!here> *office*"
+    assert all("office" not in text for text in mrkdwn(card(request, VIEW)))
+
+
+@pytest.mark.parametrize("state", [s for s in RequestState if s is not RequestState.PENDING])
+def test_what_identifies_the_route_stays_on_the_card(state: RequestState) -> None:
+    hop = replace(a_route(), next_hop="vco-another", weight=0)
+    assert lines(in_state(state, hop))[1] == "weight 0 · next hop vco-another"
+    assert not any(line.startswith("weight") for line in lines(in_state(state, *MANY[:2])))
+
+
 def impact_of(**impact: Any) -> str:  # noqa: ANN401 - fields of Impact
     route = impact.pop("route", a_route())
     snapshot = a_snapshot(route, impacts=(Impact(route=route, **impact),))
@@ -147,6 +162,18 @@ def test_smaller_routes_inside_go_on_as_before() -> None:
 )
 def test_addresses_are_counted_as_people_can_read_it(dest: str, words: str) -> None:
     assert f"If it goes: {words}" in impact_of(route=a_route(dest), carries=(dest,))
+
+
+def test_a_single_address_is_one_in_every_sentence() -> None:
+    alone = a_route("10.0.0.1/32")
+    lost = Impact(route=alone, carries=(alone.route_dest,))
+    taken = replace(lost, takers=(live(a_route("10.0.0.0/16")),))
+    uncovered = a_request(alone, snapshot=a_snapshot(alone, impacts=(lost,)))
+    moved = a_request(alone, snapshot=a_snapshot(alone, impacts=(taken,)))
+    assert "*Nothing on this connection covers it any more.*" in shown(uncovered)
+    assert "nothing here covers it any more." in confirm_of(uncovered)
+    assert "1 address. `10.0.0.0/16` (weight 100, this connection) takes it over." in shown(moved)
+    assert "1 address moves to 10.0.0.0/16 (weight 100)." in confirm_of(moved)
 
 
 def test_a_count_that_is_no_power_of_two_says_so() -> None:

@@ -23,6 +23,9 @@ FOUND = {
 """What a round has to say when a mechanism is off."""
 
 
+GOES = 3
+
+
 async def played(plans: list[Plan], broken: str = "") -> list[Result]:
     """Play plans side by side."""
     results: list[Result] = []
@@ -45,13 +48,19 @@ async def test_each_safety_mechanism_is_missed_when_it_is_off() -> None:
 
 
 async def finds(zygote: Zygote, broken: str) -> None:
-    """Play the round that aims at a mechanism, with it off: it has to find what it is for."""
+    """Play the round that aims at a mechanism, with it off: it has to find what it is for.
+
+    On a machine that is busy with other tests it may miss its moment, so it has three goes.
+    """
     slot = Slot(zygote, broken, settled_within=5.0)
+    violations: list[str] = []
     try:
-        result = await slot.play(PLANS[broken])
+        while len(violations) < GOES and not any(FOUND[broken] in v for v in violations):
+            result = await slot.play(PLANS[broken])
+            violations.append(" / ".join(result.violations))
     finally:
         await slot.close()
-    assert any(FOUND[broken] in violation for violation in result.violations), broken
+    assert any(FOUND[broken] in violation for violation in violations), (broken, violations)
 
 
 @pytest.mark.parametrize("number", range(20))

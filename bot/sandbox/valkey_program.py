@@ -1,15 +1,22 @@
 """The server's program: where it is, how it is called, and whether it answers."""
 
 import asyncio
+import contextlib
 import importlib.util
 import os
 import platform
+import random
 import socket
 from pathlib import Path
 
 from bot.errors import BotError
 
 HOST = "127.0.0.1"
+
+_OWN_PORTS = (10_240, 32_000)
+"""Below those that Linux (from 32,768) and macOS (from 49,152) hand out by themselves."""
+
+_PORTS = random.SystemRandom()
 
 
 class ValkeyUnavailable(BotError):
@@ -77,8 +84,13 @@ async def server_at(port: int) -> int | None:
 
 
 def free_port() -> int:
-    """A TCP port on loopback that is free just now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port on loopback that is free just now.
+
+    Not one that the system would hand out by itself: until it is used, any outgoing connection
+    on the machine could take such a one, and its peer would talk to the wrong server.
+    """
+    while True:
+        port = _PORTS.randrange(*_OWN_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((HOST, port))
+            return port

@@ -98,11 +98,17 @@ def _moved(impact: Impact) -> str:
     return f"{_number(addresses(impact.carries))} of its {_count(whole)}"
 
 
+def _them(impact: Impact) -> str:
+    return "it" if addresses(impact.carries) == 1 else "them"
+
+
 def _next(impact: Impact, named: int, *, last: bool) -> str:
+    them = _them(impact)
     if not impact.takers:
         left = ": no route is left on it" if last else ""
-        return f":warning: *Nothing on this connection covers them any more{left}.*"
-    verb = "takes over all of them" if len(impact.takers) == 1 else "share them"
+        return f":warning: *Nothing on this connection covers {them} any more{left}.*"
+    takes = "takes it over" if them == "it" else "takes over all of them"
+    verb = takes if len(impact.takers) == 1 else f"share {them}"
     return f"{_listed([_taker(t) for t in impact.takers], named)} {verb}."
 
 
@@ -123,12 +129,13 @@ def _listed(words: Sequence[str], named: int) -> str:
 def _restated_impact(impact: Impact) -> str:
     if not impact.carries:
         return f" Weight {impact.route.weight}; no traffic moves."
-    count = _count(impact.carries)
+    count, them = _count(impact.carries), _them(impact)
     if not impact.takers:
-        return f" {count}, weight {impact.route.weight}: nothing here covers them any more."
+        return f" {count}, weight {impact.route.weight}: nothing here covers {them} any more."
     taker = impact.takers[0].route
     more = f" and {len(impact.takers) - 1} more" if len(impact.takers) > 1 else ""
-    return f" {count} move to {taker.route_dest} (weight {taker.weight}){more}."
+    move = "moves" if them == "it" else "move"
+    return f" {count} {move} to {taker.route_dest} (weight {taker.weight}){more}."
 
 
 def _restated(request: DeleteRequest) -> str:

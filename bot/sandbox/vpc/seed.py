@@ -53,7 +53,12 @@ def seed(vpc: LocalVpc) -> None:
 
 
 def _hangzhou(vpc: LocalVpc) -> None:
-    vpc.add_connection(ORDINARY, region=HANGZHOU, name="office-shanghai", note="ordinary")
+    vpc.add_connection(
+        ORDINARY,
+        region=HANGZHOU,
+        name="office-shanghai",
+        note="overlapping routes, one by BGP",
+    )
     vpc.add_route(ORDINARY, WIDE_DEST, 100)
     vpc.add_route(ORDINARY, WIDE_DEST, 0)
     vpc.add_route(ORDINARY, SHADOWED_DEST, 100)

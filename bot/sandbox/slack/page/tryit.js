@@ -18,13 +18,18 @@ function values(here, messages) {
   return route && command ? [{ command, ...route, approver: approver() }] : [];
 }
 
-/** The first deletable route of an attached connection. */
+/** The first deletable route of an attached connection whose block alone names it. */
 function target() {
   for (const c of store.data.cloud?.connections ?? []) {
-    const route = c.state === "attached" && c.routes.find((r) => r.kind === "custom");
+    const route = c.state === "attached" && c.routes.find((r) => r.kind === "custom" && alone(r, c));
     if (route) return { connection: c.id, dest: route.dest };
   }
   return null;
+}
+
+/** Of two routes to one block the command would have to say which. */
+function alone(route, connection) {
+  return connection.routes.filter((r) => r.dest === route.dest).length === 1;
 }
 
 /** Somebody of an on-call group who is not the current person, and their key. */
