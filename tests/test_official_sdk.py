@@ -17,6 +17,9 @@ from alibabacloud_vpc20160428.client import Client
 from bot.models import RouteKind, VcoRoute
 from bot.sandbox.vpc import BGP_KEY_MARKER, PSK_MARKER, Change, Fault, FaultKind, LocalVpc
 
+# The SDK still asks for the time in a way that Python 3.12 deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
+
 KEY, SECRET, TOKEN = "STS.TestKey", "secret-of-the-test", "token+of/the=role"
 VCO, REGION = "vco-p0w5112fgnl2ihlmftests", "ap-southeast-1"
 

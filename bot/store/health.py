@@ -9,8 +9,9 @@ OK = "ok"
 WARNING = "warning: "
 """How the words begin for what is unwise and not wrong: it does not make the bot unready."""
 
-_REFUSALS = ("OOM", "READONLY", "MISCONF", "NOREPLICAS")
-"""What a server says that is there and takes nothing: memory or disk full, a replica, alone."""
+_REFUSALS = ("OOM", "OutOfMemory", "READONLY", "ReadOnly", "MISCONF", "NOREPLICAS")
+"""What a server says that is there and takes nothing: memory or disk full, a replica, alone.
+For some of these redis-py has an error of its own, whose text leaves the server's word out."""
 
 _WRITE = Script(
     """

@@ -1,0 +1,121 @@
+"""A database in a bad state: one request in trouble never stops the others, nothing is sent
+that was not recorded first, and the log says what is wrong."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+import structlog
+from databases import claimed, database, set_clock
+from stage import DELETE, Stage, delete_command, request_id, until
+
+from bot import engine
+from bot.engine import Engine
+from bot.models import RequestState
+from bot.sandbox.slack.workspace import BOB
+from bot.store import Database, Work
+from bot.store.client import key
+from bot.store.work import Idle
+
+
+async def another_one_is_deleted(stage: Stage, name: str) -> None:
+    [route] = stage.new_routes(name)
+    ended = await stage.until_ended(await stage.approved(route))
+    assert ended.state is RequestState.DELETED
+    assert stage.vpc.effects(route) == 1
+
+
+# --- records that can't be read ------------------------------------------------------
+
+
+@pytest.mark.parametrize("damage", ["garbage", "a state of a newer version"])
+async def test_a_record_that_can_not_be_read_stops_no_other(
+    brisk: Stage, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    monkeypatch.setattr(engine, "MAX_TRIES", 1)
+    [route] = brisk.new_routes("damaged")
+    card = await brisk.ask(delete_command(route))
+    record, db = key("request", request_id(card)), brisk.store.database
+    data = str(await db.command("HGET", record, "data"))
+    newer = '{"state":"paused",' + data.removeprefix("{")
+    await db.command("HSET", record, "data", "\x00{" if damage == "garbage" else newer)
+    with structlog.testing.capture_logs() as logs:
+        await brisk.approve(card)
+        await another_one_is_deleted(brisk, "healthy")
+        await until(lambda: brisk.told(BOB) != "")
+    assert any(e["event"] == "step_failed" and e["error"] == "Unreadable" for e in logs)
+    assert brisk.vpc.effects(route) == 0
+
+
+async def test_a_delivery_that_can_not_be_read_is_dropped_and_logged(brisk: Stage) -> None:
+    with structlog.testing.capture_logs() as logs:
+        await brisk.store.inbox.put("broken", "{")
+        await another_one_is_deleted(brisk, "healthy")
+        await until(lambda: any(e["event"] == "delivery_unreadable" for e in logs))
+    assert await brisk.store.inbox.get("broken") is None
+
+
+async def test_a_telling_that_can_not_be_read_stops_neither_its_request_nor_others(
+    brisk: Stage,
+) -> None:
+    [route] = brisk.new_routes("untold")
+    card = await brisk.ask(delete_command(route))
+    with structlog.testing.capture_logs() as logs:
+        await brisk.store.database.command("SET", key("told", request_id(card)), "{")
+        await brisk.approve(card)
+        assert (await brisk.until_ended(card)).state is RequestState.DELETED
+        await another_one_is_deleted(brisk, "healthy")
+    assert any(e["event"] == "step_failed" and e["error"] == "Unreadable" for e in logs)
+
+
+# --- a database that has forgotten everything ----------------------------------------
+
+
+async def test_a_click_on_a_card_that_nobody_remembers_is_answered_and_nothing_runs(
+    brisk: Stage,
+) -> None:
+    [route] = brisk.new_routes("forgotten")
+    card = await brisk.ask(delete_command(route))
+    await brisk.store.database.command("FLUSHALL")
+    await brisk.approve(card)
+    await until(lambda: "not known any more" in brisk.told(BOB))
+    assert "ask again" in brisk.told(BOB)
+    assert not brisk.vpc.calls_of(DELETE)
+    await another_one_is_deleted(brisk, "afterwards")
+
+
+# --- a clock that jumps --------------------------------------------------------------
+
+
+@pytest_asyncio.fixture
+async def stopped(valkey_url: str) -> AsyncIterator[Database]:
+    async with database(valkey_url, now=10_000.0) as opened:
+        yield opened
+
+
+async def test_what_was_planned_goes_back_with_the_clock(stopped: Database) -> None:
+    work = Work(stopped)
+    await work.wake("run:r-1")
+    await work.done(await claimed(work), 10_060.0)
+    assert await work.claim(30) == Idle(60.0)
+    set_clock(stopped, 6_400.0)
+    assert await work.claim(30) == Idle(60.0)
+    set_clock(stopped, 6_460.0)
+    assert (await claimed(work)).item == "run:r-1"
+
+
+async def test_the_engine_says_that_the_clock_went_back(stopped: Database) -> None:
+    work, stop = Work(stopped), asyncio.Event()
+    running = Engine(work, {})
+    with structlog.testing.capture_logs() as logs:
+        task = asyncio.create_task(running.run(stop))
+        await work.wake("nobody:1")
+        await until(lambda: any(e["event"] == "unknown_item" for e in logs))
+        set_clock(stopped, 6_400.0)
+        await work.wake("nobody:2")
+        running.nudge()
+        await until(lambda: any(e["event"] == "clock_went_back" for e in logs))
+        stop.set()
+        await task
+    assert {"event": "clock_went_back", "seconds": 3600.0, "log_level": "warning"} in logs
