@@ -4,16 +4,18 @@ that was not recorded first, and the log says what is wrong."""
 import asyncio
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 import pytest_asyncio
 import structlog
 from databases import claimed, database, set_clock
 from stage import DELETE, Stage, delete_command, request_id, until
 
-from bot import engine
 from bot.engine import Engine
 from bot.models import RequestState
-from bot.sandbox.slack.workspace import BOB
+from bot.sandbox.slack.workspace import ALICE, BOB
+from bot.sandbox.valkey import EmbeddedValkey
+from bot.slack.card import APPROVE
 from bot.store import Database, Work
 from bot.store.client import key
 from bot.store.work import Idle
@@ -30,10 +32,7 @@ async def another_one_is_deleted(stage: Stage, name: str) -> None:
 
 
 @pytest.mark.parametrize("damage", ["garbage", "a state of a newer version"])
-async def test_a_record_that_can_not_be_read_stops_no_other(
-    brisk: Stage, monkeypatch: pytest.MonkeyPatch, damage: str
-) -> None:
-    monkeypatch.setattr(engine, "MAX_TRIES", 1)
+async def test_a_record_that_can_not_be_read_stops_no_other(brisk: Stage, damage: str) -> None:
     [route] = brisk.new_routes("damaged")
     card = await brisk.ask(delete_command(route))
     record, db = key("request", request_id(card)), brisk.store.database
@@ -43,8 +42,10 @@ async def test_a_record_that_can_not_be_read_stops_no_other(
     with structlog.testing.capture_logs() as logs:
         await brisk.approve(card)
         await another_one_is_deleted(brisk, "healthy")
-        await until(lambda: brisk.told(BOB) != "")
-    assert any(e["event"] == "step_failed" and e["error"] == "Unreadable" for e in logs)
+        await brisk.until_told(BOB, "can't be read by this version of the bot")
+        await brisk.command("status")
+        await brisk.until_told(ALICE, f"`{request_id(card)}` can't be read")
+    assert any(e["event"] == "record_unreadable" for e in logs)
     assert brisk.vpc.effects(route) == 0
 
 
@@ -119,3 +120,42 @@ async def test_the_engine_says_that_the_clock_went_back(stopped: Database) -> No
         stop.set()
         await task
     assert {"event": "clock_went_back", "seconds": 3600.0, "log_level": "warning"} in logs
+
+
+# --- writes refused ------------------------------------------------------------------
+
+
+async def until_redis_is(url: str, words: str) -> None:
+    async with aiohttp.ClientSession() as session, asyncio.timeout(15):
+        while True:
+            async with session.get(f"{url}/readyz") as answer:
+                if words in str((await answer.json())["redis"]):
+                    return
+            await asyncio.sleep(0.05)
+
+
+async def test_where_nothing_can_be_recorded_nothing_is_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A full disk, a full memory, a master without its replicas: all answer writes with a no."""
+    monkeypatch.setattr("bot.execution.bench._LONGEST_WAIT", 0.5)
+    async with EmbeddedValkey(appendonly=True) as server, Stage(server.url) as stage:
+        url = await stage.start_bot(VCO_LEASE="1")
+        [route] = stage.new_routes("lonely")
+        stage.vpc.set_state(route.vpn_connection_id, "updating")
+        card = await stage.approved(route)
+        await stage.until_thread_says(card, "Waiting")
+
+        command = stage.store.database.command
+        await command("CONFIG", "SET", "min-replicas-to-write", "1")
+        stage.vpc.set_state(route.vpn_connection_id, "attached")
+        await until_redis_is(url, "refuses writes")
+        seen = len(stage.vpc.calls)
+        await stage.slack.click(ALICE, card.channel, card.ts, APPROVE, stale=True)
+        await stage.until_told(ALICE, "could not be recorded")
+        assert stage.sends() == 0
+
+        await command("CONFIG", "SET", "min-replicas-to-write", "0")
+        assert (await stage.until_ended(card)).state is RequestState.DELETED
+        assert stage.vpc.effects(route) == 1
+        assert len(stage.vpc.calls) > seen

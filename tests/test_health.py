@@ -78,7 +78,8 @@ def test_what_the_server_tells_of_itself_is_judged(
     ],
 )
 def test_a_warning_keeps_the_bot_ready_and_nothing_else_does(
-    words: tuple[str, str], is_ready: bool
+    words: tuple[str, str],
+    is_ready: bool,  # noqa: FBT001 - a column of the table above
 ) -> None:
     assert ready(dict(zip(("redis", "storage"), words, strict=True))) is is_ready
 

@@ -6,7 +6,7 @@ acknowledgement and are parsed again here; a click is decided by `bot.approval`.
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 import structlog
@@ -21,6 +21,7 @@ from bot.errors import (
     SlackError,
     SlackRateLimited,
     SlackRejected,
+    Unreadable,
     UserError,
 )
 from bot.execution import Cloud
@@ -41,6 +42,11 @@ CARD_SECONDS = 10.0
 _CARD_LOOK = 0.15
 
 _GIVEN_UP = "This did not work, several times over. Please try again."
+
+_UNREADABLE = (
+    "Request `{}` can't be read by this version of the bot. Nothing was recorded; "
+    "the bot's operator has to look at it."
+)
 
 _REQUEST_ID = re.compile(r"r-[a-z2-7]{1,30}")
 """What our ids look like: a button's value is not repeated to anybody unless it is one."""
@@ -165,10 +171,9 @@ class Answers:
         return None
 
     async def _already_open(self, given: CommandGiven, leading: str) -> None:
-        stored = await self._store.requests.get(leading)
-        if stored is not None:
-            told = await self._store.tellings.get(leading)
-            await self._answer(given, reports.already_open(stored.request, told))
+        rows, _ = await self._rows([leading])
+        if rows:
+            await self._answer(given, reports.already_open(*rows[0]))
         else:
             await self._answer(given, f"Request `{leading}` is already about this route.")
 
@@ -179,16 +184,25 @@ class Answers:
 
     async def _status(self, given: CommandGiven, target: str | None) -> None:
         ids = [target] if target else await self._store.requests.open_ids()
-        rows = []
-        for one in ids:
-            stored = await self._store.requests.get(one)
-            if stored is not None:
-                rows.append((stored.request, await self._store.tellings.get(one)))
-        if target and not rows:
+        rows, unreadable = await self._rows(ids)
+        if target and not rows and not unreadable:
             raise UserError(
                 f"Request {target} is not known.", "See what is open: /vco-route status"
             )
-        await self._answer(given, reports.status(rows))
+        await self._answer(given, reports.status(rows, unreadable))
+
+    async def _rows(self, ids: Iterable[str]) -> tuple[list[reports.Row], list[str]]:
+        """The requests by these ids, and the ids of those that this version can't read."""
+        rows, unreadable = [], []
+        for one in ids:
+            try:
+                stored = await self._store.requests.get(one)
+                if stored is not None:
+                    rows.append((stored.request, await self._store.tellings.get(one)))
+            except Unreadable:
+                log.error("record_unreadable", request=one)  # noqa: TRY400 - it says enough
+                unreadable.append(one)
+        return rows, unreadable
 
     # --- decisions -------------------------------------------------------------------
 
@@ -202,6 +216,10 @@ class Answers:
             result = await self._approval.decide(
                 target, delivery.user, verdict, reason, delivery=claim.id
             )
+        except Unreadable:
+            log.error("record_unreadable", request=target)  # noqa: TRY400 - it says enough
+            await self._answer(delivery, _UNREADABLE.format(target))
+            return
         except UserError as error:
             await self._answer(delivery, problem(error))
             return
@@ -210,13 +228,9 @@ class Answers:
             await self._answer(delivery, text, channel=result.request.channel)
 
     async def _home(self, user: str) -> None:
-        requests = []
-        for one in await self._store.requests.open_ids():
-            stored = await self._store.requests.get(one)
-            if stored is not None:
-                requests.append((stored.request, await self._store.tellings.get(one)))
+        rows, unreadable = await self._rows(await self._store.requests.open_ids())
         try:
-            await self._slack.publish_home(user, home.view(requests))
+            await self._slack.publish_home(user, home.view(rows, unreadable))
         except SlackError as error:
             # The next look at the page tries again.
             log.warning("home_not_shown", error=str(error))

@@ -3,19 +3,17 @@
 from collections.abc import Sequence
 
 from bot.command import help_text
-from bot.models import DeleteRequest
-from bot.slack.reports import status
+from bot.slack.reports import Row, status
 from bot.slack.texts import Block, header, section
-from bot.store import Told
 
 
-def view(rows: Sequence[tuple[DeleteRequest, Told]]) -> Block:
+def view(rows: Sequence[Row], unreadable: Sequence[str] = ()) -> Block:
     """The page as it should look now."""
     return {
         "type": "home",
         "blocks": [
             header("Open requests"),
-            section(status(rows)),
+            section(status(rows, unreadable)),
             {"type": "divider"},
             header("How to ask"),
             section(help_text("")),

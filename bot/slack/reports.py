@@ -7,6 +7,9 @@ from bot.slack.card import first_line
 from bot.slack.texts import clock, escape, mention, route_words
 from bot.store import Told
 
+Row = tuple[DeleteRequest, Told]
+"""A request, and where Slack shows it."""
+
 _MOST = 40
 """How many rows an answer shows before it counts the rest: a message holds 40 of them well."""
 
@@ -24,16 +27,17 @@ def already_open(request: DeleteRequest, told: Told) -> str:
     )
 
 
-def status(rows: Sequence[tuple[DeleteRequest, Told]]) -> str:
-    """What is pending and in flight, or one request."""
-    if not rows:
+def status(rows: Sequence[Row], unreadable: Sequence[str] = ()) -> str:
+    """What is pending and in flight, or one request; and what can't be read any more."""
+    broken = [f":warning: `{one}` can't be read by this version of the bot" for one in unreadable]
+    if not rows and not broken:
         return "Nothing is pending or in flight."
     lines = [
         f"• {_linked(request, told)} · *{request.state}* · "
         f"asked by {mention(request.requester)} {clock(request.created_at)} · `{request.id}`"
         for request, told in rows[:_MOST]
     ]
-    return "\n".join([*lines, *_rest(len(rows))])
+    return "\n".join([*lines, *_rest(len(rows)), *broken])
 
 
 def routes(connection: Connection, live: Sequence[LiveRoute]) -> str:

@@ -198,7 +198,8 @@ class Trouble:
             return
         status = await bot.terminate()
         self._count[fault.kind] += 1
-        if status:
+        # One that was still starting has no handler for the signal yet, and nothing in hand.
+        if status not in (0, None, -signal.SIGTERM):
             bot.deaths.append(status)
         await asyncio.sleep(fault.seconds)
         await self._start(bot)
