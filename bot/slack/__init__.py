@@ -5,7 +5,7 @@
 - `answers`     each delivery is handled, and answered privately
 - `telling`     the card and the thread of a request are kept true
 - `traces`      what was posted before an answer was lost
-- `card`, `timeline`, `reports`, `home`, `reject_form`   values → messages; pure
+- `card`, `timeline`, `replies`, `reports`, `home`, `reject_form`   values → messages; pure
 - `texts`       what messages are made of: escaping, times, blocks
 - `people`      who somebody is and what a channel is, asked afresh
 - `web`         the Web API: calls with values, errors of our own tree

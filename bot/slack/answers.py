@@ -11,13 +11,11 @@ from collections.abc import Awaitable, Callable, Iterable
 import msgspec
 import structlog
 
-from bot.approval import Approval, Result
+from bot.approval import Approval
 from bot.asking import Asking
 from bot.command import Cancel, Delete, ListRoutes, Status, parse
 from bot.errors import (
     AlibabaError,
-    BotError,
-    PreviewError,
     SlackError,
     SlackRateLimited,
     SlackRejected,
@@ -26,11 +24,11 @@ from bot.errors import (
 )
 from bot.execution import Cloud
 from bot.lifecycle import request_id
-from bot.models import DeleteDraft, DeleteRequest, RequestState, Verdict
+from bot.models import DeleteDraft, RequestState, Verdict
 from bot.slack import home, inbound, reports
-from bot.slack.card import first_line
 from bot.slack.inbound import Clicked, CommandGiven, Delivery, HomeOpened, Rejecting, Stray
-from bot.slack.texts import clock, escape, mention
+from bot.slack.replies import done, late, problem
+from bot.slack.texts import escape
 from bot.slack.web import Slack
 from bot.store import AlreadyOpen, Claim, Store
 
@@ -223,7 +221,7 @@ class Answers:
         except UserError as error:
             await self._answer(delivery, problem(error))
             return
-        text = _done(result) if result.decided else _late(result.request, delivery.user)
+        text = done(result.request) if result.decided else late(result.request, delivery.user)
         if text:
             await self._answer(delivery, text, channel=result.request.channel)
 
@@ -258,45 +256,3 @@ class Answers:
             else:
                 return
         await self._slack.post(delivery.user, text, [])
-
-
-def problem(error: BotError) -> str:
-    """An error as its sender should read it: what is wrong, then what to do."""
-    if isinstance(error, PreviewError):
-        choices = "\n".join(f"`{escape(c)}`" for c in error.choices)
-        return "\n".join(filter(None, [escape(error.problem), escape(error.mend), choices]))
-    if isinstance(error, UserError):
-        return "\n".join(filter(None, [escape(error.problem), escape(error.mend)]))
-    if isinstance(error, AlibabaError):
-        words = f"{error.meaning or 'Alibaba Cloud did not answer as expected.'} {error.next_step}"
-        request = (
-            f", Alibaba request `{escape(error.alibaba_request_id)}`"
-            if error.alibaba_request_id
-            else ""
-        )
-        return (
-            f"{escape(words.strip())}\nNothing was recorded (code `{escape(error.code)}`{request})."
-        )
-    return "That did not work. Nothing was recorded."
-
-
-def _late(request: DeleteRequest, user: str) -> str:
-    """Nothing is silently ignored: a late click is told who decided, and when."""
-    made = request.decisions[-1] if request.decisions else None
-    if made is None:
-        return f"Nothing to decide: {escape(first_line(request))}."
-    if made.verdict is Verdict.EXPIRED:
-        return f"Too late: the request expired {clock(made.at)}. Nothing was sent; ask again."
-    if made.by == user:
-        # A second click, or the first one handled again after its worker was killed.
-        return f"You have already {made.verdict} this {clock(made.at)}."
-    who = mention(made.by) if made.by else "the bot"
-    return f"Already {made.verdict} by {who} {clock(made.at)}. Your click changed nothing."
-
-
-def _done(result: Result) -> str:
-    match result.request.state:
-        case RequestState.CANCELLED:
-            return f"Cancelled: nothing was sent for `{result.request.id}`."
-        case _:
-            return ""

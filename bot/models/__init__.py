@@ -1,0 +1,52 @@
+"""The domain's values: what a route, a request, a decision and an outcome are.
+
+Everything here is frozen and does no I/O. Times are seconds since the epoch, read from
+Redis (`TIME`), so that all replicas agree on them. Names follow the vendor's API where it
+has one (`route_dest`, `next_hop`, `weight`).
+
+- `cloud`     connections and routes, as the VPC API shows them
+- `preview`   what is asked, its impact, and the snapshot that an approval binds to
+- `people`    who somebody is, and what they decided
+- `request`   a request, its routes, and everything that happens to them
+"""
+
+from bot.models.cloud import Connection, LiveRoute, Network, RouteKind, VcoRoute
+from bot.models.people import Decision, Person, Place, Verdict
+from bot.models.preview import DeleteDraft, Impact, Snapshot
+from bot.models.request import (
+    DeleteRequest,
+    Event,
+    EventKind,
+    Failure,
+    Observation,
+    RequestState,
+    RouteDeletion,
+    RouteState,
+    Watch,
+)
+from bot.models.value import Value
+
+__all__ = [
+    "Connection",
+    "Decision",
+    "DeleteDraft",
+    "DeleteRequest",
+    "Event",
+    "EventKind",
+    "Failure",
+    "Impact",
+    "LiveRoute",
+    "Network",
+    "Observation",
+    "Person",
+    "Place",
+    "RequestState",
+    "RouteDeletion",
+    "RouteKind",
+    "RouteState",
+    "Snapshot",
+    "Value",
+    "VcoRoute",
+    "Verdict",
+    "Watch",
+]

@@ -1,0 +1,52 @@
+"""What the cloud has: connections and their routes."""
+
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+from bot.models.value import Value
+
+Network = IPv4Network | IPv6Network
+
+
+class VcoRoute(Value, frozen=True):
+    """A destination-based route of an IPsec-VPN connection; all four fields identify it."""
+
+    vpn_connection_id: str
+    route_dest: str
+    next_hop: str
+    weight: int
+
+    @property
+    def network(self) -> Network:
+        """The destination as a network."""
+        return ip_network(self.route_dest)
+
+
+class RouteKind(StrEnum):
+    """Where a route comes from. Only custom routes can be deleted through the API."""
+
+    CUSTOM = "custom"
+    BGP = "bgp"
+
+
+class LiveRoute(Value, frozen=True):
+    """A route as DescribeVcoRouteEntries shows it now."""
+
+    route: VcoRoute
+    kind: RouteKind = RouteKind.CUSTOM
+    state: str = ""
+
+
+class Connection(Value, frozen=True):
+    """An IPsec-VPN connection as DescribeVpnConnection shows it; `state` is lower-case."""
+
+    vpn_connection_id: str
+    region: str
+    state: str
+    name: str = ""
+    attach_type: str = ""
+
+    @property
+    def attached(self) -> bool:
+        """Whether the connection is idle and serving, the only state that accepts changes."""
+        return self.state == "attached"

@@ -1,0 +1,46 @@
+"""What is asked, and what is shown before anybody decides."""
+
+from bot.models.cloud import Connection, LiveRoute, VcoRoute
+from bot.models.value import Value
+
+
+class DeleteDraft(Value, frozen=True):
+    """What a command or a form asks for, checked without I/O; the rest is read live.
+
+    `route_dests` are canonical CIDR blocks without duplicates. `weight` and `next_hop` are
+    None where the requester left them to be filled from the live route.
+    """
+
+    vpn_connection_id: str
+    route_dests: tuple[str, ...]
+    region: str
+    weight: int | None = None
+    next_hop: str | None = None
+    overlay_mode: str | None = None
+    reason: str = ""
+
+
+class Impact(Value, frozen=True):
+    """What happens to traffic when one route goes.
+
+    `carries` are the blocks for which the route is the best one now (longest prefix, then
+    weight). `takers` are the remaining routes that are the best ones for them afterwards;
+    empty: nothing on this connection covers them any more. `inside` are remaining routes to
+    smaller blocks within the destination: they go on as before.
+    """
+
+    route: VcoRoute
+    carries: tuple[str, ...] = ()
+    takers: tuple[LiveRoute, ...] = ()
+    inside: tuple[LiveRoute, ...] = ()
+    not_restorable: str = ""
+
+
+class Snapshot(Value, frozen=True):
+    """What the approver saw, and what must still be true when the deletion is sent (G6)."""
+
+    taken_at: float
+    connection: Connection
+    targets: tuple[LiveRoute, ...]
+    impacts: tuple[Impact, ...]
+    last_routes: bool = False

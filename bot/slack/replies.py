@@ -1,0 +1,49 @@
+"""What a person is told privately of their command or click. Pure."""
+
+from bot.errors import AlibabaError, BotError, PreviewError, UserError
+from bot.models import DeleteRequest, RequestState, Verdict
+from bot.slack.card import first_line
+from bot.slack.texts import clock, escape, mention
+
+
+def problem(error: BotError) -> str:
+    """An error as its sender should read it: what is wrong, then what to do."""
+    if isinstance(error, PreviewError):
+        choices = "\n".join(f"`{escape(c)}`" for c in error.choices)
+        return "\n".join(filter(None, [escape(error.problem), escape(error.mend), choices]))
+    if isinstance(error, UserError):
+        return "\n".join(filter(None, [escape(error.problem), escape(error.mend)]))
+    if isinstance(error, AlibabaError):
+        words = f"{error.meaning or 'Alibaba Cloud did not answer as expected.'} {error.next_step}"
+        request = (
+            f", Alibaba request `{escape(error.alibaba_request_id)}`"
+            if error.alibaba_request_id
+            else ""
+        )
+        return (
+            f"{escape(words.strip())}\nNothing was recorded (code `{escape(error.code)}`{request})."
+        )
+    return "That did not work. Nothing was recorded."
+
+
+def late(request: DeleteRequest, user: str) -> str:
+    """Nothing is silently ignored: a late click is told who decided, and when."""
+    made = request.decisions[-1] if request.decisions else None
+    if made is None:
+        return f"Nothing to decide: {escape(first_line(request))}."
+    if made.verdict is Verdict.EXPIRED:
+        return f"Too late: the request expired {clock(made.at)}. Nothing was sent; ask again."
+    if made.by == user:
+        # A second click, or the first one handled again after its worker was killed.
+        return f"You have already {made.verdict} this {clock(made.at)}."
+    who = mention(made.by) if made.by else "the bot"
+    return f"Already {made.verdict} by {who} {clock(made.at)}. Your click changed nothing."
+
+
+def done(request: DeleteRequest) -> str:
+    """What the one who decided is told; empty where the card says it all."""
+    match request.state:
+        case RequestState.CANCELLED:
+            return f"Cancelled: nothing was sent for `{request.id}`."
+        case _:
+            return ""
