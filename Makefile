@@ -14,7 +14,7 @@ COMPILE := .venv-lock/bin/uv pip compile --quiet --universal --only-binary :all:
 	--generate-hashes --no-emit-index-url --no-header pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help sandbox test chaos pictures lint fmt lock image clean
+.PHONY: help sandbox test chaos bench pictures lint fmt lock image clean
 
 help: ## What can be made
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -29,6 +29,9 @@ test: .venv/dev ## All tests with coverage; ARGS=tests/test_x.py runs some, with
 chaos: .venv/dev ## Rounds in which everything goes wrong; ROUNDS=300, SEED= and ROUND= repeat one
 	@PYTHONPATH=.:tests $(BIN)/python -m chaos $(ROUNDS:%=--rounds %) $(SEED:%=--seed %) \
 		$(ROUND:%=--round %) $(ARGS)
+
+bench: .venv/dev ## What a kill -9 costs, beside undisturbed deletions of the same run
+	@PYTHONPATH=.:tests $(BIN)/python -m bench $(ARGS)
 
 pictures: .venv/dev ## Take the README's pictures anew, with a browser
 	BROWSER_TESTS=required PICTURES=.github/images $(BIN)/python -m pytest tests/test_browser.py

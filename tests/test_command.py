@@ -299,7 +299,7 @@ def read_or_told(text: str, region: str | None) -> Command | CommandError:
         return error
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.one_of(st.text(), grown), st.sampled_from([None, "", HOME]))
 @example('delete vco-a ::/0 --reason "', HOME)
 def test_any_text_is_a_command_or_an_error_whose_correction_works(
@@ -332,7 +332,7 @@ drafts = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(drafts, st.sampled_from([None, HOME]))
 def test_what_is_rendered_is_read_back(draft: DeleteDraft, region: str | None) -> None:
     text = render(draft, default_region=region)

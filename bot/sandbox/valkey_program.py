@@ -13,8 +13,9 @@ from bot.errors import BotError
 
 HOST = "127.0.0.1"
 
-_OWN_PORTS = (10_240, 32_000)
-"""Below those that Linux (from 32,768) and macOS (from 49,152) hand out by themselves."""
+_OWN_PORTS = (10_240, 14_000)
+"""Below those that Linux (from 32,768) and macOS (from 49,152) hand out by themselves, and
+such that the bus of a cluster's node, 10,000 higher, has a range of its own."""
 
 _PORTS = random.SystemRandom()
 

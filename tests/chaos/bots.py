@@ -132,7 +132,7 @@ class Bot:
 def unusual_port() -> int:
     """A free port below those that the system gives out by itself: a killed bot gets it back."""
     while True:
-        port = random.SystemRandom().randint(12000, 30000)
+        port = random.SystemRandom().randint(24001, 32000)
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with suppress(OSError):
