@@ -22,9 +22,9 @@ help: ## What can be made
 sandbox: .venv/sandbox ## Try the bot: a local Slack, a local cloud, the real bot
 	@exec $(BIN)/python -m bot sandbox $(ARGS)
 
-test: .venv/dev ## All tests with coverage; ARGS=tests/test_x.py runs some, without
+test: .venv/dev ## All tests; COV=--cov measures coverage too, ARGS=tests/test_x.py runs some
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest $(or $(ARGS),--cov --numprocesses $(AT_ONCE))
+	$(BIN)/python -m pytest $(or $(ARGS),$(COV) --numprocesses $(AT_ONCE))
 
 chaos: .venv/dev ## Rounds in which everything goes wrong; ROUNDS=300, SEED= and ROUND= repeat one
 	@PYTHONPATH=.:tests $(BIN)/python -m chaos $(ROUNDS:%=--rounds %) $(SEED:%=--seed %) \
