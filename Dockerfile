@@ -6,7 +6,7 @@ COPY requirements.lock /
 # Without pip inside; wheels only, so no compiler is needed or left behind.
 RUN python -m venv --without-pip /venv \
     && python -m pip --python /venv/bin/python install --no-cache-dir --disable-pip-version-check \
-        --only-binary :all: --require-hashes --requirement /requirements.lock
+        --only-binary :all: --require-hashes --no-deps --requirement /requirements.lock
 COPY bot /app/bot
 RUN /venv/bin/python -m compileall -q /app/bot
 

@@ -8,10 +8,12 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
 # Wheels only: nothing is compiled, and no package's own code runs while it is installed.
+# The lock is whole, so nothing is left to resolve: an older pip would let an extra of a package
+# (pytest-cov wants coverage[toml]) escape the pinned version as soon as there is a newer one.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	--only-binary :all: --require-hashes --requirement
+	--only-binary :all: --require-hashes --no-deps --requirement
 COMPILE := .venv-lock/bin/uv pip compile --quiet --universal --only-binary :all: \
-	--generate-hashes --no-emit-index-url --no-header pyproject.toml
+	--generate-hashes --no-strip-extras --no-emit-index-url --no-header pyproject.toml
 
 .DEFAULT_GOAL := help
 .PHONY: help sandbox test chaos bench pictures lint fmt lock image clean

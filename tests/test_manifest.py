@@ -40,7 +40,9 @@ def code(folder: str) -> str:
 
 
 def pinned(lock: str) -> dict[str, str]:
-    return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (HERE / lock).read_text(), re.MULTILINE))
+    return dict(
+        re.findall(r"^([a-z0-9-]+)(?:\[[a-z]+\])?==(\S+)", (HERE / lock).read_text(), re.MULTILINE)
+    )
 
 
 def test_the_app_has_its_command_its_home_and_its_buttons_over_socket_mode() -> None:
@@ -93,7 +95,7 @@ def test_the_installed_command_exists() -> None:
 def test_every_line_of_a_lock_is_pinned_and_hashed_and_names_no_index(lock: str) -> None:
     text = (HERE / lock).read_text()
     for block in re.split(r"\n(?=[a-z])", text):
-        assert re.match(r"[a-z0-9-]+==\S+", block)
+        assert re.match(r"[a-z0-9-]+(\[[a-z]+\])?==\S+", block)
         assert "--hash=sha256:" in block
     assert "://" not in text
     assert "index" not in text
