@@ -18,8 +18,11 @@ from bot.store.work import Idle
 
 log = structlog.get_logger(__name__)
 
-MAX_TRIES = 8
+MAX_TRIES = 12
 """How often a step may fail or die before its handler gives it up."""
+
+_LONGEST_PAUSE = 15.0
+"""Seconds between tries of a step that keeps failing."""
 
 _LONGEST_SLEEP = 1.0
 """Seconds between looks at the store when nothing is due: other replicas can add work."""
@@ -174,5 +177,5 @@ class Engine:
 
 
 def _pause(tries: int) -> float:
-    """Seconds until a failed step is tried again."""
-    return float(min(0.5 * 2 ** min(tries, 10), 60.0))
+    """Seconds until a failed step is tried again: soon after Slack is back, people want to know."""
+    return float(min(0.5 * 2 ** min(tries, 10), _LONGEST_PAUSE))

@@ -3,71 +3,13 @@
 Each request has a connection of its own, so that many of them run in one scene at once.
 """
 
-import pytest
 from msgspec.structs import replace
 from stage import Stage, delete_command
 
-from bot import engine
-from bot.alibaba.client import VpcClient
 from bot.models import RequestState, VcoRoute
 from bot.sandbox.slack.messages import text_of
 from bot.sandbox.vpc import seed
 from bot.sandbox.vpc.faults import Fault, FaultKind
-
-
-async def test_what_can_not_be_proven_is_unconfirmed_and_proven_later(hurried: Stage) -> None:
-    """A task that never ends: neither success nor failure, until it ends after all."""
-    await hurried.start_bot(operation_timeout=2)
-    (route,) = hurried.new_routes("stuck")
-    hurried.fault(route, FaultKind.STUCK)
-    card = await hurried.approved(route)
-    request = await hurried.until_ended(card)
-    assert request.state is RequestState.UNCONFIRMED
-    said = await hurried.until_card_says(card, "can't prove that it is gone")
-    assert said.startswith("Unconfirmed: ")
-    await hurried.until_thread_says(card, "*Unconfirmed*: sent, but not proven")
-
-    connection = hurried.vpc.connection(route.vpn_connection_id)
-    assert connection.task is not None
-    now = hurried.vpc.service.clock()
-    connection.task = replace(connection.task, attached_at=now, effect_at=now)
-    await hurried.until_card_says(card, "Proven: updating seen, then attached")
-    await hurried.until_thread_says(card, "Proven after all")
-    assert (await hurried.request(card)).state is RequestState.DELETED
-    assert len(hurried.sends_of(route)) == 1
-
-
-async def test_at_the_deadline_only_what_was_accepted_is_unconfirmed(hurried: Stage) -> None:
-    """A task that changed nothing is unconfirmed; one that was never begun has failed."""
-    await hurried.start_bot(operation_timeout=2)
-    nothing, never = (hurried.new_routes(name)[0] for name in ("nothing", "never"))
-    hurried.fault(nothing, FaultKind.FAILS_SILENTLY)
-    hurried.fault(never, FaultKind.BUSY, times=None)
-    ended = await hurried.all_ended({"nothing": nothing, "never": never})
-    assert ended["nothing"][0].state is RequestState.UNCONFIRMED
-    assert ended["never"][0].state is RequestState.FAILED
-    await hurried.until_card_says(ended["never"][1], "Nothing was changed.")
-
-
-async def test_a_step_that_keeps_failing_ends_unconfirmed_and_is_looked_at_still(
-    hurried: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Here no step lives long enough to hear the API, and the deletion worked all the same."""
-    monkeypatch.setattr(engine, "MAX_TRIES", 1)
-    # Each call may take longer than its whole step, which is never so in a deployment.
-    monkeypatch.setattr(
-        "bot.app.VpcClient", lambda *args, **_: VpcClient(*args, attempt_seconds=25.0)
-    )
-    await hurried.start_bot(VCO_LEASE="1")
-    (route,) = hurried.new_routes("failing")
-    card = await hurried.ask(delete_command(route))
-    hurried.fault(route, FaultKind.HANG_AFTER)
-    await hurried.approve(card)
-    request = await hurried.until_ended(card)
-    assert request.state is RequestState.UNCONFIRMED
-    await hurried.until_thread_says(card, "Needs attention: the bot has stopped working on this")
-    await hurried.until_card_says(card, "Proven:")
-    assert hurried.vpc.effects(route) == 1
 
 
 async def test_the_routes_of_a_request_go_one_after_another(brisk: Stage) -> None:

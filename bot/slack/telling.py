@@ -75,7 +75,7 @@ class Teller:
         await self._store.work.wake(claim.item)
 
     async def give_up(self, claim: Claim) -> float | None:
-        """Never: Slack comes back, and until then this costs one call a minute."""
+        """Never: Slack comes back, and until then this costs a call now and then."""
         await self.step(claim)
         return claim.now
 

@@ -1,0 +1,142 @@
+"""G5 Every outcome is told: card, thread and audit agree, whatever Slack answers in between."""
+
+from itertools import pairwise
+
+import pytest
+from leftovers import no_traceback
+from stage import DELETE_ONE, Stage
+
+from bot.models import RequestState
+from bot.sandbox.slack.messages import text_of
+from bot.sandbox.slack.state import WebCall
+from bot.sandbox.slack.workspace import ALICE, BOB, BOT, CAROL, NETWORK_OPS
+from bot.sandbox.vpc import seed
+
+__all__ = ["no_traceback"]
+
+
+async def test_the_story_is_told_in_order_whatever_slack_answers_in_between(
+    playing: Stage,
+) -> None:
+    playing.slack.faults.add("chat.postMessage", "http")
+    playing.slack.faults.add("chat.getPermalink", "empty")
+    playing.slack.faults.add("chat.update", "html")
+    playing.slack.faults.add("response_url", "lost")
+    card = await playing.ask()
+    await playing.approve(card)
+    final = await playing.until_card_says(card, "Proven:", seconds=30)
+    assert final.startswith("Deleted")
+    thread = await playing.until_thread_says(card, "deleted in")
+    told = [line.split("  ", 1)[1].splitlines()[0] for line in thread]
+    assert told[:3] == [f"Approved by <@{BOB}>", "Sent to Alibaba Cloud", "Connection is updating"]
+    assert len(told) == 4
+    assert len(playing.cards()) == 1
+    assert playing.vpc.effects(playing.route) == 1
+
+
+async def test_an_outage_of_slack_delays_the_story_and_loses_none_of_it(hurried: Stage) -> None:
+    """Slack is away from the approval until long after the deletion is proven."""
+    await hurried.start_bot()
+    [route] = hurried.new_routes("outage")
+    card = await hurried.approved(route)
+    hurried.slack.outage = True
+    assert (await hurried.until_ended(card)).state is RequestState.DELETED
+    assert hurried.vpc.effects(route) == 1
+    hurried.slack.outage = False
+    await hurried.until_card_says(card, "Proven:", seconds=30)
+    thread = await hurried.until_thread_says(card, "deleted in")
+    told = [line.split("  ", 1)[1].splitlines()[0] for line in thread]
+    assert told[:2] == [f"Approved by <@{BOB}>", "Sent to Alibaba Cloud"]
+    assert len(set(told)) == len(told)
+    audited = [event.kind for _, event in await hurried.audit()]
+    assert audited == [event.kind for event in (await hurried.request(card)).timeline]
+
+
+@pytest.mark.parametrize("method", ["chat.postMessage", "chat.update", "chat.getPermalink"])
+async def test_a_method_that_asks_for_a_pause_gets_it(playing: Stage, method: str) -> None:
+    playing.slack.faults.add(method, "rate_limited", retry_after=2)
+    card = await playing.ask()
+    await playing.approve(card)
+    await playing.until_thread_says(card, "Sent to Alibaba Cloud")
+    await playing.slack.until(lambda: _after_limit(playing.slack.requests, method))
+    refused, following = _after_limit(playing.slack.requests, method) or (0.0, 0.0)
+    assert following - refused >= 2.0
+
+
+def _after_limit(calls: list[WebCall], method: str) -> tuple[float, float] | None:
+    times = [(call.at, call.status) for call in calls if call.method == method]
+    for (at, status), (following, _) in pairwise(times):
+        if status == 429:
+            return at, following
+    return None
+
+
+async def test_an_answer_that_did_not_come_through_the_response_url_comes_otherwise(
+    playing: Stage,
+) -> None:
+    playing.slack.faults.add("response_url", "http", times=None)
+    await playing.command("status")
+    await playing.until_told(ALICE, "Nothing is pending or in flight.")
+    assert "chat.postEphemeral" in [call.method for call in playing.slack.requests]
+
+
+async def test_an_answer_for_where_the_bot_is_not_comes_directly(playing: Stage) -> None:
+    playing.slack.faults.add("response_url", "http", times=None)
+    playing.slack.workspace.channels[NETWORK_OPS].members.discard(BOT)
+    await playing.command("status")
+    said = await playing.slack.until(lambda: playing.slack.dms(ALICE))
+    assert text_of(said[0]) == "Nothing is pending or in flight."
+
+
+async def test_a_card_that_can_not_be_posted_any_more_cancels_its_request(playing: Stage) -> None:
+    """The bot is thrown out between the look at the channel and the card."""
+    playing.slack.faults.add("chat.postMessage", "error", error="not_in_channel")
+    await playing.command(DELETE_ONE)
+    await playing.until_told(ALICE, "The card could not be posted (not_in_channel)")
+    assert await playing.store.requests.open_ids() == []
+    assert playing.cards() == []
+    said = await playing.slack.until(lambda: playing.slack.dms(ALICE))
+    assert "Nothing was sent" in text_of(said[0])
+    assert "Approve deletion" not in text_of(said[0])
+    # Nothing stands in the way of asking again.
+    assert text_of(await playing.ask()).startswith("Delete ")
+
+
+async def test_a_card_that_is_gone_is_followed_by_one_to_the_requester(playing: Stage) -> None:
+    card = await playing.ask()
+    await playing.approve(card)
+    card.deleted = True
+    playing.slack.touch()
+    said = await playing.slack.until(lambda: _saying(playing, "Proven:"))
+    assert said.startswith(f"Deleted {seed.SHADOWED_DEST}")
+    assert (await playing.request(card)).state is RequestState.DELETED
+
+
+async def test_an_archived_channel_is_followed_by_a_card_to_the_requester(playing: Stage) -> None:
+    card = await playing.ask()
+    await playing.approve(card)
+    playing.slack.workspace.channels[NETWORK_OPS].archived = True
+    await playing.slack.until(lambda: _saying(playing, "Proven:"))
+    assert playing.vpc.effects(playing.route) == 1
+
+
+def _saying(stage: Stage, words: str) -> str:
+    said = [text_of(message) for message in stage.slack.dms(ALICE)]
+    return next((text for text in said if words in text), "")
+
+
+async def test_a_post_whose_answer_is_lost_is_found_again_not_repeated(playing: Stage) -> None:
+    """Every message bears metadata that says what it is."""
+    playing.slack.faults.add("chat.postMessage", "lost")
+    await playing.command(DELETE_ONE)
+    link = await playing.until_told(ALICE, "Asked for approval")
+    [card] = playing.cards()
+    assert card.ts.replace(".", "") in link
+    playing.slack.faults.add("chat.postMessage", "lost", times=2)
+    await playing.approve(card)
+    await playing.until_card_says(card, "Proven:")
+    thread = await playing.until_thread_says(card, "deleted in")
+    assert len(thread) == len(set(thread)) == 4
+    await playing.slack.click(CAROL, card.channel, card.ts, "vco_route_approve", stale=True)
+    await playing.until_told(CAROL, f"Already approved by <@{BOB}>")
+    assert playing.vpc.effects(playing.route) == 1
