@@ -3,11 +3,11 @@
 import asyncio
 import json
 import os
-import random
 import signal
 import socket
 import sys
 from contextlib import suppress
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +16,9 @@ import aiohttp
 _ROOT = Path(__file__).parents[2]
 _READY_WITHIN = 20.0
 _PAUSE = 0.03
+_RANGE = 500
+_FIRST_PORT = 24001 + os.getpid() % 16 * _RANGE
+_ports = cycle(range(_FIRST_PORT, _FIRST_PORT + _RANGE))
 
 
 class Zygote:
@@ -130,11 +133,15 @@ class Bot:
 
 
 def unusual_port() -> int:
-    """A free port below those that the system gives out by itself: a killed bot gets it back."""
-    while True:
-        port = random.SystemRandom().randint(24001, 32000)
+    """A free port below those that the system gives out by itself: a killed bot gets it back.
+
+    Each process hands out a range of its own, in turn: a bot that is just starting has not
+    bound its port yet, and must not find somebody else there.
+    """
+    for port in _ports:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with suppress(OSError):
                 probe.bind(("127.0.0.1", port))
                 return port
+    raise AssertionError("the ports never end")
