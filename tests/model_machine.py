@@ -289,6 +289,7 @@ class ExecutionMachine(RuleBasedStateMachine):
             idle = self.wait(self.store.work.claim(LEASE))
             if isinstance(idle, Claim):
                 self._send(self._step(idle), idle.id, Place.NOWHERE, 0)
+                self.check()  # before the world goes on: what was proven may be undone
             else:
                 assert idle.wait is not None, "something was forgotten"
                 self.time_passes(idle.wait + 0.001)
