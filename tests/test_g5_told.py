@@ -6,7 +6,7 @@ import pytest
 from leftovers import no_traceback
 from stage import DELETE_ONE, Stage
 
-from bot.models import RequestState
+from bot.models import EventKind, RequestState
 from bot.sandbox.slack.messages import text_of
 from bot.sandbox.slack.state import WebCall
 from bot.sandbox.slack.workspace import ALICE, BOB, BOT, CAROL, NETWORK_OPS
@@ -39,6 +39,7 @@ async def test_an_outage_of_slack_delays_the_story_and_loses_none_of_it(hurried:
     await hurried.start_bot()
     [route] = hurried.new_routes("outage")
     card = await hurried.approved(route)
+    await hurried.until_event(card, EventKind.APPROVED)
     hurried.slack.outage = True
     assert (await hurried.until_ended(card)).state is RequestState.DELETED
     assert hurried.vpc.effects(route) == 1
