@@ -11,7 +11,7 @@ The story, and where each part of it lives. Arrows go one way, down this page.
                   `approval`    who decided, recorded once; `policy` says who may
     4 execution   `engine`      claims what is due and has one step of it done
                   `execution`   wait, send with the stored token, watch, prove, reconcile
-                  `lifecycle`, `deletion`   the state machine: pure transitions
+                  `lifecycle`, `route_change`   the state machine: pure transitions
                   `watching`    what was seen → is it proven, and when to look again
     5 status      `slack.telling`   one card edited in place, one thread with the timeline
 

@@ -15,11 +15,11 @@ from bot import lifecycle
 from bot.errors import Refused, UserError
 from bot.models import (
     Decision,
-    DeleteRequest,
     Event,
     EventKind,
     Person,
     Place,
+    Request,
     RequestState,
     Verdict,
 )
@@ -52,7 +52,7 @@ class Directory(Protocol):
 class Result(NamedTuple):
     """A request after a click, and whether that click is what decided it."""
 
-    request: DeleteRequest
+    request: Request
     decided: bool
 
 
@@ -110,7 +110,7 @@ class Approval:
         return Result(request, decided=decided)
 
     async def _check(
-        self, request: DeleteRequest, actor_id: str, verdict: Verdict, delivery: str
+        self, request: Request, actor_id: str, verdict: Verdict, delivery: str
     ) -> None:
         try:
             home, actor, members, place = await asyncio.gather(

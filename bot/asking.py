@@ -12,7 +12,7 @@ from bot import lifecycle
 from bot.approval import Directory
 from bot.errors import Refused
 from bot.execution import Cloud
-from bot.models import DeleteDraft, DeleteRequest, Event, EventKind, Place
+from bot.models import Draft, Event, EventKind, Place, Request
 from bot.policy import may_ask
 from bot.preview import snapshot
 from bot.store import Audit, Requests
@@ -43,12 +43,12 @@ class Asking:
     async def ask(
         self,
         request_id: str,
-        draft: DeleteDraft,
+        draft: Draft,
         *,
         requester: str,
         channel: str,
         elsewhere: bool = False,
-    ) -> DeleteRequest:
+    ) -> Request:
         """Preview `draft` and store it as pending, for a card in `channel`.
 
         `elsewhere`: that is not the channel in which the person asked.

@@ -13,16 +13,16 @@ import hashlib
 
 from msgspec.structs import replace
 
-from bot import deletion
+from bot import route_change
 from bot.models import (
     Decision,
-    DeleteDraft,
-    DeleteRequest,
+    Draft,
     Event,
     EventKind,
     Failure,
+    Request,
     RequestState,
-    RouteDeletion,
+    RouteChange,
     RouteState,
     Snapshot,
     Verdict,
@@ -38,15 +38,15 @@ def request_id(seed: str) -> str:
 def ask(  # noqa: PLR0913 - the facts that make a request, each named at the call
     *,
     id: str,  # noqa: A002 - the field's name
-    draft: DeleteDraft,
+    draft: Draft,
     snapshot: Snapshot,
     requester: str,
     channel: str,
     at: float,
     expires_at: float,
-) -> DeleteRequest:
+) -> Request:
     """A new pending request for what `snapshot` shows."""
-    return DeleteRequest(
+    return Request(
         id=id,
         region=draft.region,
         vpn_connection_id=draft.vpn_connection_id,
@@ -55,7 +55,7 @@ def ask(  # noqa: PLR0913 - the facts that make a request, each named at the cal
         created_at=at,
         expires_at=expires_at,
         snapshot=snapshot,
-        routes=tuple(RouteDeletion(route=t.route) for t in snapshot.targets),
+        routes=tuple(RouteChange(route=t.route) for t in snapshot.targets),
         reason=draft.reason,
         overlay_mode=draft.overlay_mode,
         timeline=(Event(kind=EventKind.ASKED, at=at, by=requester),),
@@ -70,7 +70,7 @@ _DECIDED = {
 }
 
 
-def decide(request: DeleteRequest, decision: Decision) -> DeleteRequest:
+def decide(request: Request, decision: Decision) -> Request:
     """Record a decision on a pending request; the first one wins, for any other state no-op."""
     if request.state is not RequestState.PENDING:
         return request
@@ -91,7 +91,7 @@ def decide(request: DeleteRequest, decision: Decision) -> DeleteRequest:
     )
 
 
-def drift(request: DeleteRequest, at: float, changed: str) -> DeleteRequest:
+def drift(request: Request, at: float, changed: str) -> Request:
     """What was approved is no longer so: void, or failed where something was already sent."""
     if request.state not in (RequestState.APPROVED, RequestState.EXECUTING):
         return request
@@ -103,7 +103,7 @@ def drift(request: DeleteRequest, at: float, changed: str) -> DeleteRequest:
             next_step="We changed nothing for this route. Ask again to see it as it is now.",
         )
         told = replace(request, timeline=(*request.timeline, event))
-        return deletion.end(told, at, RouteState.FAILED, failure)
+        return route_change.end(told, at, RouteState.FAILED, failure)
     return replace(
         request,
         state=RequestState.VOID,
@@ -113,7 +113,7 @@ def drift(request: DeleteRequest, at: float, changed: str) -> DeleteRequest:
     )
 
 
-def trouble(request: DeleteRequest, at: float, what: str) -> DeleteRequest:
+def trouble(request: Request, at: float, what: str) -> Request:
     """Note, once, that somebody has to look at this."""
     if any(e.kind is EventKind.TROUBLE and e.details.get("what") == what for e in request.timeline):
         return request

@@ -12,7 +12,7 @@ import msgspec
 from bot.command import render
 from bot.errors import PreviewError
 from bot.impact import network_of, within
-from bot.models import Connection, DeleteDraft, LiveRoute, Network, RouteKind, VcoRoute
+from bot.models import Connection, Draft, LiveRoute, Network, RouteKind, VcoRoute
 
 NEAREST = 5
 """How many routes are offered where none fits."""
@@ -34,7 +34,7 @@ _DEAD_STATES = {
 
 
 def resolve(
-    draft: DeleteDraft, connection: Connection, routes: Sequence[LiveRoute]
+    draft: Draft, connection: Connection, routes: Sequence[LiveRoute]
 ) -> tuple[LiveRoute, ...]:
     """The live custom routes meant, one for each CIDR block of the draft, in its order.
 
@@ -64,7 +64,7 @@ def obstacle(connection: Connection) -> str:
     return _ATTACH_TYPES.get(attached_to, f"has the attach type {connection.attach_type}")
 
 
-def _the_one(draft: DeleteDraft, dest: str, routes: Iterable[LiveRoute]) -> LiveRoute:
+def _the_one(draft: Draft, dest: str, routes: Iterable[LiveRoute]) -> LiveRoute:
     block = ip_network(dest)
     custom = list({r.route: r for r in routes if r.kind is RouteKind.CUSTOM}.values())
     fits = [r for r in custom if network_of(r.route) == block and _fits(draft, r.route)]
@@ -86,12 +86,12 @@ def _the_one(draft: DeleteDraft, dest: str, routes: Iterable[LiveRoute]) -> Live
     raise _no_such_route(draft, dest, block, custom)
 
 
-def _fits(draft: DeleteDraft, route: VcoRoute) -> bool:
+def _fits(draft: Draft, route: VcoRoute) -> bool:
     return draft.weight in (None, route.weight) and draft.next_hop in (None, route.next_hop)
 
 
 def _no_such_route(
-    draft: DeleteDraft, dest: str, block: Network, custom: Sequence[LiveRoute]
+    draft: Draft, dest: str, block: Network, custom: Sequence[LiveRoute]
 ) -> PreviewError:
     weight = f" with weight {draft.weight}" if draft.weight is not None else ""
     hop = f" with next hop {draft.next_hop}" if draft.next_hop is not None else ""
@@ -119,19 +119,19 @@ def _distance(wanted: Network, block: Network) -> tuple[int, int]:
     return 3, abs(int(block.network_address) - int(wanted.network_address))
 
 
-def _mend(words: str, draft: DeleteDraft) -> str:
+def _mend(words: str, draft: Draft) -> str:
     if len(draft.route_dests) == 1:
         return f"{words}:"
     return f"{words} (each command is for that one route; the other blocks need their own):"
 
 
 def _commands(
-    draft: DeleteDraft, candidates: Iterable[LiveRoute], custom: Sequence[LiveRoute]
+    draft: Draft, candidates: Iterable[LiveRoute], custom: Sequence[LiveRoute]
 ) -> tuple[str, ...]:
     return tuple(render(_exact(draft, live.route, custom)) for live in candidates)
 
 
-def _exact(draft: DeleteDraft, route: VcoRoute, custom: Sequence[LiveRoute]) -> DeleteDraft:
+def _exact(draft: Draft, route: VcoRoute, custom: Sequence[LiveRoute]) -> Draft:
     """The draft for just this route, with no more said than it takes to tell it from others."""
     block = network_of(route)
     twins = [live.route for live in custom if network_of(live.route) == block]

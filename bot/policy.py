@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import Self
 
 from bot.errors import Refused
-from bot.models import DeleteRequest, Person, Value, Verdict
+from bot.models import Person, Request, Value, Verdict
 
 _USER = re.compile(r"[UW][A-Z0-9]+")
 _GROUP = re.compile(r"S[A-Z0-9]+")
@@ -63,7 +63,7 @@ def may_ask(actor: Person | None, *, home_team: str, channel_shared: bool) -> No
 
 
 def decide(  # noqa: PLR0913 - all that a decision rests on, each given by name
-    request: DeleteRequest,
+    request: Request,
     actor: Person | None,
     verdict: Verdict,
     *,
@@ -91,7 +91,7 @@ def decide(  # noqa: PLR0913 - all that a decision rests on, each given by name
             raise Refused("Nobody can let a request expire; time does.", "Reject it instead.")
 
 
-def approved_by(request: DeleteRequest) -> str:
+def approved_by(request: Request) -> str:
     """Who approved the request, asked again right before something is sent for it (G1).
 
     Raises:
@@ -135,7 +135,7 @@ def _own_channel(*, shared: bool) -> None:
         )
 
 
-def _second_person(request: DeleteRequest, person: Person) -> None:
+def _second_person(request: Request, person: Person) -> None:
     if not request.requester:
         raise Refused("It is not on record who asked for this.", "Ask for the deletion anew.")
     if person.id == request.requester:
@@ -162,7 +162,7 @@ def _approver(person: Person, approvers: Approvers, members: Members) -> None:
     raise Refused("You are not one of the approvers.", "Ask one of those named on the card.")
 
 
-def _requester(request: DeleteRequest, person: Person) -> None:
+def _requester(request: Request, person: Person) -> None:
     if person.id != request.requester:
         raise Refused(
             "Only the person who asked for this deletion can cancel it.",

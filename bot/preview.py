@@ -10,7 +10,7 @@ from bot.impact import addresses, identity, impacts, network_of, remaining
 from bot.matching import obstacle, resolve
 from bot.models import (
     Connection,
-    DeleteDraft,
+    Draft,
     Impact,
     LiveRoute,
     RouteKind,
@@ -22,7 +22,7 @@ __all__ = ["drift", "resolve", "snapshot"]
 
 
 def snapshot(
-    draft: DeleteDraft, connection: Connection, routes: Sequence[LiveRoute], *, at: float
+    draft: Draft, connection: Connection, routes: Sequence[LiveRoute], *, at: float
 ) -> Snapshot:
     """What the approver is shown; `at` is in seconds since the epoch, by Redis.
 

@@ -5,16 +5,16 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from bot import deletion, lifecycle
+from bot import lifecycle, route_change
 from bot.models import (
     Connection,
     Decision,
-    DeleteDraft,
-    DeleteRequest,
+    Draft,
     Failure,
     Impact,
     LiveRoute,
     Observation,
+    Request,
     RequestState,
     RouteState,
     Snapshot,
@@ -65,10 +65,10 @@ def a_request(
     id: str = "r-abcdefghij",  # noqa: A002 - the field's name
     reason: str = "leaking prod prefix",
     snapshot: Snapshot | None = None,
-) -> DeleteRequest:
+) -> Request:
     """A pending request, asked by Alice at 1000 and open until 2800."""
     routes = routes or (a_route(),)
-    draft = DeleteDraft(
+    draft = Draft(
         vpn_connection_id=routes[0].vpn_connection_id,
         route_dests=tuple(r.route_dest for r in routes),
         region=REGION,
@@ -90,34 +90,34 @@ def decided(verdict: Verdict, by: str = BOB, at: float = 1100.0, reason: str = "
     return Decision(verdict=verdict, by=by, at=at, reason=reason)
 
 
-def decide(verdict: Verdict, by: str = BOB, at: float = 1100.0) -> Callable[..., DeleteRequest]:
+def decide(verdict: Verdict, by: str = BOB, at: float = 1100.0) -> Callable[..., Request]:
     """The transition that records such a decision."""
     return lambda request: lifecycle.decide(request, decided(verdict, by, at))
 
 
-def approved(request: DeleteRequest | None = None) -> DeleteRequest:
+def approved(request: Request | None = None) -> Request:
     """Bob approved it at 1100."""
     return lifecycle.decide(request or a_request(), decided(Verdict.APPROVED))
 
 
-def sent(request: DeleteRequest | None = None, at: float = 1102.0) -> DeleteRequest:
+def sent(request: Request | None = None, at: float = 1102.0) -> Request:
     """The route in hand was sent, and no answer has come yet."""
-    started = deletion.start(request or approved(), at - 1)
-    return deletion.send(started, at)
+    started = route_change.start(request or approved(), at - 1)
+    return route_change.send(started, at)
 
 
-def accepted(request: DeleteRequest | None = None, at: float = 1103.0) -> DeleteRequest:
+def accepted(request: Request | None = None, at: float = 1103.0) -> Request:
     """The route in hand was sent and accepted, and is being watched."""
-    return deletion.accept(sent(request, at - 1), at, "9208DDD8-AAAA")
+    return route_change.accept(sent(request, at - 1), at, "9208DDD8-AAAA")
 
 
-def deleted(request: DeleteRequest | None = None, at: float = 1143.0) -> DeleteRequest:
+def deleted(request: Request | None = None, at: float = 1143.0) -> Request:
     """The route in hand was deleted, and proven gone."""
-    seen = deletion.observe(accepted(request, at - 40), at - 30, UPDATING)
-    return deletion.end(deletion.observe(seen, at, ABSENT), at, RouteState.DELETED)
+    seen = route_change.observe(accepted(request, at - 40), at - 30, UPDATING)
+    return route_change.end(route_change.observe(seen, at, ABSENT), at, RouteState.DELETED)
 
 
-def in_state(state: RequestState, *routes: VcoRoute, **more: Any) -> DeleteRequest:  # noqa: ANN401 - arguments of a_request
+def in_state(state: RequestState, *routes: VcoRoute, **more: Any) -> Request:  # noqa: ANN401 - arguments of a_request
     """A request that came to `state` in the ordinary way."""
     asked = a_request(*routes, **more)
     yes = approved(asked)
@@ -129,8 +129,8 @@ def in_state(state: RequestState, *routes: VcoRoute, **more: Any) -> DeleteReque
         RequestState.APPROVED: yes,
         RequestState.EXECUTING: accepted(yes),
         RequestState.DELETED: everything,
-        RequestState.FAILED: deletion.end(sent(yes), 1105.0, RouteState.FAILED, REFUSED),
-        RequestState.UNCONFIRMED: deletion.end(accepted(yes), 1703.0, RouteState.UNCONFIRMED),
+        RequestState.FAILED: route_change.end(sent(yes), 1105.0, RouteState.FAILED, REFUSED),
+        RequestState.UNCONFIRMED: route_change.end(accepted(yes), 1703.0, RouteState.UNCONFIRMED),
         RequestState.VOID: lifecycle.drift(yes, 1101.0, "The route is gone already."),
         RequestState.EXPIRED: lifecycle.decide(
             asked, decided(Verdict.EXPIRED, by="", at=asked.expires_at)

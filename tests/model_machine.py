@@ -33,7 +33,7 @@ from bot.engine import MAX_TRIES
 from bot.errors import AlibabaError, OutcomeUnknown, Rejected, StaleFence, Throttled
 from bot.execution import Execution, Limits
 from bot.execution.bench import Bench
-from bot.models import DeleteRequest, RequestState, RouteState, VcoRoute, Verdict
+from bot.models import Request, RequestState, RouteState, VcoRoute, Verdict
 from bot.store import AlreadyOpen, Claim, Database, Store
 from bot.store.client import Reply, Script
 
@@ -92,7 +92,7 @@ class ExecutionMachine(RuleBasedStateMachine):
         )
         self.ids: list[str] = []
         self.held_up: list[Errand] = []
-        self.before: dict[str, DeleteRequest] = {}
+        self.before: dict[str, Request] = {}
 
     def wait(self, call: Awaitable[Any]) -> Any:  # noqa: ANN401 - whatever is awaited
         async def awaited() -> Any:  # noqa: ANN401 - the same
@@ -213,7 +213,7 @@ class ExecutionMachine(RuleBasedStateMachine):
         ]
         assert len(executing) == len(set(executing)), "two requests at once on a connection"
 
-    def _goes_on(self, old: DeleteRequest, new: DeleteRequest) -> None:
+    def _goes_on(self, old: Request, new: Request) -> None:
         assert new.timeline[: len(old.timeline)] == old.timeline, "the timeline was rewritten"
         assert new.decisions[: len(old.decisions)] == old.decisions, "a decision was changed"
         assert len(new.decisions) <= 1, "decided twice"
@@ -228,7 +228,7 @@ class ExecutionMachine(RuleBasedStateMachine):
                 there = self.cloud.there(new.vpn_connection_id) & self.cloud.read[new.id]
                 assert now.route not in there, "told as deleted, and it is there"
 
-    def _agrees_with_the_cloud(self, request: DeleteRequest) -> None:
+    def _agrees_with_the_cloud(self, request: Request) -> None:
         calls = [call for call in self.cloud.calls if call.request == request.id]
         approved = [d.at for d in request.decisions if d.verdict is Verdict.APPROVED]
         for call in calls:

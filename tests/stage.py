@@ -13,7 +13,7 @@ import aiohttp
 from msgspec.structs import replace
 
 from bot.app import run
-from bot.models import DeleteRequest, Event, EventKind, VcoRoute
+from bot.models import Event, EventKind, Request, VcoRoute
 from bot.sandbox.scene import environment, local_slack, local_vpc
 from bot.sandbox.slack import payloads
 from bot.sandbox.slack.deliver import Ack
@@ -24,7 +24,7 @@ from bot.sandbox.vpc.calls import Call
 from bot.sandbox.vpc.faults import Armed, Fault, FaultKind
 from bot.sandbox.vpc.world import Pace
 from bot.settings import Settings
-from bot.slack.card import APPROVE, CANCEL, REJECT
+from bot.slack.messages.card import APPROVE, CANCEL, REJECT
 from bot.store import Database, Store
 from bot.store.connect import connect
 
@@ -219,22 +219,20 @@ class Stage:
         calls = self.vpc.calls_of(DELETE)
         return [call for call in calls if call.vpn_connection_id == route.vpn_connection_id]
 
-    async def request(self, card: Message) -> DeleteRequest:
+    async def request(self, card: Message) -> Request:
         """The request behind a card, as it is stored."""
         stored = await self.store.requests.get(request_id(card))
         assert stored is not None
         return stored.request
 
-    async def until_ended(self, card: Message, seconds: float = 15) -> DeleteRequest:
+    async def until_ended(self, card: Message, seconds: float = 15) -> Request:
         """Wait until a request is no longer open; returns it."""
         async with asyncio.timeout(seconds):
             while (request := await self.request(card)).state.open:
                 await asyncio.sleep(0.02)
         return request
 
-    async def all_ended(
-        self, routes: Mapping[str, VcoRoute]
-    ) -> dict[str, tuple[DeleteRequest, Message]]:
+    async def all_ended(self, routes: Mapping[str, VcoRoute]) -> dict[str, tuple[Request, Message]]:
         """Approved requests for these routes, all at once, at their ends, with their cards."""
         cards = {name: await self.approved(route) for name, route in routes.items()}
         ended = await asyncio.gather(*map(self.until_ended, cards.values()))

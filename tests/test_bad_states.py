@@ -15,7 +15,7 @@ from bot.engine import Engine
 from bot.models import RequestState
 from bot.sandbox.slack.workspace import ALICE, BOB
 from bot.sandbox.valkey import EmbeddedValkey
-from bot.slack.card import APPROVE
+from bot.slack.messages.card import APPROVE
 from bot.store import Database, Work
 from bot.store.client import key
 from bot.store.work import Idle

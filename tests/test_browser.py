@@ -16,7 +16,7 @@ from bot.models import VcoRoute
 from bot.sandbox.run import Sandbox
 from bot.sandbox.slack.workspace import ALICE, BOB, GINA, NETWORK_OPS
 from bot.sandbox.vpc import seed
-from bot.slack.card import APPROVE, REJECT
+from bot.slack.messages.card import APPROVE, REJECT
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

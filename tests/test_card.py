@@ -25,11 +25,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from reading import HOSTILE, mrkdwn, objects
 
-from bot import deletion, lifecycle
+from bot import lifecycle, route_change
 from bot.models import (
     Connection,
-    DeleteRequest,
     Impact,
+    Request,
     RequestState,
     RouteKind,
     RouteState,
@@ -39,7 +39,7 @@ from bot.models import (
 from bot.sandbox.slack.blocks import problems_in_blocks
 from bot.sandbox.slack.content import MOST_BLOCKS_TEXT
 from bot.sandbox.slack.messages import text_of
-from bot.slack.card import APPROVE, CANCEL, REJECT, View, card, first_line
+from bot.slack.messages.card import APPROVE, CANCEL, REJECT, View, card, first_line
 
 VIEW = View(now=1120.0, approvers=("S0NETOPS", "U0CAROL"))
 MANY = tuple(a_route(f"10.{n}.0.0/24") for n in range(20))
@@ -47,15 +47,15 @@ FOUR_SIX = (a_route("10.0.0.0/24"), a_route("2001:db8:1111:2222:3333:4444:5555:6
 LONG = a_route("2001:db8:1111:2222:3333:4444:5555:6666/128", connection="vco-" + "x" * 64)
 
 
-def shown(request: DeleteRequest, view: View = VIEW) -> str:
+def shown(request: Request, view: View = VIEW) -> str:
     return text_of({"blocks": card(request, view)[1]})
 
 
-def lines(request: DeleteRequest, view: View = VIEW) -> list[str]:
+def lines(request: Request, view: View = VIEW) -> list[str]:
     return shown(request, view).splitlines()
 
 
-def buttons(request: DeleteRequest) -> list[str]:
+def buttons(request: Request) -> list[str]:
     blocks = card(request, VIEW)[1]
     return [o["action_id"] for o in objects(blocks) if o.get("type") == "button"]
 
@@ -198,7 +198,7 @@ def test_a_connection_that_is_not_attached_is_told_not_hidden() -> None:
     assert "The connection is *updating* now; the deletion waits until it is attached." in said
 
 
-def confirm_of(request: DeleteRequest) -> str:
+def confirm_of(request: Request) -> str:
     confirm = next(o["confirm"] for o in objects(card(request, VIEW)[1]) if "confirm" in o)
     return str(confirm["text"]["text"])
 
@@ -224,7 +224,7 @@ def test_those_who_wait_see_how_many_are_ahead() -> None:
 
 
 def test_the_bar_shows_how_far_it_is_against_the_usual() -> None:
-    request = deletion.observe(accepted(approved(), at=1101.0), 1110.0, UPDATING)
+    request = route_change.observe(accepted(approved(), at=1101.0), 1110.0, UPDATING)
     assert request.routes[0].started_at == 1099.0
     said = lines(request, View(now=1123.0, usual=40.0))
     assert said[1:3] == [
@@ -243,13 +243,13 @@ def test_the_bar_is_never_full_before_the_proof(now: float, usual: float) -> Non
     ("request_", "doing"),
     [
         (approved(), "about to send"),
-        (deletion.wait(sent(), 1103.0, "Busy", "It is busy."), "waiting for the connection"),
-        (deletion.lose(sent(), 1103.0, "ReadTimeout"), "no answer yet, looking before"),
+        (route_change.wait(sent(), 1103.0, "Busy", "It is busy."), "waiting for the connection"),
+        (route_change.lose(sent(), 1103.0, "ReadTimeout"), "no answer yet, looking before"),
         (accepted(), "· sent"),
-        (deletion.observe(accepted(), 1104.0, PRESENT), "checking that the route is gone"),
+        (route_change.observe(accepted(), 1104.0, PRESENT), "checking that the route is gone"),
     ],
 )
-def test_it_says_what_is_being_done_right_now(request_: DeleteRequest, doing: str) -> None:
+def test_it_says_what_is_being_done_right_now(request_: Request, doing: str) -> None:
     assert doing in shown(request_)
 
 
@@ -266,8 +266,8 @@ def test_the_proof_is_named() -> None:
     assert "Proven: updating seen, then attached and the route absent" in shown(deleted(approved()))
     unseen = accepted()
     for _ in range(3):
-        unseen = deletion.observe(unseen, 1110.0, ABSENT)
-    unseen = deletion.end(unseen, 1111.0, RouteState.DELETED)
+        unseen = route_change.observe(unseen, 1110.0, ABSENT)
+    unseen = route_change.end(unseen, 1111.0, RouteState.DELETED)
     assert "Proven: attached and the route absent, three reads in a row" in shown(unseen)
 
 

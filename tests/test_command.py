@@ -26,14 +26,14 @@ from bot.command import (
 )
 from bot.command.text import plain
 from bot.errors import CommandError
-from bot.models import DeleteDraft
+from bot.models import Draft
 
 HOME = "cn-hangzhou"
 BARE = "delete vco-p0w 10.0.0.0/8 10.1.0.0/16"
 PLAIN = BARE + ' --weight 100 --reason "leaking prod, INC-4211"'
 
 
-def drafted(text: str) -> DeleteDraft:
+def drafted(text: str) -> Draft:
     command = parse(text, default_region=HOME)
     assert isinstance(command, Delete)
     return command.draft
@@ -50,7 +50,7 @@ def test_a_plain_command_says_everything_there_is_to_say() -> None:
         "delete vco-p0w 10.0.0.0/8 ::/0 --weight 0 --next-hop vco-n3x --region us-east-1"
         ' --overlay-mode ipsec --reason "said \\"go\\""'
     )
-    assert draft == DeleteDraft(
+    assert draft == Draft(
         vpn_connection_id="vco-p0w",
         route_dests=("10.0.0.0/8", "::/0"),
         region="us-east-1",
@@ -321,7 +321,7 @@ networks = st.one_of(
     st.tuples(st.ip_addresses(v=6), st.integers(0, 128)),
 ).map(lambda pair: str(ipaddress.ip_network(f"{pair[0]}/{pair[1]}", strict=False)))
 drafts = st.builds(
-    DeleteDraft,
+    Draft,
     vpn_connection_id=st.from_regex(r"vco-[a-z0-9]{1,20}", fullmatch=True),
     route_dests=st.lists(networks, min_size=1, max_size=MAX_CIDRS, unique=True).map(tuple),
     region=st.sampled_from(["cn-hangzhou", "ap-southeast-1", "cn-shanghai-finance-1"]),
@@ -334,7 +334,7 @@ drafts = st.builds(
 
 @settings(max_examples=100, deadline=None)
 @given(drafts, st.sampled_from([None, HOME]))
-def test_what_is_rendered_is_read_back(draft: DeleteDraft, region: str | None) -> None:
+def test_what_is_rendered_is_read_back(draft: Draft, region: str | None) -> None:
     text = render(draft, default_region=region)
     for sent in (text, html.escape(text, quote=False)):
         assert parse(sent, default_region=region) == Delete(draft=draft)
@@ -344,9 +344,7 @@ def test_what_is_rendered_is_read_back(draft: DeleteDraft, region: str | None) -
     "reason", ["\\", "ends in \\", r"two \\ three \\\ x", '"', r"\"", "'", "-- x"]
 )
 def test_quotes_and_backslashes_of_a_reason_survive(reason: str) -> None:
-    draft = DeleteDraft(
-        vpn_connection_id="vco-a", route_dests=("::/0",), region=HOME, reason=reason
-    )
+    draft = Draft(vpn_connection_id="vco-a", route_dests=("::/0",), region=HOME, reason=reason)
     assert parse(render(draft), default_region=None) == Delete(draft=draft)
 
 
@@ -358,7 +356,7 @@ def test_quotes_and_backslashes_of_a_reason_survive(reason: str) -> None:
     st.sampled_from(["“”", "„“", "«»", '""', "\u2018\u2019"]),
 )
 def test_blanks_dashes_and_quotes_of_any_kind_make_no_difference(
-    draft: DeleteDraft, blank: str, dash: str, quotes: str
+    draft: Draft, blank: str, dash: str, quotes: str
 ) -> None:
     without = msgspec.structs.replace(draft, reason="")
     text = render(without).replace(" --", f" {dash}").replace(" ", blank)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.impact import identity, impacts, remaining
-from bot.models import Connection, DeleteDraft, LiveRoute, RouteKind, Snapshot, VcoRoute
+from bot.models import Connection, Draft, LiveRoute, RouteKind, Snapshot, VcoRoute
 from bot.preview import drift, snapshot
 
 VCO = "vco-p0w5112f"
@@ -28,9 +28,7 @@ HALF, FAR = live("10.1.2.0/25"), live("172.16.0.0/12")
 
 
 def seen(*dests: str, routes: Sequence[LiveRoute], weight: int | None = None) -> Snapshot:
-    asked = DeleteDraft(
-        vpn_connection_id=VCO, route_dests=dests, region="cn-hangzhou", weight=weight
-    )
+    asked = Draft(vpn_connection_id=VCO, route_dests=dests, region="cn-hangzhou", weight=weight)
     return snapshot(asked, ATTACHED, routes, at=5.0)
 
 

@@ -17,9 +17,9 @@ from model_cloud import Answer, Place
 from model_machine import ROUTES, ExecutionMachine
 from msgspec.structs import replace
 
-from bot import deletion
+from bot import route_change
 from bot.execution import proving
-from bot.models import DeleteRequest, Verdict
+from bot.models import Request, Verdict
 from bot.store import Requests
 
 SEARCH = settings(
@@ -82,14 +82,14 @@ def without_fence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def with_a_token_for_each_send(monkeypatch: pytest.MonkeyPatch) -> None:
-    send = deletion.send
+    send = route_change.send
 
-    def forgetful(request: DeleteRequest, at: float) -> DeleteRequest:
+    def forgetful(request: Request, at: float) -> Request:
         routes = (replace(r, client_token="") for r in request.routes)
         return send(replace(request, routes=tuple(routes)), at)
 
-    monkeypatch.setattr(deletion, "send", forgetful)
-    monkeypatch.setattr(deletion, "client_token", lambda *_: f"vco-{uuid4().hex}")
+    monkeypatch.setattr(route_change, "send", forgetful)
+    monkeypatch.setattr(route_change, "client_token", lambda *_: f"vco-{uuid4().hex}")
 
 
 def with_attached_as_proof(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,8 +100,8 @@ def without_compare_and_set(monkeypatch: pytest.MonkeyPatch) -> None:
     def overwriting(commit: Commit) -> Commit:
         async def overwrite(
             requests: Requests,
-            old: DeleteRequest | None,
-            new: DeleteRequest,
+            old: Request | None,
+            new: Request,
             rev: int,
             **more: Any,  # noqa: ANN401 - passed on
         ) -> bool:

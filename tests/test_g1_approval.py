@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from stage import Stage, request_id, until
 
 from bot.app import App
-from bot.models import Decision, DeleteDraft, EventKind, RequestState, Verdict
+from bot.models import Decision, Draft, EventKind, RequestState, Verdict
 from bot.sandbox.slack.deliver import Kind
 from bot.sandbox.slack.messages import Message, text_of
 from bot.sandbox.slack.workspace import (
@@ -25,7 +25,7 @@ from bot.sandbox.slack.workspace import (
 )
 from bot.sandbox.vpc import seed
 from bot.settings import Settings
-from bot.slack.card import APPROVE
+from bot.slack.messages.card import APPROVE
 
 OTHER_ROUTE = f"delete {seed.ORDINARY} {seed.LONE_DEST}"
 
@@ -204,7 +204,7 @@ async def test_an_approval_after_the_expiry_is_none_even_before_the_engine_notic
     """No engine runs here: the decision itself looks at the clock."""
     app = App(Settings.from_env(stage.environment()))
     try:
-        draft = DeleteDraft(
+        draft = Draft(
             vpn_connection_id=seed.ORDINARY,
             route_dests=(seed.SHADOWED_DEST,),
             region=seed.HANGZHOU,

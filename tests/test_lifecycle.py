@@ -26,23 +26,23 @@ from builders import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import deletion, lifecycle
+from bot import lifecycle, route_change
 from bot.models import (
-    DeleteRequest,
     Event,
     EventKind,
+    Request,
     RequestState,
-    RouteDeletion,
+    RouteChange,
     RouteState,
     Verdict,
 )
 
-Transition = Callable[[DeleteRequest], DeleteRequest]
+Transition = Callable[[Request], Request]
 
 THREE = (a_route("10.0.0.0/24"), a_route("10.1.0.0/24"), a_route("10.2.0.0/24"))
 
 
-def kinds(request: DeleteRequest) -> list[EventKind]:
+def kinds(request: Request) -> list[EventKind]:
     return [event.kind for event in request.timeline]
 
 
@@ -92,7 +92,7 @@ def test_the_same_delivery_asked_twice_is_the_same_request() -> None:
 
 def end(state: RouteState) -> Transition:
     failure = REFUSED if state is RouteState.FAILED else None
-    return lambda r: deletion.end(r, 1200.0, state, failure)
+    return lambda r: route_change.end(r, 1200.0, state, failure)
 
 
 ONCE: dict[str, Transition] = {
@@ -101,16 +101,16 @@ ONCE: dict[str, Transition] = {
     "expire": lambda r: lifecycle.decide(r, decided(Verdict.EXPIRED, by="")),
     "drift": lambda r: lifecycle.drift(r, 1200.0, "It is gone."),
     "trouble": lambda r: lifecycle.trouble(r, 1200.0, "stuck"),
-    "start": lambda r: deletion.start(r, 1200.0),
-    "send": lambda r: deletion.send(r, 1200.0),
-    "accept": lambda r: deletion.accept(r, 1200.0, "AAAA-1"),
-    "watch": deletion.watch,
-    "lose": lambda r: deletion.lose(r, 1200.0, "ReadTimeout"),
+    "start": lambda r: route_change.start(r, 1200.0),
+    "send": lambda r: route_change.send(r, 1200.0),
+    "accept": lambda r: route_change.accept(r, 1200.0, "AAAA-1"),
+    "watch": route_change.watch,
+    "lose": lambda r: route_change.lose(r, 1200.0, "ReadTimeout"),
     "end deleted": end(RouteState.DELETED),
     "end already gone": end(RouteState.ALREADY_GONE),
     "end failed": end(RouteState.FAILED),
     "end unconfirmed": end(RouteState.UNCONFIRMED),
-    "confirm": lambda r: deletion.confirm(r, 1200.0, 0),
+    "confirm": lambda r: route_change.confirm(r, 1200.0, 0),
 }
 """All transitions but `wait`, `observe` and `look_again`, which count."""
 
@@ -159,9 +159,9 @@ def test_a_request_that_has_ended_is_only_ever_confirmed(steps: list[str]) -> No
 
 
 def test_the_token_follows_from_the_request_and_the_route_alone() -> None:
-    token = deletion.client_token("r-1", a_route())
-    assert token == deletion.client_token("r-1", a_route())
-    assert len({token, deletion.client_token("r-2", a_route())}) == 2
+    token = route_change.client_token("r-1", a_route())
+    assert token == route_change.client_token("r-1", a_route())
+    assert len({token, route_change.client_token("r-2", a_route())}) == 2
 
 
 @given(
@@ -170,43 +170,43 @@ def test_the_token_follows_from_the_request_and_the_route_alone() -> None:
 def test_a_token_is_short_ascii_and_distinct_for_each_route(
     id: str,  # noqa: A002 - the field's name
 ) -> None:
-    tokens = {deletion.client_token(id, r) for r in THREE}
+    tokens = {route_change.client_token(id, r) for r in THREE}
     assert len(tokens) == len(THREE)
     assert all(t.isascii() and len(t) <= 64 for t in tokens)
 
 
 def test_the_token_is_stored_before_the_send_and_kept_for_every_other_one() -> None:
-    first = deletion.send(approved(), 1102.0)
+    first = route_change.send(approved(), 1102.0)
     route = first.routes[0]
     assert first.state is RequestState.EXECUTING
-    assert route.client_token == deletion.client_token(first.id, route.route)
+    assert route.client_token == route_change.client_token(first.id, route.route)
     assert (route.state, route.in_flight, route.sends) == (RouteState.SENDING, True, 1)
-    again = deletion.send(deletion.lose(first, 1110.0, "ReadTimeout"), 1111.0).routes[0]
+    again = route_change.send(route_change.lose(first, 1110.0, "ReadTimeout"), 1111.0).routes[0]
     assert (again.client_token, again.sends) == (route.client_token, 2)
     assert again.first_sent_at == 1102.0
 
 
 def test_a_lost_answer_is_remembered_until_the_end() -> None:
-    lost = deletion.lose(sent(), 1110.0, "ReadTimeout")
-    answered = deletion.accept(deletion.send(lost, 1111.0), 1112.0, "AAAA-1")
+    lost = route_change.lose(sent(), 1110.0, "ReadTimeout")
+    answered = route_change.accept(route_change.send(lost, 1111.0), 1112.0, "AAAA-1")
     assert answered.routes[0].outcome_unknown
     assert answered.routes[0].state is RouteState.DELETING
 
 
 def test_an_answer_is_lost_once() -> None:
-    lost = deletion.lose(sent(), 1110.0, "ReadTimeout")
-    assert deletion.lose(lost, 1111.0, "WorkerStopped") is lost
+    lost = route_change.lose(sent(), 1110.0, "ReadTimeout")
+    assert route_change.lose(lost, 1111.0, "WorkerStopped") is lost
 
 
 def test_the_deadline_counts_from_when_work_began() -> None:
-    started = deletion.start(approved(), 1101.0)
-    assert deletion.start(started, 1150.0).routes[0].started_at == 1101.0
+    started = route_change.start(approved(), 1101.0)
+    assert route_change.start(started, 1150.0).routes[0].started_at == 1101.0
 
 
 def test_being_busy_for_long_is_told_once_for_each_cause() -> None:
     request = approved()
     for at, code in enumerate(["Busy", "Busy", "Busy", "Throttled", "Busy"], start=1102):
-        request = deletion.wait(deletion.send(request, at), at, code, f"{code}.")
+        request = route_change.wait(route_change.send(request, at), at, code, f"{code}.")
     told = [e.details["code"] for e in request.timeline if e.kind is EventKind.WAITING]
     assert told == ["Busy", "Throttled", "Busy"]
     assert request.routes[0].waits == 5
@@ -216,7 +216,7 @@ def test_being_busy_for_long_is_told_once_for_each_cause() -> None:
 def test_updating_is_told_the_first_time_it_is_seen() -> None:
     request = accepted()
     for at, seen in enumerate([PRESENT, UPDATING, UPDATING, ABSENT], start=1104):
-        request = deletion.observe(request, at, seen)
+        request = route_change.observe(request, at, seen)
     assert kinds(request).count(EventKind.UPDATING) == 1
     assert request.routes[0].watch.polls == 4
     assert request.routes[0].watch.absent_reads == 1
@@ -224,20 +224,20 @@ def test_updating_is_told_the_first_time_it_is_seen() -> None:
 
 def test_a_route_that_was_never_sent_cannot_end_as_deleted() -> None:
     for request in (approved(), sent(), deleted(approved(a_request(*THREE)))):
-        assert deletion.end(request, 1200.0, RouteState.DELETED) is request
+        assert route_change.end(request, 1200.0, RouteState.DELETED) is request
 
 
 @pytest.mark.parametrize(
     "transition",
     [
-        lambda r: deletion.start(r, 9.0),
-        lambda r: deletion.send(r, 9.0),
-        lambda r: deletion.accept(r, 9.0, "A"),
-        deletion.watch,
-        lambda r: deletion.wait(r, 9.0, "Busy"),
-        lambda r: deletion.lose(r, 9.0, "ReadTimeout"),
-        lambda r: deletion.observe(r, 9.0, ABSENT),
-        lambda r: deletion.end(r, 9.0, RouteState.FAILED),
+        lambda r: route_change.start(r, 9.0),
+        lambda r: route_change.send(r, 9.0),
+        lambda r: route_change.accept(r, 9.0, "A"),
+        route_change.watch,
+        lambda r: route_change.wait(r, 9.0, "Busy"),
+        lambda r: route_change.lose(r, 9.0, "ReadTimeout"),
+        lambda r: route_change.observe(r, 9.0, ABSENT),
+        lambda r: route_change.end(r, 9.0, RouteState.FAILED),
     ],
 )
 def test_nothing_happens_to_a_request_whose_routes_have_all_ended(transition: Transition) -> None:
@@ -271,10 +271,10 @@ def test_a_request_stops_at_the_first_route_that_is_not_deleted(
     how: RouteState, state: RequestState
 ) -> None:
     second = accepted(deleted(approved(a_request(*THREE))), 1200.0)
-    request = deletion.end(second, 1210.0, how, REFUSED)
+    request = route_change.end(second, 1210.0, how, REFUSED)
     assert request.state is state
     assert [r.state for r in request.routes] == [RouteState.DELETED, how, RouteState.FAILED]
-    assert request.routes[2].failure == deletion.NOT_SENT
+    assert request.routes[2].failure == route_change.NOT_SENT
     assert request.routes[2].client_token == ""
 
 
@@ -295,15 +295,15 @@ def test_a_request_stops_at_the_first_route_that_is_not_deleted(
 def test_the_least_certain_route_names_the_outcome(
     routes: list[str], outcome: RequestState
 ) -> None:
-    ended = [RouteDeletion(route=a_route(), state=RouteState(s)) for s in routes]
-    assert deletion.outcome(ended) is outcome
+    ended = [RouteChange(route=a_route(), state=RouteState(s)) for s in routes]
+    assert route_change.outcome(ended) is outcome
 
 
 # --- drift, trouble, and what is found out later -------------------------------------
 
 
 def test_drift_voids_an_approval_before_anything_was_sent() -> None:
-    request = lifecycle.drift(deletion.start(approved(), 1101.0), 1102.0, "It is gone.")
+    request = lifecycle.drift(route_change.start(approved(), 1101.0), 1102.0, "It is gone.")
     assert (request.state, request.why) == (RequestState.VOID, "It is gone.")
     assert kinds(request)[-1] is EventKind.DRIFTED
     assert not request.routes[0].client_token
@@ -331,13 +331,15 @@ def test_trouble_is_noted_once_for_each_cause() -> None:
 def test_what_was_unconfirmed_can_be_proven_later() -> None:
     request = in_state(RequestState.UNCONFIRMED)
     for _ in range(3):
-        request = deletion.look_again(request, 0, ABSENT)
+        request = route_change.look_again(request, 0, ABSENT)
     assert request.state is RequestState.UNCONFIRMED, "looking alone decides nothing"
-    request = deletion.confirm(request, 2000.0, 0)
+    request = route_change.confirm(request, 2000.0, 0)
     assert (request.state, request.ended_at) == (RequestState.DELETED, 2000.0)
     assert kinds(request)[-1] is EventKind.RECONCILED
 
 
 def test_proving_one_route_later_does_not_claim_those_that_were_never_sent() -> None:
-    request = deletion.end(accepted(approved(a_request(*THREE))), 1703.0, RouteState.UNCONFIRMED)
-    assert deletion.confirm(request, 2000.0, 0).state is RequestState.FAILED
+    request = route_change.end(
+        accepted(approved(a_request(*THREE))), 1703.0, RouteState.UNCONFIRMED
+    )
+    assert route_change.confirm(request, 2000.0, 0).state is RequestState.FAILED

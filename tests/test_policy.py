@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import Refused
-from bot.models import Connection, Decision, DeleteRequest, Person, Snapshot, Verdict
+from bot.models import Connection, Decision, Person, Request, Snapshot, Verdict
 from bot.policy import Approvers, approved_by, decide, may_ask
 
 ALICE = Person(id="UALICE", team="T1", name="alice")
@@ -18,7 +18,7 @@ CAROL = Person(id="WCAROL", team="T1", name="carol")
 
 CONNECTION = Connection(vpn_connection_id="vco-a", region="cn-hangzhou", state="attached")
 SNAPSHOT = Snapshot(taken_at=1.0, connection=CONNECTION, targets=(), impacts=())
-REQUEST = DeleteRequest(
+REQUEST = Request(
     id="r1",
     region="cn-hangzhou",
     vpn_connection_id="vco-a",
@@ -200,7 +200,7 @@ def test_no_approver_at_all_is_an_error(nothing: str) -> None:
 # --- is it enough --------------------------------------------------------------------
 
 
-def decided(*decisions: tuple[Verdict, str]) -> DeleteRequest:
+def decided(*decisions: tuple[Verdict, str]) -> Request:
     recorded = tuple(Decision(verdict=verdict, by=by, at=2.0) for verdict, by in decisions)
     return msgspec.structs.replace(REQUEST, decisions=recorded)
 
@@ -233,7 +233,7 @@ def test_one_approval_of_somebody_else_is_enough() -> None:
         pytest.param(decided((Verdict.CANCELLED, ALICE.id)), "was cancelled", id="cancelled"),
     ],
 )
-def test_anything_less_is_not_enough(request_: DeleteRequest, words: str) -> None:
+def test_anything_less_is_not_enough(request_: Request, words: str) -> None:
     with pytest.raises(Refused, match=words):
         approved_by(request_)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bot.command import Delete, parse, render
 from bot.errors import PreviewError
 from bot.impact import identity, impacts
-from bot.models import Connection, DeleteDraft, LiveRoute, RouteKind, Snapshot, VcoRoute
+from bot.models import Connection, Draft, LiveRoute, RouteKind, Snapshot, VcoRoute
 from bot.preview import resolve, snapshot
 
 VCO = "vco-p0w5112f"
@@ -26,8 +26,8 @@ def live(
     return LiveRoute(route=route, kind=kind, state="published")
 
 
-def draft(*dests: str, weight: int | None = None, next_hop: str | None = None) -> DeleteDraft:
-    return DeleteDraft(
+def draft(*dests: str, weight: int | None = None, next_hop: str | None = None) -> Draft:
+    return Draft(
         vpn_connection_id=VCO,
         route_dests=dests,
         region="cn-hangzhou",
@@ -38,7 +38,7 @@ def draft(*dests: str, weight: int | None = None, next_hop: str | None = None) -
 
 
 def refused(
-    asked: DeleteDraft, routes: Sequence[LiveRoute], connection: Connection = ATTACHED
+    asked: Draft, routes: Sequence[LiveRoute], connection: Connection = ATTACHED
 ) -> PreviewError:
     with pytest.raises(PreviewError) as error:
         resolve(asked, connection, routes)

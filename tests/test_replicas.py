@@ -14,7 +14,7 @@ from bot.sandbox.bot_process import BotProcess
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.workspace import BOB, CAROL
 from bot.sandbox.vpc.world import Pace
-from bot.slack.card import APPROVE
+from bot.slack.messages.card import APPROVE
 
 DELETE = "DeleteVcoRouteEntry"
 LEASE = 2

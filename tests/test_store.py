@@ -21,9 +21,9 @@ from builders import (
 )
 from databases import HOW_OFTEN, claimed, database, set_clock
 
-from bot import deletion, lifecycle
+from bot import lifecycle, route_change
 from bot.errors import StaleFence, StoreError, Unreadable
-from bot.models import DeleteRequest, Event, EventKind, RequestState, RouteState, Verdict
+from bot.models import Event, EventKind, Request, RequestState, RouteState, Verdict
 from bot.store import AlreadyOpen, Claim, Database, Store, Told
 from bot.store.client import key
 from bot.store.pace import USUAL_SECONDS
@@ -43,7 +43,7 @@ def store(db: Database) -> Store:
     return Store(db)
 
 
-async def read(store: Store, request_id: str) -> DeleteRequest:
+async def read(store: Store, request_id: str) -> Request:
     stored = await store.requests.get(request_id)
     assert stored is not None
     return stored.request
@@ -101,7 +101,7 @@ async def test_of_twenty_askers_at_once_one_makes_the_request(store: Store) -> N
     made = await asyncio.gather(
         *(store.requests.create(r) for r in requests), return_exceptions=True
     )
-    assert sum(isinstance(m, DeleteRequest) for m in made) == 1
+    assert sum(isinstance(m, Request) for m in made) == 1
     assert sum(isinstance(m, AlreadyOpen) for m in made) == 19
 
 
@@ -133,7 +133,7 @@ async def test_of_twenty_decisions_at_once_one_wins_and_all_learn_which(store: S
 async def test_no_change_of_twenty_at_once_is_lost(store: Store) -> None:
     await store.requests.create(a_request())
 
-    def note(n: int) -> Callable[[DeleteRequest], DeleteRequest]:
+    def note(n: int) -> Callable[[Request], Request]:
         return lambda r: lifecycle.trouble(r, 1100.0, str(n))
 
     await asyncio.gather(*(store.requests.update(a_request().id, note(n)) for n in range(20)))
@@ -153,7 +153,7 @@ async def test_a_change_that_never_comes_through_is_an_error_not_a_loop(
     await store.requests.create(a_request())
     tries = 0
 
-    def contested(request: DeleteRequest) -> DeleteRequest:
+    def contested(request: Request) -> Request:
         nonlocal tries
         tries += 1
         return lifecycle.trouble(request, 1100.0, "mine")
@@ -181,7 +181,7 @@ async def test_a_worker_whose_claim_was_taken_over_cannot_write(db: Database, st
     await store.work.done(current, None)
     with pytest.raises(StaleFence):
         await store.requests.update(
-            a_request().id, lambda r: deletion.send(r, 1040.0), claim=current
+            a_request().id, lambda r: route_change.send(r, 1040.0), claim=current
         )
 
 
@@ -196,7 +196,7 @@ async def test_a_change_without_a_claim_wakes_the_worker_and_the_teller(store: S
 
 async def test_the_audit_gets_exactly_the_new_events_of_each_change(store: Store) -> None:
     await store.requests.create(a_request())
-    for change in (decide(Verdict.APPROVED), accepted, lambda r: deletion.start(r, 1200.0)):
+    for change in (decide(Verdict.APPROVED), accepted, lambda r: route_change.start(r, 1200.0)):
         await store.requests.update(a_request().id, change)
     refused = Event(kind=EventKind.REFUSED, at=1300.0, by=ALICE, details={"why": "own request"})
     await store.audit.append(a_request().id, refused)
@@ -209,7 +209,7 @@ async def test_the_audit_gets_exactly_the_new_events_of_each_change(store: Store
 
 
 @pytest_asyncio.fixture
-async def queue(store: Store) -> list[DeleteRequest]:
+async def queue(store: Store) -> list[Request]:
     """Three approved requests for one connection, in the order of their approvals."""
     requests = [a_request(a_route(f"10.{n}.0.0/24"), id=f"r-{n}") for n in range(3)]
     for request in requests:
@@ -220,12 +220,12 @@ async def queue(store: Store) -> list[DeleteRequest]:
     return requests
 
 
-async def test_the_first_approved_comes_first(store: Store, queue: list[DeleteRequest]) -> None:
+async def test_the_first_approved_comes_first(store: Store, queue: list[Request]) -> None:
     assert [await store.requests.position(r) for r in queue] == [0, 1, 2]
 
 
 async def test_an_outcome_wakes_the_next_and_tells_all_who_wait(
-    store: Store, queue: list[DeleteRequest]
+    store: Store, queue: list[Request]
 ) -> None:
     await store.requests.update(queue[0].id, deleted)
     assert [await store.requests.position(r) for r in queue[1:]] == [0, 1]
@@ -235,21 +235,19 @@ async def test_an_outcome_wakes_the_next_and_tells_all_who_wait(
 
 
 async def test_whoever_leaves_from_the_middle_lets_the_rest_move_up(
-    store: Store, queue: list[DeleteRequest]
+    store: Store, queue: list[Request]
 ) -> None:
     await store.requests.update(queue[1].id, lambda r: lifecycle.drift(r, 1200.0, "gone"))
     assert await store.requests.position(queue[0]) == 0
     assert await store.requests.position(queue[2]) == 1
 
 
-async def test_progress_moves_nobody_in_the_queue(store: Store, queue: list[DeleteRequest]) -> None:
+async def test_progress_moves_nobody_in_the_queue(store: Store, queue: list[Request]) -> None:
     await store.requests.update(queue[0].id, accepted)
     assert [await store.requests.position(r) for r in queue] == [0, 1, 2]
 
 
-async def test_connections_do_not_wait_for_each_other(
-    store: Store, queue: list[DeleteRequest]
-) -> None:
+async def test_connections_do_not_wait_for_each_other(store: Store, queue: list[Request]) -> None:
     elsewhere = a_request(a_route(connection="vco-other"), id="r-elsewhere")
     await store.requests.create(elsewhere)
     await store.requests.update(elsewhere.id, decide(Verdict.APPROVED))
@@ -257,14 +255,12 @@ async def test_connections_do_not_wait_for_each_other(
     assert await store.requests.position(queue[2]) == 2
 
 
-async def test_what_is_proven_late_disturbs_no_queue(
-    store: Store, queue: list[DeleteRequest]
-) -> None:
+async def test_what_is_proven_late_disturbs_no_queue(store: Store, queue: list[Request]) -> None:
     first = queue[0].id
     unconfirmed = RouteState.UNCONFIRMED
-    await store.requests.update(first, lambda r: deletion.end(accepted(r), 1700.0, unconfirmed))
+    await store.requests.update(first, lambda r: route_change.end(accepted(r), 1700.0, unconfirmed))
     await drain(store)
-    await store.requests.update(first, lambda r: deletion.confirm(r, 1800.0, 0))
+    await store.requests.update(first, lambda r: route_change.confirm(r, 1800.0, 0))
     assert [await store.requests.position(r) for r in queue[1:]] == [0, 1]
     assert "run:r-1" not in await drain(store)
 

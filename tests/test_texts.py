@@ -8,7 +8,7 @@ from builders import a_request, a_route
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.slack import texts
+from bot.slack.messages import texts
 
 
 @given(st.text())

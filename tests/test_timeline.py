@@ -17,17 +17,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reading import HOSTILE, mrkdwn
 
-from bot import deletion, lifecycle
-from bot.models import DeleteRequest, Event, EventKind, Failure, RequestState, RouteState, Verdict
+from bot import lifecycle, route_change
+from bot.models import Event, EventKind, Failure, Request, RequestState, RouteState, Verdict
 from bot.sandbox.slack.blocks import problems_in_blocks
 from bot.sandbox.slack.messages import text_of
-from bot.slack.timeline import line
+from bot.slack.messages.timeline import line
 
-TOKEN = deletion.client_token("r-abcdefghij", a_route())
+TOKEN = route_change.client_token("r-abcdefghij", a_route())
 TWO = (a_route("10.0.0.0/24"), a_route("10.1.0.0/24"))
 
 
-def thread(request: DeleteRequest) -> list[str]:
+def thread(request: Request) -> list[str]:
     """The lines of the thread, without their times."""
     messages = [m for e in request.timeline if (m := line(request, e))]
     for _, blocks in messages:
@@ -85,18 +85,21 @@ def test_drift_says_what_has_changed() -> None:
 def test_a_long_wait_is_one_line_whatever_was_tried_in_between() -> None:
     request = approved()
     for at in range(1102, 1112):
-        request = deletion.wait(deletion.send(request, at), at, "Busy", "It is being configured.")
+        request = route_change.wait(
+            route_change.send(request, at), at, "Busy", "It is being configured."
+        )
     assert thread(request)[1:] == ["Waiting: It is being configured."]
 
 
 def test_a_wait_without_words_names_its_code() -> None:
     assert (
-        thread(deletion.wait(sent(), 1103.0, "Throttling.User"))[-1] == "Waiting: Throttling.User"
+        thread(route_change.wait(sent(), 1103.0, "Throttling.User"))[-1]
+        == "Waiting: Throttling.User"
     )
 
 
 def test_a_lost_answer_and_the_repetition_with_the_same_token_are_told() -> None:
-    request = deletion.send(deletion.lose(sent(), 1110.0, "ReadTimeout"), 1111.0)
+    request = route_change.send(route_change.lose(sent(), 1110.0, "ReadTimeout"), 1111.0)
     assert thread(request)[-2:] == [
         "No answer from Alibaba Cloud: it may have worked. Looking before anything is repeated.",
         "Sending again with the same token (attempt 2)",
@@ -112,7 +115,7 @@ def test_a_failure_says_what_it_means_what_to_do_and_what_support_wants_to_know(
 
 def test_a_failure_before_any_send_has_no_token_to_name() -> None:
     why = Failure(code="OutOfTime", meaning="Not ready in time.", next_step="Ask again.")
-    request = deletion.end(approved(), 1700.0, RouteState.FAILED, why)
+    request = route_change.end(approved(), 1700.0, RouteState.FAILED, why)
     assert thread(request)[-1] == (
         "*Not deleted*: Not ready in time. Ask again.\nFor a ticket: code `OutOfTime`"
     )
@@ -127,12 +130,12 @@ def test_unconfirmed_calls_the_requester_and_goes_on() -> None:
 
 
 def test_what_was_proven_late_is_told() -> None:
-    request = deletion.confirm(in_state(RequestState.UNCONFIRMED), 2000.0, 0)
+    request = route_change.confirm(in_state(RequestState.UNCONFIRMED), 2000.0, 0)
     assert thread(request)[-1] == "Proven after all: connection attached, route absent"
 
 
 def test_what_somebody_else_deleted_is_not_called_ours() -> None:
-    request = deletion.end(sent(), 1104.0, RouteState.ALREADY_GONE, REFUSED)
+    request = route_change.end(sent(), 1104.0, RouteState.ALREADY_GONE, REFUSED)
     said, ids = thread(request)[-1].splitlines()
     assert said == "*Already gone*: there was no such route when we asked. We deleted nothing."
     assert ids.startswith("For a ticket: code ")
@@ -140,7 +143,7 @@ def test_what_somebody_else_deleted_is_not_called_ours() -> None:
 
 def test_routes_that_were_left_alone_are_named_at_the_end() -> None:
     second = sent(deleted(approved(a_request(*TWO, a_route("10.2.0.0/24")))), 1200.0)
-    assert thread(deletion.end(second, 1201.0, RouteState.FAILED, REFUSED))[-1] == (
+    assert thread(route_change.end(second, 1201.0, RouteState.FAILED, REFUSED))[-1] == (
         "Stopped here: nothing was sent for `10.2.0.0/24`."
     )
 
@@ -170,8 +173,10 @@ def test_what_people_write_is_shown_and_never_interpreted(words: str) -> None:
 @given(st.text(max_size=300))
 def test_what_the_cloud_answers_is_escaped(words: str) -> None:
     why = Failure(code=words, meaning=words, next_step=words, alibaba_request_id=words)
-    seen = deletion.observe(deletion.wait(sent(), 1103.0, words, words), 1104.0, UPDATING)
-    request = deletion.end(deletion.observe(seen, 1105.0, ABSENT), 1106.0, RouteState.FAILED, why)
+    seen = route_change.observe(route_change.wait(sent(), 1103.0, words, words), 1104.0, UPDATING)
+    request = route_change.end(
+        route_change.observe(seen, 1105.0, ABSENT), 1106.0, RouteState.FAILED, why
+    )
     request = lifecycle.trouble(request, 1107.0, words)
     messages = [m for e in request.timeline if (m := line(request, e))]
     ours = [t.replace("<@U0BOB>", "").replace("<!date^", "") for m in messages for t in mrkdwn(m)]

@@ -1,6 +1,6 @@
 """What can be asked of the bot, and how it is spelled canonically."""
 
-from bot.models import DeleteDraft, Value
+from bot.models import Draft, Value
 
 PREFIX = "/vco-route"
 MAX_CIDRS = 20
@@ -14,7 +14,7 @@ MAX_TEXT = 4000
 class Delete(Value, frozen=True):
     """`delete` with what to delete."""
 
-    draft: DeleteDraft
+    draft: Draft
 
 
 class DeleteForm(Value, frozen=True):
@@ -49,7 +49,7 @@ class Help(Value, frozen=True):
 Command = Delete | DeleteForm | ListRoutes | Status | Cancel | Help
 
 
-def render(draft: DeleteDraft, *, default_region: str | None = None) -> str:
+def render(draft: Draft, *, default_region: str | None = None) -> str:
     """The canonical command of a draft; `parse` reads it back as the same draft.
 
     The region is left out where it is `default_region`.

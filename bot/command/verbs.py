@@ -26,7 +26,7 @@ from bot.command.values import (
     request_id_of,
     weight_of,
 )
-from bot.models import DeleteDraft
+from bot.models import Draft
 
 
 def _read_delete(given: Parts, default: str | None) -> Command:
@@ -47,7 +47,7 @@ def _read_delete(given: Parts, default: str | None) -> Command:
         raise Fault(problem, route_dests[MAX_CIDRS])
     weight = read_flag(given, "weight", weight_of)
     return Delete(
-        draft=DeleteDraft(
+        draft=Draft(
             vpn_connection_id=connection,
             route_dests=route_dests,
             weight=None if weight is None else int(weight),

@@ -2,7 +2,7 @@
 
 A step reads the record, looks at the cloud, does at most one change there, and writes what
 came of it under its fence. Everything before and after the one call is a pure transition in
-`bot.lifecycle` and `bot.deletion`.
+`bot.lifecycle` and `bot.route_change`.
 
 - `cloud`     what is needed of the VPC API, and how long things may take
 - `bench`     what every step works with: record, cloud, clock

@@ -2,17 +2,17 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from bot import deletion
+from bot import route_change
 from bot.errors import AlibabaError, StaleFence, Throttled
 from bot.execution.cloud import Cloud, Limits, PacedCloud
 from bot.models import (
     Connection,
-    DeleteRequest,
     Failure,
     LiveRoute,
     Observation,
+    Request,
     RequestState,
-    RouteDeletion,
+    RouteChange,
     RouteKind,
     RouteState,
     VcoRoute,
@@ -54,9 +54,7 @@ class Bench:
         self.limits = limits
         self.background = background or cloud
 
-    async def change(
-        self, claim: Claim, change: Callable[[DeleteRequest], DeleteRequest]
-    ) -> DeleteRequest:
+    async def change(self, claim: Claim, change: Callable[[Request], Request]) -> Request:
         """Apply a transition under the claim.
 
         Raises:
@@ -68,7 +66,7 @@ class Bench:
         return request
 
     async def look(
-        self, request: DeleteRequest, *, background: bool = False
+        self, request: Request, *, background: bool = False
     ) -> tuple[Connection, Sequence[LiveRoute]]:
         """The connection, and its routes where it is attached (they change while it is not)."""
         cloud = self.background if background else self.cloud
@@ -78,11 +76,11 @@ class Bench:
         return seen, await cloud.routes(request.region, request.vpn_connection_id)
 
     async def observe(
-        self, claim: Claim, request: DeleteRequest, seen: Connection, live: Sequence[LiveRoute]
-    ) -> DeleteRequest:
+        self, claim: Claim, request: Request, seen: Connection, live: Sequence[LiveRoute]
+    ) -> Request:
         """Remember what a look showed of the route in hand."""
         sighted, at = sight(seen, live, in_hand(request).route), await self.now()
-        return await self.change(claim, lambda r: deletion.observe(r, at, sighted))
+        return await self.change(claim, lambda r: route_change.observe(r, at, sighted))
 
     async def wait(self, claim: Claim, error: AlibabaError) -> float:
         """Be patient with `error`; returns when to go on. A throttled region pauses whole.
@@ -91,7 +89,7 @@ class Bench:
         """
         at = await self.now()
         request = await self.change(
-            claim, lambda r: deletion.wait(r, at, error.code, error.meaning)
+            claim, lambda r: route_change.wait(r, at, error.code, error.meaning)
         )
         pause = patience(request)
         if isinstance(error, Throttled):
@@ -102,7 +100,7 @@ class Bench:
     async def fail(self, claim: Claim, failure: Failure) -> None:
         """End the route in hand as `failed`: surely nothing was changed by us."""
         at = await self.now()
-        await self.change(claim, lambda r: deletion.end(r, at, RouteState.FAILED, failure))
+        await self.change(claim, lambda r: route_change.end(r, at, RouteState.FAILED, failure))
 
     async def too_late(self, claim: Claim) -> float | None:
         """End the route in hand at its deadline; returns when to reconcile it."""
@@ -110,19 +108,19 @@ class Bench:
         request = await self.change(claim, lambda r: give_up(r, at, _OUT_OF_TIME))
         return self.reconcile_at(request, at)
 
-    def reconcile_at(self, request: DeleteRequest, at: float) -> float | None:
+    def reconcile_at(self, request: Request, at: float) -> float | None:
         """When to look again at what is unconfirmed; None for what has a certain outcome."""
         if request.state is not RequestState.UNCONFIRMED:
             return None
         return at + next_reconcile(at - request.ended_at)
 
-    def deadline(self, request: DeleteRequest) -> float:
+    def deadline(self, request: Request) -> float:
         """When the route in hand must be proven gone."""
         route = in_hand(request)
         return (route.first_sent_at or route.started_at) + self.limits.operation
 
 
-def in_hand(request: DeleteRequest) -> RouteDeletion:
+def in_hand(request: Request) -> RouteChange:
     """The route in hand; of a request that has ended, its last one."""
     return request.routes[-1 if request.current is None else request.current]
 
@@ -136,7 +134,7 @@ def sight(seen: Connection, live: Sequence[LiveRoute], route: VcoRoute) -> Obser
     return Observation(state=seen.state, present=route in custom)
 
 
-def patience(request: DeleteRequest) -> float:
+def patience(request: Request) -> float:
     """Seconds until the route in hand is tried again, longer each time."""
     waits = in_hand(request).waits
     return backoff(waits, base=_FIRST_WAIT, cap=_LONGEST_WAIT, seed=f"{request.id}/{waits}")
@@ -152,11 +150,11 @@ def failure(error: AlibabaError) -> Failure:
     )
 
 
-def give_up(request: DeleteRequest, at: float, why: Failure) -> DeleteRequest:
+def give_up(request: Request, at: float, why: Failure) -> Request:
     """End the route in hand by what is known: failed only if surely nothing was done."""
     if not request.state.open:
         return request
     route = in_hand(request)
     maybe = route.outcome_unknown or route.in_flight or route.state is RouteState.DELETING
     state = RouteState.UNCONFIRMED if maybe else RouteState.FAILED
-    return deletion.end(request, at, state, None if maybe else why)
+    return route_change.end(request, at, state, None if maybe else why)

@@ -2,10 +2,10 @@
 
 import structlog
 
-from bot import deletion, lifecycle
+from bot import lifecycle, route_change
 from bot.execution import proving, sending
 from bot.execution.bench import Bench, give_up, in_hand
-from bot.models import Decision, DeleteRequest, Failure, RequestState, RouteState, Verdict
+from bot.models import Decision, Failure, Request, RequestState, RouteState, Verdict
 from bot.store import Claim
 
 log = structlog.get_logger(__name__)
@@ -59,23 +59,23 @@ class Execution:
         log.error("request_given_up", request=claim.id)
         at = await self._bench.now()
 
-        def end(request: DeleteRequest) -> DeleteRequest:
+        def end(request: Request) -> Request:
             request = lifecycle.trouble(request, at, "the bot has stopped working on this")
             return give_up(request, at, _NEEDS_ATTENTION)
 
         return self._bench.reconcile_at(await self._bench.change(claim, end), at)
 
-    async def _expire(self, claim: Claim, request: DeleteRequest) -> float | None:
+    async def _expire(self, claim: Claim, request: Request) -> float | None:
         if claim.now < request.expires_at:
             return request.expires_at
         decision = Decision(verdict=Verdict.EXPIRED, by="", at=claim.now)
         await self._bench.change(claim, lambda r: lifecycle.decide(r, decision))
         return None
 
-    async def _advance(self, claim: Claim, request: DeleteRequest) -> float | None:
+    async def _advance(self, claim: Claim, request: Request) -> float | None:
         if await self._bench.requests.position(request):
             return claim.now + _QUEUED_LOOK
-        request = await self._bench.change(claim, lambda r: deletion.start(r, claim.now))
+        request = await self._bench.change(claim, lambda r: route_change.start(r, claim.now))
         deadline = self._bench.deadline(request)
         paused_until = await self._bench.pace.paused_until(request.region)
         if claim.now < min(paused_until, deadline):

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import structlog
 
-from bot import deletion, lifecycle
+from bot import lifecycle, route_change
 from bot.errors import AlibabaError
 from bot.execution.bench import Bench, in_hand, sight
-from bot.models import Connection, DeleteRequest, LiveRoute, RequestState, RouteState
+from bot.models import Connection, LiveRoute, Request, RequestState, RouteState
 from bot.store import Claim
 from bot.watching import next_poll, next_reconcile, proven
 
@@ -17,7 +17,7 @@ RECONCILE_SECONDS = 24 * 3600.0
 """For how long an unconfirmed deletion is watched in the background."""
 
 
-async def step(bench: Bench, claim: Claim, request: DeleteRequest) -> float | None:
+async def step(bench: Bench, claim: Claim, request: Request) -> float | None:
     """Look once more at the route in hand: is it proven gone?"""
     try:
         seen, live = await bench.look(request)
@@ -28,7 +28,7 @@ async def step(bench: Bench, claim: Claim, request: DeleteRequest) -> float | No
     request = await bench.observe(claim, request, seen, live)
     route, at = in_hand(request), await bench.now()
     if proven(route.watch):
-        request = await bench.change(claim, lambda r: deletion.end(r, at, RouteState.DELETED))
+        request = await bench.change(claim, lambda r: route_change.end(r, at, RouteState.DELETED))
         await bench.pace.took(request.region, at - route.first_sent_at)
         return at if request.state.open else None
     if at > bench.deadline(request):
@@ -36,7 +36,7 @@ async def step(bench: Bench, claim: Claim, request: DeleteRequest) -> float | No
     return at + next_poll(at - route.first_sent_at, bench.deadline(request) - at)
 
 
-async def reconcile(bench: Bench, claim: Claim, request: DeleteRequest) -> float | None:
+async def reconcile(bench: Bench, claim: Claim, request: Request) -> float | None:
     """Look once more at what is unconfirmed; the connection's queue has long gone on."""
     since = claim.now - request.ended_at
     if since > RECONCILE_SECONDS:
@@ -57,12 +57,12 @@ async def reconcile(bench: Bench, claim: Claim, request: DeleteRequest) -> float
 
 async def _reconcile_route(
     bench: Bench, claim: Claim, index: int, seen: Connection, live: Sequence[LiveRoute]
-) -> DeleteRequest:
-    def change(request: DeleteRequest) -> DeleteRequest:
+) -> Request:
+    def change(request: Request) -> Request:
         sighted = sight(seen, live, request.routes[index].route)
-        request = deletion.look_again(request, index, sighted)
+        request = route_change.look_again(request, index, sighted)
         if proven(request.routes[index].watch):
-            return deletion.confirm(request, claim.now, index)
+            return route_change.confirm(request, claim.now, index)
         return request
 
     return await bench.change(claim, change)

@@ -9,15 +9,15 @@ from collections.abc import Sequence
 
 import structlog
 
-from bot import deletion, lifecycle
+from bot import lifecycle, route_change
 from bot.errors import AlibabaError, AlreadyGone, OutcomeUnknown, Refused, Rejected
 from bot.execution.bench import Bench, failure, in_hand, patience
 from bot.models import (
     Connection,
-    DeleteRequest,
     Failure,
     LiveRoute,
-    RouteDeletion,
+    Request,
+    RouteChange,
     RouteState,
 )
 from bot.policy import approved_by
@@ -33,11 +33,13 @@ _PASSING = frozenset({"init", "provisioning", "attaching", "attached", "updating
 _LOOK_AFTER_LOSS = 1.0
 
 
-async def step(bench: Bench, claim: Claim, request: DeleteRequest) -> float | None:
+async def step(bench: Bench, claim: Claim, request: Request) -> float | None:
     """Bring the route in hand one step closer to a send that was answered."""
     if in_hand(request).in_flight:
         # Somebody stored this and did not live to see the answer.
-        request = await bench.change(claim, lambda r: deletion.lose(r, claim.now, "WorkerStopped"))
+        request = await bench.change(
+            claim, lambda r: route_change.lose(r, claim.now, "WorkerStopped")
+        )
     if claim.now > bench.deadline(request):
         return await bench.too_late(claim)
     try:
@@ -57,7 +59,7 @@ async def step(bench: Bench, claim: Claim, request: DeleteRequest) -> float | No
 async def _having_looked(
     bench: Bench,
     claim: Claim,
-    request: DeleteRequest,
+    request: Request,
     seen: Connection,
     live: Sequence[LiveRoute],
 ) -> float | None:
@@ -69,7 +71,7 @@ async def _having_looked(
     window_over = claim.now - route.first_sent_at > bench.limits.token_window
     if route.outcome_unknown and (changed or window_over):
         # The first send may have worked, and may not be repeated any more.
-        await bench.change(claim, deletion.watch)
+        await bench.change(claim, route_change.watch)
         return claim.now
     if changed:
         log.info("drift", changed=changed)
@@ -79,7 +81,7 @@ async def _having_looked(
     return await _send(bench, claim, request)
 
 
-async def _send(bench: Bench, claim: Claim, request: DeleteRequest) -> float | None:
+async def _send(bench: Bench, claim: Claim, request: Request) -> float | None:
     try:
         approved_by(request)
     except Refused as refusal:
@@ -91,7 +93,7 @@ async def _send(bench: Bench, claim: Claim, request: DeleteRequest) -> float | N
     except AlibabaError as error:
         return await bench.wait(claim, error)
     at = await bench.now()
-    request = await bench.change(claim, lambda r: deletion.send(r, at))
+    request = await bench.change(claim, lambda r: route_change.send(r, at))
     route = in_hand(request)
     try:
         alibaba_id = await bench.cloud.delete_route(
@@ -103,25 +105,25 @@ async def _send(bench: Bench, claim: Claim, request: DeleteRequest) -> float | N
     except AlibabaError as error:
         return await _answered_no(bench, claim, route, error)
     at = await bench.now()
-    await bench.change(claim, lambda r: deletion.accept(r, at, alibaba_id))
+    await bench.change(claim, lambda r: route_change.accept(r, at, alibaba_id))
     return at + next_poll(0.0, bench.limits.operation)
 
 
 async def _answered_no(
-    bench: Bench, claim: Claim, route: RouteDeletion, error: AlibabaError
+    bench: Bench, claim: Claim, route: RouteChange, error: AlibabaError
 ) -> float | None:
     at = await bench.now()
     match error:
         case OutcomeUnknown():
-            await bench.change(claim, lambda r: deletion.lose(r, at, error.code))
+            await bench.change(claim, lambda r: route_change.lose(r, at, error.code))
             return at + _LOOK_AFTER_LOSS
         case AlreadyGone() | Rejected() if route.outcome_unknown:
             # An earlier send may have worked: what is true is found by reading.
-            await bench.change(claim, deletion.watch)
+            await bench.change(claim, route_change.watch)
             return at
         case AlreadyGone():
             state, why = RouteState.ALREADY_GONE, failure(error)
-            await bench.change(claim, lambda r: deletion.end(r, at, state, why))
+            await bench.change(claim, lambda r: route_change.end(r, at, state, why))
             return None
         case Rejected():
             await bench.fail(claim, failure(error))
@@ -131,12 +133,14 @@ async def _answered_no(
 
 
 async def _not_attached(
-    bench: Bench, claim: Claim, request: DeleteRequest, seen: Connection
+    bench: Bench, claim: Claim, request: Request, seen: Connection
 ) -> float | None:
     code = f"connection {seen.state}"
     if seen.state in _PASSING or in_hand(request).outcome_unknown:
         meaning = f"The connection is {seen.state}."
-        request = await bench.change(claim, lambda r: deletion.wait(r, claim.now, code, meaning))
+        request = await bench.change(
+            claim, lambda r: route_change.wait(r, claim.now, code, meaning)
+        )
         return claim.now + patience(request)
     why = Failure(
         code=code,
@@ -147,6 +151,6 @@ async def _not_attached(
     return None
 
 
-def _drift(request: DeleteRequest, seen: Connection, live: Sequence[LiveRoute]) -> str | None:
+def _drift(request: Request, seen: Connection, live: Sequence[LiveRoute]) -> str | None:
     done = [r.route for r in request.routes if r.state is RouteState.DELETED]
     return drift(request.snapshot, seen, live, done=done)

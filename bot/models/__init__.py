@@ -12,15 +12,15 @@ has one (`route_dest`, `next_hop`, `weight`).
 
 from bot.models.cloud import Connection, LiveRoute, Network, RouteKind, VcoRoute
 from bot.models.people import Decision, Person, Place, Verdict
-from bot.models.preview import DeleteDraft, Impact, Snapshot
+from bot.models.preview import Draft, Impact, Snapshot
 from bot.models.request import (
-    DeleteRequest,
     Event,
     EventKind,
     Failure,
     Observation,
+    Request,
     RequestState,
-    RouteDeletion,
+    RouteChange,
     RouteState,
     Watch,
 )
@@ -29,8 +29,7 @@ from bot.models.value import Value
 __all__ = [
     "Connection",
     "Decision",
-    "DeleteDraft",
-    "DeleteRequest",
+    "Draft",
     "Event",
     "EventKind",
     "Failure",
@@ -40,8 +39,9 @@ __all__ = [
     "Observation",
     "Person",
     "Place",
+    "Request",
     "RequestState",
-    "RouteDeletion",
+    "RouteChange",
     "RouteKind",
     "RouteState",
     "Snapshot",

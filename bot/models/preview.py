@@ -4,7 +4,7 @@ from bot.models.cloud import Connection, LiveRoute, VcoRoute
 from bot.models.value import Value
 
 
-class DeleteDraft(Value, frozen=True):
+class Draft(Value, frozen=True):
     """What a command or a form asks for, checked without I/O; the rest is read live.
 
     `route_dests` are canonical CIDR blocks without duplicates. `weight` and `next_hop` are

@@ -76,7 +76,7 @@ class Failure(Value, frozen=True):
     alibaba_request_id: str = ""
 
 
-class RouteDeletion(Value, frozen=True):
+class RouteChange(Value, frozen=True):
     """One route of a request and how far its deletion has come.
 
     `client_token` is stored before the first send and never changes (G2). `in_flight` is set
@@ -131,7 +131,7 @@ class Event(Value, frozen=True):
     details: dict[str, str] = msgspec.field(default_factory=dict)
 
 
-class DeleteRequest(Value, frozen=True):
+class Request(Value, frozen=True):
     """One connection, one or more routes, one approval, one card, one thread."""
 
     id: str
@@ -142,7 +142,7 @@ class DeleteRequest(Value, frozen=True):
     created_at: float
     expires_at: float
     snapshot: Snapshot
-    routes: tuple[RouteDeletion, ...]
+    routes: tuple[RouteChange, ...]
     reason: str = ""
     overlay_mode: str | None = None
     state: RequestState = RequestState.PENDING

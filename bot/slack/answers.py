@@ -24,11 +24,12 @@ from bot.errors import (
 )
 from bot.execution import Cloud
 from bot.lifecycle import request_id
-from bot.models import DeleteDraft, RequestState, Verdict
-from bot.slack import home, inbound, reports
+from bot.models import Draft, RequestState, Verdict
+from bot.slack import inbound
 from bot.slack.inbound import Clicked, CommandGiven, Delivery, HomeOpened, Rejecting, Stray
-from bot.slack.replies import done, late, problem
-from bot.slack.texts import escape
+from bot.slack.messages import home, reports
+from bot.slack.messages.replies import done, late, problem
+from bot.slack.messages.texts import escape
 from bot.slack.web import Slack
 from bot.store import AlreadyOpen, Claim, Store
 
@@ -144,7 +145,7 @@ class Answers:
             await self._answer(given, problem(error))
         return None
 
-    async def _delete(self, claim: Claim, given: CommandGiven, draft: DeleteDraft) -> float | None:
+    async def _delete(self, claim: Claim, given: CommandGiven, draft: Draft) -> float | None:
         target = request_id(claim.id)
         stored = await self._store.requests.get(target)
         if stored is None:

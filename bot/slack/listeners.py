@@ -18,10 +18,10 @@ from bot.errors import CommandError, SlackError, StoreError
 from bot.metrics import DELIVERIES
 from bot.models import Verdict
 from bot.slack import inbound
-from bot.slack.card import APPROVE, CANCEL, REJECT
 from bot.slack.inbound import Delivery
-from bot.slack.reject_form import CALLBACK, reject_form
-from bot.slack.replies import problem
+from bot.slack.messages.card import APPROVE, CANCEL, REJECT
+from bot.slack.messages.reject_form import CALLBACK, reject_form
+from bot.slack.messages.replies import problem
 from bot.slack.strays import Strays
 from bot.slack.web import Slack
 from bot.store import Inbox

@@ -16,7 +16,7 @@ from slack_bolt.response import BoltResponse
 
 from bot.slack import inbound
 from bot.slack.inbound import Delivery
-from bot.slack.texts import Block, section
+from bot.slack.messages.texts import Block, section
 
 log = structlog.get_logger(__name__)
 

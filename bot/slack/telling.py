@@ -15,9 +15,9 @@ from msgspec.structs import replace
 
 from bot import lifecycle
 from bot.errors import SlackRateLimited, SlackRejected
-from bot.models import Decision, DeleteRequest, RequestState, Verdict
-from bot.slack.card import Message, View, card
-from bot.slack.timeline import line
+from bot.models import Decision, Request, RequestState, Verdict
+from bot.slack.messages.card import Message, View, card
+from bot.slack.messages.timeline import line
 from bot.slack.traces import CARD, Traces, metadata
 from bot.slack.web import Slack
 from bot.store import Claim, Store, Told
@@ -79,7 +79,7 @@ class Teller:
         await self.step(claim)
         return claim.now
 
-    async def _tell(self, claim: Claim, request: DeleteRequest, told: Told) -> float | None:
+    async def _tell(self, claim: Claim, request: Request, told: Told) -> float | None:
         message = card(request, await self._view(claim, request))
         shown = _hash(message)
         if not told.card_ts:
@@ -106,7 +106,7 @@ class Teller:
         except SlackRejected as error:
             return f"(no link: {error.code})"
 
-    async def _say(self, claim: Claim, request: DeleteRequest, told: Told) -> None:
+    async def _say(self, claim: Claim, request: Request, told: Told) -> None:
         events = request.timeline[told.said :]
         lines = ((n, line(request, e)) for n, e in enumerate(events, start=told.said + 1))
         said, message = next(((n, m) for n, m in lines if m), (len(request.timeline), None))
@@ -115,7 +115,7 @@ class Teller:
         await self._save(claim, request, replace(told, said=said, posting=""))
 
     async def _post_once(
-        self, claim: Claim, request: DeleteRequest, told: Told, part: str, message: Message
+        self, claim: Claim, request: Request, told: Told, part: str, message: Message
     ) -> Posted:
         """Post the card or a line of its thread, unless an earlier try turns out to have."""
         channel = told.channel or request.channel
@@ -131,7 +131,7 @@ class Teller:
         )
         return Posted(*where, earlier=False)
 
-    async def _view(self, claim: Claim, request: DeleteRequest) -> View:
+    async def _view(self, claim: Claim, request: Request) -> View:
         if request.state not in (RequestState.APPROVED, RequestState.EXECUTING):
             return View(now=0.0, approvers=self._approvers)
         return View(
@@ -143,7 +143,7 @@ class Teller:
         )
 
     async def _rejected(
-        self, claim: Claim, request: DeleteRequest, told: Told, error: SlackRejected
+        self, claim: Claim, request: Request, told: Told, error: SlackRejected
     ) -> float | None:
         """Slack will not have it there: a new card goes to the requester directly."""
         log.warning("card_refused", request=request.id, code=error.code)
@@ -158,7 +158,7 @@ class Teller:
         await self._save(claim, request, direct)
         return claim.now
 
-    async def _save(self, claim: Claim, request: DeleteRequest, told: Told) -> None:
+    async def _save(self, claim: Claim, request: Request, told: Told) -> None:
         retain = None if request.state.open else self._store.requests.retention
         await self._store.tellings.save(claim, told, retain=retain)
 

@@ -17,7 +17,7 @@ import msgspec
 
 from bot.errors import BotError, StaleFence, StoreError, Unreadable
 from bot.metrics import OUTCOMES
-from bot.models import DeleteRequest, Event, EventKind, RequestState, VcoRoute
+from bot.models import Event, EventKind, Request, RequestState, VcoRoute
 from bot.store.audit import APPEND, AUDIT, AUDIT_HEAD, digest
 from bot.store.client import CLAIMS, DUE, NOW, WAKE, Database, Script, key
 from bot.store.work import Claim
@@ -84,11 +84,11 @@ class AlreadyOpen(BotError):
 class Stored(NamedTuple):
     """A request as it was read, and the revision that a change must name."""
 
-    request: DeleteRequest
+    request: Request
     rev: int
 
 
-Change = Callable[[DeleteRequest], DeleteRequest]
+Change = Callable[[Request], Request]
 """A transition: a pure function from the record as it is to the record as it should be.
 Returning the same object means: nothing to do. It may be called again after a conflict."""
 
@@ -111,11 +111,11 @@ class Requests:
         if data is None:
             return None
         try:
-            return Stored(msgspec.json.decode(str(data), type=DeleteRequest), int(rev))
+            return Stored(msgspec.json.decode(str(data), type=Request), int(rev))
         except (msgspec.DecodeError, ValueError) as error:
             raise Unreadable(f"request {request_id} can't be read by this version") from error
 
-    async def create(self, request: DeleteRequest) -> DeleteRequest:
+    async def create(self, request: Request) -> Request:
         """Store a new request; one that was stored before is returned as it is now.
 
         Raises:
@@ -131,7 +131,7 @@ class Requests:
 
     async def update(
         self, request_id: str, change: Change, *, claim: Claim | None = None
-    ) -> DeleteRequest | None:
+    ) -> Request | None:
         """Apply a transition atomically; None when there is no such request.
 
         With a `claim`, only as long as that claim is the newest one.
@@ -154,15 +154,15 @@ class Requests:
         """The ids of all requests that are pending, approved or executing, sorted."""
         return sorted(set(map(str, await self._db.command("HVALS", key("open")))))
 
-    async def position(self, request: DeleteRequest) -> int:
+    async def position(self, request: Request) -> int:
         """How many requests are ahead in the queue of the connection; 0 at its head."""
         reply = await self._db.command("LPOS", _queue(request), request.id)
         return int(reply or 0)
 
     async def _commit(
         self,
-        old: DeleteRequest | None,
-        new: DeleteRequest,
+        old: Request | None,
+        new: Request,
         rev: int,
         *,
         claim: Claim | None = None,
@@ -214,16 +214,16 @@ def _count(events: Iterable[Event]) -> None:
             OUTCOMES.labels(event.details["state"]).inc()
 
 
-def _queue(request: DeleteRequest) -> str:
+def _queue(request: Request) -> str:
     return key("queue", request.region, request.vpn_connection_id)
 
 
-def _queue_move(old: DeleteRequest | None, new: DeleteRequest) -> str:
+def _queue_move(old: Request | None, new: Request) -> str:
     if new.state is RequestState.APPROVED and (old is None or old.state is not new.state):
         return "join"
     return "" if new.state.open else "leave"
 
 
-def _route_field(request: DeleteRequest, route: VcoRoute) -> str:
+def _route_field(request: Request, route: VcoRoute) -> str:
     parts = (request.region, route.vpn_connection_id, route.route_dest, route.next_hop)
     return "|".join((*parts, str(route.weight)))

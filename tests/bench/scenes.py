@@ -17,7 +17,7 @@ from bot.sandbox.bot_process import BotProcess
 from bot.sandbox.slack.messages import Message, find_element
 from bot.sandbox.vpc.faults import FaultKind
 from bot.sandbox.vpc.world import Pace
-from bot.slack.card import APPROVE
+from bot.slack.messages.card import APPROVE
 from bot.store.client import CLAIMS, DUE
 
 LEASE = 4

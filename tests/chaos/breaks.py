@@ -10,9 +10,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from bot import deletion, engine, watching
+from bot import engine, route_change, watching
 from bot.execution import bench, proving, sending
-from bot.models import DeleteRequest, Watch
+from bot.models import Request, Watch
 from bot.store import requests, told, work
 from bot.store.client import Script
 
@@ -38,9 +38,9 @@ def _fence() -> None:
 
 def _token() -> None:
     """Make a token anew for every send."""
-    send = deletion.send
+    send = route_change.send
 
-    def forgetful(request: DeleteRequest, at: float) -> DeleteRequest:
+    def forgetful(request: Request, at: float) -> Request:
         index = request.current
         if index is not None:
             routes = list(request.routes)
@@ -48,8 +48,8 @@ def _token() -> None:
             request = replace(request, routes=tuple(routes))
         return send(request, at)
 
-    _set(deletion, "send", forgetful)
-    _set(deletion, "client_token", lambda *_: "vco-" + secrets.token_hex(20))
+    _set(route_change, "send", forgetful)
+    _set(route_change, "client_token", lambda *_: "vco-" + secrets.token_hex(20))
 
 
 def _proof() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from bot.models import Event, EventKind, RequestState, RouteState, Verdict
 from bot.sandbox.slack.messages import Message, find_element, text_of
-from bot.slack.card import APPROVE, CANCEL, REJECT
+from bot.slack.messages.card import APPROVE, CANCEL, REJECT
 from chaos.evidence import Case, Evidence
 from chaos.people import Clicked
 from chaos.plan import Kind

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from bot.command import help_text
-from bot.slack.reports import Row, status
-from bot.slack.texts import Block, header, section
+from bot.slack.messages.reports import Row, status
+from bot.slack.messages.texts import Block, header, section
 
 
 def view(rows: Sequence[Row], unreadable: Sequence[str] = ()) -> Block:

@@ -13,13 +13,13 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from bot.models import (
-    DeleteRequest,
     Event,
     EventKind,
     Failure,
     Observation,
+    Request,
     RequestState,
-    RouteDeletion,
+    RouteChange,
     RouteState,
     VcoRoute,
 )
@@ -38,7 +38,7 @@ def client_token(request: str, route: VcoRoute) -> str:
     return "vco-" + hashlib.sha256("|".join(parts).encode()).hexdigest()[:40]
 
 
-def start(request: DeleteRequest, at: float) -> DeleteRequest:
+def start(request: Request, at: float) -> Request:
     """Note when work on the current route began: its deadline counts from here."""
     route = _current(request)
     if route is None or route.started_at:
@@ -46,7 +46,7 @@ def start(request: DeleteRequest, at: float) -> DeleteRequest:
     return _with(request, replace(route, started_at=at))
 
 
-def send(request: DeleteRequest, at: float) -> DeleteRequest:
+def send(request: Request, at: float) -> Request:
     """What is stored before a send: the token, and that an answer is awaited."""
     route = _current(request)
     if route is None or route.in_flight:
@@ -67,7 +67,7 @@ def send(request: DeleteRequest, at: float) -> DeleteRequest:
     return _with(replace(request, state=RequestState.EXECUTING), sending, event)
 
 
-def accept(request: DeleteRequest, at: float, alibaba_request_id: str) -> DeleteRequest:
+def accept(request: Request, at: float, alibaba_request_id: str) -> Request:
     """The API took the deletion on: watch it from here."""
     route = _current(request)
     if route is None or route.state is not RouteState.SENDING:
@@ -83,7 +83,7 @@ def accept(request: DeleteRequest, at: float, alibaba_request_id: str) -> Delete
     return _with(request, deleting, event)
 
 
-def watch(request: DeleteRequest) -> DeleteRequest:
+def watch(request: Request) -> Request:
     """Send no more: only watch what an unanswered send has done."""
     route = _current(request)
     if route is None or route.state is not RouteState.SENDING:
@@ -91,7 +91,7 @@ def watch(request: DeleteRequest) -> DeleteRequest:
     return _with(request, replace(route, state=RouteState.DELETING, in_flight=False))
 
 
-def wait(request: DeleteRequest, at: float, code: str, meaning: str = "") -> DeleteRequest:
+def wait(request: Request, at: float, code: str, meaning: str = "") -> Request:
     """The API did nothing and asks for patience; told once for each cause in a row.
 
     The attempts in between don't end a row: a connection that is busy for long is told once.
@@ -115,7 +115,7 @@ def wait(request: DeleteRequest, at: float, code: str, meaning: str = "") -> Del
     )
 
 
-def lose(request: DeleteRequest, at: float, code: str) -> DeleteRequest:
+def lose(request: Request, at: float, code: str) -> Request:
     """The answer to a send was lost: it may have worked."""
     route = _current(request)
     if route is None or not route.in_flight:
@@ -124,7 +124,7 @@ def lose(request: DeleteRequest, at: float, code: str) -> DeleteRequest:
     return _with(request, replace(route, in_flight=False, outcome_unknown=True), event)
 
 
-def observe(request: DeleteRequest, at: float, seen: Observation) -> DeleteRequest:
+def observe(request: Request, at: float, seen: Observation) -> Request:
     """Fold what a poll saw into what has been seen so far."""
     route = _current(request)
     if route is None:
@@ -141,9 +141,7 @@ def observe(request: DeleteRequest, at: float, seen: Observation) -> DeleteReque
     return _with(request, watched, event)
 
 
-def end(
-    request: DeleteRequest, at: float, state: RouteState, failure: Failure | None = None
-) -> DeleteRequest:
+def end(request: Request, at: float, state: RouteState, failure: Failure | None = None) -> Request:
     """End the current route, and the request with it when that was the last one.
 
     A request stops at its first route that does not end in `deleted`: whatever is wrong with
@@ -169,13 +167,13 @@ def end(
     return _settle(request, at)
 
 
-def look_again(request: DeleteRequest, index: int, seen: Observation) -> DeleteRequest:
+def look_again(request: Request, index: int, seen: Observation) -> Request:
     """Go on watching a route that is `unconfirmed`."""
     route = request.routes[index]
     return _replaced(request, index, replace(route, watch=fold(route.watch, seen)))
 
 
-def confirm(request: DeleteRequest, at: float, index: int) -> DeleteRequest:
+def confirm(request: Request, at: float, index: int) -> Request:
     """A route that was `unconfirmed` is proven gone after all."""
     route = request.routes[index]
     if route.state is not RouteState.UNCONFIRMED:
@@ -187,7 +185,7 @@ def confirm(request: DeleteRequest, at: float, index: int) -> DeleteRequest:
     )
 
 
-def outcome(routes: Iterable[RouteDeletion]) -> RequestState:
+def outcome(routes: Iterable[RouteChange]) -> RequestState:
     """The outcome of a request whose routes have all ended: the least certain one wins."""
     states = {r.state for r in routes}
     if RouteState.UNCONFIRMED in states:
@@ -195,7 +193,7 @@ def outcome(routes: Iterable[RouteDeletion]) -> RequestState:
     return RequestState.DELETED if states == {RouteState.DELETED} else RequestState.FAILED
 
 
-def _settle(request: DeleteRequest, at: float) -> DeleteRequest:
+def _settle(request: Request, at: float) -> Request:
     if request.current is not None:
         return request
     state = outcome(request.routes)
@@ -203,22 +201,20 @@ def _settle(request: DeleteRequest, at: float) -> DeleteRequest:
     return replace(request, state=state, timeline=(*request.timeline, event), ended_at=at)
 
 
-def _skipped(route: RouteDeletion, at: float) -> RouteDeletion:
+def _skipped(route: RouteChange, at: float) -> RouteChange:
     if route.state.ended:
         return route
     return replace(route, state=RouteState.FAILED, failure=NOT_SENT, ended_at=at)
 
 
-def _current(request: DeleteRequest) -> RouteDeletion | None:
+def _current(request: Request) -> RouteChange | None:
     """The route in hand; None unless the request is approved and has not ended (G1)."""
     if request.state not in (RequestState.APPROVED, RequestState.EXECUTING):
         return None
     return None if request.current is None else request.routes[request.current]
 
 
-def _with(
-    request: DeleteRequest, route: RouteDeletion, event: Event | None = None
-) -> DeleteRequest:
+def _with(request: Request, route: RouteChange, event: Event | None = None) -> Request:
     index = request.current
     if index is None:
         return request
@@ -227,6 +223,6 @@ def _with(
     return _replaced(request, index, route)
 
 
-def _replaced(request: DeleteRequest, index: int, route: RouteDeletion) -> DeleteRequest:
+def _replaced(request: Request, index: int, route: RouteChange) -> Request:
     routes = (*request.routes[:index], route, *request.routes[index + 1 :])
     return replace(request, routes=routes)

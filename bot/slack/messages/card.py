@@ -7,11 +7,11 @@ how it went.
 
 from collections.abc import Iterator
 
-from bot.models import DeleteRequest, RequestState, RouteState, Verdict
-from bot.slack.ending import ending
-from bot.slack.pending import APPROVE, CANCEL, REJECT, buttons, preview
-from bot.slack.progress import View, progress
-from bot.slack.texts import (
+from bot.models import Request, RequestState, RouteState, Verdict
+from bot.slack.messages.ending import ending
+from bot.slack.messages.pending import APPROVE, CANCEL, REJECT, buttons, preview
+from bot.slack.messages.progress import View, progress
+from bot.slack.messages.texts import (
     Block,
     Message,
     clock,
@@ -45,7 +45,7 @@ _VERBS = {
 }
 
 
-def first_line(request: DeleteRequest) -> str:
+def first_line(request: Request) -> str:
     """What happens to what, in one line of plain text."""
     if request.state is RequestState.DELETED:
         return f"{sentence('Deleted', request)} in {duration(_took(request))}"
@@ -55,13 +55,13 @@ def first_line(request: DeleteRequest) -> str:
     return sentence(_VERBS[request.state], request)
 
 
-def card(request: DeleteRequest, view: View) -> Message:
+def card(request: Request, view: View) -> Message:
     """The card as it should look at `view.now`."""
     line = first_line(request)
     return escape(line), [header(line), *_about(request), *_body(request, view)]
 
 
-def _about(request: DeleteRequest) -> Iterator[Block]:
+def _about(request: Request) -> Iterator[Block]:
     """The connection by the name that people know it by, and the route in full."""
     connection = request.snapshot.connection
     parts: list[str | Block] = [plain(connection.name)] if connection.name else []
@@ -73,7 +73,7 @@ def _about(request: DeleteRequest) -> Iterator[Block]:
         yield context(*parts)
 
 
-def _body(request: DeleteRequest, view: View) -> Iterator[Block]:
+def _body(request: Request, view: View) -> Iterator[Block]:
     if request.state is RequestState.PENDING:
         yield from preview(request)
         yield _asked(request)
@@ -85,7 +85,7 @@ def _body(request: DeleteRequest, view: View) -> Iterator[Block]:
     yield from _decisions(request)
 
 
-def _took(request: DeleteRequest) -> float:
+def _took(request: Request) -> float:
     sent = [r.first_sent_at for r in request.routes if r.first_sent_at]
     return request.ended_at - min(sent, default=request.ended_at)
 
@@ -93,12 +93,12 @@ def _took(request: DeleteRequest) -> float:
 # --- people --------------------------------------------------------------------------
 
 
-def _asked(request: DeleteRequest) -> Block:
+def _asked(request: Request) -> Block:
     asked = f"Asked by {mention(request.requester)}"
     return context(asked, quoted(request.reason)) if request.reason else context(asked)
 
 
-def _needed(request: DeleteRequest, view: View) -> Block:
+def _needed(request: Request, view: View) -> Block:
     """Who may decide, mentioned so that it is pinged, and until when."""
     named = " ".join(mention(a) for a in view.approvers[:_MOST_MENTIONED])
     more = len(view.approvers) - _MOST_MENTIONED
@@ -106,7 +106,7 @@ def _needed(request: DeleteRequest, view: View) -> Block:
     return context(f"Needs one of {needed} · expires {clock(request.expires_at)} · `{request.id}`")
 
 
-def _decisions(request: DeleteRequest) -> Iterator[Block]:
+def _decisions(request: Request) -> Iterator[Block]:
     for decision in request.decisions:
         if decision.verdict is Verdict.EXPIRED or not decision.by:
             continue

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 
-from bot.deletion import NOT_SENT
-from bot.models import DeleteRequest, Failure, RequestState
-from bot.slack.progress import route_lines
-from bot.slack.texts import Block, escape, section
+from bot.models import Failure, Request, RequestState
+from bot.route_change import NOT_SENT
+from bot.slack.messages.progress import route_lines
+from bot.slack.messages.texts import Block, escape, section
 
 _SENT = frozenset({RequestState.DELETED, RequestState.FAILED, RequestState.UNCONFIRMED})
 
 
-def ending(request: DeleteRequest) -> Iterator[Block]:
+def ending(request: Request) -> Iterator[Block]:
     """How a request ended, and what a person may want to do now."""
     if request.state not in _SENT:
         yield section(_nothing_sent(request))
@@ -27,7 +27,7 @@ def ending(request: DeleteRequest) -> Iterator[Block]:
     yield from _failures(request)
 
 
-def _nothing_sent(request: DeleteRequest) -> str:
+def _nothing_sent(request: Request) -> str:
     match request.state:
         case RequestState.VOID:
             return f"Nothing was sent: {escape(request.why)}\nAsk again to see it as it is now."
@@ -39,20 +39,20 @@ def _nothing_sent(request: DeleteRequest) -> str:
             return "Nothing was sent."
 
 
-def _proof(request: DeleteRequest) -> str:
+def _proof(request: Request) -> str:
     if all(r.watch.updating_seen for r in request.routes):
         return "updating seen, then attached and the route absent"
     return "attached and the route absent, three reads in a row"
 
 
-def _names(request: DeleteRequest) -> Iterator[Block]:
+def _names(request: Request) -> Iterator[Block]:
     """Which routes it was about, where the first line only counts them."""
     if len(request.routes) > 1:
         names = (f"`{escape(r.route.route_dest)}`" for r in request.routes)
         yield section(", ".join(names))
 
 
-def _failures(request: DeleteRequest) -> Iterator[Block]:
+def _failures(request: Request) -> Iterator[Block]:
     for route in request.routes:
         if route.failure is not None and route.failure.code != NOT_SENT.code:
             yield section(_failure(route.failure))

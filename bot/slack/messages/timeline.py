@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from bot.deletion import NOT_SENT
-from bot.models import DeleteRequest, Event, EventKind, RouteDeletion, RouteState
-from bot.slack.texts import (
+from bot.models import Event, EventKind, Request, RouteChange, RouteState
+from bot.route_change import NOT_SENT
+from bot.slack.messages.texts import (
     Block,
     Message,
     clock,
@@ -18,7 +18,7 @@ from bot.slack.texts import (
 )
 
 
-def line(request: DeleteRequest, event: Event) -> Message | None:
+def line(request: Request, event: Event) -> Message | None:
     """What the thread says of `event`; None for what only the audit records."""
     words = _words(request, event)
     if words is None:
@@ -33,7 +33,7 @@ def line(request: DeleteRequest, event: Event) -> Message | None:
     return words, blocks
 
 
-def _words(request: DeleteRequest, event: Event) -> str | None:  # noqa: C901, PLR0911, PLR0912 - one line a kind
+def _words(request: Request, event: Event) -> str | None:  # noqa: C901, PLR0911, PLR0912 - one line a kind
     # A detail that an older version did not record must not keep the thread from going on.
     details = defaultdict(str, {name: escape(value) for name, value in event.details.items()})
     match event.kind:
@@ -74,7 +74,7 @@ def _words(request: DeleteRequest, event: Event) -> str | None:  # noqa: C901, P
             return None
 
 
-def _ended(request: DeleteRequest, event: Event) -> str:
+def _ended(request: Request, event: Event) -> str:
     route = next(r for r in request.routes if r.route == event.route)
     match event.details.get("state"):
         case RouteState.DELETED:
@@ -92,7 +92,7 @@ def _ended(request: DeleteRequest, event: Event) -> str:
             return f"*Not deleted*: {_failure(route)}"
 
 
-def _not_sent(request: DeleteRequest) -> str | None:
+def _not_sent(request: Request) -> str | None:
     """Which routes were left alone because an earlier one did not go; None where there is none."""
     names = [
         f"`{escape(r.route.route_dest)}`"
@@ -102,13 +102,13 @@ def _not_sent(request: DeleteRequest) -> str | None:
     return f"Stopped here: nothing was sent for {', '.join(names)}." if names else None
 
 
-def _failure(route: RouteDeletion) -> str:
+def _failure(route: RouteChange) -> str:
     if route.failure is None:
         return "no reason was recorded."
     return escape(f"{route.failure.meaning} {route.failure.next_step}".strip())
 
 
-def _ids(request: DeleteRequest, event: Event) -> str:
+def _ids(request: Request, event: Event) -> str:
     """What a support ticket wants to know, where something was sent or has ended badly."""
     if event.kind is EventKind.SENT:
         return " · ".join(_sent_ids(event))

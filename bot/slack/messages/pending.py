@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from bot.impact import addresses
-from bot.models import DeleteRequest, Impact, LiveRoute, RouteKind, Snapshot
-from bot.slack.texts import Block, button, escape, route_words, section, sentence
+from bot.models import Impact, LiveRoute, Request, RouteKind, Snapshot
+from bot.slack.messages.texts import Block, button, escape, route_words, section, sentence
 
 APPROVE = "vco_route_approve"
 REJECT = "vco_route_reject"
@@ -23,7 +23,7 @@ _CONFIRM_LIMIT = 300
 """Characters of a confirm dialog's text (Slack, Block Kit reference)."""
 
 
-def preview(request: DeleteRequest) -> Iterator[Block]:
+def preview(request: Request) -> Iterator[Block]:
     """What would go and what traffic would do next, a paragraph for each route."""
     snapshot = request.snapshot
     named = max(1, min(_MOST_NAMED, _NAMED_IN_ALL // max(1, len(snapshot.targets))))
@@ -34,7 +34,7 @@ def preview(request: DeleteRequest) -> Iterator[Block]:
         yield section("\n".join(f":warning: {note}" for note in notes))
 
 
-def buttons(request: DeleteRequest) -> Block:
+def buttons(request: Request) -> Block:
     """Approve, with a confirm that restates the sentence; Reject; Cancel."""
     confirm = {
         "title": {"type": "plain_text", "text": "Approve this deletion?"},
@@ -138,7 +138,7 @@ def _restated_impact(impact: Impact) -> str:
     return f" {count} {move} to {taker.route_dest} (weight {taker.weight}){more}."
 
 
-def _restated(request: DeleteRequest) -> str:
+def _restated(request: Request) -> str:
     """The sentence of the card once more, and the worst of its news; plain text."""
     text = sentence("Delete", request) + "."
     if len(request.routes) == 1:

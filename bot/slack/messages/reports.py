@@ -2,24 +2,24 @@
 
 from collections.abc import Sequence
 
-from bot.models import Connection, DeleteRequest, LiveRoute
-from bot.slack.card import first_line
-from bot.slack.texts import clock, escape, mention, route_words
+from bot.models import Connection, LiveRoute, Request
+from bot.slack.messages.card import first_line
+from bot.slack.messages.texts import clock, escape, mention, route_words
 from bot.store import Told
 
-Row = tuple[DeleteRequest, Told]
+Row = tuple[Request, Told]
 """A request, and where Slack shows it."""
 
 _MOST = 40
 """How many rows an answer shows before it counts the rest: a message holds 40 of them well."""
 
 
-def asked(request: DeleteRequest, told: Told) -> str:
+def asked(request: Request, told: Told) -> str:
     """The answer to a command that made a request: a link to its card."""
     return f"Asked for approval: {_linked(request, told)} (`{request.id}`)"
 
 
-def already_open(request: DeleteRequest, told: Told) -> str:
+def already_open(request: Request, told: Told) -> str:
     """The answer to a command whose route another request is about."""
     return (
         f"There is already an open request for this, by {mention(request.requester)}: "
@@ -54,7 +54,7 @@ def routes(connection: Connection, live: Sequence[LiveRoute]) -> str:
     return "\n".join([f"{head}:", *lines, *_rest(len(live))])
 
 
-def _linked(request: DeleteRequest, told: Told) -> str:
+def _linked(request: Request, told: Told) -> str:
     line = escape(first_line(request))
     return f"<{told.link}|{line}>" if told.link.startswith("http") else line
 

@@ -1,9 +1,9 @@
 """What a person is told privately of their command or click. Pure."""
 
 from bot.errors import AlibabaError, BotError, PreviewError, UserError
-from bot.models import DeleteRequest, RequestState, Verdict
-from bot.slack.card import first_line
-from bot.slack.texts import clock, escape, mention
+from bot.models import Request, RequestState, Verdict
+from bot.slack.messages.card import first_line
+from bot.slack.messages.texts import clock, escape, mention
 
 
 def problem(error: BotError) -> str:
@@ -26,7 +26,7 @@ def problem(error: BotError) -> str:
     return "That did not work. Nothing was recorded."
 
 
-def late(request: DeleteRequest, user: str) -> str:
+def late(request: Request, user: str) -> str:
     """Nothing is silently ignored: a late click is told who decided, and when."""
     made = request.decisions[-1] if request.decisions else None
     if made is None:
@@ -40,7 +40,7 @@ def late(request: DeleteRequest, user: str) -> str:
     return f"Already {made.verdict} by {who} {clock(made.at)}. Your click changed nothing."
 
 
-def done(request: DeleteRequest) -> str:
+def done(request: Request) -> str:
     """What the one who decided is told; empty where the card says it all."""
     match request.state:
         case RequestState.CANCELLED:

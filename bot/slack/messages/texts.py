@@ -7,7 +7,7 @@ escaped. Either way it can't ping anybody, link anywhere or format anything.
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.models import DeleteRequest, VcoRoute
+from bot.models import Request, VcoRoute
 
 Block = dict[str, Any]
 
@@ -50,14 +50,14 @@ def mention(slack_id: str) -> str:
     return f"<!subteam^{slack_id}>" if slack_id.startswith("S") else f"<@{slack_id}>"
 
 
-def what(request: DeleteRequest) -> str:
+def what(request: Request) -> str:
     """What a request is about: its one route, or how many."""
     if len(request.routes) == 1:
         return request.routes[0].route.route_dest
     return f"{len(request.routes)} routes"
 
 
-def sentence(verb: str, request: DeleteRequest) -> str:
+def sentence(verb: str, request: Request) -> str:
     """`Delete 192.168.10.0/24 from vco-… (cn-hangzhou)`: the first line of everything."""
     return f"{verb} {what(request)} from {request.vpn_connection_id} ({request.region})"
 

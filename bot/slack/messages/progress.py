@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from bot.models import DeleteRequest, RouteDeletion, RouteState
-from bot.slack.texts import Block, duration, escape, section
+from bot.models import Request, RouteChange, RouteState
+from bot.slack.messages.texts import Block, duration, escape, section
 
 _BAR = 10
 """Characters of the progress bar."""
@@ -34,20 +34,20 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     usual: float = 40.0
 
 
-def progress(request: DeleteRequest, view: View) -> Iterator[Block]:
+def progress(request: Request, view: View) -> Iterator[Block]:
     """How far it is: the place in the queue, or the bar and what is being done right now."""
     yield section(_progress(request, view))
     yield from route_lines(request)
 
 
-def route_lines(request: DeleteRequest) -> Iterator[Block]:
+def route_lines(request: Request) -> Iterator[Block]:
     """The state of each route, where there are several."""
     if len(request.routes) > 1:
         lines = (f"`{escape(r.route.route_dest)}` · {_MARKS[r.state]}" for r in request.routes)
         yield section("\n".join(lines))
 
 
-def _progress(request: DeleteRequest, view: View) -> str:
+def _progress(request: Request, view: View) -> str:
     if view.ahead:
         before = "1 request is" if view.ahead == 1 else f"{view.ahead} requests are"
         return f"Waiting its turn: {before} ahead on this connection."
@@ -59,7 +59,7 @@ def _progress(request: DeleteRequest, view: View) -> str:
     return f"{bar}  {duration(elapsed)}, usually {duration(view.usual)} · {_doing(route)}"
 
 
-def _doing(route: RouteDeletion) -> str:
+def _doing(route: RouteChange) -> str:
     if route.state is RouteState.DELETING:
         if route.watch.state == "attached":
             return "checking that the route is gone"
@@ -69,5 +69,5 @@ def _doing(route: RouteDeletion) -> str:
     return "waiting for the connection" if route.waits else "about to send"
 
 
-def _in_hand(request: DeleteRequest) -> RouteDeletion:
+def _in_hand(request: Request) -> RouteChange:
     return request.routes[-1 if request.current is None else request.current]

@@ -1,7 +1,7 @@
 """The form that asks why a deletion is rejected. Pure."""
 
 from bot.slack.inbound import REASON_ACTION, REASON_BLOCK, REASON_LIMIT
-from bot.slack.texts import Block
+from bot.slack.messages.texts import Block
 
 CALLBACK = "vco_route_reject_form"
 

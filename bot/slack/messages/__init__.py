@@ -1,0 +1,10 @@
+"""Every word that people read in Slack, and nothing else: values → Block Kit, no I/O.
+
+- `texts`       what all messages are made of: escaping, times, names, blocks
+- `card`        one message for a request, edited in place: `pending`, `progress`, `ending`
+- `timeline`    the thread below the card: one line for each event
+- `replies`     what one person is told of their command or click
+- `reports`     private answers: lists, status
+- `home`        the App Home
+- `reject_form` the modal that asks for a reason
+"""
