@@ -12,7 +12,7 @@ from bot import lifecycle
 from bot.approval import Directory
 from bot.errors import Refused
 from bot.execution import Cloud
-from bot.models import Draft, Event, EventKind, Place, Request
+from bot.models import Draft, Event, EventKind, Place, Request, Terms
 from bot.policy import may_ask
 from bot.preview import snapshot
 from bot.store import Audit, Requests
@@ -78,7 +78,7 @@ class Asking:
             requester=requester,
             channel=channel,
             at=at,
-            expires_at=at + self._timeout,
+            terms=Terms(expiry=self._timeout),
         )
         log.info("asked", request=request_id, routes=len(request.routes))
         return await self._requests.create(request)

@@ -25,6 +25,7 @@ from bot.models import (
     RouteChange,
     RouteState,
     Snapshot,
+    Terms,
     Verdict,
 )
 
@@ -43,38 +44,72 @@ def ask(  # noqa: PLR0913 - the facts that make a request, each named at the cal
     requester: str,
     channel: str,
     at: float,
-    expires_at: float,
+    terms: Terms,
 ) -> Request:
-    """A new pending request for what `snapshot` shows."""
-    return Request(
+    """A new pending request for what `snapshot` shows; one that breaks the glass is approved."""
+    request = Request(
         id=id,
         region=draft.region,
         vpn_connection_id=draft.vpn_connection_id,
         requester=requester,
         channel=channel,
         created_at=at,
-        expires_at=expires_at,
+        expires_at=at + terms.expiry,
         snapshot=snapshot,
         routes=tuple(RouteChange(route=t.route) for t in snapshot.targets),
         reason=draft.reason,
         overlay_mode=draft.overlay_mode,
+        operation=draft.operation,
+        origin=draft.origin,
+        terms=terms,
         timeline=(Event(kind=EventKind.ASKED, at=at, by=requester),),
     )
+    if not draft.break_glass:
+        return request
+    alone = Decision(verdict=Verdict.BROKE_GLASS, by=requester, at=at, reason=draft.reason)
+    return decide(request, alone)
 
 
 _DECIDED = {
     Verdict.APPROVED: RequestState.APPROVED,
+    Verdict.BROKE_GLASS: RequestState.APPROVED,
     Verdict.REJECTED: RequestState.REJECTED,
     Verdict.EXPIRED: RequestState.EXPIRED,
     Verdict.CANCELLED: RequestState.CANCELLED,
 }
 
 
-def decide(request: Request, decision: Decision) -> Request:
-    """Record a decision on a pending request; the first one wins, for any other state no-op."""
-    if request.state is not RequestState.PENDING:
+def decide(request: Request, decision: Decision, terms: Terms | None = None) -> Request:
+    """Record a decision on a pending request; for any other state, or a second time, no-op.
+
+    Approvals count until there are as many as `terms` (as they are now; those on record where
+    none are given) ask for. Every other verdict is final: the first one wins.
+    """
+    if request.state is not RequestState.PENDING or decision.verdict not in _DECIDED:
         return request
+    if decision.verdict is Verdict.APPROVED and decision.by in request.approvers:
+        return request
+    decided = _recorded(replace(request, terms=terms or request.terms), decision)
+    if decision.verdict is Verdict.APPROVED and missing(decided):
+        return decided
     state = _DECIDED[decision.verdict]
+    ended_at = 0.0 if state.open else decision.at
+    return replace(decided, state=state, ended_at=ended_at, why=decision.reason)
+
+
+def missing(request: Request) -> int:
+    """How many more people have to approve."""
+    return max(0, request.terms.approvals - len(request.approvers))
+
+
+def countersign(request: Request, decision: Decision) -> Request:
+    """Record, once, that an approver has looked at a request that broke the glass."""
+    if not request.glass_broken or request.countersigned:
+        return request
+    return _recorded(request, decision)
+
+
+def _recorded(request: Request, decision: Decision) -> Request:
     event = Event(
         kind=EventKind(decision.verdict.value),
         at=decision.at,
@@ -83,11 +118,8 @@ def decide(request: Request, decision: Decision) -> Request:
     )
     return replace(
         request,
-        state=state,
         decisions=(*request.decisions, decision),
         timeline=(*request.timeline, event),
-        ended_at=0.0 if state is RequestState.APPROVED else decision.at,
-        why=decision.reason,
     )
 
 

@@ -49,7 +49,7 @@ def fold(watch: Watch, seen: Observation) -> Watch:
     return msgspec.structs.replace(
         watch,
         updating_seen=watch.updating_seen or state == UPDATING,
-        absent_reads=watch.absent_reads + 1 if absent else 0,
+        settled_reads=watch.settled_reads + 1 if absent else 0,
         polls=watch.polls + 1,
         state=state,
         present=seen.present,
@@ -59,7 +59,7 @@ def fold(watch: Watch, seen: Observation) -> Watch:
 def proven(watch: Watch) -> bool:
     """Whether what was seen proves that the route is gone."""
     needed = READS_AFTER_UPDATING if watch.updating_seen else READS_WITHOUT_UPDATING
-    return watch.absent_reads >= needed
+    return watch.settled_reads >= needed
 
 
 def next_poll(elapsed: float, remaining: float) -> float:

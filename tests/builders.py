@@ -14,10 +14,12 @@ from bot.models import (
     Impact,
     LiveRoute,
     Observation,
+    People,
     Request,
     RequestState,
     RouteState,
     Snapshot,
+    Terms,
     VcoRoute,
     Verdict,
 )
@@ -65,6 +67,7 @@ def a_request(
     id: str = "r-abcdefghij",  # noqa: A002 - the field's name
     reason: str = "leaking prod prefix",
     snapshot: Snapshot | None = None,
+    terms: Terms | None = None,
 ) -> Request:
     """A pending request, asked by Alice at 1000 and open until 2800."""
     routes = routes or (a_route(),)
@@ -81,7 +84,7 @@ def a_request(
         requester=ALICE,
         channel="C0NETOPS",
         at=1000.0,
-        expires_at=2800.0,
+        terms=terms or Terms(approvers=People(users=(BOB,))),
     )
 
 

@@ -219,7 +219,7 @@ def test_updating_is_told_the_first_time_it_is_seen() -> None:
         request = route_change.observe(request, at, seen)
     assert kinds(request).count(EventKind.UPDATING) == 1
     assert request.routes[0].watch.polls == 4
-    assert request.routes[0].watch.absent_reads == 1
+    assert request.routes[0].watch.settled_reads == 1
 
 
 def test_a_route_that_was_never_sent_cannot_end_as_deleted() -> None:

@@ -82,7 +82,7 @@ async def test_where_updating_was_never_seen_three_reads_prove_it(brisk: Stage) 
     request = await brisk.until_ended(card)
     assert request.state is RequestState.DELETED
     assert not request.routes[0].watch.updating_seen
-    assert request.routes[0].watch.absent_reads == 3
+    assert request.routes[0].watch.settled_reads == 3
     await brisk.until_card_says(card, "Proven: attached and the route absent, three reads in a row")
 
 

@@ -33,7 +33,7 @@ def test_attached_alone_proves_nothing_however_often() -> None:
     assert not proven(watched(UPDATING, PRESENT, PRESENT, PRESENT, PRESENT))
 
 
-def test_without_updating_it_takes_three_absent_reads_in_a_row() -> None:
+def test_without_updating_it_takes_three_settled_reads_in_a_row() -> None:
     assert not proven(watched(ABSENT, ABSENT))
     assert proven(watched(ABSENT, ABSENT, ABSENT))
 

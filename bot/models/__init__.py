@@ -7,12 +7,13 @@ has one (`route_dest`, `next_hop`, `weight`).
 - `cloud`     connections and routes, as the VPC API shows them
 - `preview`   what is asked, its impact, and the snapshot that an approval binds to
 - `people`    who somebody is, and what they decided
+- `terms`     what the policy asks of a request
 - `request`   a request, its routes, and everything that happens to them
 """
 
-from bot.models.cloud import Connection, LiveRoute, Network, RouteKind, VcoRoute
+from bot.models.cloud import Connection, LiveRoute, Network, RouteKind, Tunnel, VcoRoute
 from bot.models.people import Decision, Person, Place, Verdict
-from bot.models.preview import Draft, Impact, Snapshot
+from bot.models.preview import Draft, Impact, Operation, Snapshot
 from bot.models.request import (
     Event,
     EventKind,
@@ -24,6 +25,7 @@ from bot.models.request import (
     RouteState,
     Watch,
 )
+from bot.models.terms import Members, People, Terms
 from bot.models.value import Value
 
 __all__ = [
@@ -35,8 +37,11 @@ __all__ = [
     "Failure",
     "Impact",
     "LiveRoute",
+    "Members",
     "Network",
     "Observation",
+    "Operation",
+    "People",
     "Person",
     "Place",
     "Request",
@@ -45,6 +50,8 @@ __all__ = [
     "RouteKind",
     "RouteState",
     "Snapshot",
+    "Terms",
+    "Tunnel",
     "Value",
     "VcoRoute",
     "Verdict",

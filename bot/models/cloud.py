@@ -35,6 +35,20 @@ class LiveRoute(Value, frozen=True):
     route: VcoRoute
     kind: RouteKind = RouteKind.CUSTOM
     state: str = ""
+    description: str = ""
+
+
+class Tunnel(Value, frozen=True):
+    """A tunnel of a connection: its IPsec negotiation and its BGP session, in the vendor's words.
+
+    `up` and `bgp_up` say what those words mean; None where nothing is said, or no BGP is used.
+    """
+
+    id: str
+    status: str = ""
+    up: bool | None = None
+    bgp_status: str = ""
+    bgp_up: bool | None = None
 
 
 class Connection(Value, frozen=True):
@@ -45,6 +59,7 @@ class Connection(Value, frozen=True):
     state: str
     name: str = ""
     attach_type: str = ""
+    tunnels: tuple[Tunnel, ...] = ()
 
     @property
     def attached(self) -> bool:

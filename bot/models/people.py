@@ -28,12 +28,18 @@ class Place(Value, frozen=True):
 
 
 class Verdict(StrEnum):
-    """What a decision says."""
+    """What a decision says.
+
+    `BROKE_GLASS`: the requester went ahead alone, as the policy allows in an emergency;
+    `COUNTERSIGNED`: an approver has looked at that afterwards.
+    """
 
     APPROVED = "approved"
     REJECTED = "rejected"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
+    BROKE_GLASS = "broke_glass"
+    COUNTERSIGNED = "countersigned"
 
 
 class Decision(Value, frozen=True):

@@ -1,14 +1,25 @@
 """What is asked, and what is shown before anybody decides."""
 
+from enum import StrEnum
+
 from bot.models.cloud import Connection, LiveRoute, VcoRoute
 from bot.models.value import Value
+
+
+class Operation(StrEnum):
+    """What a request does to its routes. A restoration puts back what a deletion took."""
+
+    DELETE = "delete"
+    RESTORE = "restore"
 
 
 class Draft(Value, frozen=True):
     """What a command or a form asks for, checked without I/O; the rest is read live.
 
     `route_dests` are canonical CIDR blocks without duplicates. `weight` and `next_hop` are
-    None where the requester left them to be filled from the live route.
+    None where the requester left them to be filled from the live route. `exact` names the
+    routes in full, where they were chosen from what is there (or was): then nothing is filled
+    in. `origin` is the id of the request that is undone by this one.
     """
 
     vpn_connection_id: str
@@ -18,6 +29,10 @@ class Draft(Value, frozen=True):
     next_hop: str | None = None
     overlay_mode: str | None = None
     reason: str = ""
+    break_glass: bool = False
+    operation: Operation = Operation.DELETE
+    exact: tuple[VcoRoute, ...] = ()
+    origin: str = ""
 
 
 class Impact(Value, frozen=True):

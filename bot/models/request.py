@@ -5,8 +5,9 @@ from enum import StrEnum
 import msgspec
 
 from bot.models.cloud import VcoRoute
-from bot.models.people import Decision
-from bot.models.preview import Snapshot
+from bot.models.people import Decision, Verdict
+from bot.models.preview import Operation, Snapshot
+from bot.models.terms import Terms
 from bot.models.value import Value
 
 
@@ -17,6 +18,7 @@ class RequestState(StrEnum):
     APPROVED = "approved"
     EXECUTING = "executing"
     DELETED = "deleted"
+    RESTORED = "restored"
     FAILED = "failed"
     UNCONFIRMED = "unconfirmed"
     REJECTED = "rejected"
@@ -31,20 +33,33 @@ class RequestState(StrEnum):
 
 
 class RouteState(StrEnum):
-    """queued → sending → deleting → how this route's deletion ended."""
+    """queued → sending → deleting or restoring → how this route's change ended."""
 
     QUEUED = "queued"
     SENDING = "sending"
     DELETING = "deleting"
+    RESTORING = "restoring"
     DELETED = "deleted"
+    RESTORED = "restored"
     ALREADY_GONE = "already_gone"
+    ALREADY_THERE = "already_there"
     FAILED = "failed"
     UNCONFIRMED = "unconfirmed"
 
     @property
     def ended(self) -> bool:
         """Whether nothing more is sent or expected for the route."""
-        return self not in (RouteState.QUEUED, RouteState.SENDING, RouteState.DELETING)
+        return not (self.watched or self in (RouteState.QUEUED, RouteState.SENDING))
+
+    @property
+    def watched(self) -> bool:
+        """Whether a change was asked for and is not proven yet."""
+        return self in (RouteState.DELETING, RouteState.RESTORING)
+
+    @property
+    def done(self) -> bool:
+        """Whether what was asked for is proven."""
+        return self in (RouteState.DELETED, RouteState.RESTORED)
 
 
 class Observation(Value, frozen=True):
@@ -58,17 +73,21 @@ class Observation(Value, frozen=True):
 
 
 class Watch(Value, frozen=True):
-    """What all polls of a deletion saw so far; `bot.watching` folds observations into it."""
+    """What all polls of a change saw so far; `bot.watching` folds observations into it.
+
+    `settled_reads` are the reads in a row that saw the connection attached and the route as it
+    should be: absent after a deletion, present after a restoration.
+    """
 
     updating_seen: bool = False
-    absent_reads: int = 0
+    settled_reads: int = 0
     polls: int = 0
     state: str = ""
     present: bool | None = None
 
 
 class Failure(Value, frozen=True):
-    """Why a route could not be deleted, in words to act on, and the ids for support."""
+    """Why a route could not be changed, in words to act on, and the ids for support."""
 
     code: str
     meaning: str
@@ -77,7 +96,7 @@ class Failure(Value, frozen=True):
 
 
 class RouteChange(Value, frozen=True):
-    """One route of a request and how far its deletion has come.
+    """One route of a request and how far its change has come.
 
     `client_token` is stored before the first send and never changes (G2). `in_flight` is set
     before each send and cleared by its answer: found set by another worker, the answer was
@@ -119,6 +138,13 @@ class EventKind(StrEnum):
     ENDED = "ended"
     RECONCILED = "reconciled"
     TROUBLE = "trouble"
+    BROKE_GLASS = "broke_glass"
+    COUNTERSIGNED = "countersigned"
+    NUDGED = "nudged"
+    REMINDED = "reminded"
+    DEGRADED = "degraded"
+    RECOVERED = "recovered"
+    WATCHED = "watched"
 
 
 class Event(Value, frozen=True):
@@ -145,11 +171,30 @@ class Request(Value, frozen=True):
     routes: tuple[RouteChange, ...]
     reason: str = ""
     overlay_mode: str | None = None
+    operation: Operation = Operation.DELETE
+    origin: str = ""
+    terms: Terms = Terms()
     state: RequestState = RequestState.PENDING
     decisions: tuple[Decision, ...] = ()
     timeline: tuple[Event, ...] = ()
     ended_at: float = 0.0
     why: str = ""
+
+    @property
+    def approvers(self) -> tuple[str, ...]:
+        """The distinct people who have approved, in their order."""
+        by = (d.by for d in self.decisions if d.verdict is Verdict.APPROVED)
+        return tuple(dict.fromkeys(by))
+
+    @property
+    def glass_broken(self) -> bool:
+        """Whether the requester went ahead alone."""
+        return any(d.verdict is Verdict.BROKE_GLASS for d in self.decisions)
+
+    @property
+    def countersigned(self) -> bool:
+        """Whether an approver has looked at a broken glass since."""
+        return any(d.verdict is Verdict.COUNTERSIGNED for d in self.decisions)
 
     @property
     def current(self) -> int | None:
