@@ -15,6 +15,9 @@ The story, and where each part of it lives. Arrows go one way, down this page.
                   `watching`    what was seen → is it proven, and when to look again
     5 status      `slack.telling`   one card edited in place, one thread with the timeline
 
+    afterwards    `follow_up`   nudges, countersignatures, a watchful eye on the tunnels
+                  `undo`        a request → the draft of the request that undoes it
+
 Around it: `__main__` (the command line), `app` (builds everything), `server` (HTTP), `doctor`,
 `settings`, `logs`; `slack/`, `alibaba/` and `store/`, whose words (payloads, JSON, keys) never
 leave them; `models` and `errors`, the domain's words; `sandbox/`, which nothing else knows.

@@ -22,15 +22,21 @@ from bot.engine import Engine
 from bot.errors import SettingsError
 from bot.execution import Execution, Limits
 from bot.execution.bench import Bench
+from bot.follow_up import FollowUp
+from bot.models import People, Terms
 from bot.pacing import PacedCloud
 from bot.readiness import Readiness
 from bot.server import web_app
 from bot.settings import Settings
 from bot.slack.answers import Answers
+from bot.slack.asks import Asks
 from bot.slack.authorization import NOT_OURS, HomeTeamOnly
+from bot.slack.commands import Commands
+from bot.slack.decisions import Decisions
 from bot.slack.link import SlackLink
 from bot.slack.listeners import Listeners
 from bot.slack.people import SlackDirectory
+from bot.slack.replier import Replier
 from bot.slack.telling import Teller
 from bot.slack.traces import Traces
 from bot.slack.web import Slack
@@ -83,39 +89,33 @@ class App:
             self.directory,
             self.cloud,
             now,
-            settings.approval_timeout,
+            Terms(
+                rule="VCO_APPROVERS",
+                approvers=People(users=settings.approvers.users, groups=settings.approvers.groups),
+                expiry=settings.approval_timeout,
+            ),
         )
         limits = Limits(operation=settings.operation_timeout, token_window=settings.token_window)
+        bench = Bench(
+            requests=self.store.requests,
+            pace=self.store.pace,
+            cloud=self.cloud,
+            background=PacedCloud(self.vpc, self.store.pace, background=True),
+            now=now,
+            limits=limits,
+        )
         self.engine = Engine(
             self.store.work,
             {
-                "run": Execution(
-                    Bench(
-                        requests=self.store.requests,
-                        pace=self.store.pace,
-                        cloud=self.cloud,
-                        background=PacedCloud(self.vpc, self.store.pace, background=True),
-                        now=now,
-                        limits=limits,
-                    )
-                ),
+                "run": Execution(bench),
+                "follow": FollowUp(bench),
                 "tell": Teller(
                     self.slack,
                     Traces(self.slack, self.directory.own_user),
                     self.store,
-                    _mentioned(settings),
                     now,
                 ),
-                "inbox": Answers(
-                    slack=self.slack,
-                    store=self.store,
-                    asking=self.asking,
-                    approval=self.approval,
-                    cloud=self.cloud,
-                    default_region=settings.region,
-                    channel=settings.approval_channel or "",
-                    now=now,
-                ),
+                "inbox": self._answers(),
             },
             lease=settings.lease,
         )
@@ -125,9 +125,31 @@ class App:
             self.bolt, self.slack_client, self.directory, settings.slack_app_token
         )
 
+    def _answers(self) -> Answers:
+        replier = Replier(self.slack)
+        channel = self.settings.approval_channel or ""
+        asks = Asks(self.store, self.asking, replier, channel)
+        decisions = Decisions(self.approval, replier)
+        commands = Commands(
+            store=self.store,
+            asks=asks,
+            decisions=decisions,
+            replier=replier,
+            cloud=self.cloud,
+            default_region=self.settings.region,
+        )
+        return Answers(
+            slack=self.slack,
+            store=self.store,
+            asks=asks,
+            commands=commands,
+            decisions=decisions,
+            replier=replier,
+        )
+
     def _bolt(self) -> AsyncApp:
         secret = self.settings.slack_signing_secret
-        listeners = Listeners(self.slack, self.store.inbox, self.engine.nudge, self.settings.region)
+        listeners = Listeners(self.slack, self.store, self.engine.nudge, self.settings.region)
         # It would warn that it ignores SLACK_BOT_TOKEN, which `authorize` hands it all the same.
         logging.getLogger("slack_bolt.AsyncApp").setLevel(logging.ERROR)
         bolt = AsyncApp(
@@ -148,10 +170,6 @@ class App:
         """Close every connection."""
         await self.http.aclose()
         await self.store.database.close()
-
-
-def _mentioned(settings: Settings) -> list[str]:
-    return [*settings.approvers.groups, *settings.approvers.users]
 
 
 async def serve(settings: Settings) -> None:

@@ -23,7 +23,7 @@ from bot.models import (
     RequestState,
     Verdict,
 )
-from bot.policy import Approvers, decide
+from bot.policy import Approvers, confirmed, decide
 from bot.store import Audit, Requests
 
 log = structlog.get_logger(__name__)
@@ -74,18 +74,20 @@ class Approval:
         self._approvers = approvers
         self._now = now
 
-    async def decide(
+    async def decide(  # noqa: PLR0913 - what was clicked, and what was said with it
         self,
         request_id: str,
         actor_id: str,
         verdict: Verdict,
         reason: str = "",
         *,
+        typed: str = "",
         delivery: str = "",
     ) -> Result:
         """Record `verdict` by `actor_id` if they may, and if nobody was first.
 
-        `delivery` names the click: a refusal of it is audited once, however often it is handled.
+        `typed` is what was typed to confirm, where the request's terms ask for that. `delivery`
+        names the click: a refusal of it is audited once, however often it is handled.
 
         Raises:
             UserError: the request is not known.
@@ -97,7 +99,7 @@ class Approval:
             raise UserError(f"Request {request_id} is not known any more.", "Please ask again.")
         if stored.request.state is not RequestState.PENDING:
             return Result(stored.request, decided=False)
-        await self._check(stored.request, actor_id, verdict, delivery)
+        await self._check(stored.request, actor_id, verdict, delivery, typed)
         at = await self._now()
         mine = Decision(verdict=verdict, by=actor_id, at=at, reason=reason)
         if at >= stored.request.expires_at:
@@ -105,12 +107,28 @@ class Approval:
         request = await self._requests.update(request_id, lambda r: lifecycle.decide(r, mine))
         if request is None:
             raise UserError(f"Request {request_id} is not known any more.", "Please ask again.")
-        decided = request.decisions == (mine,) and mine.by == actor_id
+        decided = mine in request.decisions and mine.by == actor_id
         log.info("decision", request=request_id, verdict=verdict.value, decided=decided)
         return Result(request, decided=decided)
 
+    async def countersign(self, request_id: str, actor_id: str, *, delivery: str = "") -> Result:
+        """Record that an approver has looked at a request that broke the glass, in any state.
+
+        Raises:
+            UserError, Refused, SlackError, StoreError: as `decide` does.
+        """
+        stored = await self._requests.get(request_id)
+        if stored is None or not stored.request.glass_broken:
+            raise UserError(f"There is nothing to countersign for {request_id}.")
+        await self._check(stored.request, actor_id, Verdict.COUNTERSIGNED, delivery)
+        mine = Decision(verdict=Verdict.COUNTERSIGNED, by=actor_id, at=await self._now())
+        request = await self._requests.update(request_id, lambda r: lifecycle.countersign(r, mine))
+        if request is None:
+            raise UserError(f"Request {request_id} is not known any more.")
+        return Result(request, decided=mine in request.decisions)
+
     async def _check(
-        self, request: Request, actor_id: str, verdict: Verdict, delivery: str
+        self, request: Request, actor_id: str, verdict: Verdict, delivery: str, typed: str = ""
     ) -> None:
         try:
             home, actor, members, place = await asyncio.gather(
@@ -129,6 +147,8 @@ class Approval:
                 # A channel that can't be seen is not known to be private to this workspace.
                 channel_shared=place is None or place.shared,
             )
+            if verdict is Verdict.APPROVED:
+                confirmed(request, typed)
         except Refused as refusal:
             event = await self._refused(actor_id, verdict, refusal)
             await self._audit.append(request.id, event, cause=delivery)

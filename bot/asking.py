@@ -30,15 +30,15 @@ class Asking:
         directory: Directory,
         cloud: Cloud,
         now: Callable[[], Awaitable[float]],
-        approval_timeout: float,
+        terms: Terms,
     ) -> None:
-        """`approval_timeout` is in seconds; a request expires that long after it was made."""
+        """`terms` are what each request has to meet."""
         self._requests = requests
         self._audit = audit
         self._directory = directory
         self._cloud = cloud
         self._now = now
-        self._timeout = approval_timeout
+        self._terms = terms
 
     async def ask(
         self,
@@ -78,7 +78,7 @@ class Asking:
             requester=requester,
             channel=channel,
             at=at,
-            terms=Terms(expiry=self._timeout),
+            terms=self._terms,
         )
         log.info("asked", request=request_id, routes=len(request.routes))
         return await self._requests.create(request)

@@ -20,6 +20,7 @@ BotError
     ├── Busy                the connection is being configured: wait, same token
     ├── Throttled           wait `retry_after` seconds, slow the region down, same token
     ├── AlreadyGone         there is no such route
+    ├── AlreadyThere        there is such a route
     └── Rejected            final
         ├── CredentialsRejected   an operator's problem
         └── PermissionDenied      names the RAM action that is missing
@@ -160,6 +161,10 @@ class Throttled(AlibabaError):
 
 class AlreadyGone(AlibabaError):
     """InvalidRouteEntry.NotFound: success only after an unknown outcome."""
+
+
+class AlreadyThere(AlibabaError):
+    """VpnRouteEntry.AlreadyExists: success only after an unknown outcome."""
 
 
 class Rejected(AlibabaError):

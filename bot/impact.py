@@ -77,7 +77,7 @@ def _impact(target: LiveRoute, now: "_Table", after: "_Table") -> Impact:
         carries=carries,
         takers=after.best_covering(block) if carries else (),
         inside=tuple(live for smaller in after.inside(block) for live in after.to(smaller)),
-        not_restorable=_not_restorable(block),
+        not_restorable=not_restorable(block),
     )
 
 
@@ -147,7 +147,7 @@ def _fewest(kin: Network, start: int, stop: int) -> Iterator[str]:
         start += 1 << bits
 
 
-def _not_restorable(block: Network) -> str:
+def not_restorable(block: Network) -> str:
     """Why the route could not be created again, in plain words; empty where it could."""
     if block == DEFAULT_ROUTE:
         return "Alibaba Cloud lets nobody create a route to 0.0.0.0/0: it can't be restored."

@@ -11,8 +11,8 @@ import msgspec
 
 from bot.command import render
 from bot.errors import PreviewError
-from bot.impact import network_of, within
-from bot.models import Connection, Draft, LiveRoute, Network, RouteKind, VcoRoute
+from bot.impact import network_of, not_restorable, within
+from bot.models import Connection, Draft, LiveRoute, Network, Operation, RouteKind, VcoRoute
 
 NEAREST = 5
 """How many routes are offered where none fits."""
@@ -51,7 +51,40 @@ def resolve(
             "Routes can be deleted where a connection is attached to a transit router and in use.",
         )
     own = [r for r in routes if r.route.vpn_connection_id == draft.vpn_connection_id]
+    if draft.operation is Operation.RESTORE:
+        return absent(draft, own)
+    if draft.exact:
+        return tuple(_exactly(draft, route, own) for route in draft.exact)
     return tuple(_the_one(draft, dest, own) for dest in draft.route_dests)
+
+
+def absent(draft: Draft, routes: Sequence[LiveRoute]) -> tuple[LiveRoute, ...]:
+    """The routes of a restoration that are not there (any more).
+
+    Raises:
+        PreviewError: They are all there, or one of them can't be created.
+    """
+    there = {r.route for r in routes if r.kind is RouteKind.CUSTOM}
+    targets = tuple(LiveRoute(route=route) for route in draft.exact if route not in there)
+    for target in targets:
+        if why := not_restorable(network_of(target.route)):
+            raise PreviewError(why, "Nothing was recorded.")
+    if not targets:
+        names = ", ".join(f"{r.route_dest} (weight {r.weight})" for r in draft.exact)
+        raise PreviewError(
+            f"{names} is on {draft.vpn_connection_id} already.", "There is nothing to put back."
+        )
+    return targets
+
+
+def _exactly(draft: Draft, route: VcoRoute, routes: Sequence[LiveRoute]) -> LiveRoute:
+    """The one live custom route that is just this one."""
+    for live in routes:
+        if live.kind is RouteKind.CUSTOM and live.route == route:
+            return live
+    custom = [r for r in routes if r.kind is RouteKind.CUSTOM]
+    pinned = msgspec.structs.replace(draft, weight=route.weight, next_hop=route.next_hop, exact=())
+    raise _no_such_route(pinned, route.route_dest, network_of(route), custom)
 
 
 def obstacle(connection: Connection) -> str:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from bot.errors import Throttled
 from bot.execution import Cloud
-from bot.models import Connection, LiveRoute, VcoRoute
+from bot.models import Connection, LiveRoute, Operation, VcoRoute
 from bot.store import Pace
 
 
@@ -24,6 +24,8 @@ class Quota(NamedTuple):
 # The vendor's page names 60 deletes and 600 of each read in 60 s, for an account, a region and
 # a call (reference: Quotas). Others use the account too, so a tenth is left to them.
 DELETE = Quota("DeleteVcoRouteEntry", 54, 18)
+# Of creations no quota is known; the same is assumed.
+CREATE = Quota("CreateVcoRouteEntry", 54, 18)
 CONNECTION = Quota("DescribeVpnConnection", 540, 180)
 ROUTES = Quota("DescribeVcoRouteEntries", 540, 180)
 
@@ -50,15 +52,23 @@ class PacedCloud:
         await self._take(region, ROUTES, _LISTS)
         return await self._cloud.routes(region, vpn_connection_id)
 
-    async def admit(self, region: str) -> None:
-        """Take a place in the quota of deletions, before a send is even stored."""
-        await self._take(region, DELETE)
+    async def admit(self, region: str, operation: Operation) -> None:
+        """Take a place in the quota of these changes, before a send is even stored."""
+        await self._take(region, DELETE if operation is Operation.DELETE else CREATE)
 
     async def delete_route(
         self, region: str, route: VcoRoute, *, client_token: str, overlay_mode: str | None
     ) -> str:
         """Ask for the deletion of a route that was admitted; returns Alibaba's request id."""
         return await self._cloud.delete_route(
+            region, route, client_token=client_token, overlay_mode=overlay_mode
+        )
+
+    async def create_route(
+        self, region: str, route: VcoRoute, *, client_token: str, overlay_mode: str | None
+    ) -> str:
+        """Ask for the creation of a route that was admitted; returns Alibaba's request id."""
+        return await self._cloud.create_route(
             region, route, client_token=client_token, overlay_mode=overlay_mode
         )
 

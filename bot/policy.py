@@ -7,6 +7,7 @@ for the person refused, who sees the card with the approvers' names on it.
 
 import re
 from collections.abc import Collection, Mapping
+from ipaddress import ip_network
 from typing import Self
 
 from bot.errors import Refused
@@ -82,7 +83,7 @@ def decide(  # noqa: PLR0913 - all that a decision rests on, each given by name
     person = _known_colleague(actor, home_team)
     _own_channel(shared=channel_shared)
     match verdict:
-        case Verdict.APPROVED | Verdict.REJECTED:
+        case Verdict.APPROVED | Verdict.REJECTED | Verdict.COUNTERSIGNED:
             _second_person(request, person)
             _approver(person, approvers, members)
         case Verdict.CANCELLED:
@@ -91,7 +92,21 @@ def decide(  # noqa: PLR0913 - all that a decision rests on, each given by name
             raise Refused("Nobody can let a request expire; time does.", "Reject it instead.")
 
 
-def approved_by(request: Request) -> str:
+def confirmed(request: Request, typed: str) -> None:
+    """Let an approval through if what its terms want typed was typed.
+
+    Raises:
+        Refused: It was not.
+    """
+    wanted = request.terms.typed
+    if wanted and not same_block(typed, wanted):
+        raise Refused(
+            f"This is a wide route: to approve it, {wanted} has to be typed.",
+            "Click Approve once more and type it into the form.",
+        )
+
+
+def approved_by(request: Request) -> tuple[str, ...]:
     """Who approved the request, asked again right before something is sent for it (G1).
 
     Raises:
@@ -101,14 +116,17 @@ def approved_by(request: Request) -> str:
     against = [d for d in request.decisions if d.verdict is not Verdict.APPROVED]
     if against:
         raise Refused(f"This request was {against[0].verdict}.", mend)
-    approvers = [d.by for d in request.decisions]
+    approvers = tuple(dict.fromkeys(d.by for d in request.decisions))
     if not approvers:
         raise Refused("Nobody has approved this request.", mend)
+    if len(approvers) < request.terms.approvals:
+        needed = request.terms.approvals
+        raise Refused(f"Only {len(approvers)} of {needed} approvals are on record.", mend)
     if not request.requester or not all(approvers):
         raise Refused("It is not on record who asked for this, or who approved it.", mend)
     if request.requester in approvers:
         raise Refused("The approval on record is the requester's own.", mend)
-    return approvers[0]
+    return approvers
 
 
 def _known_colleague(actor: Person | None, home_team: str) -> Person:
@@ -168,3 +186,11 @@ def _requester(request: Request, person: Person) -> None:
             "Only the person who asked for this deletion can cancel it.",
             "An approver can reject it.",
         )
+
+
+def same_block(typed: str, wanted: str) -> bool:
+    """Whether what was typed is the block that had to be typed."""
+    try:
+        return ip_network(typed.strip()) == ip_network(wanted)
+    except ValueError:
+        return False

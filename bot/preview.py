@@ -13,6 +13,7 @@ from bot.models import (
     Draft,
     Impact,
     LiveRoute,
+    Operation,
     RouteKind,
     Snapshot,
     VcoRoute,
@@ -30,6 +31,15 @@ def snapshot(
         PreviewError: See `bot.matching.resolve`.
     """
     targets = resolve(draft, connection, routes)
+    if draft.operation is Operation.RESTORE:
+        # What would go if they went again: just what comes back with them.
+        present = (*routes, *targets)
+        return Snapshot(
+            taken_at=at,
+            connection=connection,
+            targets=targets,
+            impacts=impacts(targets, present),
+        )
     return Snapshot(
         taken_at=at,
         connection=connection,
@@ -45,6 +55,7 @@ def drift(
     routes: Sequence[LiveRoute],
     *,
     done: Sequence[VcoRoute] = (),
+    operation: Operation = Operation.DELETE,
 ) -> str | None:
     """What is no longer as the approver saw it, in one sentence, or None.
 
@@ -52,9 +63,16 @@ def drift(
     were still there and about to go, as on the card. One that somebody put back counts as a
     route that stays. A connection that is merely `updating` is waited for and no drift.
     """
+    undone = [t for t in snapshot.targets if t.route not in done]
+    if operation is Operation.RESTORE:
+        return (
+            _connection_drift(snapshot.connection, connection)
+            or _return_drift(undone, routes)
+            or _gain_drift(snapshot, routes)
+        )
     return (
         _connection_drift(snapshot.connection, connection)
-        or _target_drift([t for t in snapshot.targets if t.route not in done], routes)
+        or _target_drift(undone, routes)
         or _impact_drift(snapshot, routes, done)
     )
 
@@ -80,6 +98,23 @@ def _target_drift(targets: Iterable[LiveRoute], routes: Sequence[LiveRoute]) -> 
         ending = f"; there is {_names(instead)} now" if instead else ""
         return f"The route {_name(target)} is gone already{ending}."
     return None
+
+
+def _return_drift(targets: Iterable[LiveRoute], routes: Sequence[LiveRoute]) -> str | None:
+    there = {live.route for live in routes if live.kind is RouteKind.CUSTOM}
+    back = next((t for t in targets if t.route in there), None)
+    return f"The route {_name(back)} is there already." if back else None
+
+
+def _gain_drift(seen: Snapshot, routes: Sequence[LiveRoute]) -> str | None:
+    """What a restoration would change for traffic, compared with what the card said."""
+    there = {live.route for live in routes if live.kind is RouteKind.CUSTOM}
+    missing = [t for t in seen.targets if t.route not in there]
+    known = {t.route: t for t in seen.targets}
+    # A route that is back already may be listed with a state; the snapshot's stands for it.
+    now = impacts(seen.targets, [*(known.get(r.route, r) for r in routes), *missing])
+    pairs = zip(seen.impacts, now, strict=True)
+    return next(filter(None, (_difference(was, then) for was, then in pairs)), None)
 
 
 def _impact_drift(

@@ -1,6 +1,7 @@
 """The life of one route within its request: pure transitions, like those of `bot.lifecycle`.
 
-    queued ─► sending ─► deleting ─► deleted | already_gone | failed | unconfirmed
+    queued ─► sending ─► deleting  ─► deleted  | already_gone  | failed | unconfirmed
+                       restoring ─► restored | already_there | failed | unconfirmed
 
 They work on the route in hand of an approved request, the first one that has not ended, and
 end the request with its last route. Applied twice they change nothing the second time, but
@@ -17,6 +18,7 @@ from bot.models import (
     EventKind,
     Failure,
     Observation,
+    Operation,
     Request,
     RequestState,
     RouteChange,
@@ -25,9 +27,14 @@ from bot.models import (
 )
 from bot.watching import fold
 
+DOING = {Operation.DELETE: RouteState.DELETING, Operation.RESTORE: RouteState.RESTORING}
+DONE = {Operation.DELETE: RouteState.DELETED, Operation.RESTORE: RouteState.RESTORED}
+MOOT = {Operation.DELETE: RouteState.ALREADY_GONE, Operation.RESTORE: RouteState.ALREADY_THERE}
+"""The states of a route under way, proven, and found to need nothing, by what is done to it."""
+
 NOT_SENT = Failure(
     code="NotSent",
-    meaning="Nothing was sent for this route, because an earlier route did not end in deleted.",
+    meaning="Nothing was sent for this route, because an earlier route did not end well.",
     next_step="Look at the earlier route first, then ask for this one again.",
 )
 
@@ -68,19 +75,19 @@ def send(request: Request, at: float) -> Request:
 
 
 def accept(request: Request, at: float, alibaba_request_id: str) -> Request:
-    """The API took the deletion on: watch it from here."""
+    """The API took the change on: watch it from here."""
     route = _current(request)
     if route is None or route.state is not RouteState.SENDING:
         return request
     details = {"client_token": route.client_token, "alibaba_request_id": alibaba_request_id}
     event = Event(kind=EventKind.SENT, at=at, route=route.route, details=details)
-    deleting = replace(
+    doing = replace(
         route,
-        state=RouteState.DELETING,
+        state=DOING[request.operation],
         alibaba_request_id=alibaba_request_id,
         in_flight=False,
     )
-    return _with(request, deleting, event)
+    return _with(request, doing, event)
 
 
 def watch(request: Request) -> Request:
@@ -88,7 +95,7 @@ def watch(request: Request) -> Request:
     route = _current(request)
     if route is None or route.state is not RouteState.SENDING:
         return request
-    return _with(request, replace(route, state=RouteState.DELETING, in_flight=False))
+    return _with(request, replace(route, state=DOING[request.operation], in_flight=False))
 
 
 def wait(request: Request, at: float, code: str, meaning: str = "") -> Request:
@@ -129,7 +136,7 @@ def observe(request: Request, at: float, seen: Observation) -> Request:
     route = _current(request)
     if route is None:
         return request
-    folded = fold(route.watch, seen)
+    folded = fold(route.watch, seen, present=_wanted(request))
     watched = replace(route, watch=folded)
     if folded.updating_seen and not route.watch.updating_seen:
         return _with(request, watched, Event(kind=EventKind.UPDATING, at=at, route=route.route))
@@ -144,14 +151,14 @@ def observe(request: Request, at: float, seen: Observation) -> Request:
 def end(request: Request, at: float, state: RouteState, failure: Failure | None = None) -> Request:
     """End the current route, and the request with it when that was the last one.
 
-    A request stops at its first route that does not end in `deleted`: whatever is wrong with
-    the connection, sending more would not mend it. Only what was watched can be `deleted`, so
-    ending twice never ends the next route as well.
+    A request stops at its first route that does not end well: whatever is wrong with the
+    connection, sending more would not mend it. Only what was watched can be proven, so ending
+    twice never ends the next route as well.
     """
     route = _current(request)
     if route is None:
         return request
-    if state is RouteState.DELETED and route.state is not RouteState.DELETING:
+    if state.done and not route.state.watched:
         return request
     ended = replace(route, state=state, failure=failure, in_flight=False, ended_at=at)
     event = Event(
@@ -161,7 +168,7 @@ def end(request: Request, at: float, state: RouteState, failure: Failure | None 
         details={"state": state.value, **({"code": failure.code} if failure else {})},
     )
     request = _with(request, ended, event)
-    if state is not RouteState.DELETED:
+    if not state.done:
         rest = (_skipped(r, at) for r in request.routes)
         request = replace(request, routes=tuple(rest))
     return _settle(request, at)
@@ -170,15 +177,16 @@ def end(request: Request, at: float, state: RouteState, failure: Failure | None 
 def look_again(request: Request, index: int, seen: Observation) -> Request:
     """Go on watching a route that is `unconfirmed`."""
     route = request.routes[index]
-    return _replaced(request, index, replace(route, watch=fold(route.watch, seen)))
+    watched = fold(route.watch, seen, present=_wanted(request))
+    return _replaced(request, index, replace(route, watch=watched))
 
 
 def confirm(request: Request, at: float, index: int) -> Request:
-    """A route that was `unconfirmed` is proven gone after all."""
+    """A route that was `unconfirmed` is proven after all."""
     route = request.routes[index]
     if route.state is not RouteState.UNCONFIRMED:
         return request
-    request = _replaced(request, index, replace(route, state=RouteState.DELETED, ended_at=at))
+    request = _replaced(request, index, replace(route, state=DONE[request.operation], ended_at=at))
     event = Event(kind=EventKind.RECONCILED, at=at, route=route.route)
     return replace(
         request, state=outcome(request.routes), timeline=(*request.timeline, event), ended_at=at
@@ -190,7 +198,18 @@ def outcome(routes: Iterable[RouteChange]) -> RequestState:
     states = {r.state for r in routes}
     if RouteState.UNCONFIRMED in states:
         return RequestState.UNCONFIRMED
-    return RequestState.DELETED if states == {RouteState.DELETED} else RequestState.FAILED
+    return _OUTCOMES.get(frozenset(states), RequestState.FAILED)
+
+
+_OUTCOMES = {
+    frozenset({RouteState.DELETED}): RequestState.DELETED,
+    frozenset({RouteState.RESTORED}): RequestState.RESTORED,
+}
+
+
+def _wanted(request: Request) -> bool:
+    """Whether the routes are to be there in the end."""
+    return request.operation is Operation.RESTORE
 
 
 def _settle(request: Request, at: float) -> Request:

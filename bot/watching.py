@@ -1,4 +1,4 @@
-"""4 execution, the watching: is the deletion proven, and when to look again.
+"""4 execution, the watching: is the change proven, and when to look again.
 
 The vendor's page calls a route deleted when its connection is `attached` again. A read can land
 before the background task starts, though, and still see the old `attached`. So the proof is:
@@ -7,7 +7,8 @@ before the background task starts, though, and still see the old `attached`. So 
 - `updating` was never seen: `attached` and the route absent, `READS_WITHOUT_UPDATING` reads in
   a row.
 
-`attached` alone proves nothing. All delays are in seconds.
+Of a restoration the same, with the route present, next hop and weight included. `attached`
+alone proves nothing. All delays are in seconds.
 """
 
 from hashlib import blake2b
@@ -42,14 +43,17 @@ _DOUBLINGS = 64
 """Where doubling stops, long after any cap: larger powers would overflow a float."""
 
 
-def fold(watch: Watch, seen: Observation) -> Watch:
-    """The watch after one more poll; whatever is not `attached` and absent starts a new row."""
+def fold(watch: Watch, seen: Observation, *, present: bool = False) -> Watch:
+    """The watch after one more poll, of a route that is to be `present` in the end, or absent.
+
+    Whatever is not `attached` and as it should be starts a new row.
+    """
     state = seen.state.lower()
-    absent = state == SETTLED and seen.present is False
+    settled = state == SETTLED and seen.present is present
     return msgspec.structs.replace(
         watch,
         updating_seen=watch.updating_seen or state == UPDATING,
-        settled_reads=watch.settled_reads + 1 if absent else 0,
+        settled_reads=watch.settled_reads + 1 if settled else 0,
         polls=watch.polls + 1,
         state=state,
         present=seen.present,
@@ -57,7 +61,7 @@ def fold(watch: Watch, seen: Observation) -> Watch:
 
 
 def proven(watch: Watch) -> bool:
-    """Whether what was seen proves that the route is gone."""
+    """Whether what was seen proves that the route is as it should be."""
     needed = READS_AFTER_UPDATING if watch.updating_seen else READS_WITHOUT_UPDATING
     return watch.settled_reads >= needed
 

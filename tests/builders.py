@@ -14,6 +14,7 @@ from bot.models import (
     Impact,
     LiveRoute,
     Observation,
+    Operation,
     People,
     Request,
     RequestState,
@@ -68,6 +69,7 @@ def a_request(
     reason: str = "leaking prod prefix",
     snapshot: Snapshot | None = None,
     terms: Terms | None = None,
+    operation: Operation = Operation.DELETE,
 ) -> Request:
     """A pending request, asked by Alice at 1000 and open until 2800."""
     routes = routes or (a_route(),)
@@ -76,6 +78,7 @@ def a_request(
         route_dests=tuple(r.route_dest for r in routes),
         region=REGION,
         reason=reason,
+        operation=operation,
     )
     return lifecycle.ask(
         id=id,
@@ -84,7 +87,7 @@ def a_request(
         requester=ALICE,
         channel="C0NETOPS",
         at=1000.0,
-        terms=terms or Terms(approvers=People(users=(BOB,))),
+        terms=terms or Terms(approvers=People(users=("U0CAROL",), groups=("S0NETOPS",))),
     )
 
 
@@ -120,18 +123,29 @@ def deleted(request: Request | None = None, at: float = 1143.0) -> Request:
     return route_change.end(route_change.observe(seen, at, ABSENT), at, RouteState.DELETED)
 
 
+def restored(request: Request | None = None, at: float = 1143.0) -> Request:
+    """The route in hand was put back, and is proven to be there."""
+    request = request or approved(a_request(operation=Operation.RESTORE))
+    seen = route_change.observe(accepted(request, at - 40), at - 30, UPDATING)
+    return route_change.end(route_change.observe(seen, at, PRESENT), at, RouteState.RESTORED)
+
+
 def in_state(state: RequestState, *routes: VcoRoute, **more: Any) -> Request:  # noqa: ANN401 - arguments of a_request
     """A request that came to `state` in the ordinary way."""
+    if state is RequestState.RESTORED:
+        more["operation"] = Operation.RESTORE
     asked = a_request(*routes, **more)
     yes = approved(asked)
     everything = yes
+    done = restored if state is RequestState.RESTORED else deleted
     for _ in asked.routes:
-        everything = deleted(everything)
+        everything = done(everything)
     known = {
         RequestState.PENDING: asked,
         RequestState.APPROVED: yes,
         RequestState.EXECUTING: accepted(yes),
         RequestState.DELETED: everything,
+        RequestState.RESTORED: everything,
         RequestState.FAILED: route_change.end(sent(yes), 1105.0, RouteState.FAILED, REFUSED),
         RequestState.UNCONFIRMED: route_change.end(accepted(yes), 1703.0, RouteState.UNCONFIRMED),
         RequestState.VOID: lifecycle.drift(yes, 1101.0, "The route is gone already."),

@@ -31,7 +31,7 @@ from bot.errors import (
     Rejected,
     Throttled,
 )
-from bot.models import Connection, LiveRoute, RouteKind, VcoRoute
+from bot.models import Connection, LiveRoute, RouteKind, Tunnel, VcoRoute
 
 REGION = "cn-hangzhou"
 VCO = "vco-p0w5112fgnl2ihlmf0000"
@@ -155,6 +155,17 @@ async def test_a_deletion_sends_every_parameter_in_the_query_and_answers_the_req
     assert seen.headers["x-acs-version"] == "2016-04-28"
     assert seen.headers["content-length"] == "0"
     assert "vco-route-bot" in seen.headers["user-agent"]
+
+
+async def test_a_creation_sends_the_same_parameters(vpc: Script, client: VpcClient) -> None:
+    vpc.then(gives({"RequestId": REQUEST_ID}))
+    assert await client.create_route(REGION, ROUTE, client_token="vco-7f3a") == REQUEST_ID
+    (seen,) = vpc.seen
+    assert seen.headers["x-acs-action"] == "CreateVcoRouteEntry"
+    assert seen.target == (
+        f"/?ClientToken=vco-7f3a&NextHop={VCO}&RegionId=cn-hangzhou"
+        f"&RouteDest=192.168.10.0%2F24&VpnConnectionId={VCO}&Weight=100"
+    )
 
 
 async def test_weight_zero_is_sent_and_an_overlay_mode_that_nobody_gave_is_not(
@@ -398,7 +409,31 @@ async def test_a_connection_is_read_by_name_with_its_state_in_lower_case(
         state="attached",
         name="to-berlin",
         attach_type="CEN",
+        tunnels=(Tunnel(id=VCO, status="ipsec_sa_established", up=True),),
     )
+
+
+async def test_of_tunnels_only_what_is_watched_is_read(vpc: Script, client: VpcClient) -> None:
+    tunnels = [
+        {
+            "TunnelId": "tun-1",
+            "Status": "ipsec_sa_established",
+            "TunnelBgpConfig": {"BgpStatus": "success", "AuthKey": "secret"},
+            "TunnelIkeConfig": {"Psk": "pre-shared"},
+        },
+        {"TunnelId": "tun-2", "Status": "ike_sa_not_established"},
+        {"TunnelId": "tun-3", "Status": "a word of next year", "TunnelBgpConfig": {}},
+    ]
+    body = {"VpnConnectionId": VCO, "State": "attached"}
+    vpc.then(gives(body | {"TunnelOptionsSpecification": {"TunnelOptions": tunnels}}))
+    seen = await client.connection(REGION, VCO)
+    assert [(t.id, t.up, t.bgp_up) for t in seen.tunnels] == [
+        ("tun-1", True, True),
+        ("tun-2", False, None),
+        ("tun-3", None, None),
+    ]
+    assert "secret" not in repr(seen)
+    assert "pre-shared" not in repr(seen)
 
 
 @pytest.mark.parametrize(

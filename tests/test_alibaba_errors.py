@@ -9,6 +9,7 @@ from bot.alibaba.errors import Call, answer, classify, is_error
 from bot.errors import (
     AlibabaError,
     AlreadyGone,
+    AlreadyThere,
     Busy,
     CredentialsRejected,
     OutcomeUnknown,
@@ -47,6 +48,7 @@ CLASSES: dict[type[AlibabaError], list[str]] = {
         "SignatureNonceUsed",
     ],
     AlreadyGone: ["InvalidRouteEntry.NotFound"],
+    AlreadyThere: ["VpnRouteEntry.AlreadyExists"],
     CredentialsRejected: [
         "InvalidAccessKeyId.NotFound",
         "InvalidAccessKeyId.Inactive",
@@ -61,7 +63,6 @@ CLASSES: dict[type[AlibabaError], list[str]] = {
     Rejected: [
         "VpnConnection.FinancialLocked",
         "Resource.QuotaFull",
-        "VpnRouteEntry.AlreadyExists",
         "VpnRouteEntry.Conflict",
         "InvalidVpnConnectionInstanceId.NotFound",
         "MissingParameter",

@@ -18,6 +18,7 @@ from builders import (
     deleted,
     in_state,
     live,
+    restored,
     sent,
 )
 from hypothesis import given
@@ -29,19 +30,32 @@ from bot import lifecycle, route_change
 from bot.models import (
     Connection,
     Impact,
+    Operation,
+    People,
     Request,
     RequestState,
     RouteKind,
     RouteState,
+    Terms,
     VcoRoute,
     Verdict,
 )
 from bot.sandbox.slack.blocks import problems_in_blocks
 from bot.sandbox.slack.content import MOST_BLOCKS_TEXT
 from bot.sandbox.slack.messages import text_of
-from bot.slack.messages.card import APPROVE, CANCEL, REJECT, View, card, first_line
+from bot.slack.messages.card import (
+    AGAIN,
+    APPROVE,
+    CANCEL,
+    COUNTERSIGN,
+    REJECT,
+    RESTORE,
+    View,
+    card,
+    first_line,
+)
 
-VIEW = View(now=1120.0, approvers=("S0NETOPS", "U0CAROL"))
+VIEW = View(now=1120.0)
 MANY = tuple(a_route(f"10.{n}.0.0/24") for n in range(20))
 FOUR_SIX = (a_route("10.0.0.0/24"), a_route("2001:db8:1111:2222:3333:4444:5555:6660/124"))
 LONG = a_route("2001:db8:1111:2222:3333:4444:5555:6666/128", connection="vco-" + "x" * 64)
@@ -70,6 +84,7 @@ def buttons(request: Request) -> list[str]:
         (RequestState.APPROVED, "Approved: delete {}"),
         (RequestState.EXECUTING, "Deleting {}"),
         (RequestState.DELETED, "Deleted {} in 41 s"),
+        (RequestState.RESTORED, "Restored {} in 41 s"),
         (RequestState.FAILED, "Not deleted: {}"),
         (RequestState.UNCONFIRMED, "Unconfirmed: deletion of {}"),
         (RequestState.REJECTED, "Rejected: delete {}"),
@@ -80,7 +95,8 @@ def buttons(request: Request) -> list[str]:
 )
 def test_the_first_line_says_what_happens_to_what(state: RequestState, line: str) -> None:
     request = in_state(state)
-    expected = line.format("10.0.0.0/24 from vco-p0w5112f (cn-hangzhou)")
+    where = "to" if state is RequestState.RESTORED else "from"
+    expected = line.format(f"10.0.0.0/24 {where} vco-p0w5112f (cn-hangzhou)")
     assert lines(request)[0] == first_line(request) == expected
 
 
@@ -206,16 +222,17 @@ def confirm_of(request: Request) -> str:
 def test_the_confirm_restates_the_sentence_and_what_traffic_does_next() -> None:
     sentence = "Delete 10.0.0.0/24 from vco-p0w5112f (cn-hangzhou)."
     uncovered = "256 addresses, weight 100: nothing here covers them any more."
-    assert confirm_of(a_request()) == f"{sentence} {uncovered}"
+    assert confirm_of(a_request(reason="")) == f"{sentence} {uncovered}"
+    assert confirm_of(a_request()) == f"{sentence} {uncovered} Why: “leaking prod prefix”"
     taken = Impact(
         route=a_route(), carries=("10.0.0.0/24",), takers=(live(a_route("10.0.0.0/16")),)
     )
-    request = a_request(snapshot=a_snapshot(a_route(), impacts=(taken,)))
+    request = a_request(reason="", snapshot=a_snapshot(a_route(), impacts=(taken,)))
     moves = "256 addresses move to 10.0.0.0/16 (weight 100)."
     assert confirm_of(request) == f"{sentence} {moves}"
-    idle = a_request(snapshot=a_snapshot(a_route(), impacts=(Impact(route=a_route()),)))
+    idle = a_request(reason="", snapshot=a_snapshot(a_route(), impacts=(Impact(route=a_route()),)))
     assert confirm_of(idle) == f"{sentence} Weight 100; no traffic moves."
-    assert confirm_of(a_request(*MANY)).endswith("covers 20 of them any more.")
+    assert confirm_of(a_request(*MANY, reason="")).endswith("covers 20 of them any more.")
 
 
 def test_those_who_wait_see_how_many_are_ahead() -> None:
@@ -288,7 +305,7 @@ def test_what_went_partly_is_not_called_undone() -> None:
 
 def test_unconfirmed_is_neither_success_nor_failure() -> None:
     said = shown(in_state(RequestState.UNCONFIRMED))
-    assert "can't prove that it is gone" in said
+    assert "can't prove that it is so" in said
     assert "We go on looking" in said
 
 
@@ -327,9 +344,9 @@ def test_nobody_is_said_to_have_decided_where_it_was_time_or_the_bot() -> None:
 
 
 def test_a_crowd_of_approvers_is_mentioned_in_part() -> None:
-    crowd = View(now=0.0, approvers=tuple(f"U{n:010}" for n in range(500)))
-    assert "and 480 more · expires" in shown(a_request(), crowd)
-    assert problems_in_blocks(card(a_request(), crowd)[1]) == []
+    crowd = Terms(approvers=People(users=tuple(f"U{n:010}" for n in range(500))))
+    assert "and 480 more · expires" in shown(a_request(terms=crowd))
+    assert problems_in_blocks(card(a_request(terms=crowd), VIEW)[1]) == []
 
 
 # --- what Slack takes ----------------------------------------------------------------
@@ -371,9 +388,64 @@ def test_slack_takes_twenty_routes_with_the_most_there_can_be_to_say_of_each() -
 
 
 @pytest.mark.parametrize("state", RequestState)
-def test_there_are_buttons_only_while_there_is_something_to_decide(state: RequestState) -> None:
-    expected = [APPROVE, REJECT, CANCEL] if state is RequestState.PENDING else []
-    assert buttons(in_state(state)) == expected
+def test_there_are_buttons_only_where_there_is_something_to_do(state: RequestState) -> None:
+    expected = {
+        RequestState.PENDING: [APPROVE, REJECT, CANCEL],
+        RequestState.DELETED: [RESTORE],
+        RequestState.RESTORED: [RESTORE],
+        RequestState.UNCONFIRMED: [RESTORE],
+        RequestState.EXPIRED: [AGAIN],
+        RequestState.VOID: [AGAIN],
+    }
+    assert buttons(in_state(state)) == expected.get(state, [])
+
+
+def test_what_can_not_be_created_again_has_no_restore_button() -> None:
+    default = a_route("0.0.0.0/0")
+    impact = Impact(route=default, carries=("0.0.0.0/0",), not_restorable="Nobody may create it.")
+    snapshot = a_snapshot(default, impacts=(impact,))
+    assert buttons(in_state(RequestState.DELETED, default, snapshot=snapshot)) == []
+
+
+def test_a_quorum_says_who_has_approved_and_how_many_are_missing() -> None:
+    two = a_request(terms=Terms(approvers=People(groups=("S0NETOPS",)), approvals=2))
+    assert "Needs 2 of <!subteam^S0NETOPS>" in shown(two)
+    one_more = lifecycle.decide(two, decided(Verdict.APPROVED))
+    assert one_more.state is RequestState.PENDING
+    assert "Approved by <@U0BOB> <!date^1100^{time}|00:18 UTC>" in shown(one_more)
+    assert "Needs 1 more of <!subteam^S0NETOPS>" in shown(one_more)
+    assert buttons(one_more) == [APPROVE, REJECT, CANCEL]
+
+
+def test_where_something_has_to_be_typed_the_form_stands_in_for_the_confirm() -> None:
+    wide = a_request(terms=Terms(approvers=People(groups=("S0NETOPS",)), typed="10.0.0.0/8"))
+    assert not any("confirm" in o for o in objects(card(wide, VIEW)[1]))
+
+
+def test_a_broken_glass_is_loud_until_somebody_has_countersigned() -> None:
+    terms = Terms(approvers=People(groups=("S0NETOPS",)), countersign=7200.0)
+    alone = decided(Verdict.BROKE_GLASS, by=ALICE, at=1000.0, reason="leaking prod prefix")
+    request = lifecycle.decide(a_request(terms=terms), alone)
+    assert request.state is RequestState.APPROVED
+    assert lines(request)[0].startswith("Break-glass: Approved: delete")
+    assert "One of <!subteam^S0NETOPS> has to countersign by" in shown(request)
+    assert buttons(request) == [COUNTERSIGN]
+    signed = lifecycle.countersign(deleted(request), decided(Verdict.COUNTERSIGNED, at=1200.0))
+    assert "has to countersign" not in shown(signed)
+    assert "Countersigned by <@U0BOB>" in shown(signed)
+    assert buttons(signed) == [RESTORE]
+
+
+def test_a_restoration_says_what_comes_back_and_where_traffic_is_now() -> None:
+    over = live(a_route("10.0.0.0/16"))
+    impact = Impact(route=a_route(), carries=("10.0.0.0/24",), takers=(over,))
+    snapshot = a_snapshot(a_route(), impacts=(impact,))
+    said = shown(a_request(snapshot=snapshot, operation=Operation.RESTORE))
+    assert said.startswith("Restore 10.0.0.0/24 to vco-p0w5112f (cn-hangzhou)")
+    now = "it takes over 256 addresses from `10.0.0.0/16` (weight 100, this connection)."
+    assert f"If it comes back: {now}" in said
+    assert "Approve restoration" in said
+    assert "Proven: updating seen, then attached and the route present" in shown(restored())
 
 
 def test_a_button_carries_the_requests_id_and_nothing_else() -> None:

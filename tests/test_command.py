@@ -19,11 +19,13 @@ from bot.command import (
     DeleteForm,
     Help,
     ListRoutes,
+    Restore,
     Status,
     help_text,
     parse,
     render,
 )
+from bot.command.commands import spelled
 from bot.command.text import plain
 from bot.errors import CommandError
 from bot.models import Draft
@@ -362,3 +364,39 @@ def test_blanks_dashes_and_quotes_of_any_kind_make_no_difference(
     text = render(without).replace(" --", f" {dash}").replace(" ", blank)
     text += f"{blank}{dash}reason{blank}{quotes[0]}bad{blank}route{quotes[1]}"
     assert drafted(text) == msgspec.structs.replace(draft, reason="bad route")
+
+
+# --- restore ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("restore r-abcdefgh23", ""),
+        ("restore R-ABCDEFGH23 --reason it was the right one", "it was the right one"),
+        ("restore —reason “too early” r-abcdefgh23", "too early"),
+    ],
+)
+def test_a_request_is_restored_by_its_id(text: str, reason: str) -> None:
+    command = parse(text, default_region=None)
+    assert command == Restore(request_id="r-abcdefgh23", reason=reason)
+    assert parse(spelled(command, None), default_region=None) == command
+
+
+@pytest.mark.parametrize(
+    ("text", "problem", "corrected"),
+    [
+        ("restore", "Which request is to be undone", ""),
+        ("undo r-abcdefgh23", "is called `restore` here", "/vco-route restore r-abcdefgh23"),
+        ("restore vco-p0w5112f", "r-", ""),
+        ("restore r-abcdefgh23 10.0.0.0/8", "10.0.0.0/8", "/vco-route restore r-abcdefgh23"),
+        ("restore r-abcdefgh23 --weight 0", "takes no", "/vco-route restore r-abcdefgh23"),
+    ],
+)
+def test_what_can_not_be_restored_is_told_in_a_line(
+    text: str, problem: str, corrected: str
+) -> None:
+    with pytest.raises(CommandError) as error:
+        parse(text, default_region=None)
+    assert problem in error.value.problem
+    assert error.value.corrected == corrected

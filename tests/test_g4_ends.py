@@ -18,7 +18,7 @@ async def test_what_can_not_be_proven_is_unconfirmed_and_proven_later(hurried: S
     card = await hurried.approved(route)
     request = await hurried.until_ended(card)
     assert request.state is RequestState.UNCONFIRMED
-    said = await hurried.until_card_says(card, "can't prove that it is gone")
+    said = await hurried.until_card_says(card, "can't prove that it is so")
     assert said.startswith("Unconfirmed: ")
     await hurried.until_thread_says(card, "*Unconfirmed*: sent, but not proven")
 

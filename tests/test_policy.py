@@ -206,7 +206,7 @@ def decided(*decisions: tuple[Verdict, str]) -> Request:
 
 
 def test_one_approval_of_somebody_else_is_enough() -> None:
-    assert approved_by(decided((Verdict.APPROVED, BOB.id))) == BOB.id
+    assert approved_by(decided((Verdict.APPROVED, BOB.id))) == (BOB.id,)
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,8 @@ async def test_making_a_request_twice_makes_it_once(store: Store) -> None:
 
 async def test_a_new_request_is_worked_on_and_told(store: Store) -> None:
     request = await store.requests.create(a_request())
-    assert await drain(store) == {f"run:{request.id}", f"tell:{request.id}"}
+    kinds = ("run", "tell", "follow")
+    assert await drain(store) == {f"{kind}:{request.id}" for kind in kinds}
 
 
 async def test_a_route_that_is_asked_for_already_leads_to_the_open_request(store: Store) -> None:
@@ -189,7 +190,8 @@ async def test_a_change_without_a_claim_wakes_the_worker_and_the_teller(store: S
     request = await store.requests.create(a_request())
     await drain(store)
     await store.requests.update(request.id, decide(Verdict.APPROVED))
-    assert await drain(store) == {f"run:{request.id}", f"tell:{request.id}"}
+    kinds = ("run", "tell", "follow")
+    assert await drain(store) == {f"{kind}:{request.id}" for kind in kinds}
     await store.requests.update(request.id, lambda r: r)
     assert await drain(store) == set(), "nothing changed, so nobody is woken"
 

@@ -73,7 +73,9 @@ def test_a_decision_is_told_with_its_reason(verdict: Verdict, by: str, words: st
 
 def test_an_expiry_calls_the_requester() -> None:
     told = thread(in_state(RequestState.EXPIRED))
-    assert told == ["Expired: nobody decided. <@U0ALICE>, ask again if needed."]
+    assert told == [
+        "Expired: not enough approvals in time. <@U0ALICE>, ask again if needed.\nAsk again"
+    ]
 
 
 def test_drift_says_what_has_changed() -> None:

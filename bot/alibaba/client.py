@@ -20,7 +20,7 @@ from bot.alibaba.errors import Call
 from bot.alibaba.paging import PAGE_SIZE, read_all
 from bot.alibaba.signing import canonical_query
 from bot.alibaba.transport import ATTEMPT_SECONDS, Reply, attempt
-from bot.errors import AlibabaError, AlreadyGone
+from bot.errors import AlibabaError, AlreadyGone, AlreadyThere
 from bot.models import Connection, LiveRoute, RouteKind, VcoRoute
 
 log = structlog.get_logger(__name__)
@@ -71,11 +71,30 @@ class VpcClient:
         Raises:
             AlreadyGone: there is no such route.
         """
-        call = Call(
-            action="DeleteVcoRouteEntry",
-            region=region,
-            vpn_connection_id=route.vpn_connection_id,
-        )
+        return await self._change("DeleteVcoRouteEntry", region, route, client_token, overlay_mode)
+
+    async def create_route(
+        self, region: str, route: VcoRoute, *, client_token: str, overlay_mode: str | None = None
+    ) -> str:
+        """Start the creation of a route; answers Alibaba Cloud's request id.
+
+        Its Description is not sent: DescribeVcoRouteEntries never shows one (sdk), so that of a
+        route that is put back is not known.
+
+        Raises:
+            AlreadyThere: there is such a route.
+        """
+        return await self._change("CreateVcoRouteEntry", region, route, client_token, overlay_mode)
+
+    async def _change(
+        self,
+        action: str,
+        region: str,
+        route: VcoRoute,
+        client_token: str,
+        overlay_mode: str | None,
+    ) -> str:
+        call = Call(action=action, region=region, vpn_connection_id=route.vpn_connection_id)
         params: Params = {
             "RegionId": region,
             "VpnConnectionId": route.vpn_connection_id,
@@ -155,7 +174,7 @@ class VpcClient:
         if not errors.is_error(answer):
             return answers.decode(reply.body, type_, call)
         error = errors.classify(answer, call)
-        if repeated and isinstance(error, AlreadyGone):
+        if repeated and isinstance(error, AlreadyGone | AlreadyThere):
             raise _perhaps_by_us(error, call)
         raise error
 
@@ -193,9 +212,9 @@ def _answer(reply: Reply, now: float) -> errors.Answer:
     )
 
 
-def _perhaps_by_us(error: AlreadyGone, call: Call) -> AlibabaError:
-    """A route that is gone after a copy of the request arrived: the copy may have done it."""
-    what = "A copy of this request arrived before it, and the route is not there any more."
+def _perhaps_by_us(error: AlibabaError, call: Call) -> AlibabaError:
+    """What is done already after a copy of the request arrived: the copy may have done it."""
+    what = "A copy of this request arrived before it, and there is nothing left to do."
     return errors.no_reliable_answer(error.code, call, what, error.alibaba_request_id)
 
 

@@ -24,6 +24,7 @@ class Kind(Enum):
     REPEATED = auto()
     CLOCK = auto()
     ALREADY_GONE = auto()
+    ALREADY_THERE = auto()
     CREDENTIALS = auto()
     PERMISSION = auto()
     FINAL = auto()
@@ -169,7 +170,7 @@ _EXACT: dict[str, Words] = {
         "Ask for a higher quota in Alibaba Cloud's Quota Center, or free some of it.",
     ),
     "VpnRouteEntry.AlreadyExists": Words(
-        Kind.FINAL,
+        Kind.ALREADY_THERE,
         "The same route exists already; nothing was changed.",
         "Look at the connection's routes with the command `list`.",
     ),

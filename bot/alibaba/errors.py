@@ -13,6 +13,7 @@ from bot.alibaba.codes import Kind, Words, known, words_for
 from bot.errors import (
     AlibabaError,
     AlreadyGone,
+    AlreadyThere,
     Busy,
     CredentialsRejected,
     OutcomeUnknown,
@@ -34,6 +35,7 @@ _CLASSES: dict[Kind, type[AlibabaError]] = {
     Kind.BUSY: Busy,
     Kind.CLOCK: CredentialsRejected,
     Kind.ALREADY_GONE: AlreadyGone,
+    Kind.ALREADY_THERE: AlreadyThere,
     Kind.CREDENTIALS: CredentialsRejected,
     Kind.PERMISSION: PermissionDenied,
     Kind.FINAL: Rejected,

@@ -20,6 +20,7 @@ from bot.command.commands import (
     DeleteForm,
     Help,
     ListRoutes,
+    Restore,
     Status,
     render,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "DeleteForm",
     "Help",
     "ListRoutes",
+    "Restore",
     "Status",
     "help_text",
     "parse",

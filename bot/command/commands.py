@@ -40,13 +40,20 @@ class Cancel(Value, frozen=True):
     request_id: str
 
 
+class Restore(Value, frozen=True):
+    """`restore`: undo what a request changed."""
+
+    request_id: str
+    reason: str = ""
+
+
 class Help(Value, frozen=True):
     """`help`, or nothing at all; `topic` is a verb, empty for everything."""
 
     topic: str = ""
 
 
-Command = Delete | DeleteForm | ListRoutes | Status | Cancel | Help
+Command = Delete | DeleteForm | ListRoutes | Status | Cancel | Restore | Help
 
 
 def render(draft: Draft, *, default_region: str | None = None) -> str:
@@ -55,16 +62,21 @@ def render(draft: Draft, *, default_region: str | None = None) -> str:
     The region is left out where it is `default_region`.
     """
     words = [PREFIX, "delete", draft.vpn_connection_id, *draft.route_dests]
-    reason = draft.reason.replace("\\", "\\\\").replace('"', '\\"')
     for flag, value in (
         ("--weight", "" if draft.weight is None else str(draft.weight)),
         ("--next-hop", draft.next_hop),
         ("--region", "" if draft.region == default_region else draft.region),
         ("--overlay-mode", draft.overlay_mode),
-        ("--reason", f'"{reason}"' if reason else ""),
+        ("--reason", _quoted(draft.reason)),
     ):
         words += [flag, value] if value else []
     return " ".join(words)
+
+
+def _quoted(reason: str) -> str:
+    """A reason in quotes, as `parse` reads it back; nothing for none."""
+    escaped = reason.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"' if escaped else ""
 
 
 def spelled(command: Command, default: str | None) -> str:
@@ -76,10 +88,13 @@ def spelled(command: Command, default: str | None) -> str:
             flag = "" if region == default else f" --region {region}"
             return f"{PREFIX} list {connection}{flag}"
         case Status(request_id=request_id):
-            return f"{PREFIX} status {request_id or ''}".strip()
+            words = ["status", request_id or ""]
         case Cancel(request_id=request_id):
-            return f"{PREFIX} cancel {request_id}"
+            words = ["cancel", request_id]
+        case Restore(request_id=request_id, reason=reason):
+            words = ["restore", request_id, *(["--reason", _quoted(reason)] if reason else [])]
         case Help(topic=topic):
-            return f"{PREFIX} help {topic}".strip()
+            words = ["help", topic]
         case DeleteForm():
-            return f"{PREFIX} delete"
+            words = ["delete"]
+    return " ".join(filter(None, [PREFIX, *words]))

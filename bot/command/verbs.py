@@ -14,6 +14,7 @@ from bot.command.commands import (
     DeleteForm,
     Help,
     ListRoutes,
+    Restore,
     Status,
 )
 from bot.command.faults import Fault, read_flag, read_free
@@ -81,6 +82,14 @@ def _read_cancel(given: Parts, _default: str | None) -> Command:
     return Cancel(request_id=request_id)
 
 
+def _read_restore(given: Parts, _default: str | None) -> Command:
+    if not given.free:
+        raise Fault("Which request is to be undone? Its card shows its id (`r-…`).", "restore")
+    request_id = read_free(given, 0, request_id_of)
+    check_end(given, 1, "restore")
+    return Restore(request_id=request_id, reason=reason_of(given))
+
+
 def read_help(given: Parts, _default: str | None) -> Command:
     """`help`, of everything or of one verb."""
     topic = fold(given.free[0]).lower() if given.free else ""
@@ -127,6 +136,14 @@ VERBS = {
         "cancel REQUEST",
         "Withdraw a pending request of yours.",
         aliases=("abort", "withdraw", "stop"),
+    ),
+    "restore": Verb(
+        _read_restore,
+        "restore REQUEST [--reason TEXT]",
+        "Ask to put back what a request deleted; somebody else approves.",
+        flags=("reason",),
+        aliases=("undo", "revert", "putback", "recreate"),
+        notes=("With the next hop and the weight that it had. Of a restoration: delete it again.",),
     ),
     "help": Verb(read_help, "help [VERB]", "Show this.", aliases=("?", "usage", "man")),
 }

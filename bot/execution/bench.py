@@ -155,6 +155,6 @@ def give_up(request: Request, at: float, why: Failure) -> Request:
     if not request.state.open:
         return request
     route = in_hand(request)
-    maybe = route.outcome_unknown or route.in_flight or route.state is RouteState.DELETING
+    maybe = route.outcome_unknown or route.in_flight or route.state.watched
     state = RouteState.UNCONFIRMED if maybe else RouteState.FAILED
     return route_change.end(request, at, state, None if maybe else why)

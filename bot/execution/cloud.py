@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from bot.models import Connection, LiveRoute, Value, VcoRoute
+from bot.models import Connection, LiveRoute, Operation, Value, VcoRoute
 
 
 class Cloud(Protocol):
@@ -22,12 +22,18 @@ class Cloud(Protocol):
         """Ask for the deletion; returns Alibaba's request id."""
         ...
 
+    async def create_route(
+        self, region: str, route: VcoRoute, *, client_token: str, overlay_mode: str | None
+    ) -> str:
+        """Ask for the creation; returns Alibaba's request id."""
+        ...
+
 
 class PacedCloud(Cloud, Protocol):
     """The same, kept inside the vendor's quotas."""
 
-    async def admit(self, region: str) -> None:
-        """Take a place in the quota of deletions; `Throttled` says how long to wait for one."""
+    async def admit(self, region: str, operation: Operation) -> None:
+        """Take a place in the quota of these changes; `Throttled` says how long to wait."""
         ...
 
 

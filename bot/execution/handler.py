@@ -5,7 +5,7 @@ import structlog
 from bot import lifecycle, route_change
 from bot.execution import proving, sending
 from bot.execution.bench import Bench, give_up, in_hand
-from bot.models import Decision, Failure, Request, RequestState, RouteState, Verdict
+from bot.models import Decision, Failure, Request, RequestState, Verdict
 from bot.store import Claim
 
 log = structlog.get_logger(__name__)
@@ -80,6 +80,6 @@ class Execution:
         paused_until = await self._bench.pace.paused_until(request.region)
         if claim.now < min(paused_until, deadline):
             return min(paused_until, deadline)
-        if in_hand(request).state is RouteState.DELETING:
+        if in_hand(request).state.watched:
             return await proving.step(self._bench, claim, request)
         return await sending.step(self._bench, claim, request)

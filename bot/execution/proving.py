@@ -1,4 +1,4 @@
-"""After the send: watch until the route is proven gone; reconcile what could not be proven."""
+"""After the send: watch until the change is proven; reconcile what could not be proven."""
 
 from collections.abc import Sequence
 
@@ -8,6 +8,7 @@ from bot import lifecycle, route_change
 from bot.errors import AlibabaError
 from bot.execution.bench import Bench, in_hand, sight
 from bot.models import Connection, LiveRoute, Request, RequestState, RouteState
+from bot.route_change import DONE
 from bot.store import Claim
 from bot.watching import next_poll, next_reconcile, proven
 
@@ -18,7 +19,7 @@ RECONCILE_SECONDS = 24 * 3600.0
 
 
 async def step(bench: Bench, claim: Claim, request: Request) -> float | None:
-    """Look once more at the route in hand: is it proven gone?"""
+    """Look once more at the route in hand: is its change proven?"""
     try:
         seen, live = await bench.look(request)
     except AlibabaError as error:
@@ -28,7 +29,7 @@ async def step(bench: Bench, claim: Claim, request: Request) -> float | None:
     request = await bench.observe(claim, request, seen, live)
     route, at = in_hand(request), await bench.now()
     if proven(route.watch):
-        request = await bench.change(claim, lambda r: route_change.end(r, at, RouteState.DELETED))
+        request = await bench.change(claim, lambda r: route_change.end(r, at, DONE[r.operation]))
         await bench.pace.took(request.region, at - route.first_sent_at)
         return at if request.state.open else None
     if at > bench.deadline(request):

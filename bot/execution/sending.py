@@ -10,18 +10,20 @@ from collections.abc import Sequence
 import structlog
 
 from bot import lifecycle, route_change
-from bot.errors import AlibabaError, AlreadyGone, OutcomeUnknown, Refused, Rejected
+from bot.errors import AlibabaError, AlreadyGone, AlreadyThere, OutcomeUnknown, Refused, Rejected
 from bot.execution.bench import Bench, failure, in_hand, patience
+from bot.execution.cloud import Cloud
 from bot.models import (
     Connection,
     Failure,
     LiveRoute,
+    Operation,
     Request,
     RouteChange,
-    RouteState,
 )
 from bot.policy import approved_by
 from bot.preview import drift
+from bot.route_change import MOOT
 from bot.store import Claim
 from bot.watching import next_poll
 
@@ -89,40 +91,46 @@ async def _send(bench: Bench, claim: Claim, request: Request) -> float | None:
         await bench.change(claim, lambda r: lifecycle.drift(r, claim.now, problem))
         return None
     try:
-        await bench.cloud.admit(request.region)
+        await bench.cloud.admit(request.region, request.operation)
     except AlibabaError as error:
         return await bench.wait(claim, error)
     at = await bench.now()
     request = await bench.change(claim, lambda r: route_change.send(r, at))
     route = in_hand(request)
     try:
-        alibaba_id = await bench.cloud.delete_route(
-            request.region,
-            route.route,
-            client_token=route.client_token,
-            overlay_mode=request.overlay_mode,
-        )
+        alibaba_id = await _call(bench.cloud, request, route)
     except AlibabaError as error:
-        return await _answered_no(bench, claim, route, error)
+        return await _answered_no(bench, claim, request, error)
     at = await bench.now()
     await bench.change(claim, lambda r: route_change.accept(r, at, alibaba_id))
     return at + next_poll(0.0, bench.limits.operation)
 
 
+async def _call(cloud: Cloud, request: Request, route: RouteChange) -> str:
+    """The one call of a step that changes anything; returns Alibaba's request id."""
+    ask = cloud.delete_route if request.operation is Operation.DELETE else cloud.create_route
+    return await ask(
+        request.region,
+        route.route,
+        client_token=route.client_token,
+        overlay_mode=request.overlay_mode,
+    )
+
+
 async def _answered_no(
-    bench: Bench, claim: Claim, route: RouteChange, error: AlibabaError
+    bench: Bench, claim: Claim, request: Request, error: AlibabaError
 ) -> float | None:
-    at = await bench.now()
+    route, at = in_hand(request), await bench.now()
     match error:
         case OutcomeUnknown():
             await bench.change(claim, lambda r: route_change.lose(r, at, error.code))
             return at + _LOOK_AFTER_LOSS
-        case AlreadyGone() | Rejected() if route.outcome_unknown:
+        case AlreadyGone() | AlreadyThere() | Rejected() if route.outcome_unknown:
             # An earlier send may have worked: what is true is found by reading.
             await bench.change(claim, route_change.watch)
             return at
-        case AlreadyGone():
-            state, why = RouteState.ALREADY_GONE, failure(error)
+        case AlreadyGone() | AlreadyThere():
+            state, why = MOOT[request.operation], failure(error)
             await bench.change(claim, lambda r: route_change.end(r, at, state, why))
             return None
         case Rejected():
@@ -152,5 +160,5 @@ async def _not_attached(
 
 
 def _drift(request: Request, seen: Connection, live: Sequence[LiveRoute]) -> str | None:
-    done = [r.route for r in request.routes if r.state is RouteState.DELETED]
-    return drift(request.snapshot, seen, live, done=done)
+    done = [r.route for r in request.routes if r.state.done]
+    return drift(request.snapshot, seen, live, done=done, operation=request.operation)

@@ -1,4 +1,4 @@
-"""What Slack delivers, as values: a command, a click, a rejection with its reason.
+"""What Slack delivers, as values: a command, a click, a form.
 
 Slack's payloads are taken apart here and nowhere else. Of a click only who clicked which
 button where is believed, and of the button only the request's id.
@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from bot.command import MAX_TEXT
 from bot.models import Value, Verdict
 
 
@@ -29,9 +30,25 @@ class CommandGiven(Inbound, frozen=True, tag="command"):
 
 
 class Clicked(Inbound, frozen=True, tag="click"):
-    """A button on a card; `request_id` is its value, whatever it claims to be."""
+    """A button on a card; `request_id` is its value, whatever it claims to be.
+
+    `typed` is what was typed to confirm, in the form that stands in for a button's dialog.
+    """
 
     verdict: Verdict = Verdict.APPROVED
+    request_id: str = ""
+    typed: str = ""
+
+
+class Undoing(Inbound, frozen=True, tag="undo"):
+    """The button that asks for what undoes a request."""
+
+    request_id: str = ""
+
+
+class AskingAgain(Inbound, frozen=True, tag="again"):
+    """The button that asks once more for what nobody decided."""
+
     request_id: str = ""
 
 
@@ -52,11 +69,14 @@ class Stray(Inbound, frozen=True, tag="stray"):
     words: str = ""
 
 
-Delivery = CommandGiven | Clicked | Rejecting | HomeOpened | Stray
+Delivery = CommandGiven | Clicked | Undoing | AskingAgain | Rejecting | HomeOpened | Stray
 
 REASON_BLOCK = "reason"
 REASON_ACTION = "text"
 REASON_LIMIT = 300
+
+TYPED_BLOCK = "typed"
+TYPED_ACTION = "text"
 
 
 def encode(delivery: Delivery) -> str:
@@ -103,26 +123,44 @@ def command_given(body: Mapping[str, Any]) -> CommandGiven:
 
 
 def clicked(body: Mapping[str, Any], verdict: Verdict) -> Clicked:
-    """A click on a button of a message."""
-    actions = body.get("actions")
-    action = actions[0] if isinstance(actions, list) and actions else {}
+    """A click on a button that decides."""
+    return Clicked(**_who(body), verdict=verdict, request_id=_value(body, 100))
+
+
+def undoing(body: Mapping[str, Any]) -> Undoing:
+    """A click on Restore."""
+    return Undoing(**_who(body), request_id=_value(body, 100))
+
+
+def asking_again(body: Mapping[str, Any]) -> AskingAgain:
+    """A click on Ask again."""
+    return AskingAgain(**_who(body), request_id=_value(body, 100))
+
+
+def chosen(body: Mapping[str, Any]) -> CommandGiven:
+    """A click on one of several commands that were offered: as if the person had typed it."""
+    return CommandGiven(**_who(body), text=_value(body, MAX_TEXT))
+
+
+def approving(body: Mapping[str, Any]) -> Clicked:
+    """The form that asks an approver to type what they approve, sent in."""
+    view = _dict(body, "view")
     return Clicked(
         user=_text(_dict(body, "user"), "id"),
-        channel=_text(_dict(body, "channel"), "id"),
-        response_url=_text(body, "response_url"),
-        verdict=verdict,
-        request_id=_text(action, "value")[:100] if isinstance(action, Mapping) else "",
+        verdict=Verdict.APPROVED,
+        request_id=_text(view, "private_metadata")[:100],
+        typed=_typed(body, TYPED_BLOCK, TYPED_ACTION).strip()[:100],
     )
 
 
 def rejecting(body: Mapping[str, Any]) -> Rejecting:
     """The rejection form, sent in. Its request's id travels in `private_metadata`."""
     view = _dict(body, "view")
-    state = _dict(_dict(_dict(_dict(view, "state"), "values"), REASON_BLOCK), REASON_ACTION)
+    reason = _typed(body, REASON_BLOCK, REASON_ACTION)
     return Rejecting(
         user=_text(_dict(body, "user"), "id"),
         request_id=_text(view, "private_metadata")[:100],
-        reason=" ".join(_text(state, "value").split())[:REASON_LIMIT],
+        reason=" ".join(reason.split())[:REASON_LIMIT],
     )
 
 
@@ -135,12 +173,7 @@ def home_opened(body: Mapping[str, Any]) -> HomeOpened | None:
 
 def stray(body: Mapping[str, Any], words: str) -> Stray:
     """Whatever it is: who sent it, where, and what they are to be told."""
-    return Stray(
-        user=_text(_dict(body, "user"), "id"),
-        channel=_text(_dict(body, "channel"), "id"),
-        response_url=_text(body, "response_url"),
-        words=words,
-    )
+    return Stray(**_who(body), words=words)
 
 
 def kind(body: Mapping[str, Any]) -> str:
@@ -162,6 +195,28 @@ def sound(body: Mapping[str, Any]) -> bool:
             return bool(_text(_dict(body, "event"), "type"))
         case _:
             return True
+
+
+def _who(body: Mapping[str, Any]) -> dict[str, str]:
+    """Who clicked, where, and how to answer them."""
+    return {
+        "user": _text(_dict(body, "user"), "id"),
+        "channel": _text(_dict(body, "channel"), "id"),
+        "response_url": _text(body, "response_url"),
+    }
+
+
+def _value(body: Mapping[str, Any], limit: int) -> str:
+    """The value of the button that was clicked."""
+    actions = body.get("actions")
+    action = actions[0] if isinstance(actions, list) and actions else None
+    return _text(action, "value")[:limit] if isinstance(action, Mapping) else ""
+
+
+def _typed(body: Mapping[str, Any], block_id: str, action_id: str) -> str:
+    """What stands in a text field of a form."""
+    values = _dict(_dict(_dict(body, "view"), "state"), "values")
+    return _text(_dict(_dict(values, block_id), action_id), "value")
 
 
 def _dict(body: Mapping[str, Any], field: str) -> Mapping[str, Any]:

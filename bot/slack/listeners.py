@@ -6,6 +6,7 @@ once that nothing was. Everything slow happens in `bot.slack.answers`.
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,18 +14,41 @@ import structlog
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from bot.command import Cancel, Delete, DeleteForm, Help, ListRoutes, Status, help_text, parse
+from bot.command import (
+    Cancel,
+    Command,
+    Delete,
+    DeleteForm,
+    Help,
+    ListRoutes,
+    Restore,
+    help_text,
+    parse,
+)
 from bot.errors import CommandError, SlackError, StoreError
 from bot.metrics import DELIVERIES
-from bot.models import Verdict
+from bot.models import Request, RequestState, Verdict
+from bot.policy import same_block
 from bot.slack import inbound
 from bot.slack.inbound import Delivery
-from bot.slack.messages.card import APPROVE, CANCEL, REJECT
-from bot.slack.messages.reject_form import CALLBACK, reject_form
+from bot.slack.messages.approve_form import CALLBACK as APPROVE_FORM
+from bot.slack.messages.approve_form import NOT_TYPED, approve_form
+from bot.slack.messages.buttons import (
+    AGAIN,
+    APPROVE,
+    CANCEL,
+    CHOOSE,
+    COUNTERSIGN,
+    REJECT,
+    RESTORE,
+)
+from bot.slack.messages.reject_form import CALLBACK as REJECT_FORM
+from bot.slack.messages.reject_form import reject_form
 from bot.slack.messages.replies import problem
+from bot.slack.messages.texts import Block
 from bot.slack.strays import Strays
 from bot.slack.web import Slack
-from bot.store import Inbox
+from bot.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +61,7 @@ SLACK_SECONDS = 1.0
 """How long an acknowledgement waits for Slack, where it has to: for a form, or to say that
 nothing was stored. With the store's second it leaves one of the three."""
 
-NO_FORM = "The form could not be opened. Please click Reject again."
+NO_FORM = "The form could not be opened. Please click again."
 
 NOT_STORED = (
     "This could not be recorded: the bot's store does not answer. Please try again in a "
@@ -49,11 +73,12 @@ class Listeners:
     """What happens when Slack calls."""
 
     def __init__(
-        self, slack: Slack, inbox: Inbox, nudge: Callable[[], None], default_region: str | None
+        self, slack: Slack, store: Store, nudge: Callable[[], None], default_region: str | None
     ) -> None:
-        """Store deliveries in `inbox` and `nudge` the engine of this process."""
+        """Store deliveries in the inbox of `store` and `nudge` the engine of this process."""
         self._slack = slack
-        self._inbox = inbox
+        self._inbox = store.inbox
+        self._requests = store.requests
         self._nudge = nudge
         self._default_region = default_region
         self.strays = Strays(self._store)
@@ -64,7 +89,12 @@ class Listeners:
         app.action(APPROVE)(self._approve)
         app.action(CANCEL)(self._cancel)
         app.action(REJECT)(self._reject)
-        app.view(CALLBACK)(self._rejected)
+        app.action(COUNTERSIGN)(self._countersign)
+        app.action(RESTORE)(self._restore)
+        app.action(AGAIN)(self._again)
+        app.action(re.compile(f"^{CHOOSE}_"))(self._choose)
+        app.view(REJECT_FORM)(self._rejected)
+        app.view(APPROVE_FORM)(self._approved)
         app.event("app_home_opened")(self._home)
         app.error(self.strays.failed)
 
@@ -83,27 +113,45 @@ class Listeners:
         await ack(_looking(command) if stored else NOT_STORED)
 
     async def _approve(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        await self._click(ack, body, Verdict.APPROVED)
+        click = inbound.clicked(body, Verdict.APPROVED)
+        request = await self._to_be_typed(click.request_id)
+        if request is None:
+            await self._keep(ack, body, click)
+        else:
+            await self._ask(ack, body, click, approve_form(request))
 
     async def _cancel(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        await self._click(ack, body, Verdict.CANCELLED)
+        await self._keep(ack, body, inbound.clicked(body, Verdict.CANCELLED))
 
-    async def _click(self, ack: AsyncAck, body: dict[str, Any], verdict: Verdict) -> None:
-        click = inbound.clicked(body, verdict)
+    async def _countersign(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        await self._keep(ack, body, inbound.clicked(body, Verdict.COUNTERSIGNED))
+
+    async def _restore(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        await self._keep(ack, body, inbound.undoing(body))
+
+    async def _again(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        await self._keep(ack, body, inbound.asking_again(body))
+
+    async def _choose(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        await self._keep(ack, body, inbound.chosen(body))
+
+    async def _keep(self, ack: AsyncAck, body: dict[str, Any], click: Delivery) -> None:
         # Neither stored nor told: without an acknowledgement Slack itself shows that it failed.
         if await self._store(body, click) or await self._tell(click.response_url, NOT_STORED):
             await ack()
 
     async def _reject(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         click = inbound.clicked(body, Verdict.REJECTED)
+        await self._ask(ack, body, click, reject_form(click.request_id))
+
+    async def _ask(self, ack: AsyncAck, body: dict[str, Any], click: Delivery, form: Block) -> None:
         trigger = str(body.get("trigger_id") or "")
-        if await self._opened(trigger, click) or await self._tell(click.response_url, NO_FORM):
+        if await self._opened(trigger, form) or await self._tell(click.response_url, NO_FORM):
             await ack()
 
-    async def _opened(self, trigger_id: str, click: inbound.Clicked) -> bool:
-        opening = self._slack.open_view(trigger_id, reject_form(click.request_id))
+    async def _opened(self, trigger_id: str, form: Block) -> bool:
         try:
-            await asyncio.wait_for(opening, SLACK_SECONDS)
+            await asyncio.wait_for(self._slack.open_view(trigger_id, form), SLACK_SECONDS)
         except (SlackError, TimeoutError) as error:
             log.warning("form_not_opened", error=str(error) or "time-out")
             return False
@@ -117,6 +165,31 @@ class Listeners:
             await ack()
         else:
             await ack(response_action="errors", errors={inbound.REASON_BLOCK: NOT_STORED[:150]})
+
+    async def _approved(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        click = inbound.approving(body)
+        request = await self._to_be_typed(click.request_id)
+        if request is not None and not same_block(click.typed, request.terms.typed):
+            said = NOT_TYPED.format(request.terms.typed)
+        elif await self._store(body, click):
+            await ack()
+            return
+        else:
+            said = NOT_STORED[:150]
+        await ack(response_action="errors", errors={inbound.TYPED_BLOCK: said})
+
+    async def _to_be_typed(self, request_id: str) -> Request | None:
+        """The request, where its approver has to type something; None where a click will do.
+
+        Where it can't be read, None: whoever decides looks again and refuses a mere click.
+        """
+        try:
+            stored = await asyncio.wait_for(self._requests.get(request_id), STORE_SECONDS)
+        except (StoreError, TimeoutError):
+            return None
+        if stored is None or stored.request.state is not RequestState.PENDING:
+            return None
+        return stored.request if stored.request.terms.typed else None
 
     async def _home(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         opened = inbound.home_opened(body)
@@ -147,7 +220,7 @@ class Listeners:
         return True
 
 
-def _looking(command: Delete | ListRoutes | Status | Cancel) -> str:
+def _looking(command: Command) -> str:
     match command:
         case Delete(draft=draft):
             return f"Looking at `{draft.vpn_connection_id}` in {draft.region} …"
@@ -155,5 +228,7 @@ def _looking(command: Delete | ListRoutes | Status | Cancel) -> str:
             return f"Reading the routes of `{connection}` …"
         case Cancel(request_id=request_id):
             return f"Cancelling `{request_id}` …"
-        case Status():
+        case Restore(request_id=request_id):
+            return f"Looking at what `{request_id}` changed …"
+        case _:
             return "Looking …"

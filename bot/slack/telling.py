@@ -6,7 +6,7 @@ and the record goes on; when it is back, the latest card and every line are stil
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 import msgspec
@@ -44,14 +44,12 @@ class Teller:
         slack: Slack,
         traces: Traces,
         store: Store,
-        approvers: Sequence[str],
         now: Callable[[], Awaitable[float]],
     ) -> None:
-        """Tell through `slack` what `store` knows; `approvers` are mentioned on cards."""
+        """Tell through `slack` what `store` knows."""
         self._slack = slack
         self._traces = traces
         self._store = store
-        self._approvers = tuple(approvers)
         self._now = now
 
     async def step(self, claim: Claim) -> float | None:
@@ -133,11 +131,10 @@ class Teller:
 
     async def _view(self, claim: Claim, request: Request) -> View:
         if request.state not in (RequestState.APPROVED, RequestState.EXECUTING):
-            return View(now=0.0, approvers=self._approvers)
+            return View(now=0.0)
         return View(
             # In steps, so that a card is not edited for a second's difference.
             now=claim.now - claim.now % REFRESH_SECONDS,
-            approvers=self._approvers,
             ahead=await self._store.requests.position(request),
             usual=await self._store.pace.usual(request.region),
         )

@@ -5,7 +5,7 @@ decides. A method that told us to wait is not called before that time is over.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import aiohttp
@@ -98,9 +98,12 @@ class Slack:
         """Edit a message of ours."""
         await self.call("chat.update", channel=channel, ts=ts, text=text, blocks=blocks)
 
-    async def whisper(self, channel: str, user: str, text: str) -> None:
+    async def whisper(
+        self, channel: str, user: str, text: str, blocks: Sequence[Block] = ()
+    ) -> None:
         """Tell one person something, in a channel, that only they see."""
-        await self.call("chat.postEphemeral", channel=channel, user=user, text=text)
+        more = {"blocks": list(blocks)} if blocks else {}
+        await self.call("chat.postEphemeral", channel=channel, user=user, text=text, **more)
 
     async def permalink(self, channel: str, ts: str) -> str:
         """The address of a message."""
@@ -115,21 +118,23 @@ class Slack:
         """Show a person their App Home."""
         await self.call("views.publish", user_id=user, view=view)
 
-    async def respond(self, response_url: str, text: str, *, replace: bool = False) -> None:
+    async def respond(
+        self,
+        response_url: str,
+        text: str,
+        blocks: Sequence[Block] = (),
+        *,
+        replace: bool = False,
+    ) -> None:
         """Answer a command or a click privately.
 
         `replace`: in place of the acknowledgement's text. Only for commands: the original of a
         click is the card itself.
         """
         hook = AsyncWebhookClient(response_url, timeout=5, retry_handlers=[])
+        said = {"text": text, "response_type": "ephemeral", "replace_original": replace}
         try:
-            answer = await hook.send_dict(
-                {
-                    "text": text,
-                    "response_type": "ephemeral",
-                    "replace_original": replace,
-                }
-            )
+            answer = await hook.send_dict(said | ({"blocks": list(blocks)} if blocks else {}))
         except _TRANSPORT as error:
             raise SlackUnavailable(f"response_url: {type(error).__name__}") from None
         if answer.status_code == _TOO_MANY or answer.status_code >= _SERVER_ERROR:

@@ -31,9 +31,10 @@ local function append(request, body, digest)
   count, link = tonumber(count) + 1, redis.sha1hex(link .. digest)
   redis.call('XADD', KEYS[3], '*', 'request', request, 'event', body, 'link', link)
   redis.call('SET', KEYS[4], count .. ' ' .. link)
+  return count .. ' ' .. link
 end
 """
-"""Lua: append one entry. KEYS[3] is the stream and KEYS[4] its head, wherever this is used."""
+"""Lua: append one entry; returns its number and link. KEYS[3] is the stream, KEYS[4] its head."""
 
 
 class Entry(NamedTuple):

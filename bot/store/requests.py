@@ -2,7 +2,8 @@
 
 One script does every change: it checks the writer's fence and the record's revision, writes
 the new record, appends what happened to the audit stream, moves the connection's queue and
-the set of open routes along, and wakes whoever has something to do now. So there is no
+the set of open routes along, keeps the index of all requests by their age, and wakes whoever
+has something to do now. So there is no
 moment at which these disagree.
 
 A change bears an id of its own, kept in the record: when a reply was lost and redis-py sends
@@ -24,6 +25,12 @@ from bot.store.work import Claim
 
 RETENTION_SECONDS = 90 * 24 * 3600
 """For how long a finished request is kept, unless the settings say otherwise."""
+
+INDEX = key("index")
+"""All requests by the time when they were made."""
+
+_LONGEST_OPEN = 7 * 24 * 3600
+"""More than any request stays open: its place in the index outlasts its record."""
 
 _CONFLICTS = 50
 """How often a change is tried again after somebody else's; more means a fault of ours."""
@@ -50,8 +57,12 @@ end
 redis.call('HSET', KEYS[5], 'data', cmd.data, 'state', cmd.state, 'rev', rev + 1,
            'writes', string.sub(cmd.write .. ' ' .. writes, 1, 200))
 if cmd.retain > 0 then redis.call('EXPIRE', KEYS[5], cmd.retain) end
+if cmd.created > 0 then
+  redis.call('ZADD', KEYS[8], cmd.created, cmd.id)
+  redis.call('ZREMRANGEBYSCORE', KEYS[8], '-inf', cmd.created - cmd.remember)
+end
 for _, event in ipairs(cmd.events) do
-  append(cmd.id, event[1], event[2])
+  redis.call('HSET', KEYS[5], 'audit', append(cmd.id, event[1], event[2]))
 end
 for _, route in ipairs(cmd.hold) do redis.call('HSET', KEYS[6], route, cmd.id) end
 for _, route in ipairs(cmd.free) do
@@ -82,10 +93,14 @@ class AlreadyOpen(BotError):
 
 
 class Stored(NamedTuple):
-    """A request as it was read, and the revision that a change must name."""
+    """A request as it was read, and the revision that a change must name.
+
+    `audit` is the number and the link of its latest entry in the audit.
+    """
 
     request: Request
     rev: int
+    audit: str = ""
 
 
 Change = Callable[[Request], Request]
@@ -107,11 +122,13 @@ class Requests:
         Raises:
             Unreadable: a newer version, or somebody's editor, wrote it.
         """
-        data, rev = await self._db.command("HMGET", key("request", request_id), "data", "rev")
+        fields = ("data", "rev", "audit")
+        data, rev, audit = await self._db.command("HMGET", key("request", request_id), *fields)
         if data is None:
             return None
         try:
-            return Stored(msgspec.json.decode(str(data), type=Request), int(rev))
+            request = msgspec.json.decode(str(data), type=Request)
+            return Stored(request, int(rev), str(audit or ""))
         except (msgspec.DecodeError, ValueError) as error:
             raise Unreadable(f"request {request_id} can't be read by this version") from error
 
@@ -154,6 +171,11 @@ class Requests:
         """The ids of all requests that are pending, approved or executing, sorted."""
         return sorted(set(map(str, await self._db.command("HVALS", key("open")))))
 
+    async def latest_ids(self, most: int, *, skip: int = 0) -> list[str]:
+        """The ids of the newest requests, open or finished, newest first."""
+        window = (skip, skip + most - 1)
+        return list(map(str, await self._db.command("ZREVRANGE", INDEX, *window)))
+
     async def position(self, request: Request) -> int:
         """How many requests are ahead in the queue of the connection; 0 at its head."""
         reply = await self._db.command("LPOS", _queue(request), request.id)
@@ -170,7 +192,12 @@ class Requests:
     ) -> bool:
         ended = not new.state.open
         happened = new.timeline[len(old.timeline) if old else 0 :]
+        woken = [f"tell:{new.id}"] if claim else [f"run:{new.id}", f"tell:{new.id}"]
+        if old is None or old.state is not new.state:
+            woken.append(f"follow:{new.id}")
         command = {
+            "created": new.created_at if old is None else 0,
+            "remember": self.retention + _LONGEST_OPEN,
             "write": secrets.token_hex(8),
             "rev": rev,
             "id": new.id,
@@ -184,10 +211,10 @@ class Requests:
             "free": [_route_field(new, r.route) for r in new.routes] if ended else [],
             "queue": _queue_move(old, new),
             # A worker need not wake itself: it says when to look again as it ends its step.
-            "wake": [f"tell:{new.id}"] if claim else [f"run:{new.id}", f"tell:{new.id}"],
+            "wake": woken,
         }
         record = key("request", new.id)
-        keys = (DUE, CLAIMS, AUDIT, AUDIT_HEAD, record, key("open"), _queue(new))
+        keys = (DUE, CLAIMS, AUDIT, AUDIT_HEAD, record, key("open"), _queue(new), INDEX)
         reply = await self._db.run(
             _COMMIT, keys, self._db.fixed_now, msgspec.json.encode(command).decode()
         )

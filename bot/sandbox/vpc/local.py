@@ -135,6 +135,11 @@ class LocalVpc:
         self.connection(vpn_connection_id).state = state
         self._changed()
 
+    def break_tunnel(self, vpn_connection_id: str, *, broken: bool = True) -> None:
+        """Takes the connection's tunnel and its BGP session down, or mends them."""
+        self.connection(vpn_connection_id).tunnel_down = broken
+        self._changed()
+
     # --- what is the case now ----------------------------------------------------------
 
     def connection(self, vpn_connection_id: str) -> ConnectionRecord:

@@ -98,6 +98,7 @@ class ConnectionRecord(msgspec.Struct, kw_only=True):
     customer_gateway_id: str = "cgw-p0wy363lucf1uyae8local"
     resource_group_id: str = "rg-acfmzs372ylocal"
     tags: dict[str, str] = {}
+    tunnel_down: bool = False
     created_at: float = 0.0
 
     def state_at(self, now: float) -> str:

@@ -7,52 +7,80 @@ how it went.
 
 from collections.abc import Iterator
 
-from bot.models import Request, RequestState, RouteState, Verdict
+from bot import lifecycle
+from bot.models import Request, RequestState, Verdict
+from bot.slack.messages.buttons import (
+    AGAIN,
+    APPROVE,
+    CANCEL,
+    COUNTERSIGN,
+    REJECT,
+    RESTORE,
+    again_button,
+    restore_button,
+)
 from bot.slack.messages.ending import ending
-from bot.slack.messages.pending import APPROVE, CANCEL, REJECT, buttons, preview
+from bot.slack.messages.pending import buttons, preview
 from bot.slack.messages.progress import View, progress
 from bot.slack.messages.texts import (
     Block,
     Message,
+    button,
     clock,
     context,
     duration,
     escape,
     header,
     mention,
+    named,
     plain,
     quoted,
     route_words,
+    section,
     sentence,
 )
+from bot.slack.messages.words import words
+from bot.undo import undoable
 
-__all__ = ["APPROVE", "CANCEL", "REJECT", "Message", "View", "card", "first_line"]
+__all__ = [
+    "AGAIN",
+    "APPROVE",
+    "CANCEL",
+    "COUNTERSIGN",
+    "REJECT",
+    "RESTORE",
+    "Message",
+    "View",
+    "card",
+    "first_line",
+]
 
-_MOST_MENTIONED = 20
-"""How many approvers a card pings: more than that is a setting to be looked at."""
-
-_VERBS = {
-    RequestState.PENDING: "Delete",
-    RequestState.APPROVED: "Approved: delete",
-    RequestState.EXECUTING: "Deleting",
-    RequestState.DELETED: "Deleted",
-    RequestState.FAILED: "Not deleted:",
-    RequestState.UNCONFIRMED: "Unconfirmed: deletion of",
-    RequestState.REJECTED: "Rejected: delete",
-    RequestState.EXPIRED: "Expired: delete",
-    RequestState.CANCELLED: "Cancelled: delete",
-    RequestState.VOID: "Void: delete",
+_FIRST = {
+    RequestState.PENDING: "{do}",
+    RequestState.APPROVED: "Approved: {do}",
+    RequestState.EXECUTING: "{doing}",
+    RequestState.DELETED: "{done}",
+    RequestState.RESTORED: "{done}",
+    RequestState.FAILED: "Not {done}:",
+    RequestState.UNCONFIRMED: "Unconfirmed: {noun} of",
+    RequestState.REJECTED: "Rejected: {do}",
+    RequestState.EXPIRED: "Expired: {do}",
+    RequestState.CANCELLED: "Cancelled: {do}",
+    RequestState.VOID: "Void: {do}",
 }
 
 
 def first_line(request: Request) -> str:
     """What happens to what, in one line of plain text."""
-    if request.state is RequestState.DELETED:
-        return f"{sentence('Deleted', request)} in {duration(_took(request))}"
-    gone = any(r.state is RouteState.DELETED for r in request.routes)
-    if request.state is RequestState.FAILED and gone:
-        return sentence("Only partly deleted:", request)
-    return sentence(_VERBS[request.state], request)
+    line = _FIRST[request.state]
+    some = any(r.state.done for r in request.routes)
+    if request.state is RequestState.FAILED and some:
+        line = "Only partly {done}:"
+    verb = line.format_map(words(request)._asdict())
+    said = sentence(verb[0].upper() + verb[1:], request)
+    if request.state in (RequestState.DELETED, RequestState.RESTORED):
+        said += f" in {duration(_took(request))}"
+    return f"Break-glass: {said}" if request.glass_broken else said
 
 
 def card(request: Request, view: View) -> Message:
@@ -77,12 +105,15 @@ def _body(request: Request, view: View) -> Iterator[Block]:
     if request.state is RequestState.PENDING:
         yield from preview(request)
         yield _asked(request)
-        yield _needed(request, view)
+        yield from _decisions(request)
+        yield _needed(request)
         yield buttons(request)
         return
+    yield from _glass(request)
     yield from progress(request, view) if request.state.open else ending(request)
     yield _asked(request)
     yield from _decisions(request)
+    yield from _actions(request)
 
 
 def _took(request: Request) -> float:
@@ -95,20 +126,55 @@ def _took(request: Request) -> float:
 
 def _asked(request: Request) -> Block:
     asked = f"Asked by {mention(request.requester)}"
+    if request.origin:
+        asked += f" · undoes `{request.origin}`"
     return context(asked, quoted(request.reason)) if request.reason else context(asked)
 
 
-def _needed(request: Request, view: View) -> Block:
-    """Who may decide, mentioned so that it is pinged, and until when."""
-    named = " ".join(mention(a) for a in view.approvers[:_MOST_MENTIONED])
-    more = len(view.approvers) - _MOST_MENTIONED
-    needed = f"{named} and {more} more" if more > 0 else named or "the approvers"
-    return context(f"Needs one of {needed} · expires {clock(request.expires_at)} · `{request.id}`")
+def _needed(request: Request) -> Block:
+    """Who may decide, mentioned so that it is pinged, how many of them, and until when."""
+    some = request.terms.approvals
+    left = lifecycle.missing(request)
+    needs = "one" if some == 1 else f"{left} more" if left < some else str(some)
+    parts = [
+        f"Needs {needs} of {named(request.terms.approvers.ids)}",
+        f"expires {clock(request.expires_at)}",
+        f"`{request.id}`",
+    ]
+    return context(" · ".join(parts))
+
+
+def _glass(request: Request) -> Iterator[Block]:
+    """That somebody went ahead alone, and who is to look at it."""
+    if not request.glass_broken:
+        return
+    said = f":rotating_light: *Break-glass: {mention(request.requester)} went ahead alone.*"
+    if request.countersigned:
+        yield section(said)
+        return
+    until = clock(request.created_at + request.terms.countersign, day=True)
+    who = named(request.terms.approvers.ids)
+    yield section(f"{said} One of {who} has to countersign by {until}.")
 
 
 def _decisions(request: Request) -> Iterator[Block]:
     for decision in request.decisions:
-        if decision.verdict is Verdict.EXPIRED or not decision.by:
+        if decision.verdict in (Verdict.EXPIRED, Verdict.BROKE_GLASS) or not decision.by:
             continue
         line = f"{decision.verdict.capitalize()} by {mention(decision.by)} {clock(decision.at)}"
         yield context(line, quoted(decision.reason)) if decision.reason else context(line)
+
+
+# --- what can be done now --------------------------------------------------------------
+
+
+def _actions(request: Request) -> Iterator[Block]:
+    elements = []
+    if request.glass_broken and not request.countersigned:
+        elements.append(button("Countersign", COUNTERSIGN, request.id, style="primary"))
+    if undoable(request):
+        elements.append(restore_button(request))
+    if request.state in (RequestState.EXPIRED, RequestState.VOID):
+        elements.append(again_button(request))
+    if elements:
+        yield {"type": "actions", "elements": elements}

@@ -2,12 +2,20 @@
 
 from collections.abc import Iterator
 
-from bot.models import Failure, Request, RequestState
+from bot.models import Failure, Operation, Request, RequestState
 from bot.route_change import NOT_SENT
 from bot.slack.messages.progress import route_lines
 from bot.slack.messages.texts import Block, escape, section
+from bot.slack.messages.words import words
 
-_SENT = frozenset({RequestState.DELETED, RequestState.FAILED, RequestState.UNCONFIRMED})
+_SENT = frozenset(
+    {
+        RequestState.DELETED,
+        RequestState.RESTORED,
+        RequestState.FAILED,
+        RequestState.UNCONFIRMED,
+    }
+)
 
 
 def ending(request: Request) -> Iterator[Block]:
@@ -16,11 +24,11 @@ def ending(request: Request) -> Iterator[Block]:
         yield section(_nothing_sent(request))
         yield from _names(request)
         return
-    if request.state is RequestState.DELETED:
+    if request.state in (RequestState.DELETED, RequestState.RESTORED):
         yield section(f"Proven: {_proof(request)}")
     elif request.state is RequestState.UNCONFIRMED:
         yield section(
-            "We asked Alibaba Cloud to delete it and can't prove that it is gone. "
+            f"We asked Alibaba Cloud to {words(request).do} it and can't prove that it is so. "
             "Don't take it for either; look in the console. We go on looking."
         )
     yield from route_lines(request)
@@ -40,9 +48,10 @@ def _nothing_sent(request: Request) -> str:
 
 
 def _proof(request: Request) -> str:
+    there = "present" if request.operation is Operation.RESTORE else "absent"
     if all(r.watch.updating_seen for r in request.routes):
-        return "updating seen, then attached and the route absent"
-    return "attached and the route absent, three reads in a row"
+        return f"updating seen, then attached and the route {there}"
+    return f"attached and the route {there}, three reads in a row"
 
 
 def _names(request: Request) -> Iterator[Block]:

@@ -6,6 +6,7 @@ import msgspec
 
 from bot.models import Request, RouteChange, RouteState
 from bot.slack.messages.texts import Block, duration, escape, section
+from bot.slack.messages.words import words
 
 _BAR = 10
 """Characters of the progress bar."""
@@ -14,9 +15,11 @@ _MARKS = {
     RouteState.QUEUED: "waiting",
     RouteState.SENDING: "sending",
     RouteState.DELETING: "deleting",
+    RouteState.RESTORING: "restoring",
     RouteState.DELETED: "deleted",
+    RouteState.RESTORED: "restored",
     RouteState.ALREADY_GONE: "was already gone",
-    RouteState.FAILED: "not deleted",
+    RouteState.ALREADY_THERE: "was there already",
     RouteState.UNCONFIRMED: "unconfirmed",
 }
 
@@ -25,11 +28,10 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """What a card shows besides its request: the moment, and what others know.
 
     `now` is in seconds since the epoch; `ahead` counts the requests that come first in the
-    connection's queue; `usual` is how many seconds a deletion takes there.
+    connection's queue; `usual` is how many seconds a change takes there.
     """
 
     now: float
-    approvers: tuple[str, ...] = ()
     ahead: int = 0
     usual: float = 40.0
 
@@ -43,7 +45,8 @@ def progress(request: Request, view: View) -> Iterator[Block]:
 def route_lines(request: Request) -> Iterator[Block]:
     """The state of each route, where there are several."""
     if len(request.routes) > 1:
-        lines = (f"`{escape(r.route.route_dest)}` · {_MARKS[r.state]}" for r in request.routes)
+        marks = _MARKS | {RouteState.FAILED: f"not {words(request).done}"}
+        lines = (f"`{escape(r.route.route_dest)}` · {marks[r.state]}" for r in request.routes)
         yield section("\n".join(lines))
 
 
@@ -56,13 +59,13 @@ def _progress(request: Request, view: View) -> str:
     # The bar is never full before the proof is there.
     filled = min(_BAR - 1, int(_BAR * elapsed / max(view.usual, 1.0)))
     bar = "▰" * filled + "▱" * (_BAR - filled)
-    return f"{bar}  {duration(elapsed)}, usually {duration(view.usual)} · {_doing(route)}"
+    return f"{bar}  {duration(elapsed)}, usually {duration(view.usual)} · {_doing(request, route)}"
 
 
-def _doing(route: RouteChange) -> str:
-    if route.state is RouteState.DELETING:
+def _doing(request: Request, route: RouteChange) -> str:
+    if route.state.watched:
         if route.watch.state == "attached":
-            return "checking that the route is gone"
+            return words(request).checking
         return f"connection is {escape(route.watch.state)}" if route.watch.state else "sent"
     if route.outcome_unknown:
         return "no answer yet, looking before anything is repeated"

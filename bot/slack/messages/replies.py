@@ -1,9 +1,14 @@
 """What a person is told privately of their command or click. Pure."""
 
+from bot import lifecycle
 from bot.errors import AlibabaError, BotError, PreviewError, UserError
 from bot.models import Request, RequestState, Verdict
+from bot.slack.messages.buttons import CHOOSE
 from bot.slack.messages.card import first_line
-from bot.slack.messages.texts import clock, escape, mention
+from bot.slack.messages.texts import Block, button, clock, escape, mention, section
+
+_VALUE_LIMIT = 2000
+"""Characters of a button's value (Slack, Block Kit reference)."""
 
 
 def problem(error: BotError) -> str:
@@ -26,11 +31,28 @@ def problem(error: BotError) -> str:
     return "That did not work. Nothing was recorded."
 
 
+def choices(error: BotError) -> list[Block]:
+    """The same with a button for each command that is offered: nobody retypes at night."""
+    if not isinstance(error, PreviewError) or not error.choices:
+        return []
+    if any(len(command) > _VALUE_LIMIT for command in error.choices):
+        return []
+    rows = [
+        section(f"`{escape(command)}`")
+        | {"accessory": button("Choose", f"{CHOOSE}_{number}", command)}
+        for number, command in enumerate(error.choices)
+    ]
+    return [section("\n".join(filter(None, [escape(error.problem), escape(error.mend)]))), *rows]
+
+
 def late(request: Request, user: str) -> str:
     """Nothing is silently ignored: a late click is told who decided, and when."""
     made = request.decisions[-1] if request.decisions else None
     if made is None:
         return f"Nothing to decide: {escape(first_line(request))}."
+    if request.state is RequestState.PENDING:
+        more = lifecycle.missing(request)
+        return f"You have already approved this {clock(made.at)}; {more} more has to."
     if made.verdict is Verdict.EXPIRED:
         return f"Too late: the request expired {clock(made.at)}. Nothing was sent; ask again."
     if made.by == user:
@@ -45,5 +67,7 @@ def done(request: Request) -> str:
     match request.state:
         case RequestState.CANCELLED:
             return f"Cancelled: nothing was sent for `{request.id}`."
+        case RequestState.PENDING:
+            return f"Your approval counts; {lifecycle.missing(request)} more is needed."
         case _:
             return ""

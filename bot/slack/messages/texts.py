@@ -4,15 +4,20 @@ Text from people goes into `plain_text` wherever Slack has it; where it has not,
 escaped. Either way it can't ping anybody, link anywhere or format anything.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from bot.models import Request, VcoRoute
+from bot.slack.messages.words import words
 
 Block = dict[str, Any]
 
 Message = tuple[str, list[Block]]
 """The fallback text (notifications, screen readers; mrkdwn) and the blocks."""
+
+_MOST_MENTIONED = 20
+"""How many people a message pings: more than that is a setting to be looked at."""
 
 SECTION_LIMIT = 3000
 """Characters of a section's text, and of a text in a context (Slack, Block Kit reference)."""
@@ -26,10 +31,16 @@ def escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def clock(at: float, *, seconds: bool = False) -> str:
-    """A time of day in the reader's own time zone, UTC where Slack can't tell."""
+def clock(at: float, *, seconds: bool = False, day: bool = False) -> str:
+    """A time of day in the reader's own time zone, UTC where Slack can't tell.
+
+    `day` names the day as well, for what is not of today.
+    """
     token = "{time_secs}" if seconds else "{time}"
-    fallback = datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S UTC" if seconds else "%H:%M UTC")
+    form = "%H:%M:%S UTC" if seconds else "%H:%M UTC"
+    if day:
+        token, form = f"{{date_short_pretty}} {token}", f"%Y-%m-%d {form}"
+    fallback = datetime.fromtimestamp(at, UTC).strftime(form)
     return f"<!date^{int(at)}^{token}|{fallback}>"
 
 
@@ -59,7 +70,16 @@ def what(request: Request) -> str:
 
 def sentence(verb: str, request: Request) -> str:
     """`Delete 192.168.10.0/24 from vco-… (cn-hangzhou)`: the first line of everything."""
-    return f"{verb} {what(request)} from {request.vpn_connection_id} ({request.region})"
+    where = words(request).where
+    return f"{verb} {what(request)} {where} {request.vpn_connection_id} ({request.region})"
+
+
+def named(people: Iterable[str]) -> str:
+    """People and groups, mentioned so that they are pinged; of very many the first."""
+    ids = list(people)
+    shown = " ".join(mention(one) for one in ids[:_MOST_MENTIONED])
+    more = len(ids) - _MOST_MENTIONED
+    return f"{shown} and {more} more" if more > 0 else shown or "the approvers"
 
 
 def route_words(route: VcoRoute) -> str:

@@ -1,10 +1,11 @@
 """The thread of a request: one line for each event that people should see. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from bot.models import Event, EventKind, Request, RouteChange, RouteState
 from bot.route_change import NOT_SENT
+from bot.slack.messages.buttons import again_button, restore_button
 from bot.slack.messages.texts import (
     Block,
     Message,
@@ -13,32 +14,64 @@ from bot.slack.messages.texts import (
     duration,
     escape,
     mention,
+    named,
     quoted,
     section,
 )
+from bot.slack.messages.words import words
+from bot.undo import undoable
+
+_GOOD = (RouteState.DELETED, RouteState.RESTORED)
 
 
 def line(request: Request, event: Event) -> Message | None:
     """What the thread says of `event`; None for what only the audit records."""
-    words = _words(request, event)
-    if words is None:
+    said = _said(request, event)
+    if said is None:
         return None
     if event.route is not None and len(request.routes) > 1:
-        words = f"`{escape(event.route.route_dest)}` · {words}"
-    blocks: list[Block] = [section(f"{clock(event.at, seconds=True)}  {words}")]
+        said = f"`{escape(event.route.route_dest)}` · {said}"
+    blocks: list[Block] = [section(f"{clock(event.at, seconds=True)}  {said}")]
     if reason := event.details.get("reason"):
         blocks.append(context(quoted(reason)))
     if ids := _ids(request, event):
         blocks.append(context(ids))
-    return words, blocks
+    if buttons := list(_buttons(request, event)):
+        blocks.append({"type": "actions", "elements": buttons})
+    return said, blocks
 
 
-def _words(request: Request, event: Event) -> str | None:  # noqa: C901, PLR0911, PLR0912 - one line a kind
+def _said(request: Request, event: Event) -> str | None:  # noqa: C901, PLR0911, PLR0912 - one line a kind
     # A detail that an older version did not record must not keep the thread from going on.
     details = defaultdict(str, {name: escape(value) for name, value in event.details.items()})
     match event.kind:
         case EventKind.APPROVED:
-            return f"Approved by {mention(event.by)}"
+            return f"Approved by {mention(event.by)}{_of_how_many(request, event)}"
+        case EventKind.BROKE_GLASS:
+            return (
+                f":rotating_light: *Break-glass*: {mention(event.by)} goes ahead without approval. "
+                f"{_approvers(request)}, please look at this and countersign."
+            )
+        case EventKind.COUNTERSIGNED:
+            return f"Countersigned by {mention(event.by)}"
+        case EventKind.NUDGED:
+            return f"{_approvers(request)}: half of the time is over, and this waits for you."
+        case EventKind.REMINDED if "overdue" in details:
+            return (
+                f":warning: {_approvers(request)}: the time to countersign this break-glass is "
+                "over, and nobody has."
+            )
+        case EventKind.REMINDED:
+            return f"{_approvers(request)}: this break-glass still waits for a countersignature."
+        case EventKind.DEGRADED:
+            return (
+                f":warning: *Worse than before this change*: {details['what']}. "
+                f"{mention(request.requester)} {_deciders(request)}"
+            ).strip()
+        case EventKind.RECOVERED:
+            return "Tunnels and BGP are as they were before this change."
+        case EventKind.WATCHED:
+            return _watched(request, details)
         case EventKind.REJECTED:
             return f"Rejected by {mention(event.by)}"
         case EventKind.CANCELLED if event.by:
@@ -46,7 +79,8 @@ def _words(request: Request, event: Event) -> str | None:  # noqa: C901, PLR0911
         case EventKind.CANCELLED:
             return "Cancelled"
         case EventKind.EXPIRED:
-            return f"Expired: nobody decided. {mention(request.requester)}, ask again if needed."
+            asker = mention(request.requester)
+            return f"Expired: not enough approvals in time. {asker}, ask again if needed."
         case EventKind.DRIFTED:
             return f"Stopped before sending: what was approved has changed. {details['changed']}"
         case EventKind.SENDING if "unanswered" in details:
@@ -67,7 +101,7 @@ def _words(request: Request, event: Event) -> str | None:  # noqa: C901, PLR0911
         case EventKind.ENDED:
             return _not_sent(request)
         case EventKind.RECONCILED:
-            return "Proven after all: connection attached, route absent"
+            return f"Proven after all: connection attached, {words(request).so}"
         case EventKind.TROUBLE:
             return f"Needs attention: {details['what']}"
         case _:
@@ -77,9 +111,9 @@ def _words(request: Request, event: Event) -> str | None:  # noqa: C901, PLR0911
 def _ended(request: Request, event: Event) -> str:
     route = next(r for r in request.routes if r.route == event.route)
     match event.details.get("state"):
-        case RouteState.DELETED:
+        case RouteState.DELETED | RouteState.RESTORED:
             took = duration(event.at - route.first_sent_at)
-            return f"Connection attached, route absent: deleted in {took}"
+            return f"Connection attached, {words(request).so}: {words(request).done} in {took}"
         case RouteState.UNCONFIRMED:
             return (
                 f"*Unconfirmed*: sent, but not proven within the time allowed. "
@@ -88,8 +122,43 @@ def _ended(request: Request, event: Event) -> str:
             )
         case RouteState.ALREADY_GONE:
             return "*Already gone*: there was no such route when we asked. We deleted nothing."
+        case RouteState.ALREADY_THERE:
+            return "*Already there*: the route was there when we asked. We created nothing."
         case _:
-            return f"*Not deleted*: {_failure(route)}"
+            return f"*Not {words(request).done}*: {_failure(route)}"
+
+
+def _of_how_many(request: Request, event: Event) -> str:
+    needed = request.terms.approvals
+    if needed == 1 or event.by not in request.approvers:
+        return ""
+    return f" ({request.approvers.index(event.by) + 1} of {needed})"
+
+
+def _approvers(request: Request) -> str:
+    return named(request.terms.approvers.ids)
+
+
+def _deciders(request: Request) -> str:
+    """Those who approved, so that they hear what came of it."""
+    return " ".join(map(mention, request.approvers))
+
+
+def _watched(request: Request, details: Mapping[str, str]) -> str | None:
+    if not details["known"]:
+        return None
+    watched = f"Watched for {duration(request.terms.watch)}"
+    if worse := details["degraded"]:
+        return f":warning: {watched}: still worse than before this change: {worse}."
+    return f"{watched}: tunnels and BGP as before."
+
+
+def _buttons(request: Request, event: Event) -> Iterator[Block]:
+    """What one may want to do about it, right where it is told."""
+    if event.kind is EventKind.DEGRADED and undoable(request):
+        yield restore_button(request)
+    if event.kind is EventKind.EXPIRED:
+        yield again_button(request)
 
 
 def _not_sent(request: Request) -> str | None:
@@ -112,7 +181,7 @@ def _ids(request: Request, event: Event) -> str:
     """What a support ticket wants to know, where something was sent or has ended badly."""
     if event.kind is EventKind.SENT:
         return " · ".join(_sent_ids(event))
-    bad = event.kind is EventKind.ROUTE_ENDED and event.details.get("state") != RouteState.DELETED
+    bad = event.kind is EventKind.ROUTE_ENDED and event.details.get("state") not in _GOOD
     if not bad:
         return ""
     route = next(r for r in request.routes if r.route == event.route)

@@ -1,0 +1,111 @@
+"""What each command does and is answered with.
+
+Commands were parsed once for the acknowledgement and are parsed again here: one may be handled
+by another process, or twice.
+"""
+
+from collections.abc import Callable
+
+import structlog
+
+from bot.command import Cancel, Delete, ListRoutes, Restore, Status, parse
+from bot.errors import AlibabaError, UserError
+from bot.execution import Cloud
+from bot.models import Draft, Request, Verdict
+from bot.slack.asks import Asks
+from bot.slack.decisions import REQUEST_ID, Decisions
+from bot.slack.inbound import AskingAgain, CommandGiven, Inbound, Undoing
+from bot.slack.messages import reports
+from bot.slack.replier import Replier
+from bot.store import Claim, Store
+from bot.undo import again, undo
+
+log = structlog.get_logger(__name__)
+
+
+class Commands:
+    """Commands, and the buttons that do what a command does."""
+
+    def __init__(  # noqa: PLR0913 - the composition root names each part
+        self,
+        *,
+        store: Store,
+        asks: Asks,
+        decisions: Decisions,
+        replier: Replier,
+        cloud: Cloud,
+        default_region: str | None,
+    ) -> None:
+        """`default_region`: of a command that names none."""
+        self._store = store
+        self._asks = asks
+        self._decisions = decisions
+        self._replier = replier
+        self._cloud = cloud
+        self._default_region = default_region
+
+    async def run(self, claim: Claim, given: CommandGiven) -> float | None:
+        """Do what was typed; returns when to look again."""
+        try:
+            match parse(given.text, default_region=self._default_region):
+                case Delete(draft=draft):
+                    return await self._asks.ask(claim, given, draft)
+                case Restore() as wanted:
+                    return await self.undo(claim, given, wanted)
+                case ListRoutes(vpn_connection_id=connection, region=region):
+                    await self._list(given, connection, region)
+                case Status(request_id=target):
+                    await self._status(given, target)
+                case Cancel(request_id=target):
+                    await self._decisions.decide(claim, given, target, Verdict.CANCELLED)
+                case _:
+                    log.warning("command_not_handled")
+        except (UserError, AlibabaError) as error:
+            await self._replier.explain(given, error)
+        return None
+
+    async def undo(
+        self, claim: Claim, delivery: Undoing | CommandGiven, wanted: Restore
+    ) -> float | None:
+        """Ask for what undoes a request."""
+
+        def draft(request: Request) -> Draft:
+            return undo(request, reason=wanted.reason)
+
+        return await self._from(claim, delivery, wanted.request_id, draft)
+
+    async def again(self, claim: Claim, delivery: AskingAgain) -> float | None:
+        """Ask once more for what a request asked for."""
+        return await self._from(claim, delivery, delivery.request_id, again)
+
+    async def _from(
+        self, claim: Claim, delivery: Inbound, target: str, draft: Callable[[Request], Draft]
+    ) -> float | None:
+        try:
+            request = await self._known(target)
+            return await self._asks.ask(claim, delivery, draft(request))
+        except UserError as error:
+            await self._replier.explain(delivery, error)
+        return None
+
+    async def _known(self, target: str) -> Request:
+        stored = await self._store.requests.get(target) if REQUEST_ID.fullmatch(target) else None
+        if stored is None:
+            raise UserError(
+                "This request is not known any more.", "See what is open: /vco-route status"
+            )
+        return stored.request
+
+    async def _list(self, given: CommandGiven, connection_id: str, region: str) -> None:
+        connection = await self._cloud.connection(region, connection_id)
+        routes = await self._cloud.routes(region, connection_id)
+        await self._replier.tell(given, reports.routes(connection, routes))
+
+    async def _status(self, given: CommandGiven, target: str | None) -> None:
+        ids = [target] if target else await self._store.requests.open_ids()
+        rows, unreadable = await self._asks.rows(ids)
+        if target and not rows and not unreadable:
+            raise UserError(
+                f"Request {target} is not known.", "See what is open: /vco-route status"
+            )
+        await self._replier.tell(given, reports.status(rows, unreadable))

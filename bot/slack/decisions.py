@@ -1,0 +1,63 @@
+"""Clicks that decide: recorded by `bot.approval`, and answered where the card does not say all."""
+
+import re
+
+import structlog
+
+from bot.approval import Approval
+from bot.errors import Unreadable, UserError
+from bot.models import Verdict
+from bot.slack.inbound import Inbound
+from bot.slack.messages.replies import done, late
+from bot.slack.replier import Replier
+from bot.store import Claim
+
+log = structlog.get_logger(__name__)
+
+REQUEST_ID = re.compile(r"r-[a-z2-7]{1,30}")
+"""What our ids look like: a button's value is not repeated to anybody unless it is one."""
+
+_UNREADABLE = (
+    "Request `{}` can't be read by this version of the bot. Nothing was recorded; "
+    "the bot's operator has to look at it."
+)
+
+
+class Decisions:
+    """Decides on requests and tells whoever clicked what came of it."""
+
+    def __init__(self, approval: Approval, replier: Replier) -> None:
+        """Record through `approval`."""
+        self._approval = approval
+        self._replier = replier
+
+    async def decide(  # noqa: PLR0913, PLR0917 - what was clicked, and what was said with it
+        self,
+        claim: Claim,
+        delivery: Inbound,
+        target: str,
+        verdict: Verdict,
+        reason: str = "",
+        typed: str = "",
+    ) -> None:
+        """Record a verdict, or say why not."""
+        if not REQUEST_ID.fullmatch(target):
+            await self._replier.tell(delivery, "This does not name a request. Please ask again.")
+            return
+        try:
+            if verdict is Verdict.COUNTERSIGNED:
+                result = await self._approval.countersign(target, delivery.user, delivery=claim.id)
+            else:
+                result = await self._approval.decide(
+                    target, delivery.user, verdict, reason, typed=typed, delivery=claim.id
+                )
+        except Unreadable:
+            log.error("record_unreadable", request=target)  # noqa: TRY400 - it says enough
+            await self._replier.tell(delivery, _UNREADABLE.format(target))
+            return
+        except UserError as error:
+            await self._replier.explain(delivery, error)
+            return
+        text = done(result.request) if result.decided else late(result.request, delivery.user)
+        if text:
+            await self._replier.tell(delivery, text, channel=result.request.channel)

@@ -1,0 +1,224 @@
+"""What follows a request beside its execution: nudges, countersignatures, a watchful eye."""
+
+from itertools import pairwise
+
+import pytest
+from builders import (
+    ALICE,
+    BOB,
+    REGION,
+    a_request,
+    a_route,
+    a_snapshot,
+    decided,
+    deleted,
+    in_state,
+    restored,
+)
+from databases import set_clock
+from hypothesis import given
+from hypothesis import strategies as st
+from model_cloud import ModelCloud
+from msgspec.structs import replace
+from redis.asyncio import Redis
+
+from bot import follow_up, lifecycle
+from bot.execution import Limits
+from bot.execution.bench import Bench
+from bot.models import (
+    Connection,
+    EventKind,
+    People,
+    Request,
+    RequestState,
+    Terms,
+    Tunnel,
+    Verdict,
+)
+from bot.store import Claim, Database, Store
+
+HOUR = 3600.0
+GLASS = Terms(approvers=People(groups=("S0NETOPS",)), countersign=2 * HOUR)
+UP = Tunnel(id="tun-1", status="ipsec_sa_established", up=True, bgp_status="success", bgp_up=True)
+DOWN = replace(UP, status="ike_sa_not_established", up=False)
+NO_BGP = replace(UP, bgp_status="fail", bgp_up=False)
+
+
+def glass_broken() -> Request:
+    alone = decided(Verdict.BROKE_GLASS, by=ALICE, at=1000.0, reason="INC-4211")
+    return lifecycle.decide(a_request(terms=GLASS), alone)
+
+
+def changed(*before: Tunnel) -> Request:
+    connection = replace(a_snapshot(a_route()).connection, tunnels=before)
+    snapshot = a_snapshot(a_route(), connection=connection)
+    return in_state(RequestState.DELETED, snapshot=snapshot)
+
+
+def seen(*tunnels: Tunnel) -> Connection:
+    return replace(a_snapshot(a_route()).connection, tunnels=tunnels)
+
+
+def kinds(request: Request) -> list[EventKind]:
+    return [event.kind for event in request.timeline]
+
+
+# --- the nudge -----------------------------------------------------------------------------
+
+
+def test_the_approvers_are_nudged_once_when_half_of_the_time_is_over() -> None:
+    request = a_request()
+    assert follow_up.nudge_at(request) == (request.created_at + request.expires_at) / 2
+    nudged = follow_up.nudge(request, 1900.0)
+    assert kinds(nudged) == [EventKind.ASKED, EventKind.NUDGED]
+    assert follow_up.nudge_at(nudged) is None
+    assert follow_up.nudge(nudged, 1901.0) is nudged
+
+
+@pytest.mark.parametrize("state", [s for s in RequestState if s is not RequestState.PENDING])
+def test_nobody_is_nudged_about_what_is_decided(state: RequestState) -> None:
+    assert follow_up.nudge_at(in_state(state)) is None
+
+
+# --- the countersignature ------------------------------------------------------------------
+
+
+def test_a_broken_glass_is_reminded_of_ever_later_until_somebody_countersigns() -> None:
+    request, times = glass_broken(), []
+    for _ in range(9):
+        at = follow_up.reminder_at(request)
+        assert at is not None
+        assert follow_up.remind(request, at - 1) is request, "not before it is due"
+        request = follow_up.remind(request, at)
+        times.append(at - request.created_at)
+    assert times[:3] == [0.25 * HOUR, 0.75 * HOUR, 1.75 * HOUR]
+    assert times[-1] - times[-2] == 24 * HOUR, "at most a day apart"
+    signed = lifecycle.countersign(request, decided(Verdict.COUNTERSIGNED, by=BOB, at=9e5))
+    assert follow_up.reminder_at(signed) is None
+    assert follow_up.remind(signed, 1e9) is signed
+
+
+def test_a_reminder_says_when_the_time_to_countersign_is_over() -> None:
+    request = glass_broken()
+    in_time = follow_up.remind(request, 1000.0 + HOUR)
+    assert in_time.timeline[-1].details == {}
+    late = follow_up.remind(in_time, 1000.0 + 3 * HOUR)
+    assert late.timeline[-1].details == {"overdue": "yes"}
+
+
+def test_what_was_approved_needs_no_countersignature() -> None:
+    assert follow_up.reminder_at(deleted()) is None
+    request = in_state(RequestState.APPROVED)
+    assert lifecycle.countersign(request, decided(Verdict.COUNTERSIGNED)) is request
+
+
+# --- the watch -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        (DOWN, "tunnel tun-1 is down (ike_sa_not_established)"),
+        (NO_BGP, "BGP over tunnel tun-1 is down (fail)"),
+    ],
+)
+def test_what_was_up_before_and_is_down_now_is_told_once(now: Tunnel, words: str) -> None:
+    worse = follow_up.watch(changed(UP), 1200.0, seen(now))
+    assert worse.timeline[-1].kind is EventKind.DEGRADED
+    assert worse.timeline[-1].details == {"what": words}
+    assert follow_up.watch(worse, 1230.0, seen(now)) is worse
+
+
+def test_that_it_is_well_again_is_told_too() -> None:
+    worse = follow_up.watch(changed(UP), 1200.0, seen(DOWN))
+    better = follow_up.watch(worse, 1230.0, seen(UP))
+    assert better.timeline[-1].kind is EventKind.RECOVERED
+    assert follow_up.watch(better, 1260.0, seen(UP)) is better
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ((DOWN,), (DOWN,)),
+        ((), (DOWN,)),
+        ((UP,), ()),
+        ((UP,), (replace(UP, up=None, bgp_up=None),)),
+        ((replace(UP, id="tun-2"),), (DOWN,)),
+    ],
+    ids=["down before", "not known before", "gone", "says nothing", "another tunnel"],
+)
+def test_only_what_was_surely_up_can_become_worse(
+    before: tuple[Tunnel, ...], now: tuple[Tunnel, ...]
+) -> None:
+    request = changed(*before)
+    assert follow_up.watch(request, 1200.0, seen(*now)) is request
+
+
+def test_the_end_of_the_watch_says_how_it_ended_once() -> None:
+    worse = follow_up.watch(changed(UP), 1200.0, seen(DOWN))
+    over = follow_up.stop_watching(worse, 1800.0)
+    assert over.timeline[-1].details["degraded"].startswith("tunnel tun-1")
+    assert not follow_up.watched(over)
+    assert follow_up.stop_watching(over, 1801.0) is over
+
+
+def test_what_changed_nothing_is_not_watched() -> None:
+    for state in (RequestState.PENDING, RequestState.FAILED, RequestState.REJECTED):
+        assert not follow_up.watched(in_state(state))
+    assert follow_up.watched(restored())
+    unwatched = replace(deleted(), terms=Terms(watch=0.0))
+    assert not follow_up.watched(unwatched)
+
+
+TUNNELS = st.lists(
+    st.builds(
+        Tunnel,
+        id=st.sampled_from(["tun-1", "tun-2"]),
+        up=st.sampled_from([True, False, None]),
+        bgp_up=st.sampled_from([True, False, None]),
+    ),
+    unique_by=lambda tunnel: tunnel.id,
+)
+
+
+@given(before=TUNNELS, looks=st.lists(TUNNELS, max_size=8))
+def test_worse_and_well_again_take_turns(before: list[Tunnel], looks: list[list[Tunnel]]) -> None:
+    request = changed(*before)
+    for number, look in enumerate(looks):
+        request = follow_up.watch(request, 1200.0 + number, seen(*look))
+    told = [e for e in request.timeline if e.kind in (EventKind.DEGRADED, EventKind.RECOVERED)]
+    for one, following in pairwise(told):
+        assert following.details != one.details, "the same is never told twice in a row"
+    assert not told or told[0].kind is EventKind.DEGRADED
+
+
+# --- all of it, on the clock of the store ---------------------------------------------------
+
+
+async def test_the_engines_item_waits_for_half_time_and_nudges_once(valkey_url: str) -> None:
+    db = Database(Redis.from_url(valkey_url, decode_responses=True))
+    store = Store(db)
+    set_clock(db, 1000.0)
+    request = await store.requests.create(a_request())
+    cloud = ModelCloud(REGION, lambda: 1000.0, [a_route()])
+    bench = Bench(
+        requests=store.requests, pace=store.pace, cloud=cloud, now=db.now, limits=Limits()
+    )
+    handler = follow_up.FollowUp(bench)
+
+    async def step() -> float | None:
+        while isinstance(claim := await store.work.claim(30.0), Claim):
+            again_at = await handler.step(claim) if claim.kind == "follow" else None
+            await store.work.done(claim, again_at)
+            if claim.kind == "follow":
+                return again_at
+        return None
+
+    assert await step() == 1900.0
+    set_clock(db, 1900.0)
+    assert await step() is None
+    stored = await store.requests.get(request.id)
+    assert stored is not None
+    assert kinds(stored.request) == [EventKind.ASKED, EventKind.NUDGED]
+    assert kinds(stored.request) == [event.kind for _, event in await store.audit.events()]
+    await db.close()
