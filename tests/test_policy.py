@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import Refused
-from bot.models import Connection, Decision, Person, Request, Snapshot, Verdict
-from bot.policy import Approvers, approved_by, decide, may_ask
+from bot.models import Connection, Decision, Person, Request, Snapshot, Terms, Verdict
+from bot.policy import Approvers, approved_by, confirmed, decide, may_ask
 
 ALICE = Person(id="UALICE", team="T1", name="alice")
 BOB = Person(id="UBOB", team="T1", name="bob")
@@ -313,3 +313,38 @@ def test_only_approvals_of_others_are_enough(decisions: list[tuple[Verdict, str]
         verdict is Verdict.APPROVED and by not in ("", ALICE.id) for verdict, by in decisions
     )
     assert let_through(partial(approved_by, decided(*decisions))) == enough
+
+
+@pytest.mark.parametrize("needed", [2, 3])
+def test_fewer_approvals_than_the_terms_ask_for_are_not_enough(needed: int) -> None:
+    one = decided((Verdict.APPROVED, BOB.id))
+    twice = decided((Verdict.APPROVED, BOB.id), (Verdict.APPROVED, BOB.id))
+    for request in (one, twice):
+        with pytest.raises(Refused, match=f"Only 1 of {needed}"):
+            approved_by(msgspec.structs.replace(request, terms=Terms(approvals=needed)))
+
+
+@given(st.lists(st.sampled_from([ALICE.id, BOB.id, CAROL.id, "UDAVE"])), st.integers(1, 4))
+def test_more_approvals_needed_never_lets_less_through(who: list[str], needed: int) -> None:
+    request = decided(*((Verdict.APPROVED, one) for one in who))
+    with_more = msgspec.structs.replace(request, terms=Terms(approvals=needed + 1))
+    with_less = msgspec.structs.replace(request, terms=Terms(approvals=needed))
+    if let_through(partial(approved_by, with_more)):
+        assert let_through(partial(approved_by, with_less))
+    if ALICE.id in who:
+        assert not let_through(partial(approved_by, with_less)), "the requester never counts"
+
+
+@pytest.mark.parametrize("typed", ["", "10.0.0.0", "10.0.0.0/8", "10.0.0.0/16x", "yes"])
+def test_a_wide_prefix_has_to_be_typed_exactly(typed: str) -> None:
+    wide = msgspec.structs.replace(REQUEST, terms=Terms(typed="10.0.0.0/16"))
+    with pytest.raises(Refused, match="has to be typed"):
+        confirmed(wide, typed)
+    confirmed(wide, " 10.0.0.0/16")
+    confirmed(REQUEST, typed)
+
+
+def test_breaking_the_glass_is_no_approval() -> None:
+    """No policy allows it yet, so what is recorded as such is never sent."""
+    with pytest.raises(Refused):
+        approved_by(decided((Verdict.BROKE_GLASS, ALICE.id)))

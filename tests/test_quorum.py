@@ -1,0 +1,96 @@
+"""Several approvals, and a wide prefix that has to be typed: the terms of a request are kept."""
+
+from functools import partial
+
+import pytest
+from stage import Stage, delete_command
+
+from bot.models import RequestState, Terms
+from bot.sandbox.slack.messages import text_of
+from bot.sandbox.slack.workspace import ALICE, BOB, CAROL
+from bot.slack import inbound
+
+
+def demand(monkeypatch: pytest.MonkeyPatch, **terms: object) -> None:
+    """Let every request have to meet these terms besides."""
+    monkeypatch.setattr("bot.app.Terms", partial(Terms, **terms))  # type: ignore[arg-type] # fields of Terms
+
+
+async def test_nothing_is_sent_before_two_different_people_have_approved(
+    hurried: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demand(monkeypatch, approvals=2)
+    await hurried.start_bot()
+    (route,) = hurried.new_routes("quorum")
+    card = await hurried.ask(delete_command(route))
+    assert "Needs 2 of <!subteam^S0NETOPS1>" in text_of(card)
+
+    await hurried.approve(card, user=BOB)
+    await hurried.until_told(BOB, "Your approval counts; 1 more is needed.")
+    await hurried.until_card_says(card, "Needs 1 more of")
+    await hurried.approve(card, user=BOB)
+    await hurried.until_told(BOB, "You have already approved this")
+    await hurried.approve(card, user=ALICE)
+    await hurried.until_told(ALICE, "somebody else has to decide")
+    assert hurried.sends() == 0
+
+    await hurried.approve(card, user=CAROL)
+    request = await hurried.until_ended(card)
+    assert (request.state, request.approvers) == (RequestState.DELETED, (BOB, CAROL))
+    assert hurried.vpc.effects(route) == 1
+    thread = await hurried.until_thread_says(card, "deleted in")
+    told = [line.split("  ", 1)[1].splitlines()[0] for line in thread]
+    assert told[:2] == [f"Approved by <@{BOB}> (1 of 2)", f"Approved by <@{CAROL}> (2 of 2)"]
+
+
+async def test_one_rejection_ends_what_another_has_approved(
+    hurried: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demand(monkeypatch, approvals=2)
+    await hurried.start_bot()
+    (route,) = hurried.new_routes("rejected")
+    card = await hurried.ask(delete_command(route))
+    await hurried.approve(card, user=BOB)
+    await hurried.until_card_says(card, "Needs 1 more of")
+    await hurried.reject(card, "not tonight", user=CAROL)
+    assert (await hurried.until_ended(card)).state is RequestState.REJECTED
+    assert hurried.sends() == 0
+
+
+async def test_a_wide_prefix_is_approved_by_typing_it(
+    hurried: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demand(monkeypatch, typed="10.0.0.0/16")
+    await hurried.start_bot()
+    (route,) = hurried.new_routes("wide")
+    card = await hurried.ask(delete_command(route, reason="INC-4211"))
+    await hurried.approve(card)
+    form = await hurried.slack.until(lambda: hurried.slack.modal(BOB))
+    shown = text_of({"blocks": form.view["blocks"]})
+    assert "Delete 10.0.0.0/16 from vco-wide" in shown
+    assert "“INC-4211”" in shown
+
+    typed = {inbound.TYPED_BLOCK: {inbound.TYPED_ACTION: "10.0.0.0/8"}}
+    refused = await hurried.slack.submit(BOB, form.id, typed)
+    assert "Please type exactly 10.0.0.0/16" in refused.body
+    assert (await hurried.request(card)).state is RequestState.PENDING
+
+    typed = {inbound.TYPED_BLOCK: {inbound.TYPED_ACTION: " 10.0.0.0/16 "}}
+    await hurried.slack.submit(BOB, form.id, typed)
+    assert (await hurried.until_ended(card)).state is RequestState.DELETED
+
+
+async def test_a_forged_click_does_not_get_around_the_typing(
+    hurried: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The form is opened by us, but what counts is decided when the approval is recorded."""
+    demand(monkeypatch, typed="10.0.0.0/16")
+    await hurried.start_bot()
+    (route,) = hurried.new_routes("forged")
+    card = await hurried.ask(delete_command(route))
+    request = await hurried.request(card)
+    click = inbound.Clicked(user=BOB, channel=card.channel, request_id=request.id)
+    await hurried.store.inbox.put("forged", inbound.encode(click))
+    await hurried.until_told(BOB, "10.0.0.0/16 has to be typed")
+    assert (await hurried.request(card)).state is RequestState.PENDING
+    assert hurried.sends() == 0
