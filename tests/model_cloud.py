@@ -1,10 +1,10 @@
 """A small model of the vendor's cloud, in the process and under the test's own clock.
 
-What it shows follows from the clock alone: a deletion that was accepted starts after `LAG`
+What it shows follows from the clock alone: a change that was accepted starts after `LAG`
 (until then the connection is still `attached`), works for `WORK` (`updating`), and takes the
-route away at its end. A connection takes one task at a time; a ClientToken that had success
-answers the same again, without an effect. Who calls is told by `ACTING`, and whoever calls
-can be held up on the way (`Pause`), so that a worker's call or its answer comes too late.
+route away, or adds it, at its end. A connection takes one task at a time; a ClientToken that had
+success answers the same again, without an effect. Who calls is told by `ACTING`, and whoever
+calls can be held up on the way (`Pause`), so that a worker's call or its answer comes too late.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from msgspec import Struct
 from bot.errors import (
     AlibabaError,
     AlreadyGone,
+    AlreadyThere,
     Busy,
     NotSent,
     OutcomeUnknown,
@@ -73,7 +74,7 @@ async def reach(place: Place) -> None:
 
 
 class Answer(StrEnum):
-    """What becomes of a call that deletes; what it finds when it arrives is told besides."""
+    """What becomes of a call for a change; what it finds when it arrives is told besides."""
 
     OK = "ok"
     NOT_SENT = "not sent"
@@ -114,6 +115,7 @@ class ModelCloud:
         for route in routes:
             self._lines.setdefault(route.vpn_connection_id, _Line(set())).routes.add(route)
         self._done: dict[str, Call] = {}
+        self.deletes = True
         self.answers: deque[Answer] = deque()
         self.unreadable: deque[type[AlibabaError]] = deque()
         self.calls: list[Call] = []
@@ -140,7 +142,16 @@ class ModelCloud:
     async def delete_route(
         self, region: str, route: VcoRoute, *, client_token: str, overlay_mode: str | None
     ) -> str:
-        assert (region, overlay_mode) == (self._region, None)
+        assert (region, overlay_mode, self.deletes) == (self._region, None, True)
+        return await self._ask(route, client_token)
+
+    async def create_route(
+        self, region: str, route: VcoRoute, *, client_token: str, overlay_mode: str | None
+    ) -> str:
+        assert (region, overlay_mode, self.deletes) == (self._region, None, False)
+        return await self._ask(route, client_token)
+
+    async def _ask(self, route: VcoRoute, client_token: str) -> str:
         answer = self.answers.popleft() if self.answers else Answer.OK
         call = Call(ACTING.get(), route, client_token, self._now())
         self.calls.append(call)
@@ -149,9 +160,6 @@ class ModelCloud:
             return self._answer(call, answer)
         finally:
             await reach(Place.ANSWER)
-
-    async def create_route(self, *_: object, **__: object) -> str:
-        raise AssertionError("nobody asked for a restoration here")
 
     def there(self, vpn_connection_id: str) -> frozenset[VcoRoute]:
         """The routes of a connection as they are."""
@@ -167,15 +175,15 @@ class ModelCloud:
     def land(self) -> None:
         """A call that was given up long ago arrives after all."""
         with suppress(AlibabaError):  # nobody is there to hear it
-            self._delete(self.late.popleft())
+            self._change(self.late.popleft())
 
     def _answer(self, call: Call, answer: Answer) -> str:
         match answer:
             case Answer.OK:
-                return self._delete(call)
+                return self._change(call)
             case Answer.LOST_AFTER:
                 with suppress(AlibabaError):
-                    self._delete(call)
+                    self._change(call)
                 raise OutcomeUnknown("Lost")
             case Answer.LATE:
                 self.late.append(call)
@@ -191,7 +199,7 @@ class ModelCloud:
             case Answer.REJECTED:
                 raise Rejected("Forbidden")
 
-    def _delete(self, call: Call) -> str:
+    def _change(self, call: Call) -> str:
         line = call.route.vpn_connection_id
         if before := self._done.get(call.token):
             if before.route != call.route:
@@ -199,9 +207,14 @@ class ModelCloud:
             return f"REQUEST-{call.token}"
         if self._busy(line):
             raise Busy("TaskConflict")
-        if call.route not in self.there(line):
-            raise AlreadyGone("InvalidRouteEntry.NotFound")
-        self._begin(line, takes=call.route)
+        if self.deletes:
+            if call.route not in self.there(line):
+                raise AlreadyGone("InvalidRouteEntry.NotFound")
+            self._begin(line, takes=call.route)
+        else:
+            if call.route in self.there(line):
+                raise AlreadyThere("VpnRouteEntry.AlreadyExists")
+            self._begin(line, adds=call.route)
         self._done[call.token] = call
         self.effects.append(call)
         return f"REQUEST-{call.token}"

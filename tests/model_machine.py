@@ -33,7 +33,7 @@ from bot.engine import MAX_TRIES
 from bot.errors import AlibabaError, OutcomeUnknown, Rejected, StaleFence, Throttled
 from bot.execution import Execution, Limits
 from bot.execution.bench import Bench
-from bot.models import Request, RequestState, RouteState, VcoRoute, Verdict
+from bot.models import Operation, Request, RequestState, RouteState, VcoRoute, Verdict
 from bot.store import AlreadyOpen, Claim, Database, Store
 from bot.store.client import Reply, Script
 
@@ -46,7 +46,12 @@ ROUTES = [a_route(dest, connection=line) for line in LINES for dest in DESTS]
 SOME_ROUTES = st.sampled_from([tuple(ROUTES[:2]), *((route,) for route in ROUTES)])
 
 NOTHING_SENT = {RequestState.VOID, RequestState.REJECTED, RequestState.EXPIRED}
-NOTHING_DONE = {RouteState.QUEUED, RouteState.FAILED, RouteState.ALREADY_GONE}
+NOTHING_DONE = {
+    RouteState.QUEUED,
+    RouteState.FAILED,
+    RouteState.ALREADY_GONE,
+    RouteState.ALREADY_THERE,
+}
 
 
 class StallingDatabase(Database):
@@ -70,8 +75,9 @@ class ExecutionMachine(RuleBasedStateMachine):
     asked = Bundle("asked")
     errands = Bundle("errands")
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, operation: Operation = Operation.DELETE) -> None:
         super().__init__()
+        self.operation = operation
         self.loop = asyncio.new_event_loop()
         self.redis = Redis.from_url(url, decode_responses=True)
         self.wait(self.redis.flushall())
@@ -80,7 +86,9 @@ class ExecutionMachine(RuleBasedStateMachine):
         self.now = 1000.0
         set_clock(self.db, self.now)
         others = [a_route("172.16.0.0/24", connection=line) for line in LINES]
-        self.cloud = ModelCloud(REGION, lambda: self.now, ROUTES + others)
+        there = ROUTES if operation is Operation.DELETE else []
+        self.cloud = ModelCloud(REGION, lambda: self.now, there + others)
+        self.cloud.deletes = operation is Operation.DELETE
         self.execution = Execution(
             Bench(
                 requests=self.store.requests,
@@ -112,9 +120,11 @@ class ExecutionMachine(RuleBasedStateMachine):
 
     @rule(target=asked, routes=SOME_ROUTES)
     def ask(self, routes: tuple[VcoRoute, ...]) -> Any:  # noqa: ANN401 - hypothesis's own type
-        if len(self.ids) >= 4 or not set(routes) <= self.cloud.there(routes[0].vpn_connection_id):
+        there = self.cloud.there(routes[0].vpn_connection_id)
+        apt = set(routes) <= there if self.cloud.deletes else not set(routes) & there
+        if len(self.ids) >= 4 or not apt:
             return multiple()
-        request = a_request(*routes, id=f"r-{len(self.ids)}")
+        request = a_request(*routes, id=f"r-{len(self.ids)}", operation=self.operation)
         request = replace(request, created_at=self.now, expires_at=self.now + EXPIRY)
         try:
             self.wait(self.store.requests.create(request))
@@ -222,11 +232,15 @@ class ExecutionMachine(RuleBasedStateMachine):
         for was, now in zip(old.routes, new.routes, strict=True):
             if now.state is was.state:
                 continue
-            late_proof = (RouteState.UNCONFIRMED, RouteState.DELETED)
-            assert not was.state.ended or (was.state, now.state) == late_proof, "ended twice"
+            late_proof = was.state is RouteState.UNCONFIRMED and now.state.done
+            assert not was.state.ended or late_proof, "ended twice"
+            there = self.cloud.there(new.vpn_connection_id)
             if now.state is RouteState.DELETED:
-                there = self.cloud.there(new.vpn_connection_id) & self.cloud.read[new.id]
-                assert now.route not in there, "told as deleted, and it is there"
+                seen = there & self.cloud.read[new.id]
+                assert now.route not in seen, "told as deleted, and it is there"
+            if now.state is RouteState.RESTORED:
+                seen = there | self.cloud.read[new.id]
+                assert now.route in seen, "told as restored, and it is not there"
 
     def _agrees_with_the_cloud(self, request: Request) -> None:
         calls = [call for call in self.cloud.calls if call.request == request.id]
@@ -280,7 +294,8 @@ class ExecutionMachine(RuleBasedStateMachine):
         stored = [await self.store.requests.get(id_) for id_ in self.ids]
         routes = [r for s in stored if s for r in s.request.routes]
         unconfirmed = [r.route for r in routes if r.state is RouteState.UNCONFIRMED]
-        return [r for r in unconfirmed if r not in self.cloud.there(r.vpn_connection_id)]
+        wanted = self.operation is Operation.RESTORE
+        return [r for r in unconfirmed if (r in self.cloud.there(r.vpn_connection_id)) is wanted]
 
     def _work_until(self, reached: Callable[[], bool]) -> None:
         for _ in range(300):

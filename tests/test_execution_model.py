@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from bot import route_change
 from bot.execution import proving
-from bot.models import Request, Verdict
+from bot.models import Operation, Request, Verdict
 from bot.store import Requests
 
 SEARCH = settings(
@@ -27,8 +27,11 @@ SEARCH = settings(
 )
 
 
-def test_whatever_happens_in_whatever_order_nothing_is_lost_or_doubled(valkey_url: str) -> None:
-    run_state_machine_as_test(partial(ExecutionMachine, valkey_url), settings=SEARCH)  # type: ignore[arg-type] # any callable will do
+@pytest.mark.parametrize("operation", Operation)
+def test_whatever_happens_in_whatever_order_nothing_is_lost_or_doubled(
+    valkey_url: str, operation: Operation
+) -> None:
+    run_state_machine_as_test(partial(ExecutionMachine, valkey_url, operation), settings=SEARCH)  # type: ignore[arg-type] # any callable will do
 
 
 def zombie_hears_no(machine: ExecutionMachine) -> None:
