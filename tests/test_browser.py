@@ -16,7 +16,7 @@ from bot.models import VcoRoute
 from bot.sandbox.run import Sandbox
 from bot.sandbox.slack.workspace import ALICE, BOB, GINA, NETWORK_OPS
 from bot.sandbox.vpc import seed
-from bot.slack.messages.card import APPROVE, REJECT
+from bot.slack.messages.card import APPROVE, REJECT, RESTORE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -215,3 +215,34 @@ async def test_a_bot_killed_in_mid_deletion_goes_on_where_it_was(
     await running.to_have_text("Bot is running", timeout=OUTCOME_MS)
     await expect(card).to_contain_text("Proven:", timeout=OUTCOME_MS)
     assert sandbox.vpc.effects(ROUTE) == 1
+
+
+async def test_what_was_deleted_is_put_back_with_a_click_and_an_approval(
+    desk: Desk, sandbox: Sandbox
+) -> None:
+    """Undo, by mouse: the button on the card, its dialog, and somebody else's approval."""
+    await desk.type(COMMAND)
+    await desk.become(BOB)
+    card = desk.card(DEST)
+    await desk.button(card, APPROVE).click()
+    await desk.confirm.get_by_role("button", name="Approve deletion").click()
+    await expect(card).to_contain_text("Proven:", timeout=OUTCOME_MS)
+    await expect(desk.route(seed.ORDINARY, DEST)).to_have_count(0)
+
+    await desk.become(ALICE)
+    await desk.button(card, RESTORE).click()
+    await expect(desk.confirm).to_contain_text(f"Restore {DEST} to {seed.ORDINARY}")
+    await desk.confirm.get_by_role("button", name="Ask for it").click()
+    asked = desk.messages.filter(has_text="If it comes back")
+    await expect(asked.get_by_role("heading")).to_contain_text(f"Restore {DEST} to")
+    await desk.become(BOB)
+    await desk.picture("restore")
+    await desk.button(asked, APPROVE).click()
+    await desk.confirm.get_by_role("button", name="Approve restoration").click()
+    back = desk.messages.filter(has_text="the route present")
+    await expect(back.get_by_role("heading")).to_contain_text(
+        f"Restored {DEST}", timeout=OUTCOME_MS
+    )
+    await expect(desk.route(seed.ORDINARY, DEST)).to_be_visible()
+    assert len(sandbox.vpc.calls_of("CreateVcoRouteEntry")) == 1
+    await desk.picture("restored")
