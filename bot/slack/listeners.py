@@ -25,7 +25,7 @@ from bot.command import (
     help_text,
     parse,
 )
-from bot.errors import CommandError, SlackError, StoreError
+from bot.errors import CommandError, SlackError, StoreError, Unreadable
 from bot.metrics import DELIVERIES
 from bot.models import Request, RequestState, Verdict
 from bot.policy import same_block
@@ -114,7 +114,13 @@ class Listeners:
 
     async def _approve(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         click = inbound.clicked(body, Verdict.APPROVED)
-        request = await self._to_be_typed(click.request_id)
+        try:
+            request = await self._to_be_typed(click.request_id)
+        except (StoreError, TimeoutError):
+            # Nor could it be stored; and of the three seconds there is only one left.
+            if await self._tell(click.response_url, NOT_STORED):
+                await ack()
+            return
         if request is None:
             await self._keep(ack, body, click)
         else:
@@ -168,24 +174,26 @@ class Listeners:
 
     async def _approved(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         click = inbound.approving(body)
-        request = await self._to_be_typed(click.request_id)
+        said = NOT_STORED[:150]
+        try:
+            request = await self._to_be_typed(click.request_id)
+        except (StoreError, TimeoutError):
+            request = None
         if request is not None and not same_block(click.typed, request.terms.typed):
             said = NOT_TYPED.format(request.terms.typed)
         elif await self._store(body, click):
             await ack()
             return
-        else:
-            said = NOT_STORED[:150]
         await ack(response_action="errors", errors={inbound.TYPED_BLOCK: said})
 
     async def _to_be_typed(self, request_id: str) -> Request | None:
         """The request, where its approver has to type something; None where a click will do.
 
-        Where it can't be read, None: whoever decides looks again and refuses a mere click.
+        Where this version can't read it, None: whoever decides says so.
         """
         try:
             stored = await asyncio.wait_for(self._requests.get(request_id), STORE_SECONDS)
-        except (StoreError, TimeoutError):
+        except Unreadable:
             return None
         if stored is None or stored.request.state is not RequestState.PENDING:
             return None
