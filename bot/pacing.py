@@ -7,6 +7,7 @@ wait. Background work leaves half of every quota to people who wait for an answe
 
 from typing import NamedTuple
 
+from bot.alibaba.paging import PAGE_SIZE
 from bot.errors import Throttled
 from bot.execution import Cloud
 from bot.models import Connection, LiveRoute, Operation, VcoRoute
@@ -24,9 +25,10 @@ class Quota(NamedTuple):
 # The vendor's page names 60 deletes and 600 of each read in 60 s, for an account, a region and
 # a call (reference: Quotas). Others use the account too, so a tenth is left to them.
 DELETE = Quota("DeleteVcoRouteEntry", 54, 18)
-# Of creations no quota is known; the same is assumed.
+# Of creations no quota is known: they are treated as if it were that of deletions.
 CREATE = Quota("CreateVcoRouteEntry", 54, 18)
 CONNECTION = Quota("DescribeVpnConnection", 540, 180)
+CONNECTIONS = Quota("DescribeVpnConnections", 540, 180)
 ROUTES = Quota("DescribeVcoRouteEntries", 540, 180)
 
 _LISTS = 2
@@ -41,11 +43,19 @@ class PacedCloud:
         self._cloud = cloud
         self._pace = pace
         self._part = 2 if background else 1
+        self._pages: dict[str, int] = {}
 
     async def connection(self, region: str, vpn_connection_id: str) -> Connection:
         """Read one connection."""
         await self._take(region, CONNECTION)
         return await self._cloud.connection(region, vpn_connection_id)
+
+    async def connections(self, region: str) -> tuple[Connection, ...]:
+        """Read all connections of a region; takes as many calls as it took the last time."""
+        await self._take(region, CONNECTIONS, self._pages.get(region, 1))
+        found = await self._cloud.connections(region)
+        self._pages[region] = len(found) // PAGE_SIZE + 1
+        return found
 
     async def routes(self, region: str, vpn_connection_id: str) -> tuple[LiveRoute, ...]:
         """Read all routes of a connection."""
@@ -73,12 +83,13 @@ class PacedCloud:
         )
 
     async def _take(self, region: str, quota: Quota, calls: int = 1) -> None:
+        burst = quota.burst // self._part
         wait = await self._pace.take(
             region,
             quota.action,
-            calls=calls,
+            calls=min(calls, burst),  # more could never come at once
             every=60.0 / (quota.per_minute - quota.burst),
-            burst=quota.burst // self._part,
+            burst=burst,
         )
         if wait > 0:
             raise Throttled(

@@ -133,6 +133,10 @@ class ModelCloud:
         state = "updating" if line.begins <= self._now() < line.ends else "attached"
         return Connection(vpn_connection_id=vpn_connection_id, region=region, state=state)
 
+    async def connections(self, region: str) -> tuple[Connection, ...]:
+        assert region == self._region
+        return tuple([await self.connection(region, line) for line in self._lines])
+
     async def routes(self, region: str, vpn_connection_id: str) -> tuple[LiveRoute, ...]:
         assert region == self._region
         there = self.there(vpn_connection_id)

@@ -21,6 +21,9 @@ from bot.errors import (
 DELETE = Call(
     action="DeleteVcoRouteEntry", region="cn-hangzhou", vpn_connection_id="vco-p0w5112fgnl2"
 )
+CREATE = Call(
+    action="CreateVcoRouteEntry", region="cn-hangzhou", vpn_connection_id="vco-p0w5112fgnl2"
+)
 READ = Call(action="DescribeVcoRouteEntries", region="cn-hangzhou", vpn_connection_id="vco-p0w")
 
 CLASSES: dict[type[AlibabaError], list[str]] = {
@@ -72,24 +75,29 @@ CLASSES: dict[type[AlibabaError], list[str]] = {
     ],
 }
 CASES = [(code, class_) for class_, codes in CLASSES.items() for code in codes]
+MOOT = {DELETE: AlreadyGone, CREATE: AlreadyThere}
 
 
+@pytest.mark.parametrize("call", MOOT, ids=lambda call: call.action)
 @pytest.mark.parametrize("status", [200, 400, 403, 404, 409, 429, 500, 503])
 @pytest.mark.parametrize(("code", "class_"), CASES, ids=[code for code, _ in CASES])
 def test_the_code_decides_the_class_whatever_the_http_status(
-    code: str, class_: type[AlibabaError], status: int
+    code: str, class_: type[AlibabaError], status: int, call: Call
 ) -> None:
+    if class_ in MOOT.values() and class_ is not MOOT[call]:
+        class_ = Rejected  # what is said of the other call's work makes nothing moot
     given_answer = answer(status, code=code, request_id="9208DDD8-0930")
     assert is_error(given_answer)
-    error = classify(given_answer, DELETE)
+    error = classify(given_answer, call)
     assert type(error) is class_
     assert error.code == code
     assert error.alibaba_request_id == "9208DDD8-0930"
 
 
 @pytest.mark.parametrize("code", [code for code, _ in CASES])
-def test_every_code_says_what_it_means_and_what_to_do_next(code: str) -> None:
-    error = classify(answer(400, code=code), DELETE)
+@pytest.mark.parametrize("call", MOOT, ids=lambda call: call.action)
+def test_every_code_says_what_it_means_and_what_to_do_next(code: str, call: Call) -> None:
+    error = classify(answer(400, code=code), call)
     for sentence in (error.meaning, error.next_step):
         assert sentence.endswith(".")
         assert not {"{", "}"} & set(sentence)
@@ -97,8 +105,9 @@ def test_every_code_says_what_it_means_and_what_to_do_next(code: str) -> None:
 
 @pytest.mark.parametrize("code", ["Forbidden", "Forbidden.RAM", "Forbbiden.SubUser"])
 def test_a_missing_permission_is_named_with_its_action_and_resource(code: str) -> None:
-    needed = "vpc:DeleteVcoRouteEntry on acs:vpc:cn-hangzhou:*:vpnconnection/vco-p0w5112fgnl2"
-    assert needed in classify(answer(403, code=code), DELETE).next_step
+    for call in (DELETE, CREATE):
+        needed = f"vpc:{call.action} on acs:vpc:cn-hangzhou:*:vpnconnection/vco-p0w5112fgnl2"
+        assert needed in classify(answer(403, code=code), call).next_step
 
 
 def test_the_permission_of_lists_is_on_all_connections_and_of_regions_on_everything() -> None:
@@ -136,8 +145,9 @@ def test_an_answer_without_a_code_leaves_the_outcome_unknown(status: int) -> Non
     assert str(status) in error.meaning
 
 
-def test_an_unknown_outcome_of_a_deletion_warns_and_one_of_a_read_does_not() -> None:
+def test_an_unknown_outcome_of_a_change_warns_and_one_of_a_read_does_not() -> None:
     assert "may have taken effect" in classify(answer(502), DELETE).meaning
+    assert "may have taken effect" in classify(answer(502), CREATE).meaning
     assert "may have taken effect" not in classify(answer(502), READ).meaning
 
 

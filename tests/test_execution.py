@@ -74,7 +74,7 @@ FINAL = {
     "VpnRouteEntry.Conflict": ("conflicts with another one", "settle those first"),
     "InvalidVpnConnectionInstanceId.NotFound": ("no such IPsec-VPN connection", "Check the id"),
     "InvalidParameter": ("did not accept a parameter", "Compare the connection"),
-    "IdempotentParameterMismatch": ("used before with other parameters", "ask for it anew"),
+    "IdempotentParameterMismatch": ("used before with other parameters", "ask anew"),
     "Forbidden": ("RAM refused", "vpc:DeleteVcoRouteEntry on acs:vpc:cn-hangzhou:*:vpnconnection/"),
     "Forbidden.RAM": ("RAM refused", "allow vpc:DeleteVcoRouteEntry"),
     "Forbbiden.SubUser": ("created by another user", "allow vpc:DeleteVcoRouteEntry"),

@@ -17,13 +17,13 @@ from alibabacloud_tea_openapi.utils import Utils
 from darabonba.request import DaraRequest
 
 from bot.models import RouteKind, VcoRoute
-from bot.sandbox.vpc import SECRET_MARKERS, Call, Change, Fault, FaultKind, LocalVpc, Pace
+from bot.sandbox.vpc import CHANGES, SECRET_MARKERS, Call, Change, Fault, FaultKind, LocalVpc, Pace
 from bot.sandbox.vpc import seed as world
 
 KEY, SECRET = "LTAI5tTestKey", "secret-of-the-test"
 STS_KEY, STS_SECRET, STS_TOKEN = "STS.TestKey", "secret-of-the-role", "token+of/the=role"
 VCO = "vco-p0w5112fgnl2ihlmftests"
-DELETE, LIST = "DeleteVcoRouteEntry", "DescribeVcoRouteEntries"
+DELETE, CREATE, LIST = "DeleteVcoRouteEntry", "CreateVcoRouteEntry", "DescribeVcoRouteEntries"
 READ, READ_ALL = "DescribeVpnConnection", "DescribeVpnConnections"
 VECTORS = json.loads((Path(__file__).parent / "vectors/signing-vectors.json").read_text())
 TRANSPORT_FAULTS = (httpx.RemoteProtocolError, httpx.ReadError)
@@ -54,7 +54,7 @@ class Caller:
         return await self(DELETE, **_parameters(route), ClientToken=token, **more)
 
     async def create(self, route: VcoRoute, **more: object) -> httpx.Response:
-        return await self("CreateVcoRouteEntry", **_parameters(route), **more)
+        return await self(CREATE, **_parameters(route), **more)
 
     async def send(  # noqa: PLR0913 - each part of a request can be made wrong
         self,
@@ -474,6 +474,64 @@ async def test_a_route_is_created_once_and_a_dry_run_creates_nothing(
     assert vpc.effects(route, Change.CREATE) == 1
 
 
+async def test_creations_are_counted_apart_from_deletions(
+    vpc: LocalVpc, call: Caller, clock: Clock, route: VcoRoute
+) -> None:
+    for change in (call.delete, call.create, call.delete):
+        assert code_of(await change(route)) == "OK"
+        clock.now += 4
+    assert (vpc.effects(route), vpc.creations(route)) == (2, 1)
+
+
+@pytest.mark.parametrize("dest", ["0.0.0.0/0", "100.64.0.0/10", "100.80.0.0/16", "100.0.0.0/8"])
+async def test_what_the_vendor_lets_nobody_create_can_be_deleted_and_not_be_put_back(
+    vpc: LocalVpc, call: Caller, clock: Clock, dest: str
+) -> None:
+    route = vpc.add_route(VCO, dest)
+    assert code_of(await call.delete(route)) == "OK"
+    clock.now += 4
+    answer = await call.create(route)
+    assert code_of(answer) == "InvalidParameter"
+    assert "RouteDest" in answer.json()["Message"]
+    assert vpc.creations(route) == 0
+
+
+async def test_a_creation_comes_late_too_and_nothing_else_runs_meanwhile(
+    vpc: LocalVpc, call: Caller, clock: Clock, route: VcoRoute
+) -> None:
+    vpc.remove_route(route)
+    other = vpc.add_route(VCO, "10.0.0.0/8")
+    assert code_of(await call.create(route, ClientToken="back")) == "OK"
+    assert code_of(await call.create(route, ClientToken="other")) == "TaskConflict"
+    clock.now += 1
+    assert (vpc.state(VCO), vpc.route_present(route)) == ("updating", False)
+    assert code_of(await call.delete(other)) == "VpnConnection.Configuring"
+    clock.now += 3
+    assert (vpc.state(VCO), vpc.route_present(route)) == ("attached", True)
+
+
+async def test_a_client_token_creates_once_and_belongs_to_its_call(
+    vpc: LocalVpc, call: Caller, clock: Clock, route: VcoRoute
+) -> None:
+    vpc.remove_route(route)
+    first = await call.create(route, ClientToken="token")
+    clock.now += 4
+    again = await call.create(route, ClientToken="token")
+    assert first.json() == again.json()
+    assert code_of(await call.delete(route, "token")) == "IdempotentParameterMismatch"
+    assert (vpc.creations(route), vpc.effects(route)) == (1, 0)
+
+
+async def test_a_dry_run_leaves_its_client_token_unused(
+    vpc: LocalVpc, call: Caller, route: VcoRoute
+) -> None:
+    vpc.remove_route(route)
+    dry = await call.create(route, ClientToken="token", DryRun="true")
+    assert code_of(dry) == "DryRunOperation"
+    assert code_of(await call.create(route, ClientToken="token")) == "OK"
+    assert vpc.creations(route) == 1
+
+
 # --- idempotence and quotas -------------------------------------------------------------
 
 
@@ -648,6 +706,42 @@ async def test_refusals_on_demand_have_any_code_and_strike_as_often_as_told(
     assert code_of(await call.delete(route)) == "OK"
 
 
+@pytest.mark.parametrize("action", [CREATE, CHANGES])
+async def test_an_answer_to_a_creation_is_lost_after_its_effect(
+    vpc: LocalVpc, call: Caller, route: VcoRoute, action: str
+) -> None:
+    vpc.remove_route(route)
+    vpc.faults.add(Fault(kind=FaultKind.LOST_AFTER, action=action))
+    with pytest.raises(TRANSPORT_FAULTS):
+        await call.create(route, ClientToken="token")
+    assert vpc.creations(route) == 1
+    assert code_of(await call.create(route, ClientToken="token")) == "OK"
+    assert vpc.creations(route) == 1
+
+
+async def test_a_creation_may_be_busy_or_change_nothing(
+    vpc: LocalVpc, call: Caller, clock: Clock, route: VcoRoute
+) -> None:
+    vpc.remove_route(route)
+    vpc.faults.add(Fault(kind=FaultKind.BUSY, action=CREATE, connection=VCO))
+    vpc.faults.add(Fault(kind=FaultKind.FAILS_SILENTLY, action=CREATE))
+    assert code_of(await call.create(route)) == "TaskConflict"
+    assert code_of(await call.create(route)) == "OK"
+    clock.now += 60
+    assert (vpc.state(VCO), vpc.route_present(route)) == ("attached", False)
+
+
+@pytest.mark.parametrize("name", ["busy", "forbidden"])
+async def test_a_switch_for_changes_strikes_both_and_no_read(
+    vpc: LocalVpc, call: Caller, route: VcoRoute, name: str
+) -> None:
+    vpc.switch_fault(name, on=True)
+    codes = {code_of(await call.delete(route)), code_of(await call.create(route))}
+    assert codes == {vpc.calls[0].code}
+    assert codes != {"OK"}
+    assert code_of(await call(LIST, VpnConnectionId=VCO)) == "OK"
+
+
 async def test_a_page_may_lie_about_its_total_and_lack_single_fields(
     vpc: LocalVpc, call: Caller, route: VcoRoute
 ) -> None:
@@ -687,6 +781,83 @@ async def test_a_task_may_go_wrong(  # noqa: PLR0913 - four fixtures, three colu
     assert vpc.route_present(route) is present
 
 
+# --- tunnels ----------------------------------------------------------------------------
+
+
+async def test_a_tunnel_goes_down_with_its_bgp_session_or_the_session_alone(
+    vpc: LocalVpc, call: Caller
+) -> None:
+    vpc.add_connection("vco-dual", tunnels=2)
+    first, second = (tunnel.id for tunnel in vpc.tunnels("vco-dual"))
+
+    async def seen() -> list[tuple[str, str]]:
+        body = (await call(READ, VpnConnectionId="vco-dual")).json()
+        tunnels = body["TunnelOptionsSpecification"]["TunnelOptions"]
+        assert [t["TunnelId"] for t in tunnels] == [first, second]
+        return [(t["Status"], t["TunnelBgpConfig"]["BgpStatus"]) for t in tunnels]
+
+    up = ("ipsec_sa_established", "success")
+    assert await seen() == [up, up]
+    vpc.break_tunnel("vco-dual", first)
+    vpc.break_tunnel("vco-dual", second, only_bgp=True)
+    assert await seen() == [
+        ("ike_sa_not_established", "false"),
+        ("ipsec_sa_established", "false"),
+    ]
+    vpc.break_tunnel("vco-dual", first, only_bgp=True)  # it is down already
+    assert (await seen())[0] == ("ike_sa_not_established", "false")
+    vpc.mend_tunnel("vco-dual", second)
+    assert (await seen())[1] == up
+    vpc.mend_tunnel("vco-dual")
+    assert await seen() == [up, up]
+    with pytest.raises(KeyError):
+        vpc.break_tunnel("vco-dual", "tun-none")
+
+
+async def test_a_connection_of_the_older_kind_lists_no_tunnel(vpc: LocalVpc, call: Caller) -> None:
+    vpc.add_connection("vco-older", tunnels=0)
+    vpc.break_tunnel("vco-older")
+    body = (await call(READ, VpnConnectionId="vco-older")).json()
+    assert "TunnelOptionsSpecification" not in body
+    assert (body["Status"], body["VpnBgpConfig"]["Status"]) == ("ike_sa_not_established", "false")
+
+
+async def test_a_tunnel_may_hang_on_a_route_and_come_back_with_it(
+    vpc: LocalVpc, call: Caller, clock: Clock, route: VcoRoute
+) -> None:
+    vpc.hang_tunnels(VCO, route, seconds=5)
+    start = clock.now
+
+    def up(at: float) -> bool:
+        clock.now = start + at
+        return vpc.tunnels(VCO)[0].up
+
+    await call.delete(route)
+    gone, back = 3.3, 23.3
+    assert up(gone + 4.9)
+    assert not up(gone + 5.1)
+    clock.now = start + 20
+    await call.create(route)
+    # Nobody looks for a while: it comes back in the meantime all the same.
+    assert up(back + 5.1)
+    vpc.remove_route(route)
+    assert up(back + 10)
+    assert not up(back + 10.2)
+
+
+async def test_the_page_hears_of_a_tunnel_that_follows_its_route() -> None:
+    vpc = LocalVpc({KEY: SECRET})
+    vpc.add_connection(VCO)
+    route = vpc.add_route(VCO, "10.0.0.0/8")
+    vpc.hang_tunnels(VCO, route, seconds=0.1)
+    seen: list[bool] = []
+    vpc.on_change = lambda: seen.append(vpc.tunnels(VCO)[0].up)
+    await vpc.start()
+    vpc.remove_route(route)
+    await until(lambda: seen == [True, False])
+    await vpc.close()
+
+
 # --- the page's view, and the sandbox's world -------------------------------------------
 
 
@@ -703,6 +874,8 @@ async def test_the_snapshot_shows_routes_tasks_calls_and_switches(
     assert connection["task"] == "deleting 192.168.10.0/24 (weight 100), 2 s"
     [row] = connection["routes"]
     assert (row["dest"], row["weight"], row["state"]) == ("192.168.10.0/24", 100, "deleting")
+    [tunnel] = connection["tunnels"]
+    assert (tunnel["up"], tunnel["bgp_up"]) == (True, True)
     assert snapshot["calls"][0]["code"] == "no answer (lost after)"
     assert not next(f for f in snapshot["faults"] if f["name"] == "answer_lost")["active"]
 
@@ -742,7 +915,9 @@ async def test_the_seeded_world_has_its_stories(clock: Clock) -> None:
     assert await delete_first(world.UNATTACHED) == "IncorrectStatus.VpnConnection"
     assert await delete_first(world.BUSY) == "TaskConflict"
     assert await delete_first(world.SLOW) == "OK"
+    assert await delete_first(world.FRAGILE) == "OK"
     clock.now += world.BUSY_SECONDS
+    assert not vpc.tunnels(world.FRAGILE)[0].up
     assert vpc.state(world.SLOW) == "updating"
     assert await delete_first(world.BUSY) == "OK"
     await caller.http.aclose()

@@ -154,6 +154,32 @@ async def test_it_understands_whole_connections(vpc: LocalVpc, sdk: Client) -> N
     assert [(t.key, t.value) for t in listed.tag.tag] == [("team", "netops")]
 
 
+async def test_it_understands_tunnels(vpc: LocalVpc, sdk: Client) -> None:
+    vpc.add_connection("vco-dual", region=REGION, name="dual", tunnels=2)
+    vpc.add_connection("vco-older", region=REGION, name="older", tunnels=0)
+    first, second = (tunnel.id for tunnel in vpc.tunnels("vco-dual"))
+    vpc.break_tunnel("vco-dual", second)
+    vpc.break_tunnel("vco-older", only_bgp=True)
+
+    one = models.DescribeVpnConnectionRequest(region_id=REGION, vpn_connection_id="vco-dual")
+    some = models.DescribeVpnConnectionsRequest(region_id=REGION, page_size=50)
+    single = (await sdk.describe_vpn_connection_async(one)).body
+    page = (await sdk.describe_vpn_connections_async(some)).body
+    by_name = {seen.name: seen for seen in page.vpn_connections.vpn_connection}
+
+    for seen in (single, by_name["dual"]):
+        tunnels = seen.tunnel_options_specification.tunnel_options
+        assert [(t.tunnel_id, t.state) for t in tunnels] == [(first, "active"), (second, "active")]
+        assert [(t.status, t.tunnel_bgp_config.bgp_status) for t in tunnels] == [
+            ("ipsec_sa_established", "success"),
+            ("ike_sa_not_established", "false"),
+        ]
+        assert all(t.tunnel_ike_config.psk == PSK_MARKER for t in tunnels)
+    older = by_name["older"]
+    assert older.tunnel_options_specification is None
+    assert (older.status, older.vpn_bgp_config.status) == ("ipsec_sa_established", "false")
+
+
 async def test_it_understands_the_regions(sdk: Client) -> None:
     body = (await sdk.describe_regions_async(models.DescribeRegionsRequest())).body
     endpoints = {r.region_id: r.region_endpoint for r in body.regions.region}

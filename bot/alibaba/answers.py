@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from bot.alibaba.errors import Call, no_reliable_answer
+from bot.alibaba.tunnels import WireTunnels, tunnels
 from bot.errors import OutcomeUnknown
-from bot.models import Connection, LiveRoute, RouteKind, Tunnel, VcoRoute
+from bot.models import Connection, LiveRoute, RouteKind, VcoRoute
 
 Item = TypeVar("Item")
 
@@ -29,39 +30,18 @@ class Envelope(_Wire, frozen=True):
 
 
 class Done(_Wire, frozen=True):
-    """DeleteVcoRouteEntry."""
+    """DeleteVcoRouteEntry and CreateVcoRouteEntry; what else a creation answers is no proof."""
 
     request_id: str
 
 
-class _TunnelBgp(_Wire, frozen=True):
-    bgp_status: str | None = None
-
-
-class _Tunnel(_Wire, frozen=True):
-    tunnel_id: str | None = None
-    status: str | None = None
-    tunnel_bgp_config: _TunnelBgp | None = None
-
-
-class _Tunnels(_Wire, frozen=True):
-    tunnel_options: list[_Tunnel] = []
-
-
-class _Bgp(_Wire, frozen=True):
-    status: str | None = None
-
-
-class WireConnection(_Wire, frozen=True):
+class WireConnection(WireTunnels, frozen=True, kw_only=True):
     """DescribeVpnConnection, and one of DescribeVpnConnections."""
 
     vpn_connection_id: str
     state: str
     name: str | None = None
     attach_type: str | None = None
-    status: str | None = None
-    vpn_bgp_config: _Bgp | None = None
-    tunnel_options_specification: _Tunnels | None = None
 
 
 class _ConnectionList(_Wire, frozen=True):
@@ -85,7 +65,11 @@ class _Route(_Wire, frozen=True):
 
 
 class RoutePage(_Wire, frozen=True):
-    """DescribeVcoRouteEntries. The list may be missing where the count says zero."""
+    """DescribeVcoRouteEntries. The list may be missing where the count says zero.
+
+    No route in it has a description (sdk 7.2.2), though one can be given when it is created: so
+    `LiveRoute.description` stays empty, and a route that is put back comes without one.
+    """
 
     total_count: int
     vco_route_entries: list[_Route] | None = None
@@ -139,47 +123,7 @@ def connection(wire: WireConnection, call: Call) -> Connection:
         state=wire.state.lower(),
         name=wire.name or "",
         attach_type=wire.attach_type or "",
-        tunnels=_tunnels(wire),
-    )
-
-
-_IPSEC = {
-    "ike_sa_not_established": False,
-    "ike_sa_established": False,
-    "ipsec_sa_not_established": False,
-    "ipsec_sa_established": True,
-}
-"""Whether a tunnel carries traffic, by its Status (sdk); any other word says nothing."""
-
-_BGP = {"success": True, "false": False, "fail": False, "failed": False}
-"""Whether BGP is up, by BgpStatus or VpnBgpConfig.Status; the words are inferred."""
-
-
-def _tunnels(wire: WireConnection) -> tuple[Tunnel, ...]:
-    """The tunnels of a connection; where it lists none, itself as the only one (sdk)."""
-    listed = wire.tunnel_options_specification
-    if listed is None or not listed.tunnel_options:
-        bgp = wire.vpn_bgp_config.status if wire.vpn_bgp_config else None
-        return (_tunnel(wire.vpn_connection_id, wire.status, bgp),) if wire.status else ()
-    return tuple(
-        _tunnel(
-            one.tunnel_id,
-            one.status,
-            one.tunnel_bgp_config.bgp_status if one.tunnel_bgp_config else None,
-        )
-        for one in listed.tunnel_options
-        if one.tunnel_id
-    )
-
-
-def _tunnel(id_: str, status: str | None, bgp: str | None) -> Tunnel:
-    status, bgp = status or "", bgp or ""
-    return Tunnel(
-        id=id_,
-        status=status,
-        up=_IPSEC.get(status.lower()),
-        bgp_status=bgp,
-        bgp_up=_BGP.get(bgp.lower()),
+        tunnels=tunnels(wire, wire.vpn_connection_id),
     )
 
 

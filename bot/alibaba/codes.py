@@ -187,7 +187,7 @@ _EXACT: dict[str, Words] = {
     "IdempotentParameterMismatch": Words(
         Kind.FINAL,
         "The ClientToken was used before with other parameters; nothing was changed by this call.",
-        "Look at the route with the command `list`; if it is still there, ask for it anew.",
+        "Look at the routes with the command `list`; if they are not as they should be, ask anew.",
     ),
     "MissingParameter": _PARAMETER,
 }

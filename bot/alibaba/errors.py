@@ -40,6 +40,8 @@ _CLASSES: dict[Kind, type[AlibabaError]] = {
     Kind.PERMISSION: PermissionDenied,
     Kind.FINAL: Rejected,
 }
+_MOOT = {Kind.ALREADY_GONE: "DeleteVcoRouteEntry", Kind.ALREADY_THERE: "CreateVcoRouteEntry"}
+"""The call whose work is done already by this; to any other it is a refusal like the rest."""
 
 
 class Call(Value, frozen=True):
@@ -152,7 +154,10 @@ def _known_code(words: Words, answer: Answer, call: Call) -> AlibabaError:
             alibaba_request_id=answer.request_id,
             retry_after=answer.retry_after,
         )
-    return _CLASSES[words.kind](
+    class_ = _CLASSES[words.kind]
+    if _MOOT.get(words.kind, call.action) != call.action:
+        class_ = Rejected
+    return class_(
         answer.code, meaning=meaning, next_step=next_step, alibaba_request_id=answer.request_id
     )
 

@@ -12,6 +12,10 @@ class Cloud(Protocol):
         """Read one connection."""
         ...
 
+    async def connections(self, region: str) -> tuple[Connection, ...]:
+        """Read all connections of a region, or fail; never a part of them."""
+        ...
+
     async def routes(self, region: str, vpn_connection_id: str) -> tuple[LiveRoute, ...]:
         """Read all routes of a connection, or fail; never a part of them."""
         ...

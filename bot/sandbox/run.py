@@ -122,6 +122,12 @@ class Sandbox:
             self.vpc.switch_fault(str(op["name"]), on=bool(op["on"]))
             return
         connection = str(op["connection"])
+        if op["op"] == "break_tunnel":
+            self.vpc.break_tunnel(connection, str(op["tunnel"]), only_bgp=bool(op["only_bgp"]))
+            return
+        if op["op"] == "mend_tunnel":
+            self.vpc.mend_tunnel(connection, str(op["tunnel"]))
+            return
         route = VcoRoute(
             vpn_connection_id=connection,
             route_dest=str(op["dest"]),

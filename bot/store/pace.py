@@ -23,7 +23,8 @@ local burst, calls = tonumber(ARGV[3]), tonumber(ARGV[4])
 local taken = math.max(now, tonumber(redis.call('GET', KEYS[1]) or '0'))
 local after = taken + calls * every
 local wait = after - burst * every - now
-if wait > 0 then return string.format('%.3f', wait) end
+-- Below a millisecond it is the rounding that waits, and the answer would say 0 all the same.
+if wait > 0.001 then return string.format('%.3f', wait) end
 redis.call('SET', KEYS[1], string.format('%.6f', after), 'EX', 300)
 return '0'
 """

@@ -10,6 +10,7 @@ world       connections, routes, tasks as a function of the clock
 memory      ClientTokens and quotas
 answers     the JSON of answers, with marked decoy secrets
 calls       the record of every call
+tunnels     up, down, and how they hang on a route
 view        the cloud as the sandbox's page shows it
 refusals    the vendor's error codes
 faults      what goes wrong on demand
@@ -18,12 +19,13 @@ seed        the sandbox's connections
 
 from bot.sandbox.vpc.answers import BGP_KEY_MARKER, PSK_MARKER, SECRET_MARKERS
 from bot.sandbox.vpc.calls import SUCCESS, Call
-from bot.sandbox.vpc.faults import NAMED_FAULTS, Armed, Fault, FaultKind, Faults
+from bot.sandbox.vpc.faults import CHANGES, NAMED_FAULTS, Armed, Fault, FaultKind, Faults
 from bot.sandbox.vpc.local import LocalVpc
 from bot.sandbox.vpc.world import Change, ConnectionRecord, Pace, RouteRecord, Task
 
 __all__ = [
     "BGP_KEY_MARKER",
+    "CHANGES",
     "NAMED_FAULTS",
     "PSK_MARKER",
     "SECRET_MARKERS",

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from bot.models import RouteKind
 from bot.sandbox.vpc.asks import Page
 from bot.sandbox.vpc.memory import JsonObject
+from bot.sandbox.vpc.tunnels import BGP, IPSEC, TunnelRecord
 from bot.sandbox.vpc.world import REGIONS, ConnectionRecord, RouteRecord
 
 PSK_MARKER: Final = "PSK-MARKER-must-never-leave-the-client"
@@ -100,11 +101,11 @@ def _tags(connection: ConnectionRecord) -> JsonObject:
 
 def _connection(connection: ConnectionRecord, now: float) -> JsonObject:
     on_transit_router = connection.attach_type == "CEN"
-    return {
+    body: JsonObject = {
         "VpnConnectionId": connection.vpn_connection_id,
         "Name": connection.name,
         "State": connection.state_at(now),
-        "Status": "ipsec_sa_established",
+        "Status": IPSEC[any(t.up for t in connection.tunnels)],
         "AttachType": connection.attach_type,
         "AttachInstanceId": "cen-ckg2h6m9q8localcen" if on_transit_router else "",
         "TransitRouterId": "tr-p0we2edef9qr4localtr" if on_transit_router else "",
@@ -129,10 +130,13 @@ def _connection(connection: ConnectionRecord, now: float) -> JsonObject:
             "IpsecLifetime": 86400,
             "IpsecPfs": "group14",
         },
-        "VpnBgpConfig": _bgp(),
-        "TunnelOptionsSpecification": {"TunnelOptions": [_tunnel(connection)]},
+        "VpnBgpConfig": _bgp(up=any(t.bgp_up for t in connection.tunnels)),
         "VcoHealthCheck": {"Enable": "false", "Status": "failed"},
     }
+    if connection.lists_tunnels:
+        listed = [_tunnel(connection, n, t) for n, t in enumerate(connection.tunnels, start=1)]
+        body["TunnelOptionsSpecification"] = {"TunnelOptions": listed}
+    return body
 
 
 def _ike() -> JsonObject:
@@ -149,7 +153,7 @@ def _ike() -> JsonObject:
     }
 
 
-def _bgp() -> JsonObject:
+def _bgp(*, up: bool) -> JsonObject:
     return {
         "EnableBgp": "true",
         "AuthKey": BGP_KEY_MARKER,
@@ -158,19 +162,26 @@ def _bgp() -> JsonObject:
         "PeerAsn": 65010,
         "PeerBgpIp": "169.254.10.2",
         "TunnelCidr": "169.254.10.0/30",
-        "Status": "success",
+        "Status": BGP[up],
     }
 
 
-def _tunnel(connection: ConnectionRecord) -> JsonObject:
+def _tunnel(connection: ConnectionRecord, number: int, tunnel: TunnelRecord) -> JsonObject:
     return {
-        "TunnelId": f"tun-{connection.vpn_connection_id[4:]}",
-        "TunnelIndex": 1,
-        "Role": "master",
+        "TunnelId": tunnel.id,
+        "TunnelIndex": number,
+        "Role": "master" if number == 1 else "slave",
         "State": "active",
-        "Status": "ike_sa_not_established" if connection.tunnel_down else "ipsec_sa_established",
-        "TunnelBgpConfig": {"BgpStatus": "fail" if connection.tunnel_down else "success"},
+        "Status": IPSEC[tunnel.up],
         "CustomerGatewayId": connection.customer_gateway_id,
-        "ZoneNo": f"{connection.region}-b",
+        "ZoneNo": f"{connection.region}-{'abc'[number % 3]}",
+        "TunnelBgpConfig": {
+            "LocalAsn": "45104",
+            "LocalBgpIp": f"169.254.{10 * number}.1",
+            "PeerAsn": "65010",
+            "PeerBgpIp": f"169.254.{10 * number}.2",
+            "TunnelCidr": f"169.254.{10 * number}.0/30",
+            "BgpStatus": BGP[tunnel.bgp_up],
+        },
         "TunnelIkeConfig": _ike(),
     }

@@ -8,6 +8,7 @@ counted, nothing is random.
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import Final
 
 import msgspec
@@ -86,9 +87,10 @@ INSTEAD: Final = frozenset(FaultKind) - AFTER - frozenset(TASK)
 class Fault(Value, frozen=True):
     """One thing to go wrong.
 
-    `action` and `connection` (the call's VpnConnectionId) narrow down which calls; `skip` lets
-    that many of them through first, then `times` of them are hit (None: all of them).
-    `seconds` is how long a wait or a busy time lasts, None: until the fault is removed.
+    `action` (a name or a pattern, such as `CHANGES`) and `connection` (the VpnConnectionId of the
+    call) narrow down which calls; `skip` lets that many of them through first, then `times` of
+    them are hit (None: all of them). `seconds` is how long a wait or a busy time lasts, None:
+    until the fault is removed.
     """
 
     kind: FaultKind
@@ -187,7 +189,7 @@ class Faults:
             fault = armed.fault
             if (
                 fault.kind in kinds
-                and fault.action in (None, action)
+                and (fault.action is None or fnmatchcase(action, fault.action))
                 and fault.connection in (None, connection)
                 and armed.strikes(now)
             ):
@@ -195,17 +197,19 @@ class Faults:
         return None
 
 
-_DELETE: Final = "DeleteVcoRouteEntry"
+CHANGES: Final = "*VcoRouteEntry"
+"""The action of a fault that hits deletions and creations."""
+
 NAMED_FAULTS: Final[Mapping[str, NamedFault]] = {
     "api_hangs": NamedFault(
         label="API hangs", fault=Fault(kind=FaultKind.HANG, seconds=120, times=None)
     ),
     "busy": NamedFault(
         label="Connections are busy",
-        fault=Fault(kind=FaultKind.BUSY, action=_DELETE, times=None),
+        fault=Fault(kind=FaultKind.BUSY, action=CHANGES, times=None),
     ),
     "answer_lost": NamedFault(
-        label="Next answer is lost", fault=Fault(kind=FaultKind.LOST_AFTER, action=_DELETE)
+        label="Next answer is lost", fault=Fault(kind=FaultKind.LOST_AFTER, action=CHANGES)
     ),
     "throttled": NamedFault(
         label="Throttled", fault=Fault(kind=FaultKind.THROTTLED, times=None, retry_after_ms=2000)
@@ -214,14 +218,14 @@ NAMED_FAULTS: Final[Mapping[str, NamedFault]] = {
         label="Gateway answers 502", fault=Fault(kind=FaultKind.HTML_BEFORE, times=None)
     ),
     "forbidden": NamedFault(
-        label="Deletions are forbidden",
-        fault=Fault(kind=FaultKind.ERROR, action=_DELETE, code="Forbidden", times=None),
+        label="Changes are forbidden",
+        fault=Fault(kind=FaultKind.ERROR, action=CHANGES, code="Forbidden", times=None),
     ),
     "stuck": NamedFault(
-        label="Next task never ends", fault=Fault(kind=FaultKind.STUCK, action=_DELETE)
+        label="Next task never ends", fault=Fault(kind=FaultKind.STUCK, action=CHANGES)
     ),
     "fails_silently": NamedFault(
         label="Next task changes nothing",
-        fault=Fault(kind=FaultKind.FAILS_SILENTLY, action=_DELETE),
+        fault=Fault(kind=FaultKind.FAILS_SILENTLY, action=CHANGES),
     ),
 }

@@ -11,6 +11,7 @@ from bot.sandbox.vpc.faults import Faults
 from bot.sandbox.vpc.server import Server
 from bot.sandbox.vpc.service import Service
 from bot.sandbox.vpc.signatures import Gatekeeper
+from bot.sandbox.vpc.tunnels import Lifeline, TunnelRecord, new_tunnels
 from bot.sandbox.vpc.view import cloud
 from bot.sandbox.vpc.world import REGIONS, Change, ConnectionRecord, Pace, RouteRecord
 
@@ -84,8 +85,12 @@ class LocalVpc:
         note: str = "",
         pace: Pace | None = None,
         tags: Mapping[str, str] | None = None,
+        tunnels: int = 1,
     ) -> ConnectionRecord:
-        """Adds a connection without routes; `pace` is how its tasks run."""
+        """Adds a connection without routes; `pace` is how its tasks run.
+
+        With 0 `tunnels` it is of the older kind, which does not list the one that it has.
+        """
         if region not in REGIONS:
             raise ValueError(f"unknown region {region}")
         connection = ConnectionRecord(
@@ -97,6 +102,8 @@ class LocalVpc:
             note=note,
             pace=pace or self.pace,
             tags=dict(tags or {}),
+            tunnels=new_tunnels(vpn_connection_id, tunnels or 1),
+            lists_tunnels=tunnels > 0,
             created_at=self.service.clock(),
         )
         self.service.world.connections[vpn_connection_id] = connection
@@ -121,23 +128,39 @@ class LocalVpc:
         )
         record = RouteRecord(route=route, kind=kind, created_at=self.service.clock())
         self.connection(vpn_connection_id).routes.append(record)
-        self._changed()
+        self._routes_changed(vpn_connection_id)
         return route
 
     def remove_route(self, route: VcoRoute) -> None:
         """Removes a route at once, without a task; no matter if it is not there."""
         connection = self.connection(route.vpn_connection_id)
         connection.routes = [record for record in connection.routes if record.route != route]
-        self._changed()
+        self._routes_changed(route.vpn_connection_id)
 
     def set_state(self, vpn_connection_id: str, state: str) -> None:
         """Sets the state that the connection shows while no task runs."""
         self.connection(vpn_connection_id).state = state
         self._changed()
 
-    def break_tunnel(self, vpn_connection_id: str, *, broken: bool = True) -> None:
-        """Takes the connection's tunnel and its BGP session down, or mends them."""
-        self.connection(vpn_connection_id).tunnel_down = broken
+    def break_tunnel(
+        self, vpn_connection_id: str, tunnel_id: str = "", *, only_bgp: bool = False
+    ) -> None:
+        """Takes a tunnel down, or `only_bgp` over it; without an id all of the connection's."""
+        for tunnel in self.tunnels(vpn_connection_id, tunnel_id):
+            tunnel.session = False
+            tunnel.up = tunnel.up and only_bgp
+        self._changed()
+
+    def mend_tunnel(self, vpn_connection_id: str, tunnel_id: str = "") -> None:
+        """Brings a tunnel and its BGP session up; without an id all of the connection's."""
+        for tunnel in self.tunnels(vpn_connection_id, tunnel_id):
+            tunnel.turn(up=True)
+        self._changed()
+
+    def hang_tunnels(self, vpn_connection_id: str, route: VcoRoute, seconds: float) -> None:
+        """From now on the connection's tunnels go down and come up `seconds` after the route."""
+        connection = self.connection(vpn_connection_id)
+        connection.lifeline = Lifeline(route.route_dest, seconds)
         self._changed()
 
     # --- what is the case now ----------------------------------------------------------
@@ -154,6 +177,13 @@ class LocalVpc:
         """The routes of every kind that are listed now."""
         return [record.route for record in self.connection(vpn_connection_id).routes]
 
+    def tunnels(self, vpn_connection_id: str, tunnel_id: str = "") -> list[TunnelRecord]:
+        """The tunnels as they are now, or the one with this id; KeyError if there is none."""
+        found = self.connection(vpn_connection_id).tunnels
+        if not tunnel_id:
+            return found
+        return [{tunnel.id: tunnel for tunnel in found}[tunnel_id]]
+
     def route_present(self, route: VcoRoute) -> bool:
         """Whether the route is listed now."""
         return route in self.routes(route.vpn_connection_id)
@@ -162,6 +192,10 @@ class LocalVpc:
         """How often such a change of the route was accepted: its real effects."""
         accepted = self.service.world.accepted
         return sum(1 for t in accepted if t.record.route == route and t.change is change)
+
+    def creations(self, route: VcoRoute) -> int:
+        """How often a creation of the route was accepted."""
+        return self.effects(route, Change.CREATE)
 
     def overlaps(self) -> list[Call]:
         """Calls for a change while another ran on the connection; they were all refused."""
@@ -184,10 +218,19 @@ class LocalVpc:
         if self.on_change:
             self.on_change()
 
+    def _routes_changed(self, vpn_connection_id: str) -> None:
+        lifeline = self.connection(vpn_connection_id).lifeline
+        if lifeline and lifeline.turns_at < inf:
+            self._announce((lifeline.turns_at,))
+        self._changed()
+
     def _call_changed(self, _: Call) -> None:
         accepted = self.service.world.accepted
         for task in accepted[self._announced :]:
             self._announce((task.updating_at, task.effect_at, task.attached_at))
+            lifeline = self.connection(task.record.route.vpn_connection_id).lifeline
+            if lifeline:
+                self._announce((task.effect_at + lifeline.seconds,))
         self._announced = len(accepted)
         self._changed()
 
@@ -197,4 +240,6 @@ class LocalVpc:
         self._timers = [t for t in self._timers if not t.cancelled() and t.when() > loop.time()]
         for moment in moments:
             if moment < inf:
-                self._timers.append(loop.call_later(max(0.0, moment - now), self._changed))
+                # A little later, so that it is so by both clocks.
+                wait = max(0.0, moment - now) + 0.01
+                self._timers.append(loop.call_later(wait, self._changed))

@@ -3,7 +3,7 @@
 from typing import Final
 
 from bot.models import RouteKind
-from bot.sandbox.vpc.faults import Fault, FaultKind
+from bot.sandbox.vpc.faults import CHANGES, Fault, FaultKind
 from bot.sandbox.vpc.local import LocalVpc
 from bot.sandbox.vpc.world import Pace
 
@@ -20,7 +20,9 @@ TWINS: Final = "vco-p0wb8x41tzq6rj0nyu2ca9"
 SLOW: Final = "vco-t4n9kq27hsd03vmpxe1yzr"
 """Its tasks take 25 seconds."""
 BUSY: Final = "vco-p0wm3e85lro1fzq7h9dvtb"
-"""Answers TaskConflict for 20 seconds after the first attempt to delete."""
+"""Answers TaskConflict for 20 seconds after the first attempt to change it."""
+FRAGILE: Final = "vco-p0w6tq2ch9zkx4vmy8r1fe"
+"""Its tunnel goes down some seconds after one of its routes goes, and comes back with it."""
 LOCKED: Final = "vco-t4nz60cjw8ya2gxbkq5lsu"
 """Overdue payments: every change is refused for good."""
 UNATTACHED: Final = "vco-p0w0sj7n2vdc9pkx4gbe6m"
@@ -35,6 +37,8 @@ BGP_DEST: Final = "172.16.0.0/16"
 TWIN_DEST: Final = "10.8.0.0/16"
 SLOW_TASK_SECONDS: Final = 25.0
 BUSY_SECONDS: Final = 20.0
+LIFELINE_DEST: Final = "10.60.0.0/16"
+LIFELINE_SECONDS: Final = 5.0
 
 
 def seed(vpc: LocalVpc) -> None:
@@ -44,7 +48,7 @@ def seed(vpc: LocalVpc) -> None:
     vpc.faults.add(
         Fault(
             kind=FaultKind.BUSY,
-            action="DeleteVcoRouteEntry",
+            action=CHANGES,
             connection=BUSY,
             times=None,
             seconds=BUSY_SECONDS,
@@ -58,6 +62,7 @@ def _hangzhou(vpc: LocalVpc) -> None:
         region=HANGZHOU,
         name="office-shanghai",
         note="overlapping routes, one by BGP",
+        tunnels=2,
     )
     vpc.add_route(ORDINARY, WIDE_DEST, 100)
     vpc.add_route(ORDINARY, WIDE_DEST, 0)
@@ -75,12 +80,23 @@ def _hangzhou(vpc: LocalVpc) -> None:
     vpc.add_route(BUSY, "192.168.41.0/24", 100)
 
     vpc.add_connection(
+        FRAGILE,
+        region=HANGZHOU,
+        name="plant-suzhou",
+        note=f"its tunnel goes down soon after {LIFELINE_DEST}",
+    )
+    lifeline = vpc.add_route(FRAGILE, LIFELINE_DEST, 100)
+    vpc.add_route(FRAGILE, "192.168.60.0/24", 100)
+    vpc.hang_tunnels(FRAGILE, lifeline, LIFELINE_SECONDS)
+
+    vpc.add_connection(
         UNATTACHED,
         region=HANGZHOU,
         name="lab-spare",
         state="detached",
         attach_type="NO_ASSOCIATED",
         note="attached to nothing",
+        tunnels=0,
     )
     vpc.add_route(UNATTACHED, "10.99.0.0/16", 100)
 
@@ -95,13 +111,13 @@ def _singapore(vpc: LocalVpc) -> None:
         LOCKED,
         region=SINGAPORE,
         name="partner-manila",
-        note="overdue payments: every deletion fails",
+        note="overdue payments: every change fails",
     )
     vpc.add_route(LOCKED, "172.20.0.0/16", 100)
     vpc.faults.add(
         Fault(
             kind=FaultKind.ERROR,
-            action="DeleteVcoRouteEntry",
+            action=CHANGES,
             connection=LOCKED,
             code="VpnConnection.FinancialLocked",
             times=None,

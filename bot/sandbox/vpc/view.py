@@ -37,6 +37,7 @@ def _connection(connection: ConnectionRecord, now: float) -> JsonObject:
         "state": connection.state_at(now),
         "attach_type": connection.attach_type,
         "note": connection.note,
+        "tunnels": [{"id": t.id, "up": t.up, "bgp_up": t.bgp_up} for t in connection.tunnels],
         "routes": rows,
         "task": _task(task, now) if task else None,
     }

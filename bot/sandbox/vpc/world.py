@@ -13,6 +13,7 @@ import msgspec
 
 from bot.models import RouteKind, Value, VcoRoute
 from bot.sandbox.vpc.refusals import Overlap, Refusal
+from bot.sandbox.vpc.tunnels import Lifeline, TunnelRecord
 
 REGIONS: Final[Mapping[str, tuple[str, str]]] = {
     "cn-hangzhou": ("vpc.aliyuncs.com", "China (Hangzhou)"),
@@ -83,7 +84,10 @@ class Task(Value, frozen=True):
 
 
 class ConnectionRecord(msgspec.Struct, kw_only=True):
-    """An IPsec-VPN connection as the cloud keeps it; `state` is the one without a task."""
+    """An IPsec-VPN connection as the cloud keeps it; `state` is the one without a task.
+
+    One of the older kind does not list its only tunnel.
+    """
 
     vpn_connection_id: str
     region: str
@@ -98,7 +102,9 @@ class ConnectionRecord(msgspec.Struct, kw_only=True):
     customer_gateway_id: str = "cgw-p0wy363lucf1uyae8local"
     resource_group_id: str = "rg-acfmzs372ylocal"
     tags: dict[str, str] = {}
-    tunnel_down: bool = False
+    tunnels: list[TunnelRecord] = []
+    lists_tunnels: bool = True
+    lifeline: Lifeline | None = None
     created_at: float = 0.0
 
     def state_at(self, now: float) -> str:
@@ -109,6 +115,10 @@ class ConnectionRecord(msgspec.Struct, kw_only=True):
         """The custom route, if there is one; BGP routes can't be changed by a call."""
         found = (r for r in self.routes if r.route == route and r.kind is RouteKind.CUSTOM)
         return next(found, None)
+
+    def leads_to(self, route_dest: str) -> bool:
+        """Whether any route leads to exactly this block."""
+        return any(r.route.route_dest == route_dest for r in self.routes)
 
 
 class World:
@@ -122,13 +132,15 @@ class World:
     def settle(self, now: float) -> None:
         """Carries out what is due by now."""
         for connection in self.connections.values():
-            task = connection.task
-            if task is None:
-                continue
-            if task.effect_at <= now:
+            since, task = now, connection.task
+            if task and task.effect_at <= now:
                 _apply(connection, task)
-            if task.over_at <= now:
+                since = task.effect_at
+            if task and task.over_at <= now:
                 connection.task = None
+            if lifeline := connection.lifeline:
+                there = connection.leads_to(lifeline.route_dest)
+                lifeline.follow(connection.tunnels, since, now, there=there)
 
     def get(self, vpn_connection_id: str, region: str = "") -> ConnectionRecord:
         """A connection by its id, and in its region only."""

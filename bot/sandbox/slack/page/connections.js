@@ -1,7 +1,8 @@
-// Connections in the cloud panel: state, running task, routes; and what "somebody else" may do
-// to them. A click on a route writes the command that deletes it.
+// Connections in the cloud panel: state, running task, tunnels, routes; and what "somebody else"
+// may do to them. A click on a route writes the command that deletes it.
 
 import { h, icon, keyed, setText } from "./dom.js";
+import { tunnelRow, updateTunnel } from "./tunnels.js";
 import { inserter } from "./tryit.js";
 import { store } from "./state.js";
 
@@ -27,6 +28,7 @@ function card(c, run) {
     about: h("span", { class: "where" }),
     note: h("p", { class: "note" }),
     task: h("p", { class: "task", role: "status" }),
+    tunnels: h("ul", { class: "tunnels", "aria-label": "Tunnels" }),
     routes: h("ul", { class: "routes" }),
   };
   const title = h("div", { class: "conn-title" }, parts.name, parts.state);
@@ -38,6 +40,7 @@ function card(c, run) {
     ids,
     parts.note,
     parts.task,
+    parts.tunnels,
     parts.routes,
     adder(c, run),
   );
@@ -45,7 +48,7 @@ function card(c, run) {
 }
 
 function updateCard(node, c, run) {
-  const { name, state, id, about, note, task, routes } = node.parts;
+  const { name, state, id, about, note, task, tunnels, routes } = node.parts;
   setText(name, c.name || c.id);
   setText(state, c.state);
   state.className = `pill ${pillOf(c.state)}`;
@@ -54,6 +57,11 @@ function updateCard(node, c, run) {
   setText(note, c.note ?? "");
   setText(task, c.task ?? "");
   node.classList.toggle("works", Boolean(c.task));
+  keyed(tunnels, c.tunnels ?? [], {
+    key: (t) => t.id,
+    create: (t) => tunnelRow(c.id, t.id, run),
+    update: updateTunnel,
+  });
   keyed(routes, c.routes, {
     key: (r) => `${r.dest} ${r.weight} ${r.next_hop}`,
     create: (r) => routeRow(c, r, run),
