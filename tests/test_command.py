@@ -18,6 +18,7 @@ from bot.command import (
     Delete,
     DeleteForm,
     Help,
+    History,
     ListRoutes,
     Restore,
     Status,
@@ -145,6 +146,7 @@ def test_a_reason_is_kept_as_plain_harmless_text(typed: str, reason: str) -> Non
         ("delete help", Help(topic="delete")),
         ("help nonsense", Help()),
         ("delete", DeleteForm()),
+        ("delete \u2014region US-east-1", DeleteForm(region="us-east-1")),
         ("list `VCO-p0w`", ListRoutes(vpn_connection_id="vco-p0w", region=HOME)),
         ("list vco-a \u2014region=rus-west-1",
          ListRoutes(vpn_connection_id="vco-a", region="rus-west-1")),
@@ -153,6 +155,22 @@ def test_a_reason_is_kept_as_plain_harmless_text(typed: str, reason: str) -> Non
         ("status", Status()),
         ("Status R-7K2M9X4Q.", Status(request_id="r-7k2m9x4q")),
         ("cancel r-7k2m9x4q", Cancel(request_id="r-7k2m9x4q")),
+        ("restore R\u20117K2M9X4Q", Restore(request_id="r-7k2m9x4q")),
+        ("restore r-abcdefghij --reason right after all",
+         Restore(request_id="r-abcdefghij", reason="right after all")),
+        ("\u2014break\u2011glass restore r-7k2m9x4q \u2014reason \u201cprod is dark\u201d",
+         Restore(request_id="r-7k2m9x4q", reason="prod is dark", break_glass=True)),
+        ("history", History()),
+        ("history R-7K2M9X4Q", History(about="r-7k2m9x4q")),
+        ("history r-abcdefghij", History(about="r-abcdefghij")),
+        ("history `VCO-p0w`,", History(about="vco-p0w")),
+        ("history <http://10.0.0.0/8|10.0.0.0/8>", History(about="10.0.0.0/8")),
+        ("history <http://10.1.2.3|10.1.2.3>", History(about="10.1.2.3/32")),
+        ("history 10.1.2.3/", History(about="10.1.2.3/32")),
+        ("history FD00:0::1", History(about="fd00::1/128")),
+        ("history ::/0", History(about="::/0")),
+        ("help who", Help(topic="history")),
+        ("restore --help", Help(topic="restore")),
     ],
 )  # fmt: skip
 def test_every_verb_is_read(text: str, command: Command) -> None:
@@ -162,7 +180,10 @@ def test_every_verb_is_read(text: str, command: Command) -> None:
 ASK = "delete vco-a 10.0.0.0/8"
 DEL = f"/vco-route {ASK}"
 BAD = f'{DEL} --reason "bad route"'
+GLASS = f"{BAD} --break-glass"
 LIST = "/vco-route list vco-a"
+PUT_BACK = "/vco-route restore r-7k2m9x4q"
+OF_BLOCK = "/vco-route history 10.0.0.0/8"
 
 
 @pytest.mark.parametrize(
@@ -177,6 +198,15 @@ LIST = "/vco-route list vco-a"
         ("vco-a 10.0.0.0/8", "vco-a", "starts with a verb", DEL),
         ("vco-a", "vco-a", "starts with a verb", LIST),
         ("--weight 100", "--weight", "starts with a verb", ""),
+        ("undo r-7k2m9x4q", "undo", "is called `restore`", PUT_BACK),
+        ("recreate r-7k2m9x4q", "recreate", "is called `restore`", PUT_BACK),
+        ("who 10.1.2.3", "who", "is called `history`", "/vco-route history 10.1.2.3/32"),
+        ("logs", "logs", "There is no `logs`", "/vco-route history"),
+        # what was never deleted here can't be made here
+        ("create r-7k2m9x4q", "create", "only what was deleted here", PUT_BACK),
+        ("add vco-a 10.0.0.0/8 --weight 0", "add", "only what was deleted here", OF_BLOCK),
+        ("creat vco-a", "creat", "only what was deleted here", "/vco-route history vco-a"),
+        ("create", "create", "only what was deleted here", "/vco-route history"),
         # CIDR blocks
         ("delete vco-a 10.1.2.3/8", "10.1.2.3/8", "the block is `10.0.0.0/8`", DEL),
         ("delete vco-a 10.1.2.3", "10.1.2.3", "is `10.1.2.3/32`",
@@ -227,6 +257,53 @@ LIST = "/vco-route list vco-a"
         (f"{ASK} --region evil.example/", "evil.example/", "A region looks like", DEL),
         ("list vco-a --weight 0", "--weight", "`list` takes no", LIST),
         ("delete --weight 0", "delete", "needs a connection and a CIDR block", "/vco-route delete"),
+        ("delete --region us-east-1a", "us-east-1a", "zone",
+         "/vco-route delete --region us-east-1"),
+        ("delete --weight 0 --region us-east-1", "delete", "needs a connection",
+         "/vco-route delete --region us-east-1"),
+        # break-glass
+        (f"{ASK} --break-glass", "--break-glass", "needs a `--reason`", ""),
+        (f'{ASK} --break-glass --reason " "', "--reason", "needs a value", ""),
+        (f"{ASK} --break-glass=maybe --reason bad route", "maybe", "stands alone", BAD),
+        (f"{ASK} --break-glass=on --reason bad route", "on", "stands alone", GLASS),
+        (f"{ASK} --break-glass= --reason bad route", "--break-glass", "needs a value", BAD),
+        (f"{ASK} --reason bad route --breakgals", "--breakgals", "There is no", GLASS),
+        ("delete --brake-glass vco-a 10.0.0.0/8 --reason bad route", "--brake-glass",
+         "There is no", GLASS),
+        (f"{ASK} --break-glass bad route", "bad", "Part of the reason?", GLASS),
+        (f"{ASK} --reason bad --break-glass route", "route", "Part of the reason?", GLASS),
+        (f"{ASK} \u2014 break-glass bad route", "break-glass", "is a flag", GLASS),
+        (f"{ASK} break-glass --break-glass=no", "break-glass", "is a flag", DEL),
+        (f'{ASK} --reason bad route --break-glass="yes', "yes", "never closed", GLASS),
+        (f"{ASK} breakglass=no", "breakglass=no", "Part of the reason?",
+         f'{DEL} --reason "breakglass=no"'),
+        (f"{GLASS} --break_glass", "--break_glass", "stands twice", GLASS),
+        (f"{GLASS} --break-glass=no", "--break-glass", "different values", ""),
+        ("list vco-a --break-glass", "--break-glass", "`list` takes no", LIST),
+        ("restore r-7k2m9x4q --break-glass", "--break-glass", "needs a `--reason`", ""),
+        # restore and history
+        ("restore", "restore", "`/vco-route history`", ""),
+        ("restore vco-a 10.0.0.0/8", "vco-a", "`/vco-route history vco-a`", ""),
+        ("restore 10.1.2.3", "10.1.2.3", "`/vco-route history 10.1.2.3`", ""),
+        ("restore r-1", "r-1", "is no request", ""),
+        ("restore r-7k2m9x4q vco-a", "vco-a", "does not know what to do", PUT_BACK),
+        ("restore r-7k2m9x4q was right", "was", "Part of the reason?",
+         f'{PUT_BACK} --reason "was right"'),
+        ("restore r-7k2m9x4q reason: was right", "reason:", "Part of the reason?",
+         f'{PUT_BACK} --reason "was right"'),
+        ("restore r-7k2m9x4q break-glass was right", "break-glass", "is a flag",
+         f'{PUT_BACK} --reason "was right" --break-glass'),
+        ("restore r-7k2m9x4q weight 0", "weight", "is a flag", PUT_BACK),
+        ("restore r-7k2m9x4q --weight 0", "--weight", "`restore` takes no", PUT_BACK),
+        ("history 10.1.2.3/8", "10.1.2.3/8", "the block is `10.0.0.0/8`", OF_BLOCK),
+        ("history 10.0.0.0/255.0.0.0", "10.0.0.0/255.0.0.0", "has a mask", OF_BLOCK),
+        ("history 10.0.0.256", "10.0.0.256", "no CIDR block", ""),
+        ("history vpn-a", "vpn-a", "is a VPN gateway", ""),
+        ("history vco_a", "vco_a", "no whole connection id", "/vco-route history vco-a"),
+        ("history r-1", "r-1", "is no request", ""),
+        ("history prod", "prod", "no CIDR block and no connection", ""),
+        ("history 10.0.0.0/8 vco-a", "vco-a", "does not know what to do", OF_BLOCK),
+        ("history --region us-east-1", "--region", "`history` takes no", "/vco-route history"),
         # requests
         ("cancel", "cancel", "Which request?", ""),
         ("cancel r-1", "r-1", "is no request", ""),
@@ -275,15 +352,17 @@ def test_a_long_word_is_quoted_short_and_keeps_the_code_marks_whole() -> None:
 def test_help_is_complete_and_safe_as_mrkdwn() -> None:
     text = help_text()
     assert all(f"/vco-route {verb}" in text for verb in VERBS)
-    assert all(f"--{flag} " in help_text("delete") for flag in VERBS["delete"].flags)
+    for name, verb in VERBS.items():
+        assert all(f"[--{flag}" in help_text(name) for flag in verb.flags)
     assert not set("<>&") & set(text)
 
 
 # --- for any text --------------------------------------------------------------------
 
-TOKENS = r"""delete list status cancel help rm vco-a vco_a vpn-a VCO-B2 10.0.0.0/8 10.1.2.3
-10.1.2.3/8 ::/0 ::1/64 --weight --weight=0 100 50 --reason --reason=" --region us-east-1
-us-east-1a --next-hop --overlay-mode ipsec --wieght --help - — —region “ ” " ' ` , \ \" it's
+TOKENS = r"""delete list status cancel restore history help rm create vco-a vco_a vpn-a VCO-B2
+10.0.0.0/8 10.1.2.3 10.1.2.3/8 ::/0 ::1/64 --weight --weight=0 100 50 --reason --reason="
+--region us-east-1 us-east-1a --next-hop --overlay-mode ipsec --wieght --help --break-glass
+--break-glass= --breakglas break-glass break glass yes no - — —region “ ” " ' ` , \ \" it's
 &lt; &gt; &amp; &amp;lt; <@U1| <!here> <http:// <# | > r-7k2m9x4q weight reason"""
 words = st.sampled_from([*TOKENS.split(), "\u200b", "\u3000", "\ud800", "\uff1d", "\uff11"])
 mutated = st.lists(words | st.text(max_size=3), max_size=14)
@@ -314,32 +393,58 @@ def test_any_text_is_a_command_or_an_error_whose_correction_works(
             assert told.corrected.startswith("/vco-route ")
             parse(told.corrected, default_region=region)
             parse(html.escape(told.corrected, quote=False), default_region=region)
-    elif isinstance(told, Delete):
-        assert parse(render(told.draft), default_region=None) == told
+    else:
+        assert parse(spelled(told, None), default_region=None) == told
+        assert parse(spelled(told, region), default_region=region) == told
 
 
 networks = st.one_of(
     st.tuples(st.ip_addresses(v=4), st.integers(0, 32)),
     st.tuples(st.ip_addresses(v=6), st.integers(0, 128)),
 ).map(lambda pair: str(ipaddress.ip_network(f"{pair[0]}/{pair[1]}", strict=False)))
+connections = st.from_regex(r"vco-[a-z0-9]{1,20}", fullmatch=True)
+requests = st.from_regex(r"r-[a-z2-7]{10}", fullmatch=True)
+regions = st.sampled_from(["cn-hangzhou", "ap-southeast-1", "cn-shanghai-finance-1"])
+reasons = st.one_of(st.text(max_size=100), mutated.map(" ".join)).map(plain)
+
+
+def reasoned(asked: Draft | Restore) -> bool:
+    return bool(asked.reason) or not asked.break_glass
+
+
 drafts = st.builds(
     Draft,
-    vpn_connection_id=st.from_regex(r"vco-[a-z0-9]{1,20}", fullmatch=True),
+    vpn_connection_id=connections,
     route_dests=st.lists(networks, min_size=1, max_size=MAX_CIDRS, unique=True).map(tuple),
-    region=st.sampled_from(["cn-hangzhou", "ap-southeast-1", "cn-shanghai-finance-1"]),
+    region=regions,
     weight=st.sampled_from([None, 0, 100]),
-    next_hop=st.none() | st.from_regex(r"vco-[a-z0-9]{1,20}", fullmatch=True),
+    next_hop=st.none() | connections,
     overlay_mode=st.sampled_from([None, "Ipsec"]),
-    reason=st.one_of(st.text(max_size=100), mutated.map(" ".join)).map(plain),
+    reason=reasons,
+    break_glass=st.booleans(),
+).filter(reasoned)
+commands = st.one_of(
+    drafts.map(lambda draft: Delete(draft=draft)),
+    st.builds(DeleteForm, region=st.none() | regions),
+    st.builds(ListRoutes, vpn_connection_id=connections, region=regions),
+    st.builds(Status, request_id=st.none() | requests),
+    st.builds(Cancel, request_id=requests),
+    st.builds(Restore, request_id=requests, reason=reasons, break_glass=st.booleans()).filter(
+        reasoned
+    ),
+    st.builds(History, about=st.one_of(st.none(), requests, networks, connections)),
+    st.builds(Help, topic=st.sampled_from(["", *VERBS])),
 )
 
 
-@settings(max_examples=100, deadline=None)
-@given(drafts, st.sampled_from([None, HOME]))
-def test_what_is_rendered_is_read_back(draft: Draft, region: str | None) -> None:
-    text = render(draft, default_region=region)
+@settings(max_examples=200, deadline=None)
+@given(commands, st.sampled_from([None, HOME]))
+def test_what_is_spelled_is_read_back(command: Command, region: str | None) -> None:
+    text = spelled(command, region)
     for sent in (text, html.escape(text, quote=False)):
-        assert parse(sent, default_region=region) == Delete(draft=draft)
+        assert parse(sent, default_region=region) == command
+    if isinstance(command, Delete):
+        assert render(command.draft, default_region=region) == text
 
 
 @pytest.mark.parametrize(
@@ -366,37 +471,72 @@ def test_blanks_dashes_and_quotes_of_any_kind_make_no_difference(
     assert drafted(text) == msgspec.structs.replace(draft, reason="bad route")
 
 
-# --- restore ---------------------------------------------------------------------------------
+# --- break-glass ---------------------------------------------------------------------
+
+switches = st.sampled_from(
+    [
+        *("--break-glass", "--Break-Glass", "--break_glass", "--breakglass", "-break-glass"),
+        *("\u2014breakglass", "\u2013break-glass", "\u2212\u2212BREAK\u2011GLASS"),
+        *("--break glass", "\u2014Break glass", "--break-glass=yes", "--break-glass=True"),
+        *('--break-glass="yes"', "\uff0d\uff0dbreakglass\uff1dyes", "--break-glass=«YES»"),
+    ]
+)  # fmt: skip
+
+
+@settings(deadline=None)
+@given(switches, st.integers(1, 6))
+@example("--break-glass", 2)
+def test_a_switch_may_stand_anywhere_and_eats_no_word(switch: str, at: int) -> None:
+    parts = ["delete", "vco-a", "10.0.0.0/8", "10.1.0.0/16", "--weight 0", '--reason "bad route"']
+    text = " ".join([*parts[:at], switch, *parts[at:]])
+    without = drafted(" ".join(parts))
+    assert not without.break_glass
+    assert drafted(text) == msgspec.structs.replace(without, break_glass=True)
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("typed", "reason", "broken"),
     [
-        ("restore r-abcdefgh23", ""),
-        ("restore R-ABCDEFGH23 --reason it was the right one", "it was the right one"),
-        ("restore —reason “too early” r-abcdefgh23", "too early"),
+        ("bad route --break-glass", "bad route", True),
+        ("bad route \u2014break_glass --weight 0", "bad route", True),
+        ("bad route --break glass", "bad route", True),
+        ("bad route --break-glass=no", "bad route", False),
+        ("bad route --Break-Glass=FALSE", "bad route", False),
+        # a quote keeps what it holds, and other dashes are prose
+        ('"no --break-glass please"', "no --break-glass please", False),
+        ("bad route - break-glass", "bad route - break-glass", False),
+        ("bad route -break-glass", "bad route -break-glass", False),
+        ("asked for break-glass", "asked for break-glass", False),
     ],
 )
-def test_a_request_is_restored_by_its_id(text: str, reason: str) -> None:
-    command = parse(text, default_region=None)
-    assert command == Restore(request_id="r-abcdefgh23", reason=reason)
-    assert parse(spelled(command, None), default_region=None) == command
-
-
-@pytest.mark.parametrize(
-    ("text", "problem", "corrected"),
-    [
-        ("restore", "Which request is to be undone", ""),
-        ("undo r-abcdefgh23", "is called `restore` here", "/vco-route restore r-abcdefgh23"),
-        ("restore vco-p0w5112f", "r-", ""),
-        ("restore r-abcdefgh23 10.0.0.0/8", "10.0.0.0/8", "/vco-route restore r-abcdefgh23"),
-        ("restore r-abcdefgh23 --weight 0", "takes no", "/vco-route restore r-abcdefgh23"),
-    ],
-)
-def test_what_can_not_be_restored_is_told_in_a_line(
-    text: str, problem: str, corrected: str
+def test_a_switch_ends_an_unquoted_reason_like_every_flag(
+    typed: str,
+    reason: str,
+    broken: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
-    with pytest.raises(CommandError) as error:
-        parse(text, default_region=None)
-    assert problem in error.value.problem
-    assert error.value.corrected == corrected
+    draft = drafted(f"{ASK} --reason {typed}")
+    assert (draft.reason, draft.break_glass) == (reason, broken)
+    restored = parse(
+        f"restore r-7k2m9x4q --reason {typed.removesuffix(' --weight 0')}", default_region=None
+    )
+    assert restored == Restore(request_id="r-7k2m9x4q", reason=reason, break_glass=broken)
+
+
+@settings(max_examples=200, deadline=None)
+@given(grown)
+def test_no_glass_is_broken_unasked_or_without_a_reason(text: str) -> None:
+    told = read_or_told(text, HOME)
+    if isinstance(told, CommandError) and told.corrected:
+        told = parse(told.corrected, default_region=HOME)
+    asked = told.draft if isinstance(told, Delete) else told
+    if isinstance(asked, Draft | Restore) and asked.break_glass:
+        assert asked.reason
+        assert "break" in text.lower()
+
+
+@given(st.ip_addresses())
+def test_history_takes_a_bare_address_as_the_block_of_that_one(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> None:
+    block = ipaddress.ip_network(address)
+    assert parse(f"history {address}", default_region=None) == History(about=str(block))

@@ -5,7 +5,8 @@
 - `faults`    what is wrong with a word, and what was probably meant
 - `values`    one word → a connection's id, a CIDR block, a weight …
 - `checks`    what must hold for the whole of a command
-- `verbs`     how each verb is read, and what help says: a new verb is one row there
+- `readers`   how each verb is read
+- `verbs`     the verbs, their flags, and what help says: a new verb is one row there
 - `reading`   `parse`: reads, and mends one fault after another
 """
 
@@ -19,6 +20,7 @@ from bot.command.commands import (
     Delete,
     DeleteForm,
     Help,
+    History,
     ListRoutes,
     Restore,
     Status,
@@ -38,6 +40,7 @@ __all__ = [
     "Delete",
     "DeleteForm",
     "Help",
+    "History",
     "ListRoutes",
     "Restore",
     "Status",

@@ -1,11 +1,16 @@
 """What must hold for the whole of a command, beyond its single words."""
 
+from collections.abc import Sequence
+
 from bot.command.commands import MAX_REASON
 from bot.command.faults import Fault, read_flag, read_free, short
-from bot.command.text import Parts, fold, nearest_flag
-from bot.command.values import ID_LIKE, connection_id, is_address, region_id
+from bot.command.text import SWITCHES, Parts, fold, nearest_flag
+from bot.command.values import ID_LIKE, connection_id, is_address, region_id, switch_of
 
-_NAKED = ("weight", "next-hop", "nexthop", "region", "overlay-mode", "overlaymode", "reason")
+_NAKED = (
+    *("weight", "next-hop", "nexthop", "region", "overlay-mode", "overlaymode", "reason"),
+    *("break-glass", "break_glass", "breakglass"),
+)
 
 
 def check_end(given: Parts, count: int, verb: str) -> None:
@@ -24,20 +29,49 @@ def check_strays(given: Parts) -> None:
         return
     at = known.index(False)
     word = free[at]
-    flag = nearest_flag(word) if fold(word).lower().rstrip(":=") in _NAKED else ""
-    if flag and flag != "reason" and at + 1 < len(free) and given.value(flag) is None:
-        mended = given.with_free(*free[:at], *free[at + 2 :]).with_flag(flag, free[at + 1])
-        raise Fault(f"`{short(word)}` is a flag: `--{flag}`.", word, mended)
+    _check_naked(given, at)
     if not any(ID_LIKE.match(fold(one)) for one in free):
         raise Fault(f"`{short(word)}` is no connection id; those look like `vco-…`.", word)
     if not any(map(is_address, free)):
         raise Fault(f"`{short(word)}` is no CIDR block, such as `192.168.10.0/24`.", word)
     strays = [one for one, fine in zip(free, known, strict=True) if not fine]
-    said = strays[1:] if flag == "reason" else strays
-    reason = " ".join(filter(None, [given.value("reason"), *said]))
     kept = given.with_free(*(one for one, fine in zip(free, known, strict=True) if fine))
     problem = f"`{short(word)}` is no id, no CIDR block and no flag. Part of the reason?"
-    raise Fault(problem, word, kept.with_flag("reason", reason or None))
+    raise Fault(problem, word, _reasoned(kept, strays))
+
+
+def check_rest(given: Parts, count: int, verb: str) -> None:
+    """No word may stand after the first `count`; what does is probably the reason."""
+    rest = given.free[count:]
+    if rest and not ID_LIKE.match(fold(rest[0])) and not is_address(rest[0]):
+        _check_naked(given, count)
+        problem = f"`{short(rest[0])}` is no flag. Part of the reason?"
+        raise Fault(problem, rest[0], _reasoned(given.with_free(*given.free[:count]), rest))
+    check_end(given, count, verb)
+
+
+def _check_naked(given: Parts, at: int) -> None:
+    """A flag that lost its dashes is told as a flag; only a reason's is left to the caller."""
+    word, after = given.free[at], given.free[at + 1 :]
+    flag = _naked(word)
+    without = given.with_free(*given.free[:at], *after)
+    problem = f"`{short(word)}` is a flag: `--{flag}`."
+    if flag in SWITCHES:
+        raise Fault(problem, word, without.with_flag(flag, given.value(flag) or "yes"))
+    if flag and flag != "reason" and after and given.value(flag) is None:
+        mended = given.with_free(*given.free[:at], *after[1:]).with_flag(flag, after[0])
+        raise Fault(problem, word, mended)
+
+
+def _naked(word: str) -> str:
+    return nearest_flag(word) if fold(word).lower().rstrip(":=") in _NAKED else ""
+
+
+def _reasoned(given: Parts, said: Sequence[str]) -> Parts:
+    """The same with some words more in the reason."""
+    said = said[1:] if _naked(said[0]) == "reason" else said
+    reason = " ".join(filter(None, [given.value("reason"), *said]))
+    return given.with_flag("reason", reason or None)
 
 
 def connection_of(given: Parts) -> str:
@@ -82,3 +116,16 @@ def reason_of(given: Parts) -> str:
         problem = f"The reason has {len(reason)} characters; at most {MAX_REASON} fit."
         raise Fault(problem, reason)
     return reason
+
+
+def break_glass_of(given: Parts) -> bool:
+    """Whether the glass is broken; the reason is the one thing that is owed to the others."""
+    if read_flag(given, "break-glass", switch_of) != "yes":
+        return False
+    if not reason_of(given):
+        problem = (
+            "`--break-glass` needs a `--reason`: nobody is asked first, so the others are owed"
+            ' why. Add `--reason "…"`.'
+        )
+        raise Fault(problem, "--break-glass")
+    return True

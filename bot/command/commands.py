@@ -18,7 +18,9 @@ class Delete(Value, frozen=True):
 
 
 class DeleteForm(Value, frozen=True):
-    """A bare `delete`."""
+    """A `delete` that does not say what; `region` is where to look first, if it was named."""
+
+    region: str | None = None
 
 
 class ListRoutes(Value, frozen=True):
@@ -45,6 +47,16 @@ class Restore(Value, frozen=True):
 
     request_id: str
     reason: str = ""
+    break_glass: bool = False
+
+
+class History(Value, frozen=True):
+    """`history`: who changed what.
+
+    `about` is a request's id, a canonical CIDR block or a connection's id; None for the latest.
+    """
+
+    about: str | None = None
 
 
 class Help(Value, frozen=True):
@@ -53,7 +65,7 @@ class Help(Value, frozen=True):
     topic: str = ""
 
 
-Command = Delete | DeleteForm | ListRoutes | Status | Cancel | Restore | Help
+Command = Delete | DeleteForm | ListRoutes | Status | Cancel | Restore | History | Help
 
 
 def render(draft: Draft, *, default_region: str | None = None) -> str:
@@ -67,16 +79,16 @@ def render(draft: Draft, *, default_region: str | None = None) -> str:
         ("--next-hop", draft.next_hop),
         ("--region", "" if draft.region == default_region else draft.region),
         ("--overlay-mode", draft.overlay_mode),
-        ("--reason", _quoted(draft.reason)),
     ):
         words += [flag, value] if value else []
-    return " ".join(words)
+    return " ".join([*words, *_why(draft.reason, break_glass=draft.break_glass)])
 
 
-def _quoted(reason: str) -> str:
-    """A reason in quotes, as `parse` reads it back; nothing for none."""
+def _why(reason: str, *, break_glass: bool) -> list[str]:
+    """The flags of the reason, in quotes as `parse` reads it back, and of the broken glass."""
     escaped = reason.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"' if escaped else ""
+    why = ["--reason", f'"{escaped}"'] if escaped else []
+    return [*why, "--break-glass"] if break_glass else why
 
 
 def spelled(command: Command, default: str | None) -> str:
@@ -91,10 +103,12 @@ def spelled(command: Command, default: str | None) -> str:
             words = ["status", request_id or ""]
         case Cancel(request_id=request_id):
             words = ["cancel", request_id]
-        case Restore(request_id=request_id, reason=reason):
-            words = ["restore", request_id, *(["--reason", _quoted(reason)] if reason else [])]
+        case Restore(request_id=request_id, reason=reason, break_glass=broken):
+            words = ["restore", request_id, *_why(reason, break_glass=broken)]
+        case History(about=about):
+            words = ["history", about or ""]
         case Help(topic=topic):
             words = ["help", topic]
-        case DeleteForm():
-            words = ["delete"]
+        case DeleteForm(region=region):
+            words = ["delete", f"--region {region}" if region else ""]
     return " ".join(filter(None, [PREFIX, *words]))

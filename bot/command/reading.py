@@ -5,11 +5,13 @@ from difflib import get_close_matches
 from bot.command.commands import MAX_TEXT, PREFIX, Command, Help, spelled
 from bot.command.faults import MAX_QUOTED, Fault, short
 from bot.command.text import Flag, Parts, fold, nearest_flag, parts
-from bot.command.values import ID_LIKE, is_address
+from bot.command.values import ID_LIKE, is_address, is_connection, is_request
 from bot.command.verbs import ALIASES, VERBS, read_help
 from bot.errors import CommandError
 
 _MAX_MENDS = 50
+_ABSENT = ("create", "add")
+"""Verbs that people look for and that are not there on purpose."""
 
 
 def parse(text: str, *, default_region: str | None) -> Command:
@@ -75,13 +77,27 @@ def _verb(given: Parts) -> str:
         name = "delete" if any(map(is_address, rest)) else "list"
         problem = f"A command starts with a verb ({_verbs()}), not with `{short(word)}`."
         raise Fault(problem, word, given.with_free(name, *given.free))
-    near = get_close_matches(name, [*VERBS, *ALIASES], n=1)
+    near = get_close_matches(name, [*VERBS, *ALIASES, *_ABSENT], n=1)
+    if near and near[0] in _ABSENT:
+        raise _nothing_new(given)
     meant = ALIASES.get(near[0], near[0]) if near else ""
     if name in ALIASES:
         problem = f"`{short(word)}` is called `{meant}` here."
     else:
         problem = f"There is no `{short(word)}`. The verbs are {_verbs()}."
     raise Fault(problem, word, given.with_free(meant, *rest) if meant else None)
+
+
+def _nothing_new(given: Parts) -> Fault:
+    """There is no creating; what was deleted can be restored, and history finds it."""
+    word, *rest = given.free
+    problem = f"There is no `{short(word)}`: only what was deleted here can be put back"
+    problem += f" (`{PREFIX} restore REQUEST`)."
+    requests = [one for one in rest if is_request(one)]
+    if requests:
+        return Fault(problem, word, given.with_free("restore", requests[0]))
+    places = [one for one in rest if is_address(one)] or [*filter(is_connection, rest)]
+    return Fault(problem, word, Parts(("history", *places[:1])))
 
 
 def _verbs() -> str:

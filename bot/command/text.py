@@ -8,6 +8,9 @@ How a reason is read, since people under stress don't quote. A value that starts
 ends with that quote. Any other takes all words up to the next flag, and so does one whose
 quote is never closed. A word that looks like a misspelt flag ends it too, and is then told as
 one: better an error than a `--wieght 0` that silently became prose. Other dashes are prose.
+
+A switch takes no value but one that is glued to it (`--break-glass=no`): it never eats a word.
+A phone that tears it apart (`--break glass`) is understood.
 """
 
 import re
@@ -23,10 +26,14 @@ FLAGS = {
     "region": "region",
     "overlaymode": "overlay-mode",
     "reason": "reason",
+    "breakglass": "break-glass",
     "help": "help",
     "h": "help",
 }
 """A flag as typed, without dashes and case → its name."""
+
+SWITCHES = frozenset({"break-glass"})
+"""Flags that say all there is to say by standing there."""
 
 # A Mac turns `--` into an em dash, Word into an en dash; web pages and Asian keyboards have more.
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2e3a\u2e3b\u2500\ufe58\ufe63\uff0d-"
@@ -49,10 +56,11 @@ _ESCAPE = re.compile(r"&(?:amp;)*(amp|lt|gt);")
 _UNESCAPED = {"amp": "&", "lt": "<", "gt": ">"}
 
 _LETTER = "A-Za-z\uff21-\uff3a\uff41-\uff5a"
+_SIGNS = "=:\uff1d\uff1a"
 _WORD = re.compile(
     rf"""
-      (?P<flag>[{_DASHES}]+[{_LETTER}][{_LETTER}0-9_{_DASHES}]*)
-        (?: (?P<sign>[=:\uff1d\uff1a]) | (?=[\s"']|$) )
+      (?P<flag>[{_DASHES}]+(?:(?i:break)[ ](?i:glass)|[{_LETTER}][{_LETTER}0-9_{_DASHES}]*))
+        (?: (?P<sign>[{_SIGNS}]) | (?=[\s"']|$) )
     | "(?P<double>(?:\\.|[^"\\])*)"
     | '(?P<single>.*?)'(?=[\s,;]|$)
     | (?P<open>["'])?(?P<bare>\S*)
@@ -139,7 +147,9 @@ def parts(text: str) -> Parts:
         if word.flag:
             name = FLAGS.get(word.flag, "")
             first = words[0] if words else None
-            flags.append(Flag(name, _value(name, words), word.raw))
+            switch = (name or nearest_flag(word.flag)) in SWITCHES
+            value = _switched(word, words) if switch else _value(name, words)
+            flags.append(Flag(name, value, word.raw))
             word = first if first and name != "reason" else word
         else:
             free += filter(None, map(_bare, _SEPARATORS.split(word.text)))
@@ -208,6 +218,13 @@ def _value(name: str, words: deque[Word]) -> str | None:
         while words and not _opens_flag(words[0], in_reason=True):
             word = words.popleft()
             value += word.raw if word.glued else f" {word.raw}"
+    return " ".join(value.split()) or None
+
+
+def _switched(word: Word, words: deque[Word]) -> str | None:
+    if word.raw[-1] not in _SIGNS:
+        return "yes"
+    value = words.popleft().text if words and words[0].glued else ""
     return " ".join(value.split()) or None
 
 

@@ -1,7 +1,14 @@
 """One word → one value, as canonical text, or `Wrong` with what was probably meant."""
 
 import re
-from ipaddress import ip_address, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 
 from bot.command.faults import Wrong, short
 from bot.command.text import fold
@@ -37,11 +44,11 @@ def is_address(word: str) -> bool:
 def connection_id(word: str) -> str:
     """The id of an IPsec-VPN connection, in lower case."""
     folded = fold(word)
-    if _CONNECTION.fullmatch(folded):
+    if is_connection(word):
         return folded.lower()
     if is_address(word):
         raise Wrong(f"`{short(word)}` is an address; a connection's id looks like `vco-…`.")
-    if _REQUEST.fullmatch(folded):
+    if is_request(word):
         raise Wrong(f"`{short(word)}` is a request; a connection's id looks like `vco-…`.")
     prefix = re.split("[-_]", folded.lower())[0]
     if prefix in _KINDS:
@@ -53,17 +60,19 @@ def connection_id(word: str) -> str:
     raise Wrong(problem, better)
 
 
+def is_connection(word: str) -> bool:
+    """Whether a word is the id of a connection."""
+    return bool(_CONNECTION.fullmatch(fold(word)))
+
+
+def is_request(word: str) -> bool:
+    """Whether a word is the id of a request."""
+    return bool(_REQUEST.fullmatch(fold(word)))
+
+
 def cidr_block(word: str) -> str:
     """A CIDR block in canonical form; a host bit, a mask or a missing length is a mistake."""
-    match = _ADDRESS.fullmatch(fold(word))
-    typed = match["cidr"] if match else word
-    address, _, length = typed.partition("/")
-    try:
-        bare = ip_address(address)
-        block = ip_network(f"{address}/{length or bare.max_prefixlen}", strict=False)
-    except ValueError:
-        problem = f"`{short(word)}` is no CIDR block, such as `192.168.10.0/24`."
-        raise Wrong(problem) from None
+    bare, length, block = _block(word)
     if not length:
         problem = f"`{short(word)}` has no length: one address is `{block}`."
         raise Wrong(problem, str(block))
@@ -74,6 +83,33 @@ def cidr_block(word: str) -> str:
         problem = f"`{short(word)}` is an address within a block: the block is `{block}`."
         raise Wrong(problem, str(block))
     return str(block)
+
+
+def _block(word: str) -> tuple[IPv4Address | IPv6Address, str, IPv4Network | IPv6Network]:
+    """The address of a block, its length as it was typed, and the block that they mean."""
+    match = _ADDRESS.fullmatch(fold(word))
+    typed = match["cidr"] if match else word
+    address, _, length = typed.partition("/")
+    try:
+        bare = ip_address(address)
+        block = ip_network(f"{address}/{length or bare.max_prefixlen}", strict=False)
+    except ValueError:
+        problem = f"`{short(word)}` is no CIDR block, such as `192.168.10.0/24`."
+        raise Wrong(problem) from None
+    return bare, length, block
+
+
+def about_of(word: str) -> str:
+    """What history is asked about: a request, a connection, or a CIDR block, also as an address."""
+    if is_address(word):
+        _, length, block = _block(word)
+        return cidr_block(word) if length else str(block)
+    if fold(word).lower().startswith("r-"):
+        return request_id_of(word)
+    if ID_LIKE.match(fold(word)):
+        return connection_id(word)
+    problem = f"`{short(word)}` is no request (`r-…`), no CIDR block and no connection (`vco-…`)."
+    raise Wrong(problem)
 
 
 def weight_of(word: str) -> str:
@@ -114,9 +150,19 @@ def overlay_mode_of(word: str) -> str:
     return "Ipsec"
 
 
+def switch_of(word: str) -> str:
+    """`yes` or `no`: the glass is not broken by a value that nobody understands."""
+    folded = fold(word).strip("`,").lower()
+    if folded in ("yes", "true"):
+        return "yes"
+    if folded in ("no", "false"):
+        return "no"
+    problem = f"`--break-glass` stands alone, or with `=yes` or `=no`, not with `{short(word)}`."
+    raise Wrong(problem, "yes" if folded in ("y", "on", "1") else "")
+
+
 def request_id_of(word: str) -> str:
     """The id of a request of ours, in lower case."""
-    folded = fold(word)
-    if not _REQUEST.fullmatch(folded):
+    if not is_request(word):
         raise Wrong(f"`{short(word)}` is no request; those look like `r-7k2m9x4q`.")
-    return folded.lower()
+    return fold(word).lower()
