@@ -1,6 +1,7 @@
 """A person at a browser: what they do in the sandbox's page, and what they see there."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -83,6 +84,29 @@ class Desk:
     def state(self, connection: str) -> Locator:
         """A connection's state in the cloud panel."""
         return self.page.get_by_test_id(f"state-{connection}")
+
+    async def start_shortcut(self, callback_id: str) -> None:
+        """Start a shortcut from the "+" below the composer."""
+        await self.page.get_by_test_id("shortcuts").click()
+        await self.page.get_by_test_id(f"shortcut-{callback_id}").click()
+
+    def field(self, label: str) -> Locator:
+        """The field of the modal with this label: where one types in it."""
+        return self.modal.get_by_label(re.compile(rf"^{re.escape(label)}( \(optional\))?$"))
+
+    def option(self, text: str) -> Locator:
+        """An option of the list that is open."""
+        return self.page.get_by_role("option").filter(has_text=text)
+
+    def chips(self) -> Locator:
+        """What is chosen in the multi-selects of the modal."""
+        return self.modal.locator(".chip")
+
+    async def choose(self, label: str, text: str, typed: str = "") -> None:
+        """Choose an option of a select, after typing something to search for it."""
+        await self.field(label).click()
+        await self.field(label).press_sequentially(typed)
+        await self.option(text).click()
 
     async def open_home(self) -> None:
         """Open the app's App Home."""

@@ -6,8 +6,10 @@ messages, views   what is kept of each; `text_of` is what a person reads
 blocks      Slack's judgement of Block Kit, from `checks` and `elements`; content uses it
 web_api     `/api/<method>`: a table of methods, and scopes, limits and faults around it
 deliver     payloads to the app, signed HTTP or socket_mode; acks back
-responses, submissions   what an ack or a post to a response_url may do
-driver      the person at the keyboard, for tests and for the page; reading is what they see
+inputs      what stands in the fields of a view, and what stays there when it changes
+responses, submissions, suggestions   what an ack or a post to a response_url may do
+driver      the person at the keyboard, for tests and for the page; forms is its half about
+            modals and the Home tab, reading is what they see
 client_api  the page: its files, its streamed client_state, its verbs
 server      all of it as one aiohttp application on loopback
 """

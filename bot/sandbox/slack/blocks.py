@@ -102,6 +102,9 @@ def problems_in_view(view: object) -> list[str]:
         return found
     found += _repeated_ids(view["blocks"], "/view/blocks")
     asks = any(block["type"] == "input" for block in view["blocks"])
+    focused = [e for block in view["blocks"] for e in elements_of(block) if e.get("focus_on_load")]
+    if len(focused) > 1:
+        found.append(problem("only one element can have focus_on_load", "/view/blocks"))
     if view["type"] == "modal" and asks and "submit" not in view:
         found.append(problem("missing required field: submit", "/view"))
     return found

@@ -9,7 +9,8 @@ from aiohttp import web
 
 from bot.sandbox.slack.client_state import Hooks, client_state
 from bot.sandbox.slack.deliver import Ack
-from bot.sandbox.slack.driver import CannotDo, Driver
+from bot.sandbox.slack.driver import Driver
+from bot.sandbox.slack.reading import CannotDo
 from bot.sandbox.slack.workspace import Json
 
 PAGE = Path(__file__).parent / "page"
@@ -30,6 +31,7 @@ class ClientApi:
         self.hooks = hooks
         self.verbs: dict[str, Callable[[Json], Awaitable[Json]]] = {
             "command": self._command,
+            "shortcut": self._shortcut,
             "message": self._message,
             "click": self._click,
             "view_click": self._view_click,
@@ -114,6 +116,11 @@ class ClientApi:
         )
         return _result(ack, body["command"])
 
+    async def _shortcut(self, body: Json) -> Json:
+        where = body.get("channel") or ""
+        ack = await self.driver.shortcut(body["user"], body["callback_id"], where)
+        return _result(ack, "This shortcut")
+
     async def _message(self, body: Json) -> Json:
         thread_ts = body.get("thread_ts")
         said = self.driver.say(body["user"], body["channel"], body["text"], thread_ts)
@@ -140,6 +147,7 @@ class ClientApi:
             block_id=body.get("block_id"),
             value=body.get("value"),
             typed=body.get("values"),
+            stale=True,
         )
         return _result(ack, "This")
 
@@ -149,18 +157,19 @@ class ClientApi:
             body["action_id"],
             block_id=body.get("block_id"),
             value=body.get("value"),
+            stale=True,
         )
         return _result(ack, "This")
 
     async def _options(self, body: Json) -> Json:
-        options = await self.driver.suggest(
+        groups = await self.driver.suggest_groups(
             body["user"],
             body["view_id"],
             body["action_id"],
             block_id=body.get("block_id"),
             typed=body["value"],
         )
-        return {"ok": True, "options": options}
+        return {"ok": True, "groups": groups}
 
     async def _submit(self, body: Json) -> Json:
         ack = await self.driver.submit(body["user"], body["view_id"], body["values"])

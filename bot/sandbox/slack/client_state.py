@@ -30,7 +30,7 @@ def client_state(reader: Reader, hooks: Hooks, user: str) -> Json:
         "channels": [_channel(workspace, user, channel) for channel in mine],
         "messages": {c.id: _messages(reader.state.in_channel(c.id, user), app.user) for c in mine},
         "modal": _modal(reader.modal(user)),
-        "home": reader.home(user),
+        "home": _view(reader.state.homes.get(user)),
         "usergroups": {
             group.id: {"handle": group.handle, "users": group.users}
             for group in workspace.groups.values()
@@ -43,6 +43,7 @@ def client_state(reader: Reader, hooks: Hooks, user: str) -> Json:
             }
             for known in app.commands
         ],
+        "shortcuts": [msgspec.to_builtins(known) for known in app.shortcuts],
         "cloud": hooks.cloud() if hooks.cloud else None,
         "now": reader.state.clock(),
     }
@@ -79,15 +80,21 @@ def _channel(workspace: Workspace, user: str, channel: Channel) -> Json:
 
 
 def _modal(view: View | None) -> Json | None:
-    if view is None:
+    shown = _view(view)
+    if view is None or shown is None:
         return None
     return {
-        "view_id": view.id,
-        "hash": view.hash,
-        "view": view.view,
+        **shown,
         "errors": view.errors,
         "busy": view.busy,
+        "pushed": bool(view.previous),
     }
+
+
+def _view(view: View | None) -> Json | None:
+    if view is None:
+        return None
+    return {"view_id": view.id, "hash": view.hash, "view": view.view, "state": view.state}
 
 
 def _messages(found: list[Message], bot: str) -> list[Json]:

@@ -1,7 +1,7 @@
-"""The person at the keyboard: types commands, clicks, fills forms in.
+"""The person at the keyboard: types commands and messages, clicks in messages.
 
 The tests and the page use the same code. Whatever a person could not do in Slack raises
-`CannotDo` and reaches no app.
+`CannotDo` and reaches no app. What they do in modals and in the Home tab is in `forms`.
 """
 
 import json
@@ -9,28 +9,19 @@ import json
 import msgspec
 
 from bot.sandbox.slack import payloads
-from bot.sandbox.slack.deliver import Ack, Courier, Kind, encode
-from bot.sandbox.slack.elements import OPTIONS
-from bot.sandbox.slack.inputs import Typed, chosen, filled
+from bot.sandbox.slack.deliver import Ack, Kind, encode
+from bot.sandbox.slack.forms import Forms
+from bot.sandbox.slack.inputs import chosen
 from bot.sandbox.slack.messages import Message, find_element
-from bot.sandbox.slack.reading import Reader
+from bot.sandbox.slack.reading import CannotDo
 from bot.sandbox.slack.responses import apply_command_ack
-from bot.sandbox.slack.state import State
-from bot.sandbox.slack.submissions import after_submit
-from bot.sandbox.slack.views import View
 from bot.sandbox.slack.workspace import Channel, Json
 
-
-class CannotDo(Exception):
-    """There is nothing to click, the channel is not theirs, the form is not open …."""
+__all__ = ["CannotDo", "Driver"]
 
 
-class Driver(Reader):
+class Driver(Forms):
     """What people do in the workspace; what they see is in `Reader`."""
-
-    def __init__(self, state: State, courier: Courier) -> None:
-        super().__init__(state)
-        self.courier = courier
 
     async def command(self, user: str, channel: str, command: str, text: str = "") -> Ack:
         """Type a slash command. What its ack carries is shown to the person."""
@@ -77,8 +68,9 @@ class Driver(Reader):
         force_value: str | None = None,
         stale: bool = False,
     ) -> Ack:
-        """Use an element of a message: click a button, or choose the option with `value`.
+        """Use an element of a message, an ephemeral one too: click a button, choose an option.
 
+        A `value` chooses that option, or says which of several buttons is meant.
         `force_value` forges the value of a button. `stale` clicks an element that is gone, in
         the message as it was, as a client does that has not updated yet.
         """
@@ -88,99 +80,13 @@ class Driver(Reader):
             raise CannotDo(f"{user} sees no message {ts} in {channel}")
         versions = [*message.past, message.blocks] if stale else [message.blocks]
         for blocks in reversed(versions):
-            found = find_element(blocks, action_id, block_id)
+            found = find_element(blocks, action_id, block_id, value)
             if found is not None:
                 as_seen = msgspec.structs.replace(message, blocks=blocks)
                 action = self._action(found, value, force_value)
                 payload = payloads.message_action(self.state, user, as_seen, action)
                 return await self.courier.send(Kind.INTERACTIVE, payload)
         raise CannotDo(f"no {action_id} in: {json.dumps(message.blocks)}")
-
-    async def click_in_view(  # noqa: PLR0913 - where, what, how
-        self,
-        user: str,
-        view_id: str,
-        action_id: str,
-        *,
-        block_id: str | None = None,
-        value: object = None,
-        typed: Typed | None = None,
-    ) -> Ack:
-        """Use an element of an open modal, with what is typed in it so far."""
-        view = self._open_view(user, view_id)
-        if typed:
-            view.state |= filled(view.view, typed)[0]
-        return await self._act_in(view, action_id, block_id, value)
-
-    async def click_in_home(
-        self, user: str, action_id: str, *, block_id: str | None = None, value: object = None
-    ) -> Ack:
-        """Use an element of the Home tab."""
-        home = self.state.homes.get(user)
-        if home is None:
-            raise CannotDo(f"{user} has no Home tab")
-        return await self._act_in(home, action_id, block_id, value)
-
-    async def suggest(
-        self, user: str, view_id: str, action_id: str, *, block_id: str | None = None, typed: str
-    ) -> list[Json]:
-        """Type in an external_select of a modal: the options that the app gives."""
-        view = self._open_view(user, view_id)
-        found = find_element(view.view["blocks"], action_id, block_id)
-        if found is None or not found[1]["type"].endswith("external_select"):
-            raise CannotDo(f"nothing to search in {action_id}")
-        payload = payloads.suggestion(self.state, view, found, typed)
-        ack = await self.courier.send(Kind.INTERACTIVE, payload)
-        options = (ack.json or {}).get("options")
-        problems = list(OPTIONS(options, "/options")) if options != [] else []
-        if ack.error or problems:
-            raise CannotDo(f"no options: {ack.error or problems[0]}")
-        return list(options or [])
-
-    async def submit(self, user: str, view_id: str, values: Typed | None = None) -> Ack:
-        """Fill a modal in and submit it; what is not given keeps its initial value.
-
-        What Slack's client checks itself (a required field) shows as an error of the modal and
-        is not sent: the Ack has `error` "not_sent".
-        """
-        view = self._open_view(user, view_id)
-        state, view.errors = filled(view.view, values or {})
-        view.state |= state
-        if view.errors:
-            self.state.changed()
-            return Ack(error="not_sent")
-        view.busy = True
-        self.state.changed()
-        try:
-            ack = await self.courier.send(
-                Kind.INTERACTIVE, payloads.view_submission(self.state, view)
-            )
-        finally:
-            view.busy = False
-        error = after_submit(self.state, view, ack)
-        self.state.changed()
-        return msgspec.structs.replace(ack, error=error)
-
-    async def close_modal(self, user: str, view_id: str) -> None:
-        """Close a modal with its close button; the app is told where it asked for that."""
-        view = self._open_view(user, view_id)
-        clear = bool(view.view.get("clear_on_close"))
-        if clear:
-            self.state.close_views(user)
-        else:
-            self.state.close_top(user)
-        if view.view.get("notify_on_close"):
-            payload = payloads.view_closed(self.state, view, cleared=clear)
-            await self.courier.send(Kind.INTERACTIVE, payload)
-
-    async def shortcut(self, user: str, callback_id: str) -> Ack:
-        """Start a global shortcut."""
-        payload = payloads.shortcut(self.state, user, callback_id)
-        return await self.courier.send(Kind.INTERACTIVE, payload)
-
-    def open_home(self, user: str) -> None:
-        """Open the app's Home tab: an event, delivered until it is acked."""
-        self.courier.send_event(payloads.home_opened(self.state, user))
 
     async def deliver(
         self,
@@ -213,29 +119,18 @@ class Driver(Reader):
             raise CannotDo(f"{person.name} can't sign in")
         return where
 
-    def _open_view(self, user: str, view_id: str) -> View:
-        view = self.state.views.get(view_id)
-        if view is None or view.user != user:
-            raise CannotDo(f"{user} has no modal {view_id}")
-        return view
-
     def _action(self, found: tuple[Json, Json], value: object, forced: str | None = None) -> Json:
         block, element = found
         if element["type"] == "button":
             own = element.get("value") if forced is None else forced
             done: Json = {} if own is None else {"value": own}
         else:
-            done = chosen(element, value)
+            done = _chosen(element, value)
         return payloads.action_of(self.state, block, element, done)
 
-    async def _act_in(self, view: View, action_id: str, block_id: str | None, value: object) -> Ack:
-        found = find_element(view.view["blocks"], action_id, block_id)
-        if found is None:
-            raise CannotDo(f"no {action_id} in: {json.dumps(view.view['blocks'])}")
-        block, element = found
-        action = self._action(found, value)
-        if element["type"] != "button":
-            held = {"type": element["type"], **chosen(element, value)}
-            view.state.setdefault(block["block_id"], {})[element["action_id"]] = held
-        payload = payloads.view_action(self.state, view, action)
-        return await self.courier.send(Kind.INTERACTIVE, payload)
+
+def _chosen(element: Json, value: object) -> Json:
+    try:
+        return chosen(element, value, {})
+    except LookupError as error:
+        raise CannotDo(str(error)) from error

@@ -106,23 +106,30 @@ PLAIN_TEXT_INPUT = shape(
     },
 )
 MIN_QUERY: dict[str, Check] = {"min_query_length": number(0, 75)}
+ANSWERABLE: dict[str, Check] = {"response_url_enabled": boolean}
+CONVERSATIONS: dict[str, Check] = {
+    **ANSWERABLE,
+    "default_to_current_conversation": boolean,
+    "filter": shape(
+        {},
+        {
+            "include": items(one_of("im", "mpim", "private", "public"), 4),
+            "exclude_external_shared_channels": boolean,
+            "exclude_bot_users": boolean,
+        },
+    ),
+}
 NAMED_SELECTS: dict[str, Check] = {
-    f"{many}{what}_select": shape({}, {**keys, f"initial_{initial}": anything, **extra})
-    for many, keys, plural in (("", SELECT, ""), ("multi_", MULTI, "s"))
-    for what, initial, extra in (
-        ("users", f"user{plural}", {}),
-        ("channels", f"channel{plural}", {"response_url_enabled": boolean}),
-        (
-            "conversations",
-            f"conversation{plural}",
-            {
-                "default_to_current_conversation": boolean,
-                "response_url_enabled": boolean,
-                "filter": anything,
-            },
-        ),
-        ("external", f"option{plural}", MIN_QUERY),
+    f"{many}{what}s_select": shape({}, {**keys, f"initial_{what}{plural}": ids, **extra})
+    for many, keys, plural, ids in (
+        ("", SELECT, "", string(255)),
+        ("multi_", MULTI, "s", items(string(255), 100)),
     )
+    for what, extra in (("user", {}), ("channel", ANSWERABLE), ("conversation", CONVERSATIONS))
+}
+EXTERNAL_SELECTS: dict[str, Check] = {
+    "external_select": shape({}, {**SELECT, **MIN_QUERY, "initial_option": PLAIN_OPTION}),
+    "multi_external_select": shape({}, {**MULTI, **MIN_QUERY, "initial_options": OPTIONS}),
 }
 PICKERS: dict[str, Check] = {
     "datepicker": shape({}, {**SELECT, "initial_date": string(10)}),
@@ -151,6 +158,7 @@ PICKERS: dict[str, Check] = {
 SELECTS: dict[str, Check] = {
     "static_select": STATIC_SELECT,
     "multi_static_select": MULTI_STATIC_SELECT,
+    **EXTERNAL_SELECTS,
     **NAMED_SELECTS,
 }
 TYPED: dict[str, Check] = {
@@ -163,7 +171,9 @@ TYPED: dict[str, Check] = {
     ),
 }
 
-INTERACTIVE = by_type({"button": BUTTON, **SELECTS, **PICKERS})
+# Multi-selects stand in sections and inputs only (slackapi/python-slack-sdk#1631).
+SINGLE = {name: SELECTS[name] for name in SELECTS if not name.startswith("multi_")}
+INTERACTIVE = by_type({"button": BUTTON, **SINGLE, **PICKERS})
 ACCESSORY = by_type({"button": BUTTON, "image": IMAGE, **SELECTS, **PICKERS})
 ASKING = by_type(
     {**TYPED, **SELECTS, **{name: PICKERS[name] for name in PICKERS if name != "overflow"}}

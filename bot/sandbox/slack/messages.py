@@ -92,19 +92,26 @@ def _id() -> str:
 
 
 def find_element(
-    blocks: list[Json], action_id: str, block_id: str | None = None
+    blocks: list[Json], action_id: str, block_id: str | None = None, value: object = None
 ) -> tuple[Json, Json] | None:
-    """The block and the element with the `action_id`, the first where there are several."""
+    """The block and the element with the `action_id`, the first where there are several.
+
+    A `value` tells buttons apart; for other elements it is what is chosen in them.
+    """
     for block in blocks:
         if block_id is not None and block.get("block_id") != block_id:
             continue
         for element in elements_of(block):
-            if element.get("action_id") == action_id:
+            other = element["type"] == "button" and value not in (None, element.get("value"))
+            if element.get("action_id") == action_id and not other:
                 return block, element
     return None
 
 
-_UNSEEN = ("confirm", "options", "option_groups", "placeholder", "metadata", "initial_option")
+_UNSEEN = (
+    *("confirm", "options", "option_groups", "placeholder", "metadata"),
+    *("initial_option", "initial_options"),
+)
 
 
 def text_of(shown: Message | Json | None) -> str:

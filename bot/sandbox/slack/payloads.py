@@ -6,7 +6,9 @@ docs.slack.dev/interactivity/implementing-slash-commands.
 
 import re
 import secrets
+from collections.abc import Iterator
 
+from bot.sandbox.slack.inputs import Values, kept
 from bot.sandbox.slack.messages import Message, as_api
 from bot.sandbox.slack.state import State
 from bot.sandbox.slack.views import View, view_as_api
@@ -50,14 +52,15 @@ def command(  # noqa: PLR0913 - the parts of what somebody typed
         "api_app_id": workspace.app.id,
         "is_enterprise_install": "false",
         "response_url": response_url,
-        "trigger_id": state.new_trigger(user),
+        "trigger_id": state.new_trigger(user, viewing=channel),
     }
 
 
 def message_action(state: State, user: str, message: Message, action: Json) -> Json:
     """The block_actions payload of a click in a message.
 
-    An ephemeral message is not in its payload, only its container is.
+    An ephemeral message is not in its payload, only its container is. What was chosen in other
+    elements of the message before is forgotten here; Slack remembers it.
     """
     channel = state.workspace.channels[message.channel]
     container: Json = {
@@ -70,10 +73,10 @@ def message_action(state: State, user: str, message: Message, action: Json) -> J
         container["thread_ts"] = message.thread_ts
     url, _ = state.new_hook(user, message.channel, message.ts)
     payload = {
-        **_interaction(state, user, "block_actions"),
+        **_interaction(state, user, "block_actions", viewing=channel),
         "container": container,
         "channel": {"id": channel.id, "name": _channel_name(channel)},
-        "state": {"values": {}},
+        "state": {"values": _with_action(kept(message.blocks, {}), action)},
         "response_url": url,
         "actions": [action],
     }
@@ -85,7 +88,7 @@ def message_action(state: State, user: str, message: Message, action: Json) -> J
 def view_action(state: State, view: View, action: Json) -> Json:
     """The block_actions payload of a click in a modal or a Home tab."""
     return {
-        **_interaction(state, view.user, "block_actions", view.id),
+        **_interaction(state, view.user, "block_actions", view.id, view.viewing),
         "container": {"type": "view", "view_id": view.id},
         "view": view_as_api(view, state.workspace),
         "actions": [action],
@@ -95,9 +98,9 @@ def view_action(state: State, view: View, action: Json) -> Json:
 def view_submission(state: State, view: View) -> Json:
     """The payload of a modal's submit button."""
     return {
-        **_interaction(state, view.user, "view_submission", view.id),
+        **_interaction(state, view.user, "view_submission", view.id, view.viewing),
         "view": view_as_api(view, state.workspace),
-        "response_urls": [],
+        "response_urls": list(_response_urls(state, view)),
     }
 
 
@@ -113,12 +116,15 @@ def view_closed(state: State, view: View, *, cleared: bool) -> Json:
 
 
 def suggestion(state: State, view: View, found: tuple[Json, Json], typed: str) -> Json:
-    """The payload that asks for the options of an external_select in a modal."""
+    """The payload that asks for the options of a search in a modal or a Home tab.
+
+    It does not say what stands in the other fields (slackapi/bolt-js#1146).
+    """
     block, element = found
     payload = {
         **_interaction(state, view.user, "block_suggestion"),
         "container": {"type": "view", "view_id": view.id},
-        "view": view_as_api(view, state.workspace),
+        "view": view_as_api(view, state.workspace) | {"state": {"values": {}}},
         "action_id": element["action_id"],
         "block_id": block["block_id"],
         "value": typed,
@@ -127,10 +133,10 @@ def suggestion(state: State, view: View, found: tuple[Json, Json], typed: str) -
     return payload
 
 
-def shortcut(state: State, user: str, callback_id: str) -> Json:
-    """The payload of a global shortcut."""
+def shortcut(state: State, user: str, callback_id: str, viewing: Channel | None = None) -> Json:
+    """The payload of a global shortcut: it names no channel, only its trigger knows one."""
     return {
-        **_interaction(state, user, "shortcut"),
+        **_interaction(state, user, "shortcut", viewing=viewing),
         "callback_id": callback_id,
         "action_ts": state.new_ts(),
     }
@@ -190,7 +196,31 @@ def home_opened(state: State, user: str) -> Json:
     return event(state, inner)
 
 
-def _interaction(state: State, user: str, kind: str, view_id: str = "") -> Json:
+def _with_action(values: Values, action: Json) -> Values:
+    """What the elements of a message hold after one of them was used."""
+    held = values.get(action["block_id"], {}).get(action["action_id"])
+    if held is not None:
+        held.update({key: action[key] for key in held})
+    return values
+
+
+def _response_urls(state: State, view: View) -> Iterator[Json]:
+    """Where a form asked for it: a response_url for the conversation that was chosen in it."""
+    for block in view.blocks:
+        element = block.get("element", {})
+        if not element.get("response_url_enabled"):
+            continue
+        held = view.state[block["block_id"]][element["action_id"]]
+        channel = held.get("selected_conversation") or held.get("selected_channel")
+        if channel:
+            url, _ = state.new_hook(view.user, channel)
+            names = {"block_id": block["block_id"], "action_id": element["action_id"]}
+            yield {**names, "channel_id": channel, "response_url": url}
+
+
+def _interaction(
+    state: State, user: str, kind: str, view_id: str = "", viewing: Channel | None = None
+) -> Json:
     workspace = state.workspace
     person = workspace.people[user]
     return {
@@ -204,7 +234,7 @@ def _interaction(state: State, user: str, kind: str, view_id: str = "") -> Json:
         },
         "api_app_id": workspace.app.id,
         "token": VERIFICATION_TOKEN,
-        "trigger_id": state.new_trigger(user, view_id),
+        "trigger_id": state.new_trigger(user, view_id, viewing),
         "enterprise": None,
         "is_enterprise_install": False,
     }

@@ -5,10 +5,14 @@ from typing import TypeVar
 
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.state import State
-from bot.sandbox.slack.views import View
+from bot.sandbox.slack.views import View, text_in
 from bot.sandbox.slack.workspace import Json, Workspace
 
 T = TypeVar("T")
+
+
+class CannotDo(Exception):
+    """There is nothing to click, the channel is not theirs, the form is not open …."""
 
 
 class Reader:
@@ -46,6 +50,16 @@ class Reader:
         """The app's Home tab of the person."""
         home = self.state.homes.get(user)
         return None if home is None else home.view
+
+    def modal_text(self, user: str) -> str:
+        """What the person reads in the modal on top, as `text_in`; empty where none is open."""
+        view = self.modal(user)
+        return "" if view is None else text_in(view)
+
+    def home_text(self, user: str) -> str:
+        """What the person reads in the app's Home tab; empty where it was never published."""
+        home = self.state.homes.get(user)
+        return "" if home is None else text_in(home)
 
     async def until(self, condition: Callable[[], T | None], timeout: float = 10.0) -> T:  # noqa: ASYNC109 - part of what the tests say
         """What `condition` returns once it is true; see `State.until`."""

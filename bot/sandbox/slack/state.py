@@ -8,8 +8,8 @@ from typing import TypeVar
 import msgspec
 
 from bot.sandbox.slack.messages import Message, text_of
-from bot.sandbox.slack.views import Trigger, View, new_hash, new_id
-from bot.sandbox.slack.workspace import Json, Workspace
+from bot.sandbox.slack.views import Trigger, View, new_hash, new_id, text_in
+from bot.sandbox.slack.workspace import Channel, Json, Workspace
 
 T = TypeVar("T")
 
@@ -105,7 +105,7 @@ class State:
             for message in self._messages
             if not message.deleted
         ]
-        lines += [f"modal of {v.user}: {text_of(v.view)!r}" for v in self.views.values()]
+        lines += [f"modal of {v.user}: {text_in(v)!r}" for v in self.views.values()]
         lines += [f"{c.method} → {c.error or 'ok'}" for c in self.requests[-12:]]
         return "\n".join(lines) or "nothing at all"
 
@@ -157,10 +157,10 @@ class State:
 
     # --- interactions ------------------------------------------------------------------
 
-    def new_trigger(self, user: str, view_id: str = "") -> str:
-        """A `trigger_id` for what this person has just done."""
+    def new_trigger(self, user: str, view_id: str = "", viewing: Channel | None = None) -> str:
+        """A `trigger_id` for what this person has just done, looking at a conversation."""
         made = f"{self._last_ts}.{secrets.randbelow(10**10)}.{secrets.token_hex(16)}"
-        self.triggers[made] = Trigger(user=user, at=self.clock(), view_id=view_id)
+        self.triggers[made] = Trigger(user=user, at=self.clock(), view_id=view_id, viewing=viewing)
         return made
 
     def new_hook(self, user: str, channel: str, origin_ts: str = "") -> tuple[str, Hook]:
@@ -176,12 +176,14 @@ class State:
         """The person's open modals, the one on top last."""
         return self._stacks.setdefault(user, [])
 
-    def open_view(self, user: str, view: Json, *, push: bool = False) -> View:
+    def open_view(
+        self, user: str, view: Json, *, push: bool = False, viewing: Channel | None = None
+    ) -> View:
         """Show a modal, on top of the person's stack or instead of it."""
         if not push:
             self.close_views(user)
         below = self.stack(user)
-        made = View(id=new_id("V"), user=user, view={}, hash="", root="")
+        made = View(id=new_id("V"), user=user, view={}, hash="", root="", viewing=viewing)
         made.root = below[0].id if below else made.id
         made.previous = below[-1].id if below else ""
         made.show(view, self.clock())

@@ -29,7 +29,7 @@ def after_submit(state: State, view: View, ack: Ack) -> str:
 def _apply(state: State, view: View, body: Json | None) -> None:
     match body:
         case {"response_action": "errors", "errors": dict(errors)} if errors:
-            asked = {block["block_id"] for block in view.view["blocks"] if block["type"] == "input"}
+            asked = {block["block_id"] for block in view.blocks if block["type"] == "input"}
             if not asked >= errors.keys():
                 raise Refusal("invalid_response")
             view.errors = {block: str(words) for block, words in errors.items()}
@@ -38,7 +38,8 @@ def _apply(state: State, view: View, body: Json | None) -> None:
         case {"response_action": "push", "view": dict(shown)}:
             if len(state.stack(view.user)) >= STACK_LIMIT:
                 raise Refusal("push_limit_reached")
-            state.open_view(view.user, checked_view(shown, "modal"), push=True)
+            pushed = checked_view(shown, "modal")
+            state.open_view(view.user, pushed, push=True, viewing=view.viewing)
         case {"response_action": "clear"}:
             state.close_views(view.user)
         case dict() if not body:

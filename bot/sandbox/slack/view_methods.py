@@ -14,7 +14,7 @@ def open_view(state: State, args: Arguments) -> Json:
     view = _view(args, "modal")
     trigger = _exchange(state, args.text("trigger_id"))
     _unique(state, view)
-    return _answer(state, state.open_view(trigger.user, view))
+    return _answer(state, state.open_view(trigger.user, view, viewing=trigger.viewing))
 
 
 def push_view(state: State, args: Arguments) -> Json:
@@ -26,7 +26,8 @@ def push_view(state: State, args: Arguments) -> Json:
     if len(state.stack(trigger.user)) >= STACK_LIMIT:
         raise Refusal("push_limit_reached")
     _unique(state, view)
-    return _answer(state, state.open_view(trigger.user, view, push=True))
+    opened = state.open_view(trigger.user, view, push=True, viewing=trigger.viewing)
+    return _answer(state, opened)
 
 
 def update_view(state: State, args: Arguments) -> Json:
@@ -47,6 +48,8 @@ def publish_view(state: State, args: Arguments) -> Json:
     view = _view(args, "home")
     if user not in state.workspace.people:
         raise Refusal("user_not_found")
+    if not state.workspace.app.home_tab:
+        raise Refusal("not_enabled")
     home = state.homes.get(user)
     if home is not None and args.text("hash") and args.text("hash") != home.hash:
         raise Refusal("hash_conflict")

@@ -73,6 +73,14 @@ class SlashCommand(msgspec.Struct, kw_only=True):
     description: str
 
 
+class Shortcut(msgspec.Struct, kw_only=True):
+    """A global shortcut that the app's manifest declares."""
+
+    callback_id: str
+    name: str
+    description: str
+
+
 class App(msgspec.Struct, kw_only=True):
     """The app under test; most of this is in its manifest.
 
@@ -86,9 +94,11 @@ class App(msgspec.Struct, kw_only=True):
     user: str = BOT
     name: str = "vco-route"
     should_escape: bool = True
+    home_tab: bool = True
     messages_tab: bool = True
     messages_tab_read_only: bool = True
     commands: list[SlashCommand] = []
+    shortcuts: list[Shortcut] = []
 
 
 class Workspace(msgspec.Struct, kw_only=True):
@@ -158,9 +168,14 @@ def default_workspace() -> Workspace:
         " | status [REQUEST] | cancel REQUEST | help",
         description="Delete a route from an IPsec-VPN connection, safely",
     )
+    shortcut = Shortcut(
+        callback_id="vco_route_delete",
+        name="Delete a route",
+        description="Choose an IPsec-VPN connection and its routes in a form",
+    )
     return Workspace(
         people={person.id: person for person in people},
         channels={channel.id: channel for channel in channels},
         groups={group.id: group for group in groups},
-        app=App(commands=[command]),
+        app=App(commands=[command], shortcuts=[shortcut]),
     )

@@ -1,14 +1,15 @@
-// The menu above the composer: commands, then their verbs, then live ids and routes.
+// The menu above the composer: commands and shortcuts, then verbs, then live ids and routes.
 // Enter takes an item only when it was picked with the arrows (or names the command itself),
 // so a complete line is always sent as it stands. Tab takes the first.
 
 import { h, icon } from "./dom.js";
+import { shortcuts } from "./shortcuts.js";
 import { store } from "./state.js";
 
 let menus = 0;
 
-/** A menu for `input`; `replace(text)` puts a completed text in. */
-export function makeMenu(input, replace, testid) {
+/** A menu for `input`; `replace(text)` puts a completed text in, `run` starts a shortcut. */
+export function makeMenu(input, { replace, run }, testid) {
   const id = `menu-${(menus += 1)}`;
   const node = h("ul", { class: "menu", id, role: "listbox", "aria-label": "Commands", hidden: true, testid });
   let items = [];
@@ -54,7 +55,9 @@ export function makeMenu(input, replace, testid) {
   }
 
   function take(i) {
-    replace(items[i].text);
+    const { text, shortcut } = items[i];
+    if (shortcut) run(shortcut);
+    else replace(text);
   }
 
   function close() {
@@ -101,10 +104,16 @@ function suggest(text) {
 
 function commands(typed) {
   const found = store.data.commands.filter((c) => c.command.startsWith(typed) && c.command !== typed);
-  return found.map((c) => ({
-    icon: "bolt", label: c.command, hint: c.usage_hint, about: c.description,
-    text: `${c.command} `, first: true,
-  }));
+  const named = (s) => s.name.toLowerCase().includes(typed.slice(1).toLowerCase());
+  return [
+    ...found.map((c) => ({
+      icon: "chevron", label: c.command, hint: c.usage_hint, about: c.description,
+      text: `${c.command} `, first: true,
+    })),
+    ...shortcuts().filter(named).map((s) => ({
+      icon: "bolt", label: s.name, hint: "", about: s.description, shortcut: s, first: typed.length > 1,
+    })),
+  ];
 }
 
 /** "delete <id> <cidr> | list <id> | help" → its alternatives. */

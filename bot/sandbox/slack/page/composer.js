@@ -3,6 +3,7 @@
 
 import { makeMenu } from "./commandmenu.js";
 import { h, icon } from "./dom.js";
+import { plusButton, start } from "./shortcuts.js";
 import { explain, note, post, store } from "./state.js";
 
 const WAIT_MS = 300;
@@ -23,7 +24,7 @@ export function makeComposer({ prefix, place }) {
   const hint = h("div", { class: "composer-hint", "aria-live": "polite" });
   const keys = prefix ? "" : [
     h("kbd", null, "/"),
-    " commands ",
+    " commands and shortcuts ",
     h("kbd", null, "↑"),
     " previous ",
     h("kbd", null, "Shift Enter"),
@@ -33,9 +34,9 @@ export function makeComposer({ prefix, place }) {
     "div",
     { class: "composer-frame" },
     input,
-    h("div", { class: "composer-bar" }, h("span", { class: "keys" }, keys), button),
+    h("div", { class: "composer-bar" }, plusButton({ prefix, place }), h("span", { class: "keys" }, keys), button),
   );
-  const menu = makeMenu(input, (text) => set(text), `${prefix}command-menu`);
+  const menu = makeMenu(input, { replace: (text) => set(text), run: runShortcut }, `${prefix}command-menu`);
   const node = h("div", { class: "composer" }, menu.node, frame, hint);
   const drafts = new Map();
   const past = new Map();
@@ -56,6 +57,12 @@ export function makeComposer({ prefix, place }) {
     input.style.setProperty("height", `${Math.min(input.scrollHeight, 220)}px`);
     button.classList.toggle("ready", input.value.trim() !== "");
     menu.update(recalled >= 0);
+  }
+
+  function runShortcut(shortcut) {
+    const { channel, thread } = place();
+    set("");
+    start(shortcut, channel, thread);
   }
 
   function recall(step) {

@@ -1,13 +1,13 @@
 // The app's modal: its view, errors at their blocks, and a busy state while it answers.
-// What was typed survives updates of the view: inputs are rebuilt only where they changed.
+// Of several modals in a stack the one on top shows.
 
 import { actionEnv } from "./actions.js";
-import { block } from "./blocks.js";
 import { closeButton, closeDialog, openDialog } from "./dialog.js";
-import { h, setText, slots } from "./dom.js";
+import { h, icon, setText } from "./dom.js";
 import { readValues } from "./elements.js";
 import { plain } from "./mrkdwn.js";
 import { changed, explain, post, store } from "./state.js";
+import { drawBlocks } from "./views.js";
 
 let open = null;
 
@@ -15,19 +15,25 @@ let open = null;
 export function drawModal() {
   const modal = store.data.modal;
   const wanted = modal && modal.view_id !== store.closedView ? modal : null;
+  const before = open;
   if (open && open.id !== wanted?.view_id) {
     closeDialog(open.node);
     open = null;
   }
   if (!wanted) return;
   const isNew = !open;
-  open ??= build(wanted);
+  open ??= build(wanted, Boolean(before));
   update(wanted);
   if (isNew) focusFirst(open.form);
 }
 
-function build({ view_id: id, view }) {
+function build({ view_id: id, view, pushed }, instead) {
   const title = h("h2");
+  const back = pushed && h(
+    "button",
+    { class: "icon-btn back", type: "button", "aria-label": "Back", title: "Back (Esc)", onclick: dismiss },
+    icon("chevron"),
+  );
   const body = h("div", { class: "dialog-body" });
   const error = h("p", { class: "f-error", role: "alert" });
   const submitButton = h("button", { class: "btn solid primary", type: "submit", testid: "modal-submit" });
@@ -35,7 +41,7 @@ function build({ view_id: id, view }) {
   const form = h(
     "form",
     { novalidate: true },
-    h("header", { class: "dialog-head" }, title, closeButton("Close", dismiss)),
+    h("header", { class: "dialog-head" }, back, title, closeButton("Close", dismiss)),
     body,
     h("footer", { class: "dialog-foot" }, error, cancel, submitButton),
   );
@@ -44,11 +50,12 @@ function build({ view_id: id, view }) {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
   });
   const label = view.title?.text ?? "Form";
-  const node = openDialog({ testid: "modal", label, className: "modal", onclose: dismiss }, form);
+  const className = instead ? "modal at-once" : "modal";
+  const node = openDialog({ testid: "modal", label, className, onclose: dismiss }, form);
   const env = actionEnv("view_click", () => ({ view_id: id, values: readValues(body) }));
   const missing = {};
   body.addEventListener("input", (event) => {
-    const { block: typed } = event.target.closest("[data-block]").dataset;
+    const typed = event.target.closest("[data-block]")?.dataset.block;
     if (!(typed in missing)) return;
     delete missing[typed];
     changed();
@@ -56,11 +63,10 @@ function build({ view_id: id, view }) {
   return { id, node, form, title, body, error, submitButton, cancel, env, missing, sending: false, failure: "" };
 }
 
-function update({ view, errors, busy }) {
+function update({ view, state, errors, busy }) {
   const { title, body, submitButton, cancel, form, env } = open;
   title.replaceChildren(...plain(view.title?.text ?? ""));
-  const blocks = (view.blocks ?? []).map((b, i) => ({ block_id: `block-${i}`, ...b }));
-  slots(body, blocks, (b) => block(b, env));
+  drawBlocks(body, view.blocks, state, env);
   showErrors(body, { ...errors, ...open.missing });
   setText(open.error, errors?.[""] ?? open.failure);
   const waiting = Boolean(busy || open.sending);
@@ -80,16 +86,15 @@ function showErrors(body, errors) {
     setText(line, text);
     const before = node.classList.contains("wrong");
     node.classList.toggle("wrong", Boolean(text));
-    node.querySelector("[data-action]")?.setAttribute("aria-invalid", String(Boolean(text)));
+    node.querySelector("input, textarea")?.setAttribute("aria-invalid", String(Boolean(text)));
     const first = text && !before && !body.querySelector(".wrong :focus");
-    if (first) node.querySelector("input, textarea, select")?.focus();
+    if (first) node.querySelector("input, textarea")?.focus();
   }
 }
 
 function focusFirst(form) {
-  const first = form.querySelector(
-    "[data-first], .dialog-body input, .dialog-body textarea, .dialog-body select",
-  );
+  const wanted = form.querySelector("[data-first]") ?? form.querySelector(".dialog-body :is(input, textarea)");
+  const first = wanted?.matches("input, textarea") ? wanted : wanted?.querySelector("input");
   (first ?? form.querySelector("[type=submit]:not([hidden])"))?.focus();
 }
 
@@ -111,14 +116,13 @@ async function submit(event) {
 
 /** Whether no required input is empty: Slack itself refuses that, before it asks the app. */
 function complete({ body, missing }) {
-  const blocks = new Map((store.data.modal?.view.blocks ?? []).map((b, i) => [b.block_id ?? `block-${i}`, b]));
   const values = readValues(body);
   for (const id of Object.keys(missing)) delete missing[id];
-  for (const [id, b] of blocks) {
+  for (const b of store.data.modal?.view.blocks ?? []) {
     if (b.type !== "input" || b.optional) continue;
-    const held = values[id]?.[b.element.action_id] ?? {};
-    const content = held.value ?? held.selected_option ?? held.selected_options;
-    if (!content || content.length === 0) missing[id] = "Please complete this required field.";
+    const { type, ...held } = values[b.block_id]?.[b.element.action_id] ?? {};
+    const [content] = Object.values(held);
+    if (!content || content.length === 0) missing[b.block_id] = "Please complete this required field.";
   }
   showErrors(body, missing);
   return Object.keys(missing).length === 0;

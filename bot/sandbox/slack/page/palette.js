@@ -1,8 +1,9 @@
-// Ctrl/Cmd+K: type a few letters, become a person or go to a channel.
+// Ctrl/Cmd+K: type a few letters, become a person, go to a channel, start a shortcut.
 
 import { avatar } from "./avatar.js";
 import { closeDialog, openDialog } from "./dialog.js";
 import { h, icon } from "./dom.js";
+import { shortcuts, start } from "./shortcuts.js";
 import { become, go, store } from "./state.js";
 
 let open = null;
@@ -11,7 +12,7 @@ let open = null;
 export function openPalette() {
   if (open) return close();
   const input = h("input", {
-    class: "palette-input", type: "text", placeholder: "Become a person, go to a channel…", testid: "palette",
+    class: "palette-input", type: "text", placeholder: "A person, a channel, a shortcut…", testid: "palette",
     role: "combobox", "aria-label": "Jump to", "aria-expanded": "true", "aria-controls": "palette-list",
     autocomplete: "off",
   });
@@ -76,6 +77,13 @@ function everything() {
       sign: () => avatar(app.user, "small"),
       run: () => go("home"),
     },
+    ...shortcuts().map((s) => ({
+      search: s.name,
+      name: s.name,
+      about: `shortcut of ${app.name}`,
+      sign: () => icon("bolt"),
+      run: () => start(s, store.place.channel, store.place.thread),
+    })),
   ];
 }
 

@@ -3,6 +3,7 @@
 
 import { parseHash, writeHash } from "./place.js";
 
+const LONGEST_PRESS_MS = 1000;
 const RETRY_MS = 1000;
 const GRACE_MS = 1200;
 
@@ -51,7 +52,24 @@ function receive(data) {
   grace = 0;
   Object.assign(store, { data, connected: true, stopped: false, me: data.me.id });
   if (store.closedView && store.closedView !== data.modal?.view_id) store.closedView = "";
-  changed();
+  if (press) press.late = true;
+  else changed();
+}
+
+let press = null;
+
+/** Nothing is redrawn under a finger: what comes meanwhile is drawn after the click. */
+addEventListener("pointerdown", () => {
+  clearTimeout(press?.timer);
+  press = { late: press?.late ?? false, timer: setTimeout(released, LONGEST_PRESS_MS) };
+}, true);
+for (const name of ["pointerup", "pointercancel"]) addEventListener(name, () => setTimeout(released), true);
+
+function released() {
+  const late = press?.late;
+  clearTimeout(press?.timer);
+  press = null;
+  if (late) changed();
 }
 
 function lost(stream) {

@@ -1,0 +1,238 @@
+"""What people do in modals and in the Home tab: search, choose, click, send."""
+
+import json
+
+import msgspec
+
+from bot.sandbox.slack import payloads
+from bot.sandbox.slack.deliver import Ack, Courier, Kind
+from bot.sandbox.slack.inputs import Typed, chosen, complaints, filled, fits
+from bot.sandbox.slack.messages import find_element
+from bot.sandbox.slack.reading import CannotDo, Reader
+from bot.sandbox.slack.state import State
+from bot.sandbox.slack.submissions import after_submit
+from bot.sandbox.slack.suggestions import groups_of
+from bot.sandbox.slack.views import View
+from bot.sandbox.slack.workspace import Json
+
+MIN_QUERY_LENGTH = 3
+
+Found = tuple[Json, Json]
+
+
+class Forms(Reader):
+    """The half of `Driver` that is about views; a view is named by its id."""
+
+    def __init__(self, state: State, courier: Courier) -> None:
+        super().__init__(state)
+        self.courier = courier
+
+    async def shortcut(self, user: str, callback_id: str, channel: str = "") -> Ack:
+        """Start a global shortcut, looking at a channel or at none. The app is not told which."""
+        if callback_id not in {known.callback_id for known in self.workspace.app.shortcuts}:
+            raise CannotDo(f"The app has no shortcut {callback_id}.")
+        person = self.workspace.people.get(user)
+        if person is None or not person.human or person.stranger:
+            raise CannotDo(f"{user} can't use shortcuts")
+        payload = payloads.shortcut(
+            self.state, user, callback_id, self.workspace.channels.get(channel)
+        )
+        return await self.courier.send(Kind.INTERACTIVE, payload)
+
+    def open_home(self, user: str) -> None:
+        """Open the app's Home tab: an event, delivered until it is acked."""
+        self.courier.send_event(payloads.home_opened(self.state, user))
+
+    # --- searching and choosing --------------------------------------------------------
+
+    async def suggest(
+        self, user: str, view_id: str, action_id: str, *, block_id: str | None = None, typed: str
+    ) -> list[Json]:
+        """Type in an external_select, multi or not: the options that the app gives."""
+        groups = await self.suggest_groups(user, view_id, action_id, block_id=block_id, typed=typed)
+        return [option for group in groups for option in group["options"]]
+
+    async def suggest_groups(
+        self, user: str, view_id: str, action_id: str, *, block_id: str | None = None, typed: str
+    ) -> list[Json]:
+        """The same with the labels of their groups; one without a label where there are none."""
+        view = self._view(user, view_id)
+        found = _find(view, action_id, block_id)
+        element = found[1]
+        if not element["type"].endswith("external_select"):
+            raise CannotDo(f"nothing to search in {action_id}")
+        least = element.get("min_query_length", MIN_QUERY_LENGTH)
+        if len(typed) < least:
+            raise CannotDo(f"{action_id} searches from {least} characters on")
+        payload = payloads.suggestion(self.state, view, found, typed)
+        groups = groups_of(await self.courier.send(Kind.INTERACTIVE, payload))
+        view.offer(action_id, [option for group in groups for option in group["options"]])
+        return groups
+
+    async def choose(  # noqa: PLR0913 - where, what, how
+        self,
+        user: str,
+        view_id: str,
+        action_id: str,
+        value: object,
+        *,
+        block_id: str | None = None,
+        typed: str | None = None,
+    ) -> Ack | None:
+        """Fill one field in: a text, an option's value, an id; a list of them where many may be.
+
+        `typed` is what is typed into a search first. An option can be chosen only when the app
+        has offered it. Returns the Ack where the app is told of the change, else None.
+        """
+        view = self._view(user, view_id)
+        if typed is not None:
+            await self.suggest(user, view_id, action_id, block_id=block_id, typed=typed)
+        found = _find(view, action_id, block_id)
+        if found[0]["type"] != "input" or found[0].get("dispatch_action"):
+            return await self._act_in(view, found, value)
+        self._hold(view, found, value)
+        self.state.changed()
+        return None
+
+    # --- clicking and sending ----------------------------------------------------------
+
+    async def click_in_view(  # noqa: PLR0913 - where, what, how
+        self,
+        user: str,
+        view_id: str,
+        action_id: str,
+        *,
+        block_id: str | None = None,
+        value: object = None,
+        typed: Typed | None = None,
+        stale: bool = False,
+    ) -> Ack:
+        """Use an element of an open modal, with what is typed in it so far.
+
+        A `value` chooses that option, or says which of several buttons is meant. `stale` uses an
+        element that has gone, as a client does that has not updated yet.
+        """
+        view = self._view(user, view_id)
+        if typed:
+            self._fill(view, typed)
+        return await self._act_in(view, _find(view, action_id, block_id, value, stale), value)
+
+    async def click_in_home(
+        self,
+        user: str,
+        action_id: str,
+        *,
+        block_id: str | None = None,
+        value: object = None,
+        stale: bool = False,
+    ) -> Ack:
+        """Use an element of the Home tab; a `value` says which of several buttons is meant."""
+        home = self.state.homes.get(user)
+        if home is None:
+            raise CannotDo(f"{user} has no Home tab")
+        return await self._act_in(home, _find(home, action_id, block_id, value, stale), value)
+
+    async def submit(self, user: str, view_id: str, values: Typed | None = None) -> Ack:
+        """Fill a modal in and submit it; what is not given stays as it is.
+
+        What Slack's client checks itself (a required field) shows as an error of the modal and
+        is not sent: the Ack has `error` "not_sent".
+        """
+        view = self._modal(user, view_id)
+        self._fill(view, values or {})
+        view.errors = complaints(view.blocks, view.state)
+        if view.errors:
+            self.state.changed()
+            return Ack(error="not_sent")
+        view.busy = True
+        self.state.changed()
+        try:
+            ack = await self.courier.send(
+                Kind.INTERACTIVE, payloads.view_submission(self.state, view)
+            )
+        finally:
+            view.busy = False
+        error = after_submit(self.state, view, ack)
+        self.state.changed()
+        return msgspec.structs.replace(ack, error=error)
+
+    async def close_modal(self, user: str, view_id: str) -> None:
+        """Close a modal with its close button; the app is told where it asked for that."""
+        view = self._modal(user, view_id)
+        clear = bool(view.view.get("clear_on_close"))
+        if clear:
+            self.state.close_views(user)
+        else:
+            self.state.close_top(user)
+        if view.view.get("notify_on_close"):
+            payload = payloads.view_closed(self.state, view, cleared=clear)
+            await self.courier.send(Kind.INTERACTIVE, payload)
+
+    # --- inside ------------------------------------------------------------------------
+
+    def _modal(self, user: str, view_id: str) -> View:
+        view = self.state.views.get(view_id)
+        if view is None or view.user != user:
+            raise CannotDo(f"{user} has no modal {view_id}")
+        return view
+
+    def _view(self, user: str, view_id: str) -> View:
+        home = self.state.homes.get(user)
+        return home if home is not None and home.id == view_id else self._modal(user, view_id)
+
+    def _fill(self, view: View, typed: Typed) -> None:
+        try:
+            view.state = filled(view.blocks, view.state, typed, view.offered)
+        except LookupError as error:
+            raise CannotDo(str(error)) from error
+
+    async def _act_in(self, view: View, found: Found, value: object) -> Ack:
+        block, element = found
+        if element["type"] == "button":
+            done: Json = {"value": element["value"]} if "value" in element else {}
+        else:
+            done = self._hold(view, found, value)
+        action = payloads.action_of(self.state, block, element, done)
+        payload = payloads.view_action(self.state, view, action)
+        return await self.courier.send(Kind.INTERACTIVE, payload)
+
+    def _hold(self, view: View, found: Found, value: object) -> Json:
+        """Let a field hold a value."""
+        block, element = found
+        held = view.state.get(block["block_id"], {})
+        offered = view.offered(element, held.get(element["action_id"], {}))
+        try:
+            done = chosen(element, value, offered)
+        except LookupError as error:
+            raise CannotDo(str(error)) from error
+        self._there(element, done)
+        if element["action_id"] in held:
+            held[element["action_id"]] = {"type": element["type"], **done}
+        return done
+
+    def _there(self, element: Json, done: Json) -> None:
+        """What is chosen by its id must be a conversation that the element shows, or a person."""
+        [(key, content)] = done.items()
+        ids = content if isinstance(content, list) else [content]
+        for one in [one for one in ids if one is not None]:
+            if key.startswith("selected_user") and one not in self.workspace.people:
+                raise CannotDo(f"there is nobody {one}")
+            if key.startswith(("selected_conversation", "selected_channel")):
+                channel = self.workspace.channels.get(one)
+                if channel is None or not fits(element, channel):
+                    raise CannotDo(f"{element['action_id']} does not offer {one}")
+
+
+def _find(
+    view: View,
+    action_id: str,
+    block_id: str | None,
+    value: object = None,
+    stale: bool = False,  # noqa: FBT001, FBT002 - said by name in the verbs
+) -> Found:
+    versions = [*view.past, view.blocks] if stale else [view.blocks]
+    for blocks in reversed(versions):
+        found = find_element(blocks, action_id, block_id, value)
+        if found is not None:
+            return found
+    raise CannotDo(f"no {action_id} in: {json.dumps(view.blocks)}")

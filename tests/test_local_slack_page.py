@@ -1,0 +1,271 @@
+"""The local Slack's page in a real browser: forms, the Home tab, private buttons, shortcuts.
+
+The app is the sample app; the product itself is played in `test_browser`.
+"""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from browser import ARGUMENTS, SIZE, Desk, find_browser
+from playwright.async_api import Browser, async_playwright, expect
+from sample_app import SHORTCUT, TOO_MANY, button, home, plain, section, serving
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.sandbox import scene
+from bot.sandbox.slack import LocalSlack
+from bot.sandbox.slack.workspace import ALICE, NETWORK_OPS, Json
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    path = find_browser()
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def slack(browser: Browser) -> AsyncIterator[LocalSlack]:  # noqa: ARG001 - skips without
+    """A local Slack with the sample app."""
+    local = scene.local_slack()
+    await local.start()
+    async with serving(local):
+        yield local
+    await local.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def desk(browser: Browser, slack: LocalSlack) -> AsyncIterator[Desk]:
+    """Alice's window; what its console complains of fails the test."""
+    context = await browser.new_context(viewport=SIZE)
+    desk = Desk(await context.new_page())
+    await desk.page.goto(f"{slack.url}/?as={ALICE}#/{NETWORK_OPS}")
+    await expect(desk.composer).to_be_focused()
+    yield desk
+    await context.close()
+    assert desk.errors == []
+
+
+@pytest.fixture
+def client(slack: LocalSlack) -> AsyncWebClient:
+    return AsyncWebClient(scene.BOT_TOKEN, base_url=slack.api_url, retry_handlers=[])
+
+
+async def test_a_form_is_filled_in_and_sent_with_the_keyboard_alone(
+    desk: Desk, slack: LocalSlack
+) -> None:
+    keyboard = desk.page.keyboard
+    await desk.composer.press("/")
+    await desk.composer.press_sequentially("dele")
+    await desk.composer.press("Enter")
+    await expect(desk.composer).to_have_value("")
+
+    # The first field has the focus. Its list opens with an arrow, Enter takes what is marked.
+    await expect(desk.field("Region")).to_be_focused()
+    await keyboard.press("ArrowDown")
+    await expect(desk.option("ap-southeast-1")).to_be_visible()
+    await keyboard.press("ArrowDown")
+    await keyboard.press("Enter")
+    await expect(desk.field("Region")).to_have_value("ap-southeast-1")
+
+    # Typing searches; the options stand in their groups.
+    await keyboard.press("Tab")
+    await keyboard.press("ArrowDown")
+    await expect(desk.page.get_by_role("option")).to_have_count(3)
+    await expect(desk.page.locator(".select-group")).to_have_text(["cn-hangzhou", "ap-southeast-1"])
+    await keyboard.type("shang")
+    await expect(desk.page.get_by_role("option")).to_have_count(1)
+    await keyboard.press("Enter")
+    await expect(desk.field("Connection")).to_have_value("office-shanghai")
+
+    # Several are chosen one after the other; the form says at once what follows.
+    await expect(desk.field("Routes")).to_be_visible()
+    await keyboard.press("Tab")
+    await keyboard.type("192.168.1")
+    await expect(desk.page.get_by_role("option")).to_have_count(3)
+    await keyboard.press("Enter")
+    await expect(desk.modal).to_contain_text("If they go: 192.168.1.0/24")
+    await expect(desk.page.get_by_role("option").first).to_have_attribute("aria-selected", "true")
+    await keyboard.press("Escape")
+    await expect(desk.page.get_by_role("option")).to_have_count(0)
+    await expect(desk.modal).to_be_visible()
+
+    # Where the person is stands in the channel's field already.
+    await expect(desk.field("Channel")).to_have_value("#network-ops")
+    await desk.field("Reason").focus()
+    await keyboard.type("INC-4211")
+    await keyboard.press("Enter")
+    await expect(desk.modal).to_have_count(0)
+    await expect(desk.messages.last).to_contain_text("Delete 192.168.1.0/24: INC-4211")
+    assert slack.modal(ALICE) is None
+
+
+async def test_what_is_typed_stays_when_the_form_changes_around_it(desk: Desk) -> None:
+    await desk.start_shortcut(SHORTCUT)
+    await desk.field("Reason").fill("INC-4211, half")
+    await desk.choose("Tags", "Office")
+    await desk.page.keyboard.press("Escape")
+    await desk.modal.get_by_label("It may interrupt traffic").check()
+    await desk.choose("Connection", "office-beijing", typed="beij")
+    await expect(desk.field("Routes")).to_be_visible()
+    await expect(desk.field("Connection")).to_be_focused()
+    await expect(desk.field("Reason")).to_have_value("INC-4211, half")
+    await expect(desk.chips()).to_have_text(["Office"])
+    await expect(desk.modal.get_by_label("It may interrupt traffic")).to_be_checked()
+
+    # A form on top of it, and back again.
+    await desk.modal.get_by_role("button", name="What is this?").click()
+    await expect(desk.modal).to_contain_text("A route is deleted once")
+    await desk.modal.get_by_role("button", name="Back").click()
+    await expect(desk.field("Reason")).to_have_value("INC-4211, half")
+    await expect(desk.field("Connection")).to_have_value("office-beijing")
+
+
+async def test_what_is_missing_or_wrong_is_said_below_its_field(desk: Desk) -> None:
+    await desk.start_shortcut(SHORTCUT)
+    send = desk.modal.get_by_role("button", name="Ask for approval")
+    await send.click()
+    wrong = desk.modal.locator(".wrong")
+    await expect(wrong).to_have_count(3)
+    await expect(wrong.first).to_contain_text("Please complete this required field.")
+    await expect(desk.field("Region")).to_be_focused()
+    await desk.choose("Region", "cn-hangzhou")
+    await expect(wrong).to_have_count(2)
+    await desk.choose("Connection", "office-shanghai")
+    await desk.choose("Routes", "192.168.3.0/24")
+    await desk.page.keyboard.press("Escape")
+    await desk.field("Reason").fill("no")
+    await expect(wrong).to_have_count(0)
+    await send.click()
+    await expect(wrong).to_contain_text("Say more.")
+    await expect(desk.field("Reason")).to_be_focused()
+
+
+async def test_chips_are_taken_away_and_are_only_so_many(desk: Desk) -> None:
+    await desk.start_shortcut(SHORTCUT)
+    await desk.choose("Connection", "office-shanghai")
+    await desk.choose("Routes", "192.168.0.0/24")
+    await desk.option("192.168.1.0/24").click()
+    await desk.option("192.168.2.0/24").click()
+    await expect(desk.chips()).to_have_count(3)
+    await desk.option("192.168.3.0/24").click()
+    await expect(desk.page.locator(".select-note")).to_contain_text("3 at most")
+    await expect(desk.chips()).to_have_count(3)
+    await desk.option("192.168.1.0/24").click()  # once more takes it away
+    await expect(desk.chips()).to_have_text(["192.168.0.0/24", "192.168.2.0/24"])
+    await desk.page.keyboard.press("Backspace")
+    await expect(desk.chips()).to_have_text(["192.168.0.0/24"])
+    await desk.page.keyboard.press("Escape")
+    await desk.modal.get_by_role("button", name="Remove 192.168.0.0/24").click()
+    await expect(desk.chips()).to_have_count(0)
+    await expect(desk.modal).not_to_contain_text("If they go")
+
+
+async def test_a_search_that_finds_nothing_or_fails_says_so(desk: Desk, slack: LocalSlack) -> None:
+    await desk.start_shortcut(SHORTCUT)
+    note = desk.page.locator(".select-note")
+    await desk.field("Connection").click()
+    await desk.field("Connection").press_sequentially("atlantis")
+    await expect(note).to_have_text("No results")
+    await desk.field("Connection").fill(TOO_MANY)
+    await expect(note).to_contain_text("no more than 100 items")
+    slack.deliver_to()
+    await desk.field("Connection").fill("x")
+    await expect(note).to_contain_text("dispatch_failed")
+
+    # What was typed and not chosen is not there.
+    await desk.page.keyboard.press("Tab")
+    await expect(desk.field("Connection")).to_have_value("")
+
+
+async def test_a_long_form_scrolls_and_its_buttons_stay(desk: Desk) -> None:
+    await desk.page.set_viewport_size({"width": 700, "height": 420})
+    await desk.start_shortcut(SHORTCUT)
+    send = desk.modal.get_by_role("button", name="Ask for approval")
+    await expect(send).to_be_in_viewport()
+    explain = desk.modal.get_by_role("button", name="What is this?")
+    await expect(explain).not_to_be_in_viewport()
+    await explain.scroll_into_view_if_needed()
+    await expect(explain).to_be_in_viewport()
+
+    # The list of a field at the lower edge opens where there is room.
+    await desk.field("Channel").click()
+    await expect(desk.option("#random")).to_be_in_viewport(ratio=1)
+    await expect(desk.option("#partners")).to_have_count(0)
+
+
+async def test_the_palette_starts_a_shortcut_from_anywhere(desk: Desk) -> None:
+    await desk.open_home()
+    await desk.page.keyboard.press("ControlOrMeta+k")
+    await desk.page.keyboard.type("delete a")
+    await desk.page.keyboard.press("Enter")
+    await expect(desk.modal).to_contain_text("Delete a route")
+    await expect(desk.field("Channel")).to_have_value("")
+
+
+async def test_the_home_tab_acts_and_changes_before_ones_eyes(
+    desk: Desk, client: AsyncWebClient
+) -> None:
+    await desk.open_home()
+    approve = desk.home.get_by_role("button", name="Approve")
+    await expect(approve).to_have_count(3)
+    await approve.nth(1).click()
+    await expect(approve).to_have_count(2)
+    await expect(desk.home).not_to_contain_text("r-2")
+
+    # What stays the same is not drawn anew: the focus stays where it is.
+    await approve.first.focus()
+    await client.views_publish(user_id=ALICE, view=home(("r-2", "r-3")))
+    await expect(desk.home).to_contain_text("1 open")
+    await expect(approve.first).to_be_focused()
+
+
+async def test_a_confirmed_click_arrives_though_the_home_tab_has_changed_meanwhile(
+    desk: Desk, slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    sure: Json = {
+        "title": plain("Sure?"),
+        "text": plain("It goes at once."),
+        "confirm": plain("Approve"),
+        "deny": plain("Not yet"),
+    }
+    asking = button("Approve r-1", "home_approve", "r-1", confirm=sure)
+    view = {"type": "home", "blocks": [{"type": "actions", "elements": [asking]}]}
+    await desk.open_home()
+    await expect(desk.home).to_contain_text("3 open")
+    await client.views_publish(user_id=ALICE, view=view)
+    await desk.home.get_by_role("button", name="Approve r-1").click()
+    await expect(desk.confirm).to_contain_text("It goes at once.")
+    await client.views_publish(
+        user_id=ALICE, view={"type": "home", "blocks": [section("Somebody was quicker.")]}
+    )
+    await expect(desk.home).to_contain_text("Somebody was quicker.")
+    await desk.confirm.get_by_role("button", name="Approve").click()
+    await expect(desk.home).to_contain_text("2 open")
+    assert slack.deliveries[-1].payload["actions"][0]["value"] == "r-1"
+
+
+async def test_private_buttons_lead_to_what_they_say(desk: Desk) -> None:
+    await desk.type("/vco-route which")
+    await expect(desk.private).to_contain_text("Which one?")
+    await desk.private.get_by_role("button", name="weight 100").click()
+    await expect(desk.private).to_contain_text("Asked for weight 100.")
+    await expect(desk.private.get_by_role("button", name="weight")).to_have_count(0)
+    await desk.type("/vco-route which")
+    await desk.private.last.get_by_role("button", name="weight 0").click()
+    await expect(desk.private).to_have_count(1)
+
+
+async def test_a_button_in_a_thread_works_there(desk: Desk, client: AsyncWebClient) -> None:
+    card = await client.chat_postMessage(channel=NETWORK_OPS, text="Deleted.")
+    blocks = [{"type": "actions", "elements": [button("Restore", "pick_7", "7")]}]
+    await client.chat_postMessage(
+        channel=NETWORK_OPS, thread_ts=card["ts"], text="Restore?", blocks=blocks
+    )
+    await desk.messages.last.get_by_role("button", name="1 reply").click()
+    await desk.thread.get_by_role("button", name="Restore").click()
+    await expect(desk.thread).to_contain_text("Asked for weight 7.")
