@@ -1,8 +1,8 @@
 """3 Approval: record a decision, once, by somebody who may make it.
 
 Who the person is, who is in the groups and what kind of channel it is are asked of Slack
-afresh for every decision; the record is changed by compare-and-set, so that of any number of
-clicks one wins and all others learn who was first.
+afresh for every decision, and the policy is asked as it is at that moment. The record is changed
+by compare-and-set, so that of any number of clicks one wins and all others learn who was first.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import NamedTuple, Protocol
 
 import structlog
+from msgspec.structs import replace
 
 from bot import lifecycle
 from bot.errors import Refused, UserError
@@ -21,9 +22,10 @@ from bot.models import (
     Place,
     Request,
     RequestState,
+    Terms,
     Verdict,
 )
-from bot.policy import Approvers, confirmed, decide
+from bot.policy import PolicySource, decide, terms_now
 from bot.store import Audit, Requests
 
 log = structlog.get_logger(__name__)
@@ -50,7 +52,7 @@ class Directory(Protocol):
 
 
 class Result(NamedTuple):
-    """A request after a click, and whether that click is what decided it."""
+    """A request after a click, and whether that click's decision is on record."""
 
     request: Request
     decided: bool
@@ -64,14 +66,14 @@ class Approval:
         requests: Requests,
         audit: Audit,
         directory: Directory,
-        approvers: Approvers,
+        policy: PolicySource,
         now: Callable[[], Awaitable[float]],
     ) -> None:
-        """Record in `requests` what `approvers` decide; `now` is the store's clock."""
+        """Record in `requests` what `policy` lets people decide; `now` is the store's clock."""
         self._requests = requests
         self._audit = audit
         self._directory = directory
-        self._approvers = approvers
+        self._policy = policy
         self._now = now
 
     async def decide(  # noqa: PLR0913 - what was clicked, and what was said with it
@@ -86,30 +88,26 @@ class Approval:
     ) -> Result:
         """Record `verdict` by `actor_id` if they may, and if nobody was first.
 
-        `typed` is what was typed to confirm, where the request's terms ask for that. `delivery`
-        names the click: a refusal of it is audited once, however often it is handled.
+        `typed` is what was typed to confirm, where the policy asks for that. `delivery` names
+        the click: a refusal of it is audited once, however often it is handled.
 
         Raises:
             UserError: the request is not known.
             Refused: this person may not; the refusal is audited.
             SlackError, StoreError: it could not be found out or written; nothing was recorded.
         """
-        stored = await self._requests.get(request_id)
-        if stored is None:
-            raise UserError(f"Request {request_id} is not known any more.", "Please ask again.")
-        if stored.request.state is not RequestState.PENDING:
-            return Result(stored.request, decided=False)
-        await self._check(stored.request, actor_id, verdict, delivery, typed)
+        request = await self._known(request_id)
+        if request.state is not RequestState.PENDING:
+            return Result(request, decided=False)
+        terms = await self._check(request, actor_id, verdict, delivery, typed)
         at = await self._now()
         mine = Decision(verdict=verdict, by=actor_id, at=at, reason=reason)
-        if at >= stored.request.expires_at:
+        if at >= request.expires_at:
             mine = Decision(verdict=Verdict.EXPIRED, by="", at=at)
-        request = await self._requests.update(request_id, lambda r: lifecycle.decide(r, mine))
-        if request is None:
-            raise UserError(f"Request {request_id} is not known any more.", "Please ask again.")
-        decided = mine in request.decisions and mine.by == actor_id
+        result = await self._record(request_id, lambda r: lifecycle.decide(r, mine, terms))
+        decided = mine in result.decisions and mine.by == actor_id
         log.info("decision", request=request_id, verdict=verdict.value, decided=decided)
-        return Result(request, decided=decided)
+        return Result(result, decided=decided)
 
     async def countersign(self, request_id: str, actor_id: str, *, delivery: str = "") -> Result:
         """Record that an approver has looked at a request that broke the glass, in any state.
@@ -117,44 +115,92 @@ class Approval:
         Raises:
             UserError, Refused, SlackError, StoreError: as `decide` does.
         """
-        stored = await self._requests.get(request_id)
-        if stored is None or not stored.request.glass_broken:
+        request = await self._known(request_id)
+        if not request.glass_broken:
             raise UserError(f"There is nothing to countersign for {request_id}.")
-        await self._check(stored.request, actor_id, Verdict.COUNTERSIGNED, delivery)
+        if request.countersigned:
+            return Result(request, decided=False)
+        await self._check(request, actor_id, Verdict.COUNTERSIGNED, delivery)
         mine = Decision(verdict=Verdict.COUNTERSIGNED, by=actor_id, at=await self._now())
-        request = await self._requests.update(request_id, lambda r: lifecycle.countersign(r, mine))
+        result = await self._record(request_id, lambda r: lifecycle.countersign(r, mine))
+        log.info("countersigned", request=request_id, decided=mine in result.decisions)
+        return Result(result, decided=mine in result.decisions)
+
+    async def _known(self, request_id: str) -> Request:
+        stored = await self._requests.get(request_id)
+        if stored is None:
+            raise _unknown(request_id)
+        return stored.request
+
+    async def _record(self, request_id: str, change: Callable[[Request], Request]) -> Request:
+        request = await self._requests.update(request_id, change)
         if request is None:
-            raise UserError(f"Request {request_id} is not known any more.")
-        return Result(request, decided=mine in request.decisions)
+            raise _unknown(request_id)
+        return request
 
     async def _check(
         self, request: Request, actor_id: str, verdict: Verdict, delivery: str, typed: str = ""
-    ) -> None:
+    ) -> Terms:
+        """The terms under which this verdict may be recorded."""
         try:
+            terms = self._terms(request, verdict)
+            await self._adopt(request, terms)
             home, actor, members, place = await asyncio.gather(
                 self._directory.home_team(),
                 self._directory.person(actor_id),
-                self._directory.members(self._approvers.groups),
+                self._directory.members(terms.approvers.groups),
                 self._directory.place(request.channel),
             )
             decide(
                 request,
                 actor,
                 verdict,
-                approvers=self._approvers,
+                terms=terms,
                 members=members,
                 home_team=home,
                 # A channel that can't be seen is not known to be private to this workspace.
                 channel_shared=place is None or place.shared,
+                typed=typed,
             )
-            if verdict is Verdict.APPROVED:
-                confirmed(request, typed)
         except Refused as refusal:
             event = await self._refused(actor_id, verdict, refusal)
             await self._audit.append(request.id, event, cause=delivery)
             raise
+        return terms
+
+    def _terms(self, request: Request, verdict: Verdict) -> Terms:
+        """What the policy asks now; what it asked then, for what only ever makes things safer.
+
+        Raises:
+            Refused: It does not allow this any more.
+        """
+        try:
+            return terms_now(self._policy.policy, request)
+        except Refused as refusal:
+            if verdict is not Verdict.APPROVED:
+                return request.terms
+            raise Refused(
+                f"The policy has changed since this was asked: {refusal.problem}",
+                "Reject or cancel this request.",
+            ) from None
+
+    async def _adopt(self, request: Request, terms: Terms) -> None:
+        """Let the card ask for what the policy asks for now, as long as nobody has approved."""
+        if request.state is not RequestState.PENDING or terms == request.terms:
+            return
+        log.info("terms_changed", request=request.id, rule=terms.rule)
+        await self._requests.update(request.id, lambda r: _asking(r, terms))
 
     async def _refused(self, actor_id: str, verdict: Verdict, refusal: Refused) -> Event:
         log.info("refused", by=actor_id, wanted=verdict.value, why=refusal.problem)
         details = {"wanted": verdict.value, "why": refusal.problem}
         return Event(kind=EventKind.REFUSED, at=await self._now(), by=actor_id, details=details)
+
+
+def _asking(request: Request, terms: Terms) -> Request:
+    undecided = request.state is RequestState.PENDING and not request.decisions
+    return replace(request, terms=terms) if undecided and request.terms != terms else request
+
+
+def _unknown(request_id: str) -> UserError:
+    return UserError(f"Request {request_id} is not known any more.", "Please ask again.")

@@ -1,7 +1,7 @@
 """1 to 3: from a draft to a pending request, having looked at everything first.
 
-Nothing is stored unless the person may ask, the bot can post the card, and the live routes
-are exactly what was asked for.
+Nothing is stored unless the person may ask, the bot can post the card, the policy allows it,
+and the live routes are exactly what was asked for.
 """
 
 from collections.abc import Awaitable, Callable
@@ -12,8 +12,8 @@ from bot import lifecycle
 from bot.approval import Directory
 from bot.errors import Refused
 from bot.execution import Cloud
-from bot.models import Draft, Event, EventKind, Place, Request, Terms
-from bot.policy import may_ask
+from bot.models import Draft, Event, EventKind, Person, Place, Request, Snapshot
+from bot.policy import Matter, PolicySource, Rule, colleague, may_ask, rule_for, terms_for
 from bot.preview import snapshot
 from bot.store import Audit, Requests
 
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 class Asking:
-    """Turns drafts into pending requests."""
+    """Turns drafts into pending requests, and into approved ones where the glass is broken."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - the composition root hands over each part
         self,
@@ -30,15 +30,15 @@ class Asking:
         directory: Directory,
         cloud: Cloud,
         now: Callable[[], Awaitable[float]],
-        terms: Terms,
+        policy: PolicySource,
     ) -> None:
-        """`terms` are what each request has to meet."""
+        """`policy` says who may ask, and what each request has to meet."""
         self._requests = requests
         self._audit = audit
         self._directory = directory
         self._cloud = cloud
         self._now = now
-        self._terms = terms
+        self._policy = policy
 
     async def ask(
         self,
@@ -54,44 +54,79 @@ class Asking:
         `elsewhere`: that is not the channel in which the person asked.
 
         Raises:
-            Refused: this person or this channel may not be used; audited.
+            Refused: the person, the channel or the policy does not allow it; audited.
             PreviewError: the live routes are not what was asked for.
             AlreadyOpen: an open request is about one of these routes.
             AlibabaError, SlackError, StoreError: something could not be read; nothing is stored.
         """
         try:
-            await self._check(requester, channel, elsewhere=elsewhere)
+            request = await self._prepare(
+                request_id, draft, requester=requester, channel=channel, elsewhere=elsewhere
+            )
         except Refused as refusal:
-            details = {"wanted": "ask", "why": refusal.problem}
+            details = {"wanted": _wanted(draft), "why": refusal.problem}
             event = Event(
                 kind=EventKind.REFUSED, at=await self._now(), by=requester, details=details
             )
             await self._audit.append(request_id, event, cause=request_id)
             raise
-        connection = await self._cloud.connection(draft.region, draft.vpn_connection_id)
-        routes = await self._cloud.routes(draft.region, draft.vpn_connection_id)
-        at = await self._now()
-        request = lifecycle.ask(
+        rule = request.terms.rule
+        log.info("asked", request=request_id, routes=len(request.routes), rule=rule)
+        return await self._requests.create(request)
+
+    async def _prepare(
+        self, request_id: str, draft: Draft, *, requester: str, channel: str, elsewhere: bool
+    ) -> Request:
+        """The request as it would be stored."""
+        policy = self._policy.policy
+        person = await self._person(requester, channel, elsewhere=elsewhere)
+        rule = rule_for(
+            policy,
+            Matter(region=draft.region, vpn_connection_id=draft.vpn_connection_id, channel=channel),
+        )
+        await self._may(person, draft, rule)
+        at, seen = await self._look(draft)
+        # What is protected, and what is wide, is known only of routes that are there.
+        blocks = [target.route.network for target in seen.targets]
+        return lifecycle.ask(
             id=request_id,
             draft=draft,
-            snapshot=snapshot(draft, connection, routes, at=at),
+            snapshot=seen,
             requester=requester,
             channel=channel,
             at=at,
-            terms=self._terms,
+            terms=terms_for(policy, rule, blocks, draft.operation),
         )
-        log.info("asked", request=request_id, routes=len(request.routes))
-        return await self._requests.create(request)
 
-    async def _check(self, requester: str, channel: str, *, elsewhere: bool) -> None:
+    async def _person(self, requester: str, channel: str, *, elsewhere: bool) -> Person:
         home = await self._directory.home_team()
         actor = await self._directory.person(requester)
         place = await self._directory.place(channel)
-        may_ask(actor, home_team=home, channel_shared=place is not None and place.shared)
+        shared = place is not None and place.shared
+        person = colleague(actor, home_team=home, channel_shared=shared)
         # A place that can't be seen is refused here, with a better mend.
         if elsewhere:
             check_approval_channel(channel, place)
         check_place(place)
+        return person
+
+    async def _may(self, person: Person, draft: Draft, rule: Rule) -> None:
+        groups = rule.ask.people.groups
+        if draft.break_glass and rule.break_glass:
+            groups = (*groups, *rule.break_glass.who.people.groups)
+        members = await self._directory.members(dict.fromkeys(groups)) if groups else {}
+        may_ask(person, draft, rule, members)
+
+    async def _look(self, draft: Draft) -> tuple[float, Snapshot]:
+        """When we looked, and what the approver will be shown."""
+        connection = await self._cloud.connection(draft.region, draft.vpn_connection_id)
+        routes = await self._cloud.routes(draft.region, draft.vpn_connection_id)
+        at = await self._now()
+        return at, snapshot(draft, connection, routes, at=at)
+
+
+def _wanted(draft: Draft) -> str:
+    return "break glass" if draft.break_glass else "ask"
 
 
 def check_approval_channel(channel: str, place: Place | None) -> None:

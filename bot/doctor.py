@@ -1,9 +1,14 @@
 """`vco-route-bot doctor`: is everything there that a deployment needs?"""
 
+from collections.abc import Mapping
+
 from bot.app import App
 from bot.errors import AlibabaError
+from bot.policy.explain import unreached
+from bot.policy_live import unfilled, unmatched
 from bot.readiness import ready
 from bot.settings import Settings
+from bot.store.health import OK, WARNING
 
 
 async def examine(settings: Settings) -> int:
@@ -15,11 +20,24 @@ async def examine(settings: Settings) -> int:
     try:
         found = dict(await app.readiness.check())
         found["vpc api"] = await _vpc(app)
+        policy = await _policy(app, found)
     finally:
         await app.close()
-    lines = [*settings.warnings, *(f"{name}: {word}" for name, word in found.items())]
+    told = [f"{name}: {word}" for name, word in found.items()]
+    lines = [*settings.warnings, *told, *(f"policy: {WARNING}{line}" for line in policy)]
     print("\n".join(lines))  # noqa: T201 - the command's output
     return 0 if ready(found) else 1
+
+
+async def _policy(app: App, found: Mapping[str, str]) -> list[str]:
+    """What the policy names and is not there, as far as those who know answer."""
+    policy = app.policy.policy
+    lines = list(unreached(policy))
+    if found["vpc api"] == OK:
+        lines += await unmatched(policy, app.vpc, app.settings.region)
+    if found["slack"] == OK:
+        lines += await unfilled(policy, app.directory)
+    return lines
 
 
 async def _vpc(app: App) -> str:
@@ -30,4 +48,4 @@ async def _vpc(app: App) -> str:
     region = app.settings.region
     if region and region not in regions:
         return f"ALIBABA_CLOUD_REGION_ID: there is no region {region}"
-    return "ok"
+    return OK

@@ -11,6 +11,7 @@ import structlog
 
 from bot.alibaba.credentials import Provider
 from bot.errors import AlibabaError, SlackError
+from bot.policy import PolicySource
 from bot.slack.people import SlackDirectory
 from bot.store import Store
 from bot.store.health import OK, WARNING
@@ -29,11 +30,18 @@ def ready(found: Mapping[str, str]) -> bool:
 class Readiness:
     """Looks at everything at once."""
 
-    def __init__(self, store: Store, directory: SlackDirectory, credentials: Provider) -> None:
-        """Look at the store, at Slack and at the cloud's credentials."""
+    def __init__(
+        self,
+        store: Store,
+        directory: SlackDirectory,
+        credentials: Provider,
+        policy: PolicySource,
+    ) -> None:
+        """Look at the store, at Slack, at the cloud's credentials, and at the policy file."""
         self._store = store
         self._directory = directory
         self._credentials = credentials
+        self._policy = policy
         self._told: dict[str, str] = {}
 
     async def check(self) -> dict[str, str]:
@@ -45,7 +53,7 @@ class Readiness:
             "credentials": self._alibaba(),
         }
         words = await asyncio.gather(*(_bounded(check) for check in checks.values()))
-        found = dict(zip(checks, words, strict=True))
+        found = dict(zip(checks, words, strict=True)) | self._file()
         self._tell(found)
         return found
 
@@ -54,6 +62,16 @@ class Readiness:
             if word != self._told.get(name, OK):
                 log.warning("check", what=name, found=word)
         self._told = found
+
+    def _file(self) -> dict[str, str]:
+        """The policy file, where there is one: is the one that holds the one on disk?"""
+        if not self._policy.policy.file:
+            return {}
+        problems = self._policy.problems
+        if not problems:
+            return {"policy": OK}
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        return {"policy": f"{WARNING}the earlier policy holds: {problems[0]}{more}"}
 
     async def _slack(self) -> str:
         try:

@@ -14,8 +14,8 @@ from enum import StrEnum
 from bot import redis_url
 from bot.environment import Reader, between, matching, one_of, secret, web_address
 from bot.errors import SettingsError
-from bot.models import Value
-from bot.policy import Approvers
+from bot.models import People, Value
+from bot.policy import approvers
 from bot.redis_url import RedisTarget
 from bot.secret import Secret
 
@@ -62,7 +62,8 @@ class Settings(Value, frozen=True):
     redis: RedisTarget
     region: str | None
     vpc_endpoint: str | None
-    approvers: Approvers
+    approvers: People
+    policy_file: str | None
     approval_channel: str | None
     approval_timeout: int
     operation_timeout: int
@@ -96,6 +97,59 @@ class Settings(Value, frozen=True):
         return settings
 
 
+def redis_target(reader: Reader) -> RedisTarget:
+    """Where the database is: all that is needed to read what is recorded."""
+    return reader.get("REDIS_URL", redis_url.parse, redis_url.parse(DEFAULT_REDIS_URL))
+
+
+def who_decides(reader: Reader) -> tuple[People, str | None]:
+    """The people of the simple form, or the file of a policy: one of the two has to be set."""
+    file = reader.optional("VCO_POLICY_FILE", str)
+    if file is None:
+        people = reader.required(
+            "VCO_APPROVERS",
+            approvers,
+            People(),
+            mend="give IDs of users (U…, W…) or user groups (S…), comma-separated, "
+            "or a policy in VCO_POLICY_FILE",
+        )
+        return people, None
+    if reader.has("VCO_APPROVERS"):
+        # Whoever set both can't mean both, and we can't know which.
+        reader.problem(
+            "VCO_APPROVERS",
+            "is set, and so is VCO_POLICY_FILE, which says who approves: unset one",
+        )
+    return People(), file
+
+
+def approval_timeout(reader: Reader) -> int:
+    """Seconds until a request expires, where its rule does not say."""
+    return reader.get("VCO_APPROVAL_TIMEOUT", between(60, DAY), 1800)
+
+
+def region(reader: Reader) -> str | None:
+    """The region of whatever names none."""
+    check = matching(r"[a-z]+(-[a-z0-9]+)+", "is no region ID such as cn-hangzhou")
+    return reader.optional("ALIBABA_CLOUD_REGION_ID", check)
+
+
+def vpc_endpoint(reader: Reader) -> str | None:
+    """The one endpoint for all regions, where there is one."""
+    return reader.optional("ALIBABA_CLOUD_VPC_ENDPOINT", web_address())
+
+
+def approval_channel(reader: Reader) -> str | None:
+    """The one channel for all cards, where there is one."""
+    check = matching(r"[CG][A-Z0-9]+", "is no channel ID (C… or G…; a name such as #ops is none)")
+    return reader.optional("VCO_APPROVAL_CHANNEL", check)
+
+
+def slack_api_url(reader: Reader) -> str:
+    """The base of Slack's Web API."""
+    return reader.get("SLACK_API_URL", web_address(ends_in_slash=True), DEFAULT_SLACK_API_URL)
+
+
 def _read(reader: Reader, *, terminal: bool) -> Settings:
     bot_token = reader.required(
         "SLACK_BOT_TOKEN",
@@ -105,13 +159,8 @@ def _read(reader: Reader, *, terminal: bool) -> Settings:
     )
     app_token = reader.optional("SLACK_APP_TOKEN", secret("xapp-"))
     signing_secret = reader.optional("SLACK_SIGNING_SECRET", secret())
-    redis = reader.get("REDIS_URL", redis_url.parse, redis_url.parse(DEFAULT_REDIS_URL))
-    approvers = reader.required(
-        "VCO_APPROVERS",
-        Approvers.parse,
-        Approvers(),
-        mend="give IDs of users (U…, W…) or user groups (S…), comma-separated",
-    )
+    redis = redis_target(reader)
+    people, policy_file = who_decides(reader)
     credentials = tuple(reader.optional(name, secret()) for name in _CREDENTIALS)
     secrets = (
         *(bot_token, app_token, signing_secret),
@@ -122,21 +171,14 @@ def _read(reader: Reader, *, terminal: bool) -> Settings:
         slack_bot_token=bot_token,
         slack_app_token=app_token,
         slack_signing_secret=signing_secret,
-        slack_api_url=reader.get(
-            "SLACK_API_URL", web_address(ends_in_slash=True), DEFAULT_SLACK_API_URL
-        ),
+        slack_api_url=slack_api_url(reader),
         redis=redis,
-        region=reader.optional(
-            "ALIBABA_CLOUD_REGION_ID",
-            matching(r"[a-z]+(-[a-z0-9]+)+", "is no region ID such as cn-hangzhou"),
-        ),
-        vpc_endpoint=reader.optional("ALIBABA_CLOUD_VPC_ENDPOINT", web_address()),
-        approvers=approvers,
-        approval_channel=reader.optional(
-            "VCO_APPROVAL_CHANNEL",
-            matching(r"[CG][A-Z0-9]+", "is no channel ID (C… or G…; a name such as #ops is none)"),
-        ),
-        approval_timeout=reader.get("VCO_APPROVAL_TIMEOUT", between(60, DAY), 1800),
+        region=region(reader),
+        vpc_endpoint=vpc_endpoint(reader),
+        approvers=people,
+        policy_file=policy_file,
+        approval_channel=approval_channel(reader),
+        approval_timeout=approval_timeout(reader),
         operation_timeout=reader.get("VCO_OPERATION_TIMEOUT", between(30, DAY), 600),
         lease=reader.get("VCO_LEASE", between(1, 300), 30),
         token_window=reader.get("VCO_TOKEN_WINDOW", between(1, DAY), 600),
@@ -158,11 +200,6 @@ def _refuse_half_settings(reader: Reader) -> None:
             "SLACK_SIGNING_SECRET",
             "is not set: copy it from Basic Information in the Slack app's settings, "
             "or set SLACK_APP_TOKEN to use Socket Mode",
-        )
-    if reader.has("VCO_POLICY_FILE"):
-        # Going on without the policy that somebody wrote down would be unsafe.
-        reader.problem(
-            "VCO_POLICY_FILE", "is not supported yet: unset it and name people in VCO_APPROVERS"
         )
     pair = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET")
     for name, other in (pair, pair[::-1]):

@@ -1,6 +1,7 @@
 """`vco-route-bot doctor`: a line for each thing that a deployment needs."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -8,7 +9,9 @@ from program import run
 from stage import Stage
 
 from bot.doctor import examine
+from bot.sandbox.slack.workspace import NETOPS
 from bot.sandbox.valkey import free_port
+from bot.sandbox.vpc import seed
 from bot.sandbox.vpc.faults import Fault, FaultKind
 from bot.settings import Settings
 
@@ -86,6 +89,35 @@ async def test_a_setting_with_a_typo_is_pointed_at(
     assert first == (
         "VCO_APPROVAL_TIMEOUTS: there is no such setting; did you mean VCO_APPROVAL_TIMEOUT?"
     )
+
+
+async def test_a_policy_file_has_its_line_and_its_warnings(
+    stage: Stage, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(
+        '[[rule]]\nname = "one"\nconnections = ["vco-x*"]\napprove = ["S0NOSUCH1"]\n'
+        f'[[rule]]\nname = "two"\napprove = ["{NETOPS}"]\n'
+        f'[[rule]]\nname = "three"\napprove = ["{NETOPS}"]\n'
+    )
+    assert await doctor(stage, VCO_POLICY_FILE=str(policy), VCO_APPROVERS="") == 0
+    *well, unreached, unmatched, unreadable = capsys.readouterr().out.splitlines()
+    assert well == [*ALL_WELL[:-1], "policy: ok", ALL_WELL[-1]]
+    assert unreached.startswith(f'policy: warning: {policy}:8: rule "three" is never reached')
+    assert unmatched.endswith(
+        f'{policy}:1: rule "one": vco-x* matches no connection in {seed.HANGZHOU}'
+    )
+    assert unreadable.endswith("the user group S0NOSUCH1 can't be read; does it exist?")
+
+
+async def test_approvers_of_whom_nobody_is_there_are_warned_of(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage.slack.workspace.groups[NETOPS].users = []
+    assert await doctor(stage) == 0
+    *well, told = capsys.readouterr().out.splitlines()
+    assert well == ALL_WELL
+    assert told == f"policy: warning: VCO_APPROVERS: the user group {NETOPS} has nobody in it"
 
 
 async def test_the_command_prints_its_lines_and_nothing_else(stage: Stage) -> None:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from stage import Stage, request_id, until
 
 from bot.app import App
-from bot.models import Decision, Draft, EventKind, RequestState, Verdict
+from bot.models import Decision, Draft, EventKind, People, RequestState, Verdict
 from bot.sandbox.slack.deliver import Kind
 from bot.sandbox.slack.messages import Message, text_of
 from bot.sandbox.slack.workspace import (
@@ -244,6 +244,29 @@ async def test_a_record_that_says_approved_is_not_enough(
     await brisk.store.requests.update(
         request_id(card),
         lambda r: replace(r, state=RequestState.APPROVED, decisions=decisions(r.created_at)),
+    )
+    assert (await brisk.until_ended(card)).state is RequestState.VOID
+    await brisk.until_card_says(card, why)
+    assert brisk.sends() == 0
+
+
+@pytest.mark.parametrize(
+    ("terms", "why"),
+    [
+        ({"approvals": 2}, "Only 1 of 2 approvals are on record."),
+        ({"approvers": People()}, "It is not on record who might approve this."),
+    ],
+)
+async def test_a_record_that_falls_short_of_its_terms_is_not_enough(
+    brisk: Stage, terms: dict[str, object], why: str
+) -> None:
+    card = await brisk.ask()
+    yes = Decision(verdict=Verdict.APPROVED, by=BOB, at=time.time())
+    await brisk.store.requests.update(
+        request_id(card),
+        lambda r: replace(
+            r, state=RequestState.APPROVED, decisions=(yes,), terms=replace(r.terms, **terms)
+        ),
     )
     assert (await brisk.until_ended(card)).state is RequestState.VOID
     await brisk.until_card_says(card, why)

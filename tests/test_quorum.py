@@ -1,26 +1,29 @@
 """Several approvals, and a wide prefix that has to be typed: the terms of a request are kept."""
 
-from functools import partial
+from pathlib import Path
 
-import pytest
 from stage import Stage, delete_command
 
-from bot.models import RequestState, Terms
+from bot.models import RequestState
 from bot.sandbox.slack.messages import text_of
-from bot.sandbox.slack.workspace import ALICE, BOB, CAROL
+from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, NETOPS
 from bot.slack import inbound
 
+TWO = "approvals = 2"
+TYPED = "wide = { ipv4 = 16, approvals = 1 }"
 
-def demand(monkeypatch: pytest.MonkeyPatch, **terms: object) -> None:
-    """Let every request have to meet these terms besides."""
-    monkeypatch.setattr("bot.app.Terms", partial(Terms, **terms))  # type: ignore[arg-type] # fields of Terms
+
+async def start(stage: Stage, directory: Path, more: str) -> None:
+    """Start a bot whose policy has one rule, for everything, with `more` in it."""
+    file = directory / "policy.toml"
+    file.write_text(f'[[rule]]\nname = "all"\napprove = ["{NETOPS}"]\n{more}\n')
+    await stage.start_bot(VCO_POLICY_FILE=str(file), VCO_APPROVERS="")
 
 
 async def test_nothing_is_sent_before_two_different_people_have_approved(
-    hurried: Stage, monkeypatch: pytest.MonkeyPatch
+    hurried: Stage, tmp_path: Path
 ) -> None:
-    demand(monkeypatch, approvals=2)
-    await hurried.start_bot()
+    await start(hurried, tmp_path, TWO)
     (route,) = hurried.new_routes("quorum")
     card = await hurried.ask(delete_command(route))
     assert "Needs 2 of <!subteam^S0NETOPS1>" in text_of(card)
@@ -43,11 +46,8 @@ async def test_nothing_is_sent_before_two_different_people_have_approved(
     assert told[:2] == [f"Approved by <@{BOB}> (1 of 2)", f"Approved by <@{CAROL}> (2 of 2)"]
 
 
-async def test_one_rejection_ends_what_another_has_approved(
-    hurried: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    demand(monkeypatch, approvals=2)
-    await hurried.start_bot()
+async def test_one_rejection_ends_what_another_has_approved(hurried: Stage, tmp_path: Path) -> None:
+    await start(hurried, tmp_path, TWO)
     (route,) = hurried.new_routes("rejected")
     card = await hurried.ask(delete_command(route))
     await hurried.approve(card, user=BOB)
@@ -57,11 +57,8 @@ async def test_one_rejection_ends_what_another_has_approved(
     assert hurried.sends() == 0
 
 
-async def test_a_wide_prefix_is_approved_by_typing_it(
-    hurried: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    demand(monkeypatch, typed="10.0.0.0/16")
-    await hurried.start_bot()
+async def test_a_wide_prefix_is_approved_by_typing_it(hurried: Stage, tmp_path: Path) -> None:
+    await start(hurried, tmp_path, TYPED)
     (route,) = hurried.new_routes("wide")
     card = await hurried.ask(delete_command(route, reason="INC-4211"))
     await hurried.approve(card)
@@ -81,11 +78,10 @@ async def test_a_wide_prefix_is_approved_by_typing_it(
 
 
 async def test_a_forged_click_does_not_get_around_the_typing(
-    hurried: Stage, monkeypatch: pytest.MonkeyPatch
+    hurried: Stage, tmp_path: Path
 ) -> None:
     """The form is opened by us, but what counts is decided when the approval is recorded."""
-    demand(monkeypatch, typed="10.0.0.0/16")
-    await hurried.start_bot()
+    await start(hurried, tmp_path, TYPED)
     (route,) = hurried.new_routes("forged")
     card = await hurried.ask(delete_command(route))
     request = await hurried.request(card)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from bot.errors import SettingsError
-from bot.policy import Approvers
+from bot.models import People
 from bot.redis_url import RedisKind, RedisTarget, parse
 from bot.secret import Secret
 from bot.settings import LogFormat, Settings
@@ -35,7 +35,8 @@ def test_three_variables_are_enough_and_the_rest_has_defaults() -> None:
     assert not read.socket_mode
     assert read.slack_api_url == "https://slack.com/api/"
     assert read.redis == RedisTarget(kind=RedisKind.STANDALONE, hosts=(("127.0.0.1", 6379),))
-    assert read.approvers == Approvers(users=("U0BOB",), groups=("S0NETOPS",))
+    assert read.approvers == People(users=("U0BOB",), groups=("S0NETOPS",))
+    assert read.policy_file is None
     assert (read.region, read.vpc_endpoint, read.approval_channel) == (None, None, None)
     assert (read.approval_timeout, read.operation_timeout) == (1800, 600)
     assert (read.lease, read.token_window) == (30, 600)
@@ -127,7 +128,6 @@ def test_socket_mode_needs_no_signing_secret() -> None:
         ("VCO_OPERATION_TIMEOUT", "-600", "from 30 to 86400"),
         ("VCO_LEASE", "0", "from 1 to 300"),
         ("VCO_TOKEN_WINDOW", "٣٠٠", "is no whole number"),
-        ("VCO_POLICY_FILE", "/etc/vco.toml", "not supported yet"),
         ("HOST", "http://here", "is no address"),
         ("PORT", "0", "from 1 to 65535"),
         ("LOG_FORMAT", "xml", "'xml' is none of console, json"),
@@ -138,6 +138,19 @@ def test_socket_mode_needs_no_signing_secret() -> None:
 def test_a_wrong_value_is_refused_by_name_with_the_mend(name: str, value: str, words: str) -> None:
     lines = problems(**{name: value})
     assert any(line.startswith(f"{name}: ") and words in line for line in lines)
+
+
+def test_a_policy_file_stands_in_for_the_approvers() -> None:
+    """What is in it is looked at when the bot is put together, not here."""
+    read = settings(VCO_POLICY_FILE="/etc/vco.toml", VCO_APPROVERS="")
+    assert (read.policy_file, read.approvers) == ("/etc/vco.toml", People())
+
+
+def test_of_a_policy_file_and_approvers_one_has_to_go() -> None:
+    assert problems(VCO_POLICY_FILE="/etc/vco.toml") == [
+        "VCO_APPROVERS: is set, and so is VCO_POLICY_FILE, which says who approves: unset one"
+    ]
+    assert "or a policy in VCO_POLICY_FILE" in problems(VCO_APPROVERS="")[0]
 
 
 @pytest.mark.parametrize("half", ["ID", "SECRET"])

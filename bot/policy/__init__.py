@@ -1,0 +1,40 @@
+"""3 approval, the policy: who may ask, who may decide, what that takes, and is it enough.
+
+- `rules`      what a policy is made of
+- `terms`      which rule is about a request, and what follows for it
+- `deciding`   who may ask, who may decide, is it enough
+- `people`     IDs as an operator writes them; `blocks`: CIDR blocks
+- `file`       TOML text → a policy; `table` and `lines` take it apart and know its lines
+- `explain`    the same in words, for an operator
+- `source`     the policy that holds now, read again on request
+
+All of it is pure but `source`, which reads a file.
+"""
+
+from bot.policy.blocks import same_block
+from bot.policy.deciding import approved_by, colleague, decide, may_ask
+from bot.policy.people import approvers
+from bot.policy.rules import SIMPLE, BreakGlass, Matter, Policy, ProtectedPrefix, Rule, Who, Wide
+from bot.policy.source import PolicySource
+from bot.policy.terms import rule_for, terms_for, terms_now
+
+__all__ = [
+    "SIMPLE",
+    "BreakGlass",
+    "Matter",
+    "Policy",
+    "PolicySource",
+    "ProtectedPrefix",
+    "Rule",
+    "Who",
+    "Wide",
+    "approved_by",
+    "approvers",
+    "colleague",
+    "decide",
+    "may_ask",
+    "rule_for",
+    "same_block",
+    "terms_for",
+    "terms_now",
+]

@@ -1,0 +1,423 @@
+"""The policy at work: in Slack, as it is at each click, and read again while the bot serves."""
+
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+from msgspec.structs import replace
+from program import run
+from stage import Stage, delete_command, request_id
+
+from bot import lifecycle
+from bot.app import App
+from bot.errors import Refused, UserError
+from bot.models import Decision, Draft, EventKind, Request, RequestState, Verdict
+from bot.sandbox.bot_process import BotProcess
+from bot.sandbox.slack.messages import Message, text_of
+from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, NETOPS, NETWORK_OPS
+from bot.sandbox.vpc import seed
+from bot.settings import Settings
+
+
+def rule(more: str = "", *, name: str = "all", approve: str = f'["{NETOPS}"]') -> str:
+    return f'[[rule]]\nname = "{name}"\napprove = {approve}\n{more}\n'
+
+
+GLASS = rule(f'break_glass = {{ who = ["{ALICE}"], countersign_hours = 1 }}\nself_approval = true')
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "policy.toml"
+
+
+def write(file: Path, text: str) -> None:
+    file.write_text(text)
+
+
+async def start(stage: Stage, file: Path, rules: str) -> None:
+    """Start a bot with this policy."""
+    write(file, rules)
+    await stage.start_bot(VCO_POLICY_FILE=str(file), VCO_APPROVERS="")
+
+
+async def refused(stage: Stage, user: str) -> list[tuple[str, str]]:
+    """What this person was refused and why, as the audit has it."""
+    return [
+        (event.details["wanted"], event.details["why"])
+        for _, event in await stage.audit()
+        if event.kind is EventKind.REFUSED and event.by == user
+    ]
+
+
+# --- who may ask for what --------------------------------------------------------------
+
+
+async def test_who_may_not_ask_is_told_and_audited_and_nothing_is_recorded(
+    hurried: Stage, file: Path
+) -> None:
+    await start(hurried, file, rule(f'ask = ["{CAROL}"]'))
+    (route,) = hurried.new_routes("asking")
+    await hurried.command(delete_command(route))
+    await hurried.until_told(ALICE, "You are not one of those who may ask for this")
+    assert [wanted for wanted, _ in await refused(hurried, ALICE)] == ["ask"]
+    assert hurried.cards() == []
+    card = await hurried.ask(delete_command(route), user=CAROL)
+    assert (await hurried.request(card)).terms.rule == "all"
+
+
+async def test_a_group_of_askers_that_slack_does_not_show_lets_nobody_ask(
+    hurried: Stage, file: Path
+) -> None:
+    await start(hurried, file, rule(f'ask = ["{NETOPS}"]'))
+    hurried.slack.workspace.groups[NETOPS].disabled = True
+    (route,) = hurried.new_routes("group")
+    await hurried.command(delete_command(route), user=BOB)
+    await hurried.until_told(BOB, f"Slack did not say who is in the user group {NETOPS}")
+
+
+async def test_what_no_rule_is_about_nobody_may_do(hurried: Stage, file: Path) -> None:
+    rules = rule('connections = ["vco-prod*"]', name="prod")
+    rules += rule('channels = ["C0ELSEWHERE"]', name="elsewhere")
+    await start(hurried, file, rules)
+    (route,) = hurried.new_routes("other")
+    await hurried.command(delete_command(route))
+    await hurried.until_told(ALICE, "No rule of the policy is about vco-other (cn-hangzhou)")
+    (route,) = hurried.new_routes("prod1")
+    card = await hurried.ask(delete_command(route))
+    assert (await hurried.request(card)).terms.rule == "prod"
+
+
+async def test_a_protected_route_is_not_deleted_also_not_among_others(
+    hurried: Stage, file: Path
+) -> None:
+    await start(hurried, file, rule('protected = ["10.1.0.0/16 le 32"]'))
+    free, kept = hurried.new_routes("kept", 2)
+    await hurried.command(delete_command(free, kept))
+    await hurried.until_told(ALICE, "10.1.0.0/16 is protected and is never deleted")
+    assert hurried.cards() == []
+    assert (await refused(hurried, ALICE))[0][1].endswith('(rule "all": 10.1.0.0/16 le 32).')
+    card = await hurried.approved(free)
+    assert (await hurried.until_ended(card)).state is RequestState.DELETED
+
+
+# --- break-glass -------------------------------------------------------------------------
+
+
+async def test_g1_who_may_break_the_glass_goes_ahead_alone_and_is_countersigned_by_another(
+    hurried: Stage, file: Path
+) -> None:
+    await start(hurried, file, GLASS)
+    (route,) = hurried.new_routes("glass")
+    asked = delete_command(route, reason="all of prod is down")
+    card = await hurried.ask(f"{asked} --break-glass")
+    request = await hurried.until_ended(card)
+    assert (request.state, request.approvers) == (RequestState.DELETED, ())
+    assert hurried.vpc.effects(route) == 1
+
+    click = "vco_route_countersign"
+    await hurried.until_card_says(card, "Countersign")
+    await hurried.slack.click(ALICE, card.channel, card.ts, click)
+    await hurried.until_told(ALICE, "somebody else has to decide on it")
+    assert not (await hurried.request(card)).countersigned
+    assert [wanted for wanted, _ in await refused(hurried, ALICE)] == ["countersigned"]
+    await hurried.slack.click(BOB, card.channel, card.ts, click)
+    await hurried.until_event(card, EventKind.COUNTERSIGNED)
+    kinds = [event.kind for one, event in await hurried.audit() if one == request.id]
+    assert kinds[:2] == [EventKind.ASKED, EventKind.BROKE_GLASS]
+
+
+@pytest.mark.parametrize(
+    ("user", "rules", "words"),
+    [
+        (ALICE, rule(), "Break-glass is not allowed here"),
+        (CAROL, GLASS, "You may not break the glass here"),
+    ],
+    ids=["no such rule", "another person"],
+)
+async def test_g1_in_any_other_case_nothing_is_sent(
+    hurried: Stage, file: Path, user: str, rules: str, words: str
+) -> None:
+    await start(hurried, file, rules)
+    (route,) = hurried.new_routes("noglass")
+    await hurried.command(f"{delete_command(route, reason='down')} --break-glass", user=user)
+    await hurried.until_told(user, words)
+    assert [wanted for wanted, _ in await refused(hurried, user)] == ["break glass"]
+    assert hurried.cards() == []
+    assert hurried.sends() == 0
+
+
+async def test_g1_a_record_that_says_the_glass_was_broken_is_not_enough(
+    hurried: Stage, file: Path
+) -> None:
+    """Right before the send, the terms on record are looked at again."""
+    await start(hurried, file, rule())
+    (route,) = hurried.new_routes("forged")
+    card = await hurried.ask(delete_command(route))
+    await hurried.store.requests.update(request_id(card), _broken)
+    assert (await hurried.until_ended(card)).state is RequestState.VOID
+    await hurried.until_card_says(card, "where the policy does not allow that")
+    assert hurried.sends() == 0
+
+
+def _broken(request: Request) -> Request:
+    broke = Decision(verdict=Verdict.BROKE_GLASS, by=ALICE, at=request.created_at, reason="down")
+    return lifecycle.decide(request, broke)
+
+
+# --- the policy of now -------------------------------------------------------------------
+
+
+class Desk:
+    """A bot whose engine does not run: what is decided is looked at, nothing is done."""
+
+    def __init__(self, app: App, file: Path) -> None:
+        self.app = app
+        self._file = file
+
+    def rewrite(self, rules: str) -> None:
+        """The policy is another from now on."""
+        self._file.write_text(rules)
+        self.app.policy.reload()
+        assert self.app.policy.problems == ()
+
+    async def ask(self, **more: object) -> Request:
+        """Alice asks for the deletion of a /24."""
+        draft = Draft(
+            vpn_connection_id=seed.ORDINARY,
+            route_dests=(seed.SHADOWED_DEST,),
+            region=seed.HANGZHOU,
+            reason="INC-4211",
+        )
+        return await self.app.asking.ask(
+            "r-desk000000", replace(draft, **more), requester=ALICE, channel=NETWORK_OPS
+        )
+
+    async def decide(
+        self, by: str, verdict: Verdict = Verdict.APPROVED, typed: str = ""
+    ) -> tuple[Request, bool]:
+        """Somebody decides."""
+        return await self.app.approval.decide("r-desk000000", by, verdict, typed=typed)
+
+    async def stored(self) -> Request:
+        """The request as it is recorded."""
+        found = await self.app.store.requests.get("r-desk000000")
+        assert found is not None
+        return found.request
+
+
+@asynccontextmanager
+async def desk(stage: Stage, file: Path, rules: str) -> AsyncIterator[Desk]:
+    write(file, rules)
+    env = stage.environment(VCO_POLICY_FILE=str(file), VCO_APPROVERS="")
+    app = App(Settings.from_env(env))
+    try:
+        yield Desk(app, file)
+    finally:
+        await app.close()
+
+
+async def test_a_click_meets_the_policy_of_now_and_the_card_asks_for_that(
+    stage: Stage, file: Path
+) -> None:
+    async with desk(stage, file, rule()) as bot:
+        await bot.ask()
+        bot.rewrite(rule("wide = { ipv4 = 24, approvals = 2 }"))
+        with pytest.raises(Refused, match=r"192\.168\.10\.0/24 has to be typed"):
+            await bot.decide(BOB)
+        # So the form that asks for the typing opens at the next click.
+        asked = await bot.stored()
+        assert (asked.terms.approvals, asked.terms.typed) == (2, "192.168.10.0/24")
+        first, counted = await bot.decide(BOB, typed="192.168.10.0/24")
+        assert (counted, first.state) == (True, RequestState.PENDING)
+        second, counted = await bot.decide(CAROL, typed=" 192.168.10.0/24")
+        assert (counted, second.state) == (True, RequestState.APPROVED)
+        assert second.approvers == (BOB, CAROL)
+
+
+async def test_a_second_approval_by_the_same_person_is_none(stage: Stage, file: Path) -> None:
+    async with desk(stage, file, rule("approvals = 2")) as bot:
+        await bot.ask()
+        assert (await bot.decide(BOB))[1]
+        again, counted = await bot.decide(BOB)
+        assert not counted
+        assert (again.state, again.approvers) == (RequestState.PENDING, (BOB,))
+
+
+async def test_more_approvals_than_before_are_waited_for(stage: Stage, file: Path) -> None:
+    async with desk(stage, file, rule("approvals = 2")) as bot:
+        await bot.ask()
+        await bot.decide(BOB)
+        bot.rewrite(rule("approvals = 3"))
+        second, _ = await bot.decide(CAROL)
+        assert (second.state, second.terms.approvals) == (RequestState.PENDING, 3)
+        bot.rewrite(rule("approvals = 2"))
+        stage.slack.workspace.groups[NETOPS].users = [CAROL, BOB]
+        third, counted = await bot.decide(BOB)
+        assert not counted, "the same two people"
+        assert third.state is RequestState.PENDING
+
+
+async def test_whoever_approved_before_has_to_be_an_approver_still(
+    stage: Stage, file: Path
+) -> None:
+    async with desk(stage, file, rule("approvals = 2")) as bot:
+        await bot.ask()
+        await bot.decide(BOB)
+        bot.rewrite(rule("approvals = 1", approve=f'["{CAROL}"]'))
+        with pytest.raises(Refused, match=f"{BOB} approved earlier and is no approver any more"):
+            await bot.decide(CAROL)
+        assert (await bot.stored()).state is RequestState.PENDING
+        rejected, counted = await bot.decide(CAROL, Verdict.REJECTED)
+        assert (counted, rejected.state) == (True, RequestState.REJECTED)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [rule('connections = ["vco-other"]'), rule(f'protected = ["{seed.SHADOWED_DEST}"]')],
+    ids=["no rule any more", "protected meanwhile"],
+)
+async def test_what_the_policy_forbids_by_now_can_only_be_stopped(
+    stage: Stage, file: Path, rules: str
+) -> None:
+    async with desk(stage, file, rule()) as bot:
+        await bot.ask()
+        bot.rewrite(rules)
+        with pytest.raises(Refused, match="The policy has changed since this was asked: ") as no:
+            await bot.decide(BOB)
+        assert no.value.mend == "Reject or cancel this request."
+        assert ("approved", no.value.problem) in await refused(stage, BOB)
+        stage.slack.workspace.groups[NETOPS].users = [CAROL]
+        with pytest.raises(Refused, match="not one of the approvers"):
+            await bot.decide(BOB, Verdict.REJECTED)
+        rejected, _ = await bot.decide(CAROL, Verdict.REJECTED)
+        assert rejected.state is RequestState.REJECTED
+
+
+async def test_a_countersignature_is_taken_once_from_an_approver_of_now(
+    stage: Stage, file: Path
+) -> None:
+    async with desk(stage, file, GLASS) as bot:
+        request = await bot.ask(break_glass=True)
+        sign = bot.app.approval.countersign
+        bot.rewrite(rule(approve=f'["{ALICE}", "{CAROL}"]'))
+        with pytest.raises(Refused, match="not one of the approvers"):
+            await sign(request.id, BOB)
+        with pytest.raises(Refused, match="somebody else has to decide"):
+            await sign(request.id, ALICE)
+        assert (await sign(request.id, CAROL)).decided
+        assert not (await sign(request.id, CAROL)).decided
+        assert not (await sign(request.id, BOB)).decided
+        # No rule any more: those who were approvers then may still look at it.
+        assert [d.by for d in (await bot.stored()).decisions] == [ALICE, CAROL]
+
+
+async def test_where_no_rule_is_left_those_of_then_countersign(stage: Stage, file: Path) -> None:
+    async with desk(stage, file, GLASS) as bot:
+        request = await bot.ask(break_glass=True)
+        bot.rewrite(rule('connections = ["vco-other"]', approve=f'["{CAROL}"]'))
+        assert (await bot.app.approval.countersign(request.id, BOB)).decided
+
+
+async def test_g1_whatever_asks_the_glass_is_not_broken_without_a_reason(
+    stage: Stage, file: Path
+) -> None:
+    async with desk(stage, file, GLASS) as bot:
+        with pytest.raises(Refused, match="you have to say why"):
+            await bot.ask(break_glass=True, reason=" ")
+        assert await bot.app.store.requests.get("r-desk000000") is None
+
+
+async def test_only_a_broken_glass_is_countersigned(stage: Stage, file: Path) -> None:
+    async with desk(stage, file, rule()) as bot:
+        request = await bot.ask()
+        for unknown in (request.id, "r-nosuch"):
+            with pytest.raises(UserError):
+                await bot.app.approval.countersign(unknown, BOB)
+
+
+# --- read again while the bot serves -------------------------------------------------------
+
+
+@asynccontextmanager
+async def serving(stage: Stage, file: Path) -> AsyncIterator[BotProcess]:
+    """A bot as a process of its own, with this policy."""
+    env = stage.environment(VCO_POLICY_FILE=str(file), VCO_APPROVERS="")
+    bot = BotProcess(env, log=file.with_name("bot.log"))
+    await bot.start()
+    stage.slack.deliver_to(f"{bot.url}/slack/events")
+    try:
+        yield bot
+    finally:
+        assert await bot.stop() == 0
+
+
+async def until_policy_is(bot: BotProcess, word: str) -> tuple[int, str]:
+    """Wait until readiness says this of the policy; returns its status and all it says of it."""
+    async with aiohttp.ClientSession() as session:
+        while True:
+            async with session.get(f"{bot.url}/readyz") as answer:
+                said = str((await answer.json())["policy"])
+                if said.startswith(word):
+                    return answer.status, said
+
+
+def hang_up(bot: BotProcess) -> None:
+    assert bot.pid is not None
+    os.kill(bot.pid, signal.SIGHUP)
+
+
+async def test_a_policy_is_read_again_on_sighup_and_a_bad_one_changes_nothing(
+    stage: Stage, file: Path
+) -> None:
+    write(file, rule())
+    async with serving(stage, file) as bot:
+        assert await until_policy_is(bot, "ok") == (200, "ok")
+        card = await stage.ask()
+
+        write(file, rule("colour = 1\napprovals = 0"))
+        hang_up(bot)
+        status, said = await until_policy_is(bot, "warning: ")
+        assert status == 200
+        assert f"the earlier policy holds: {file}:4: 'colour' is no key of a rule" in said
+        assert said.endswith("(and 1 more)")
+
+        write(file, rule('connections = ["vco-other"]'))
+        hang_up(bot)
+        await until_policy_is(bot, "ok")
+        await stage.approve(card)
+        await stage.until_told(BOB, "The policy has changed since this was asked")
+        assert await still_pending(stage, card)
+    log = file.with_name("bot.log").read_text()
+    assert f"{file}:5: approvals is 0" in log
+    assert "policy_reloaded" in log
+
+
+async def still_pending(stage: Stage, card: Message) -> bool:
+    """Whether nothing was decided and nothing was sent."""
+    return (await stage.request(card)).state is RequestState.PENDING and stage.sends() == 0
+
+
+async def test_without_a_policy_file_sighup_changes_nothing(stage: Stage, file: Path) -> None:
+    bot = BotProcess(stage.environment(), log=file.with_name("bot.log"))
+    await bot.start()
+    stage.slack.deliver_to(f"{bot.url}/slack/events")
+    hang_up(bot)
+    card = await stage.ask()
+    assert "Needs one of" in text_of(card)
+    assert await bot.stop() == 0
+
+
+async def test_a_bad_policy_ends_the_bot_at_its_start_with_a_line_for_each_mistake(
+    stage: Stage, file: Path
+) -> None:
+    write(file, rule("colour = 1\napprovals = 0"))
+    env = stage.environment(VCO_POLICY_FILE=str(file), VCO_APPROVERS="")
+    for command in ((), ("doctor",)):
+        status, out, err = await run(*command, **env)
+        assert (status, out) == (2, "")
+        assert [line.partition(": ")[0] for line in err.splitlines()] == [f"{file}:4", f"{file}:5"]
