@@ -6,10 +6,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
 from bot.sandbox import scene
+from bot.sandbox.slack.workspace import default_workspace
 
 HERE = Path(__file__).parent.parent
 MANIFEST: dict[str, Any] = yaml.safe_load((HERE / "manifest.yml").read_text())
@@ -65,6 +67,10 @@ def test_slack_accepts_the_lengths_of_its_texts() -> None:
     assert len(MANIFEST["features"]["bot_user"]["display_name"]) <= 80
     assert len(command["description"]) <= 2000
     assert len(command["usage_hint"]) <= 1000
+    for shortcut in MANIFEST["features"]["shortcuts"]:
+        assert len(shortcut["name"]) <= 24
+        assert len(shortcut["callback_id"]) <= 255
+        assert len(shortcut["description"]) <= 150
 
 
 def test_the_scopes_are_those_of_the_methods_that_are_called_and_no_others() -> None:
@@ -79,9 +85,20 @@ def test_the_local_slack_of_the_sandbox_grants_these_scopes_alone() -> None:
     assert set(SCOPES) == scene.SCOPES
 
 
+def test_the_local_slack_of_the_sandbox_has_these_shortcuts() -> None:
+    announced = [
+        {name: shortcut[name] for name in ("callback_id", "name", "description")}
+        for shortcut in MANIFEST["features"]["shortcuts"]
+        if shortcut["type"] == "global"
+    ]
+    assert announced == [msgspec.to_builtins(s) for s in default_workspace().app.shortcuts]
+
+
 def test_the_code_listens_to_what_the_manifest_announces() -> None:
     listening = code("bot/slack")
     assert '"/vco-route"' in listening
+    for shortcut in MANIFEST["features"]["shortcuts"]:
+        assert f'"{shortcut["callback_id"]}"' in listening
     for event in MANIFEST["settings"]["event_subscriptions"]["bot_events"]:
         assert f'"{event}"' in listening
 

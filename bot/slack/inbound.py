@@ -13,14 +13,20 @@ import msgspec
 
 from bot.command import MAX_TEXT
 from bot.models import Value, Verdict
+from bot.slack.payload import part as _dict
+from bot.slack.payload import word as _text
 
 
 class Inbound(Value, frozen=True, tag_field="type"):
-    """A delivery: `user` did something in `channel`; `response_url` answers them privately."""
+    """A delivery: `user` did something in `channel`; `response_url` answers them privately.
+
+    `at_home`: they did it in their App Home, or in a form that was opened there.
+    """
 
     user: str
     channel: str = ""
     response_url: str = ""
+    at_home: bool = False
 
 
 class CommandGiven(Inbound, frozen=True, tag="command"):
@@ -59,6 +65,19 @@ class Rejecting(Inbound, frozen=True, tag="reject"):
     reason: str = ""
 
 
+class FormSent(Inbound, frozen=True, tag="form"):
+    """The form for a deletion, sent in: as it was filled in, to be checked when it is handled.
+
+    `routes` were chosen, each as the value of its option; `blocks` was typed instead.
+    """
+
+    region: str = ""
+    connection: str = ""
+    routes: tuple[str, ...] = ()
+    blocks: str = ""
+    reason: str = ""
+
+
 class HomeOpened(Inbound, frozen=True, tag="home"):
     """Somebody looks at the App Home."""
 
@@ -69,11 +88,15 @@ class Stray(Inbound, frozen=True, tag="stray"):
     words: str = ""
 
 
-Delivery = CommandGiven | Clicked | Undoing | AskingAgain | Rejecting | HomeOpened | Stray
+Delivery = (
+    CommandGiven | Clicked | Undoing | AskingAgain | Rejecting | FormSent | HomeOpened | Stray
+)
 
 REASON_BLOCK = "reason"
 REASON_ACTION = "text"
 REASON_LIMIT = 300
+
+_AT_HOME = "home"
 
 TYPED_BLOCK = "typed"
 TYPED_ACTION = "text"
@@ -144,22 +167,20 @@ def chosen(body: Mapping[str, Any]) -> CommandGiven:
 
 def approving(body: Mapping[str, Any]) -> Clicked:
     """The form that asks an approver to type what they approve, sent in."""
-    view = _dict(body, "view")
     return Clicked(
         user=_text(_dict(body, "user"), "id"),
+        **_kept(body),
         verdict=Verdict.APPROVED,
-        request_id=_text(view, "private_metadata")[:100],
         typed=_typed(body, TYPED_BLOCK, TYPED_ACTION).strip()[:100],
     )
 
 
 def rejecting(body: Mapping[str, Any]) -> Rejecting:
     """The rejection form, sent in. Its request's id travels in `private_metadata`."""
-    view = _dict(body, "view")
     reason = _typed(body, REASON_BLOCK, REASON_ACTION)
     return Rejecting(
         user=_text(_dict(body, "user"), "id"),
-        request_id=_text(view, "private_metadata")[:100],
+        **_kept(body),
         reason=" ".join(reason.split())[:REASON_LIMIT],
     )
 
@@ -197,12 +218,25 @@ def sound(body: Mapping[str, Any]) -> bool:
             return True
 
 
-def _who(body: Mapping[str, Any]) -> dict[str, str]:
+def opened_at_home(form: dict[str, Any]) -> dict[str, Any]:
+    """A form that remembers beside its request's id that it was opened in an App Home."""
+    return form | {"private_metadata": f"{form['private_metadata']} {_AT_HOME}"}
+
+
+def _kept(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What travelled with a form: the request's id, and where it was opened."""
+    kept = _text(_dict(body, "view"), "private_metadata")
+    target, _, place = kept.partition(" ")
+    return {"request_id": target[:100], "at_home": place == _AT_HOME}
+
+
+def _who(body: Mapping[str, Any]) -> dict[str, Any]:
     """Who clicked, where, and how to answer them."""
     return {
         "user": _text(_dict(body, "user"), "id"),
         "channel": _text(_dict(body, "channel"), "id"),
         "response_url": _text(body, "response_url"),
+        "at_home": _text(_dict(body, "view"), "type") == "home",
     }
 
 
@@ -217,16 +251,3 @@ def _typed(body: Mapping[str, Any], block_id: str, action_id: str) -> str:
     """What stands in a text field of a form."""
     values = _dict(_dict(_dict(body, "view"), "state"), "values")
     return _text(_dict(_dict(values, block_id), action_id), "value")
-
-
-def _dict(body: Mapping[str, Any], field: str) -> Mapping[str, Any]:
-    value = body.get(field)
-    return value if isinstance(value, Mapping) else {}
-
-
-def _text(body: Mapping[str, Any], field: str) -> str:
-    value = body.get(field)
-    if not isinstance(value, str):
-        return ""
-    # JSON can hold halves of surrogate pairs, which no text that is stored or sent may have.
-    return value.encode(errors="replace").decode()

@@ -15,13 +15,8 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.command import (
-    Cancel,
-    Command,
-    Delete,
     DeleteForm,
     Help,
-    ListRoutes,
-    Restore,
     help_text,
     parse,
 )
@@ -30,6 +25,9 @@ from bot.metrics import DELIVERIES
 from bot.models import Request, RequestState, Verdict
 from bot.policy import same_block
 from bot.slack import inbound
+from bot.slack.forms.deleting import DeleteForms
+from bot.slack.forms.fields import SHORTCUT
+from bot.slack.forms.lookup import Lookup
 from bot.slack.inbound import Delivery
 from bot.slack.messages.approve_form import CALLBACK as APPROVE_FORM
 from bot.slack.messages.approve_form import NOT_TYPED, approve_form
@@ -39,12 +37,13 @@ from bot.slack.messages.buttons import (
     CANCEL,
     CHOOSE,
     COUNTERSIGN,
+    NEW,
     REJECT,
     RESTORE,
 )
 from bot.slack.messages.reject_form import CALLBACK as REJECT_FORM
 from bot.slack.messages.reject_form import reject_form
-from bot.slack.messages.replies import problem
+from bot.slack.messages.replies import looking, problem
 from bot.slack.messages.texts import Block
 from bot.slack.strays import Strays
 from bot.slack.web import Slack
@@ -72,15 +71,26 @@ NOT_STORED = (
 class Listeners:
     """What happens when Slack calls."""
 
-    def __init__(
-        self, slack: Slack, store: Store, nudge: Callable[[], None], default_region: str | None
+    def __init__(  # noqa: PLR0913 - the composition root names each part
+        self,
+        slack: Slack,
+        store: Store,
+        nudge: Callable[[], None],
+        lookup: Lookup,
+        *,
+        region: str | None,
+        channel: str,
     ) -> None:
-        """Store deliveries in the inbox of `store` and `nudge` the engine of this process."""
+        """Store deliveries in the inbox of `store` and `nudge` the engine of this process.
+
+        `region`: of a command that names none; `channel`: where all cards go, if there is one.
+        """
         self._slack = slack
         self._inbox = store.inbox
         self._requests = store.requests
         self._nudge = nudge
-        self._default_region = default_region
+        self._default_region = region
+        self._forms = DeleteForms(slack, lookup, self._store, region=region, channel=channel)
         self.strays = Strays(self._store)
 
     def register(self, app: AsyncApp) -> None:
@@ -95,6 +105,9 @@ class Listeners:
         app.action(re.compile(f"^{CHOOSE}_"))(self._choose)
         app.view(REJECT_FORM)(self._rejected)
         app.view(APPROVE_FORM)(self._approved)
+        app.shortcut(SHORTCUT)(self._new)
+        app.action(NEW)(self._new)
+        self._forms.register(app)
         app.event("app_home_opened")(self._home)
         app.error(self.strays.failed)
 
@@ -105,12 +118,15 @@ class Listeners:
         except CommandError as error:
             await ack(problem(error))
             return
-        if isinstance(command, Help | DeleteForm):
-            topic = command.topic if isinstance(command, Help) else "delete"
-            await ack(help_text(topic))
-            return
-        stored = await self._store(body, given)
-        await ack(_looking(command) if stored else NOT_STORED)
+        match command:
+            case DeleteForm(region=region):
+                form = self._forms.new(given.channel, region)
+                await ack("" if await self._opened(body, form) else help_text("delete"))
+            case Help(topic=topic):
+                await ack(help_text(topic))
+            case _:
+                stored = await self._store(body, given)
+                await ack(looking(command) if stored else NOT_STORED)
 
     async def _approve(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         click = inbound.clicked(body, Verdict.APPROVED)
@@ -151,11 +167,17 @@ class Listeners:
         await self._ask(ack, body, click, reject_form(click.request_id))
 
     async def _ask(self, ack: AsyncAck, body: dict[str, Any], click: Delivery, form: Block) -> None:
-        trigger = str(body.get("trigger_id") or "")
-        if await self._opened(trigger, form) or await self._tell(click.response_url, NO_FORM):
+        form = inbound.opened_at_home(form) if click.at_home else form
+        if await self._opened(body, form) or await self._tell(click.response_url, NO_FORM):
             await ack()
 
-    async def _opened(self, trigger_id: str, form: Block) -> bool:
+    async def _new(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        form = self._forms.new()
+        if await self._opened(body, form) or await self._store(body, inbound.stray(body, NO_FORM)):
+            await ack()
+
+    async def _opened(self, body: dict[str, Any], form: Block) -> bool:
+        trigger_id = str(body.get("trigger_id") or "")
         try:
             await asyncio.wait_for(self._slack.open_view(trigger_id, form), SLACK_SECONDS)
         except (SlackError, TimeoutError) as error:
@@ -226,17 +248,3 @@ class Listeners:
             log.warning("not_told", error=str(error) or "time-out")
             return False
         return True
-
-
-def _looking(command: Command) -> str:
-    match command:
-        case Delete(draft=draft):
-            return f"Looking at `{draft.vpn_connection_id}` in {draft.region} …"
-        case ListRoutes(vpn_connection_id=connection):
-            return f"Reading the routes of `{connection}` …"
-        case Cancel(request_id=request_id):
-            return f"Cancelling `{request_id}` …"
-        case Restore(request_id=request_id):
-            return f"Looking at what `{request_id}` changed …"
-        case _:
-            return "Looking …"

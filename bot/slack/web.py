@@ -114,6 +114,11 @@ class Slack:
         """Open a modal; Slack takes it within 3 seconds of the click."""
         await self.call("views.open", trigger_id=trigger_id, view=view)
 
+    async def update_view(self, view_id: str, view: Block, version: str = "") -> None:
+        """Edit a modal; given its `version`, only if nobody has since (`hash_conflict`)."""
+        guard = {"hash": version} if version else {}
+        await self.call("views.update", view_id=view_id, view=view, **guard)
+
     async def publish_home(self, user: str, view: Block) -> None:
         """Show a person their App Home."""
         await self.call("views.publish", user_id=user, view=view)

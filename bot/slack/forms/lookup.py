@@ -1,0 +1,147 @@
+"""Connections and routes, live, in the time that a form can wait.
+
+Who types in a search asks at every letter, so an answer serves for some seconds, and several who
+wait for one share it. One that comes too late for a form goes on: the next look finds it.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from math import inf
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import structlog
+
+from bot.errors import AlibabaError, NotSent, OutcomeUnknown, StoreError
+from bot.models import Connection, LiveRoute
+
+log = structlog.get_logger(__name__)
+
+SECONDS = 2.0
+"""How long a look may take; Slack waits 3 seconds for the options of a search."""
+
+KEEP_SECONDS = 5.0
+"""For how long an answer serves: long enough to type a word."""
+
+REGIONS_SECONDS = 3600.0
+"""The same of the list of regions, which hardly ever changes."""
+
+TOO_SLOW = "Alibaba Cloud does not answer in time."
+NO_ANSWER = "Alibaba Cloud gave no usable answer."
+NO_STORE = "The bot's store does not answer."
+
+
+class Readable(Protocol):
+    """The part of the VPC API that a form looks at."""
+
+    async def connections(self, region: str) -> tuple[Connection, ...]:
+        """All connections of a region."""
+        ...
+
+    async def connection(self, region: str, vpn_connection_id: str) -> Connection:
+        """Read one connection."""
+        ...
+
+    async def routes(self, region: str, vpn_connection_id: str) -> tuple[LiveRoute, ...]:
+        """Read all routes of a connection."""
+        ...
+
+
+class Seen(NamedTuple):
+    """A connection and its routes, as they are now."""
+
+    connection: Connection
+    routes: tuple[LiveRoute, ...]
+
+
+class Unseen(NamedTuple):
+    """Nothing could be seen: why, in words for people."""
+
+    why: str
+
+
+T = TypeVar("T")
+_Key = tuple[str, ...]
+
+
+class Lookup:
+    """Reads for forms; never raises what the cloud or the store may raise."""
+
+    def __init__(
+        self,
+        cloud: Readable,
+        regions: Callable[[], Awaitable[tuple[str, ...]]],
+        *,
+        seconds: float = SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Look into `cloud`, waiting for `seconds` each time; `regions` lists them."""
+        self._cloud = cloud
+        self._regions = regions
+        self._seconds = seconds
+        self._clock = clock
+        self._looks: dict[_Key, _Look] = {}
+
+    async def regions(self) -> tuple[str, ...] | Unseen:
+        """The ids of all regions."""
+        return await self._shared(("regions",), self._regions, REGIONS_SECONDS)
+
+    async def connections(self, region: str) -> tuple[Connection, ...] | Unseen:
+        """All connections of a region."""
+        return await self._shared((region,), lambda: self._cloud.connections(region), KEEP_SECONDS)
+
+    async def routes(self, region: str, vpn_connection_id: str) -> Seen | Unseen:
+        """A connection and its routes."""
+
+        async def read() -> Seen:
+            connection, routes = await asyncio.gather(
+                self._cloud.connection(region, vpn_connection_id),
+                self._cloud.routes(region, vpn_connection_id),
+            )
+            return Seen(connection, routes)
+
+        return await self._shared((region, vpn_connection_id), read, KEEP_SECONDS)
+
+    async def close(self) -> None:
+        """Give up what nobody waits for any more."""
+        tasks = [look.task for look in self._looks.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _shared(self, key: _Key, read: Callable[[], Awaitable[T]], keep: float) -> T | Unseen:
+        now = self._clock()
+        self._looks = {k: look for k, look in self._looks.items() if look.until > now}
+        if key not in self._looks:
+            self._looks[key] = _Look(asyncio.create_task(self._look(key, read, keep)))
+        try:
+            # Shielded: others may wait for it too, or come later.
+            task: asyncio.Task[T | Unseen] = self._looks[key].task
+            return await asyncio.wait_for(asyncio.shield(task), self._seconds)
+        except TimeoutError:
+            log.info("look_too_slow")
+            return Unseen(TOO_SLOW)
+
+    async def _look(self, key: _Key, read: Callable[[], Awaitable[T]], keep: float) -> T | Unseen:
+        until = 0.0
+        try:
+            found = await read()
+            until = self._clock() + keep
+        except AlibabaError as error:
+            log.info("look_failed", code=error.code)
+            unanswered = isinstance(error, NotSent | OutcomeUnknown)
+            return Unseen(NO_ANSWER if unanswered else error.meaning or NO_ANSWER)
+        except StoreError:
+            return Unseen(NO_STORE)
+        else:
+            return found
+        finally:
+            self._looks[key].until = until
+
+
+class _Look:
+    """One look, and until when its answer serves; it does so at least as long as it lasts."""
+
+    def __init__(self, task: asyncio.Task[Any]) -> None:
+        self.task = task
+        self.until = inf
