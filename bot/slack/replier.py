@@ -39,7 +39,8 @@ class Replier:
         if not delivery.user:
             log.warning("nobody_to_tell")
             return
-        where = delivery.channel or channel
+        # Who is in their App Home does not see what is whispered in a channel.
+        where = "" if delivery.at_home else delivery.channel or channel
         if where:
             try:
                 await self._slack.whisper(where, delivery.user, text, blocks)

@@ -87,8 +87,12 @@ class Teller:
         if not told.link:
             link = await self._link(told)
             await self._save(claim, request, replace(told, link=link))
+            await self._store.viewers.changed()
             return claim.now
         if told.shown != shown:
+            if told.said < len(request.timeline):
+                # More than the bar has moved. Homes don't wait for the card.
+                await self._store.viewers.changed()
             await self._slack.update(told.channel, told.card_ts, *message)
             await self._save(claim, request, replace(told, shown=shown))
             return claim.now

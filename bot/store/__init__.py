@@ -2,9 +2,11 @@
 
 - `work`      what is due and who has claimed it: the heart of the execution engine
 - `requests`  deletion requests: read, and changed by compare-and-set; the connection queue
+- `records`   how requests are read: one, or many in few round trips
 - `inbox`     what Slack delivered and nobody has handled yet
 - `audit`     what happened, append-only, each entry chained to the one before
 - `told`      what Slack has been shown of each request
+- `viewers`   who has looked at their App Home, and what it shows them
 - `pace`      how fast to go: regions that asked for a pause, how long deletions usually take
 - `health`    can this database be trusted with what was approved and sent
 - `client`    one connection pool, its timeouts, scripts, and errors
@@ -21,8 +23,10 @@ from bot.store.client import Database
 from bot.store.health import Health
 from bot.store.inbox import Inbox
 from bot.store.pace import Pace
-from bot.store.requests import RETENTION_SECONDS, AlreadyOpen, Requests, Stored
+from bot.store.records import Reading, Stored
+from bot.store.requests import RETENTION_SECONDS, AlreadyOpen, Requests
 from bot.store.told import Tellings, Told
+from bot.store.viewers import Viewer, Viewers
 from bot.store.work import Claim, Work
 
 
@@ -38,6 +42,7 @@ class Store:
         self.health = Health(database)
         self.inbox = Inbox(database)
         self.tellings = Tellings(database)
+        self.viewers = Viewers(database)
         self.pace = Pace(database)
 
 
@@ -48,10 +53,13 @@ __all__ = [
     "Database",
     "Inbox",
     "Pace",
+    "Reading",
     "Requests",
     "Store",
     "Stored",
     "Tellings",
     "Told",
+    "Viewer",
+    "Viewers",
     "Work",
 ]

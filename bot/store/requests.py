@@ -11,16 +11,16 @@ the script again, it finds its own id and reports what it did before.
 """
 
 import secrets
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from bot.errors import BotError, StaleFence, StoreError, Unreadable
+from bot.errors import BotError, StaleFence, StoreError
 from bot.metrics import OUTCOMES
 from bot.models import Event, EventKind, Request, RequestState, VcoRoute
 from bot.store.audit import APPEND, AUDIT, AUDIT_HEAD, digest
 from bot.store.client import CLAIMS, DUE, NOW, WAKE, Database, Script, key
+from bot.store.records import FIELDS, Reading, Stored, decoded, read
 from bot.store.work import Claim
 
 RETENTION_SECONDS = 90 * 24 * 3600
@@ -92,17 +92,6 @@ class AlreadyOpen(BotError):
         self.request_id = request_id
 
 
-class Stored(NamedTuple):
-    """A request as it was read, and the revision that a change must name.
-
-    `audit` is the number and the link of its latest entry in the audit.
-    """
-
-    request: Request
-    rev: int
-    audit: str = ""
-
-
 Change = Callable[[Request], Request]
 """A transition: a pure function from the record as it is to the record as it should be.
 Returning the same object means: nothing to do. It may be called again after a conflict."""
@@ -122,15 +111,12 @@ class Requests:
         Raises:
             Unreadable: a newer version, or somebody's editor, wrote it.
         """
-        fields = ("data", "rev", "audit")
-        data, rev, audit = await self._db.command("HMGET", key("request", request_id), *fields)
-        if data is None:
-            return None
-        try:
-            request = msgspec.json.decode(str(data), type=Request)
-            return Stored(request, int(rev), str(audit or ""))
-        except (msgspec.DecodeError, ValueError) as error:
-            raise Unreadable(f"request {request_id} can't be read by this version") from error
+        fields = await self._db.command("HMGET", key("request", request_id), *FIELDS)
+        return decoded(request_id, fields)
+
+    async def many(self, ids: Sequence[str]) -> Reading:
+        """Read several requests in few round trips; those that are gone are left out."""
+        return await read(self._db, ids)
 
     async def create(self, request: Request) -> Request:
         """Store a new request; one that was stored before is returned as it is now.

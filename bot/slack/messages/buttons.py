@@ -13,6 +13,7 @@ RESTORE = "vco_route_restore"
 COUNTERSIGN = "vco_route_countersign"
 AGAIN = "vco_route_again"
 CHOOSE = "vco_route_choose"
+NEW = "vco_route_new"
 
 
 def confirm(title: str, text: str, do: str) -> Block:

@@ -1,0 +1,76 @@
+"""How requests are read: one record, or many in few round trips."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from bot.errors import Unreadable
+from bot.models import Request
+from bot.store.client import Database, Script, key
+
+FIELDS = ("data", "rev", "audit")
+
+AT_ONCE = 50
+"""How many records one round trip reads: long ones come to half a megabyte."""
+
+_ONE = "redis.call('HMGET', KEYS[{}], 'data', 'rev', 'audit')"
+_READ = Script(f"return {{ {', '.join(map(_ONE.format, range(1, AT_ONCE + 1)))} }}")
+"""Lua: spelled out record by record, because Tair demands literal `KEYS[i]`."""
+
+
+class Stored(NamedTuple):
+    """A request as it was read, and the revision that a change must name.
+
+    `audit` is the number and the link of its latest entry in the audit.
+    """
+
+    request: Request
+    rev: int
+    audit: str = ""
+
+
+class Reading(NamedTuple):
+    """The requests that were read, in the order asked for, and the ids of unreadable ones."""
+
+    stored: list[Stored]
+    unreadable: list[str]
+
+
+def decoded(request_id: str, fields: Sequence[object]) -> Stored | None:
+    """A request from the fields of its record, None when there is none (any more).
+
+    Raises:
+        Unreadable: a newer version, or somebody's editor, wrote it.
+    """
+    data, rev, audit = fields
+    if data is None:
+        return None
+    try:
+        request = msgspec.json.decode(str(data), type=Request)
+        return Stored(request, int(str(rev)), str(audit or ""))
+    except (msgspec.DecodeError, ValueError) as error:
+        raise Unreadable(f"request {request_id} can't be read by this version") from error
+
+
+async def read(database: Database, ids: Sequence[str]) -> Reading:
+    """Those of these requests that there are (still)."""
+    reading = Reading([], [])
+    for start in range(0, len(ids), AT_ONCE):
+        page = ids[start : start + AT_ONCE]
+        keys = [key("request", one) for one in page]
+        padding = [key("request", "")] * (AT_ONCE - len(page))
+        replies = await database.run(_READ, keys + padding)
+        for one, fields in zip(page, replies, strict=False):
+            _sort(reading, one, fields)
+    return reading
+
+
+def _sort(reading: Reading, request_id: str, fields: Sequence[object]) -> None:
+    try:
+        stored = decoded(request_id, fields)
+    except Unreadable:
+        reading.unreadable.append(request_id)
+    else:
+        if stored is not None:
+            reading.stored.append(stored)

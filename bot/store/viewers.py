@@ -1,0 +1,183 @@
+"""Who has looked at their App Home lately, and what it shows them.
+
+Slack says when somebody opens their Home, never whether they are still looking. So whoever has
+opened it within a day counts, at most the latest 200, and each of them is an item of the engine:
+`home:<user>`. All are woken together when something has changed; a Home that was brought up to
+date a moment ago becomes due a little later, so that many changes make one edit.
+"""
+
+from typing import NamedTuple
+
+from bot.errors import StaleFence
+from bot.store.client import CLAIMS, DUE, NOW, Database, Script, key
+from bot.store.work import Claim
+
+APART_SECONDS = 3.0
+"""The least time between two editions of one person's Home."""
+
+REMEMBERED_SECONDS = 24 * 3600.0
+MOST = 200
+"""How long somebody is remembered who has not looked again, and how many people are."""
+
+VIEWERS = key("viewers")
+"""Who, by the time when they last opened their Home."""
+
+SEEN = key("viewers", "seen")
+"""What each of them sees: `shown:<user>`, a hash, and `at:<user>`, since when."""
+
+CHANGES = key("viewers", "changes")
+"""How often something has changed that Homes show."""
+
+_KEYS = (DUE, CLAIMS, VIEWERS, SEEN, CHANGES)
+
+_FORGET = """
+local function forget(user)
+  redis.call('ZREM', KEYS[3], user)
+  redis.call('HDEL', KEYS[4], 'shown:' .. user, 'at:' .. user)
+end
+local function tidy(now)
+  local old = now - tonumber(ARGV[2])
+  for _, user in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', old)) do forget(user) end
+  for _, user in ipairs(redis.call('ZRANGE', KEYS[3], 0, -1 - tonumber(ARGV[3]))) do
+    forget(user)
+  end
+end
+"""
+"""Lua: forget one person, and those who have not looked for long."""
+
+_SOON = """
+local function soon(user, now)
+  local item = 'home:' .. user
+  local apart = tonumber(ARGV[4])
+  local at = tonumber(redis.call('HGET', KEYS[4], 'at:' .. user) or '0') + apart
+  at = math.min(math.max(at, now), now + apart)
+  local lease = redis.call('HGET', KEYS[2], 'lease:' .. item)
+  -- Whoever is at it may have looked before the change.
+  if lease then redis.call('HSET', KEYS[2], 'again:' .. item, '1') end
+  if lease and tonumber(lease) > now then return end
+  local planned = redis.call('ZSCORE', KEYS[1], item)
+  if not planned or tonumber(planned) > at then redis.call('ZADD', KEYS[1], at, item) end
+end
+"""
+"""Lua: make a Home due now, or as soon as it may be edited again; see `WAKE`."""
+
+_OPENED = Script(
+    NOW
+    + _FORGET
+    + _SOON
+    + """
+local now, user = seconds(ARGV[1]), ARGV[5]
+redis.call('ZADD', KEYS[3], now, user)
+redis.call('HDEL', KEYS[4], 'shown:' .. user)
+tidy(now)
+soon(user, now)
+return 1
+"""
+)
+
+_DOUBTED = Script(
+    NOW
+    + _SOON
+    + """
+if redis.call('ZSCORE', KEYS[3], ARGV[5]) then
+  redis.call('HDEL', KEYS[4], 'shown:' .. ARGV[5])
+  soon(ARGV[5], seconds(ARGV[1]))
+end
+return 1
+"""
+)
+
+_CHANGED = Script(
+    NOW
+    + _FORGET
+    + _SOON
+    + """
+local now = seconds(ARGV[1])
+redis.call('INCR', KEYS[5])
+tidy(now)
+for _, user in ipairs(redis.call('ZRANGE', KEYS[3], 0, -1)) do soon(user, now) end
+return 1
+"""
+)
+
+_LOOK = Script(
+    """
+local rank = redis.call('ZREVRANK', KEYS[3], ARGV[1])
+if not rank then return {} end
+return {rank, redis.call('HGET', KEYS[4], 'shown:' .. ARGV[1]) or '',
+        redis.call('HGET', KEYS[4], 'at:' .. ARGV[1]) or '0', redis.call('GET', KEYS[5]) or '0'}
+"""
+)
+
+_SAVE = Script(
+    NOW
+    + """
+if redis.call('HGET', KEYS[2], 'fence:' .. ARGV[2]) ~= ARGV[3] then return 0 end
+if redis.call('ZSCORE', KEYS[3], ARGV[4]) then
+  redis.call('HSET', KEYS[4], 'shown:' .. ARGV[4], ARGV[5],
+             'at:' .. ARGV[4], string.format('%.6f', seconds(ARGV[1])))
+end
+return 1
+"""
+)
+
+_DROP = Script(_FORGET + "forget(ARGV[1]) return 1")
+
+
+class Viewer(NamedTuple):
+    """What one person sees.
+
+    `shown` is a hash of it, empty where it has to be shown anew; `at` is when it was shown;
+    `rank` counts those who have looked since; `changes` is how often things have changed so far.
+    """
+
+    rank: int
+    shown: str
+    at: float
+    changes: int
+
+
+class Viewers:
+    """The people whose Homes are kept true."""
+
+    def __init__(self, database: Database) -> None:
+        """Keep them in `database`."""
+        self._db = database
+
+    async def opened(self, user: str) -> None:
+        """Somebody looks at their Home: it is shown to them anew."""
+        await self._run(_OPENED, user)
+
+    async def changed(self) -> None:
+        """Something has changed that Homes show: all of them are looked at again."""
+        await self._run(_CHANGED)
+
+    async def look(self, user: str) -> Viewer | None:
+        """What somebody sees, None when they have not looked for long."""
+        reply = await self._db.run(_LOOK, _KEYS, user)
+        if not reply:
+            return None
+        rank, shown, at, changes = reply
+        return Viewer(int(rank), str(shown), float(at), int(changes))
+
+    async def save(self, claim: Claim, shown: str) -> None:
+        """Record what the person of `claim` sees now; empty: nobody knows, so show it anew.
+
+        Raises:
+            StaleFence: the lease was over and somebody else shows it now.
+        """
+        args = (self._db.fixed_now, claim.item, claim.fence, claim.id, shown)
+        if not int(await self._db.run(_SAVE, _KEYS, *args)):
+            raise StaleFence(claim.item)
+
+    async def doubt(self, user: str) -> None:
+        """Nobody knows what somebody sees: it is shown to them anew."""
+        await self._run(_DOUBTED, user)
+
+    async def drop(self, user: str) -> None:
+        """Forget somebody to whom nothing can be shown."""
+        await self._db.run(_DROP, _KEYS, user)
+
+    async def _run(self, script: Script, *more: str) -> None:
+        limits = (REMEMBERED_SECONDS, MOST, APART_SECONDS)
+        await self._db.run(script, _KEYS, self._db.fixed_now, *limits, *more)

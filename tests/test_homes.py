@@ -1,0 +1,338 @@
+"""App Homes are kept true while nobody opens them again, and Slack is called no more than needed.
+
+People look, click and wait; what they see is read from the local Slack.
+"""
+
+import asyncio
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from stage import Stage, delete_command, request_id
+
+from bot.models import RequestState
+from bot.sandbox.slack.messages import text_of
+from bot.sandbox.slack.state import WebCall
+from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, NETOPS, NETWORK_OPS
+from bot.sandbox.vpc import seed
+from bot.sandbox.vpc.world import Pace
+from bot.slack import homes, inbound
+from bot.slack.messages.buttons import APPROVE, CANCEL, COUNTERSIGN, REJECT, RESTORE
+from bot.store.viewers import APART_SECONDS
+
+PARTS = ("Waits for you", "In flight", "You asked for", "Recent outcomes", "*How to ask*")
+
+
+def home(stage: Stage, user: str) -> str:
+    """All that somebody sees in their Home."""
+    return text_of(stage.slack.home(user))
+
+
+def part(stage: Stage, user: str, name: str) -> str:
+    """What stands under one of the headers of a Home."""
+    _, _, below = home(stage, user).partition(f"{name}\n")
+    ends = (below.find(f"{other}\n") for other in (*PARTS, "Waits for others"))
+    return below[: min((end for end in ends if end >= 0), default=len(below))].strip()
+
+
+async def until(stage: Stage, user: str, name: str, words: str, seconds: float = 15) -> str:
+    """Wait until somebody sees `words` under a header; returns all that stands there."""
+    await stage.slack.until(lambda: words in part(stage, user, name), timeout=seconds)
+    return part(stage, user, name)
+
+
+def slow_down(stage: Stage) -> None:
+    """Let deletions take long enough to be seen in a Home."""
+    stage.vpc.service.world.connections[seed.ORDINARY].pace = Pace(delay=0.1, seconds=6.0)
+
+
+async def look(stage: Stage, *users: str) -> None:
+    """Open the Home of each, and wait until there is something to see."""
+    for user in users:
+        stage.slack.open_home(user)
+    await stage.slack.until(lambda: all("How to ask" in home(stage, user) for user in users))
+
+
+def published(stage: Stage, user: str) -> list[WebCall]:
+    """The calls that showed somebody their Home, or should have."""
+    calls = [call for call in stage.slack.requests if call.method == "views.publish"]
+    return [call for call in calls if call.args["user_id"] == user]
+
+
+async def quiet(stage: Stage) -> None:
+    """Wait until no Home is to be looked at any more."""
+    async with asyncio.timeout(20):
+        while any(item.startswith("home:") for item in await due(stage)):
+            await asyncio.sleep(0.05)
+
+
+async def due(stage: Stage) -> list[str]:
+    return list(await stage.store.database.command("ZRANGE", "{vco}:due", 0, -1))
+
+
+async def test_a_request_is_approved_in_the_home_and_followed_there_to_its_end(
+    playing: Stage,
+) -> None:
+    """Alice and Bob open their Homes once; everything after that comes to them."""
+    slow_down(playing)
+    await look(playing, ALICE, BOB)
+    assert part(playing, BOB, "Waits for you") == "Nothing."
+    card = await playing.ask()
+
+    waiting = await until(playing, BOB, "Waits for you", "Delete")
+    assert "takes over all of them" in waiting
+    assert "“leaking prod prefix, INC-4211”" in waiting
+    assert card.ts.replace(".", "") in waiting, "it leads to the card"
+    assert "Pending · needs one of" in await until(playing, ALICE, "You asked for", "Delete")
+    assert part(playing, ALICE, "Waits for you") == "Nothing."
+
+    await playing.slack.click_in_home(BOB, APPROVE)
+    for user in (ALICE, BOB):
+        assert "▱" in await until(playing, user, "In flight", "Deleting")
+    assert part(playing, BOB, "Waits for you") == "Nothing."
+
+    assert "approved by" in await until(playing, BOB, "Recent outcomes", "Deleted")
+    await until(playing, ALICE, "You asked for", "Deleted")
+    for user in (ALICE, BOB):
+        assert part(playing, user, "In flight") == "Nothing."
+    assert playing.vpc.effects(playing.route) == 1
+
+
+async def test_the_bar_moves_while_somebody_looks_and_rests_afterwards(
+    hurried: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(homes, "REFRESH_SECONDS", 1.0)
+    slow_down(hurried)
+    await hurried.start_bot()
+    await look(hurried, BOB)
+    card = await hurried.ask()
+    await hurried.approve(card)
+    await until(hurried, BOB, "In flight", "connection is updating")
+    before = len(published(hurried, BOB))
+    bars = set[str]()
+    async with asyncio.timeout(20):
+        while len(bars) < 2:
+            bars.add(part(hurried, BOB, "In flight"))
+            await hurried.slack.state.change()
+    assert len(published(hurried, BOB)) > before
+    await until(hurried, BOB, "Recent outcomes", "Deleted")
+    await quiet(hurried)
+
+
+async def test_nobody_gets_more_than_one_page_in_three_seconds(playing: Stage) -> None:
+    slow_down(playing)
+    await look(playing, BOB)
+    card = await playing.ask()
+    await playing.approve(card)
+    await playing.until_card_says(card, "Proven:")
+    await until(playing, BOB, "Recent outcomes", "Deleted")
+    times = [call.at for call in published(playing, BOB)]
+    assert len(times) >= 3
+    assert all(later - earlier >= APART_SECONDS - 0.05 for earlier, later in pairwise(times))
+
+
+async def test_who_has_not_looked_is_shown_nothing(playing: Stage) -> None:
+    await look(playing, BOB)
+    await playing.ask()
+    await until(playing, BOB, "Waits for you", "Delete")
+    assert playing.slack.home(CAROL) is None
+    assert {call.args["user_id"] for call in published(playing, BOB)} == {BOB}
+
+
+async def test_a_page_that_has_not_changed_is_not_published_again(playing: Stage) -> None:
+    """The timeline goes on (a nudge, a line in the thread), and the page stays as it is."""
+    await look(playing, BOB)
+    await playing.ask()
+    await until(playing, BOB, "Waits for you", "Delete")
+    await quiet(playing)
+    before = len(published(playing, BOB))
+    await playing.store.viewers.changed()
+    await quiet(playing)
+    assert len(published(playing, BOB)) == before
+
+
+async def test_who_opens_their_home_again_is_shown_it_anew(playing: Stage) -> None:
+    """Whatever Slack has shown them: now it is true."""
+    await look(playing, BOB)
+    playing.slack.open_home(BOB)
+    await playing.slack.until(lambda: len(published(playing, BOB)) == 2)
+
+
+async def test_a_pause_that_slack_asks_for_is_kept(playing: Stage) -> None:
+    playing.slack.faults.add("views.publish", "rate_limited", retry_after=2)
+    await look(playing, BOB)
+    refused, shown = published(playing, BOB)
+    assert refused.status == 429
+    assert shown.at - refused.at >= 2.0
+
+
+async def test_a_home_that_slack_was_away_for_is_shown_when_it_is_back(playing: Stage) -> None:
+    await look(playing, BOB)
+    playing.slack.faults.add("views.publish", "http", times=2)
+    await playing.ask()
+    await until(playing, BOB, "Waits for you", "Delete")
+
+
+async def test_somebody_to_whom_slack_shows_nothing_is_forgotten(playing: Stage) -> None:
+    await look(playing, BOB)
+    playing.slack.faults.add("views.publish", "error", error="not_enabled")
+    await playing.ask()
+    await playing.slack.until(lambda: len(published(playing, BOB)) == 2)
+    async with asyncio.timeout(10):
+        while await playing.store.viewers.look(BOB) is not None:
+            await asyncio.sleep(0.02)
+    # Until they look again.
+    playing.slack.open_home(BOB)
+    await until(playing, BOB, "Waits for you", "Delete")
+
+
+# --- its buttons ---------------------------------------------------------------------
+
+
+async def test_alice_cancels_in_her_home(playing: Stage) -> None:
+    await look(playing, ALICE)
+    card = await playing.ask()
+    await until(playing, ALICE, "You asked for", "Delete")
+    await playing.slack.click_in_home(ALICE, CANCEL)
+    await until(playing, ALICE, "You asked for", "Cancelled: delete")
+    assert (await playing.request(card)).state is RequestState.CANCELLED
+    assert "Cancelled: nothing was sent" in await directly(playing, ALICE)
+
+
+async def test_bob_rejects_in_his_home_and_says_why(playing: Stage) -> None:
+    await look(playing, BOB)
+    card = await playing.ask()
+    await until(playing, BOB, "Waits for you", "Delete")
+    await playing.slack.click_in_home(BOB, REJECT)
+    form = await playing.slack.until(lambda: playing.slack.modal(BOB))
+    await playing.slack.submit(BOB, form.id, {"reason": {"text": "wrong office"}})
+    assert "“wrong office”" in await until(playing, BOB, "Recent outcomes", "Rejected")
+    assert (await playing.request(card)).state is RequestState.REJECTED
+
+
+async def test_a_late_click_in_a_home_is_answered_directly(playing: Stage) -> None:
+    """Nobody sees in their Home what is whispered in a channel."""
+    await look(playing, BOB, CAROL)
+    card = await playing.ask()
+    for user in (BOB, CAROL):
+        await until(playing, user, "Waits for you", "Delete")
+    await playing.slack.click_in_home(BOB, REJECT)
+    form = await playing.slack.until(lambda: playing.slack.modal(BOB))
+    await playing.slack.click_in_home(CAROL, APPROVE)
+    await playing.until_card_says(card, "Approved by")
+    assert (await playing.slack.submit(BOB, form.id, {"reason": {"text": "no"}})).status == 200
+    assert f"Already approved by <@{CAROL}>" in await directly(playing, BOB)
+    assert playing.told(BOB) == ""
+
+
+async def test_a_refusal_in_a_home_is_told_directly(playing: Stage) -> None:
+    await look(playing, BOB)
+    await playing.ask()
+    await until(playing, BOB, "Waits for you", "Delete")
+    playing.slack.workspace.groups[NETOPS].users.remove(BOB)
+    await playing.slack.click_in_home(BOB, APPROVE)
+    assert "You are not one of the approvers" in await directly(playing, BOB)
+    assert playing.sends() == 0
+
+
+async def test_what_was_deleted_is_asked_back_in_the_home_by_a_card_where_the_first_one_was(
+    playing: Stage,
+) -> None:
+    await look(playing, ALICE)
+    card = await playing.ask()
+    await playing.approve(card)
+    await until(playing, ALICE, "You asked for", "Deleted")
+    await playing.slack.click_in_home(ALICE, RESTORE)
+    await until(playing, ALICE, "You asked for", "Restore 192.168.10.0/24 to")
+    assert [m.channel for m in playing.cards()] == [NETWORK_OPS] * 2
+    assert text_of(playing.cards()[1]).startswith("Restore ")
+    assert "Asked for approval" in await directly(playing, ALICE)
+
+
+async def directly(stage: Stage, user: str) -> str:
+    """What the bot wrote to somebody alone."""
+    said = await stage.slack.until(lambda: stage.slack.dms(user))
+    return "\n".join(map(text_of, said))
+
+
+# --- what can't be read --------------------------------------------------------------
+
+
+async def test_a_group_that_can_not_be_read_is_said_and_looked_at_again(
+    playing: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(homes, "GROUP_SECONDS", 0.5)
+    monkeypatch.setattr("bot.slack.boards.GROUP_SECONDS", 0.5)
+    await playing.ask()
+    broken = playing.slack.faults.add("usergroups.users.list", "http", times=None)
+    playing.slack.open_home(BOB)
+    await until(playing, BOB, "Waits for you", "Slack does not say who is in")
+    assert "Delete" not in part(playing, BOB, "Waits for you")
+    broken.times = 0
+    playing.slack.faults.clear()
+    await until(playing, BOB, "Waits for you", "Delete")
+
+
+async def test_a_record_of_another_version_hides_none_of_the_others(playing: Stage) -> None:
+    card = await playing.ask()
+    id_ = request_id(card)
+    await playing.store.database.command("ZADD", "{vco}:index", 1, "r-broken")
+    await playing.store.database.command("HSET", "{vco}:request:r-broken", "data", "{]", "rev", 1)
+    await look(playing, BOB)
+    assert "`r-broken` can't be read by this version" in home(playing, BOB)
+    assert "Delete" in part(playing, BOB, "Waits for you")
+    assert id_ != "r-broken"
+
+
+# --- what a policy asks for ----------------------------------------------------------
+
+
+async def test_a_wide_prefix_is_approved_in_the_home_by_typing_it(
+    hurried: Stage, tmp_path: Path
+) -> None:
+    await start_with(hurried, tmp_path, "wide = { ipv4 = 16, approvals = 1 }")
+    (route,) = hurried.new_routes("wide")
+    await look(hurried, BOB)
+    card = await hurried.ask(delete_command(route))
+    await until(hurried, BOB, "Waits for you", "Delete")
+    await hurried.slack.click_in_home(BOB, APPROVE)
+    form = await hurried.slack.until(lambda: hurried.slack.modal(BOB))
+    typed = {inbound.TYPED_BLOCK: {inbound.TYPED_ACTION: route.route_dest}}
+    await hurried.slack.submit(BOB, form.id, typed)
+    assert (await hurried.until_ended(card)).state is RequestState.DELETED
+
+
+async def test_a_first_approval_moves_a_request_to_those_who_are_still_to_decide(
+    hurried: Stage, tmp_path: Path
+) -> None:
+    await start_with(hurried, tmp_path, "approvals = 2")
+    (route,) = hurried.new_routes("quorum")
+    await look(hurried, BOB, CAROL)
+    await hurried.ask(delete_command(route))
+    await until(hurried, BOB, "Waits for you", "Delete")
+    await hurried.slack.click_in_home(BOB, APPROVE)
+    await until(hurried, BOB, "Waits for others", "needs 1 more of")
+    assert f"approved by <@{BOB}>" in await until(hurried, CAROL, "Waits for you", "approved by")
+    assert "Your approval counts; 1 more is needed." in await directly(hurried, BOB)
+    await hurried.slack.click_in_home(CAROL, APPROVE)
+    await until(hurried, BOB, "Recent outcomes", "Deleted")
+
+
+async def test_a_broken_glass_is_countersigned_in_the_home(hurried: Stage, tmp_path: Path) -> None:
+    await start_with(hurried, tmp_path, 'break_glass = { who = "anyone" }')
+    (route,) = hurried.new_routes("glass")
+    await look(hurried, BOB)
+    command = delete_command(route, reason="all of prod is down")
+    card = await hurried.ask(f"{command} --break-glass")
+    waiting = await until(hurried, BOB, "Waits for you", "Break-glass: Deleted")
+    assert "“all of prod is down”" in waiting
+    await hurried.slack.click_in_home(BOB, COUNTERSIGN)
+    await until(hurried, BOB, "Recent outcomes", f"countersigned by <@{BOB}>")
+    assert (await hurried.request(card)).countersigned
+
+
+async def start_with(stage: Stage, directory: Path, more: str) -> None:
+    """Start a bot whose policy has one rule, for everything, with `more` in it."""
+    file = directory / "policy.toml"
+    file.write_text(f'[[rule]]\nname = "all"\napprove = ["{NETOPS}"]\n{more}\n')
+    await stage.start_bot(VCO_POLICY_FILE=str(file), VCO_APPROVERS="")
