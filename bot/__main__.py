@@ -3,6 +3,8 @@
 vco-route-bot            serve, as the environment says
 vco-route-bot sandbox    everything on this machine: no Slack, no cloud account
 vco-route-bot doctor     check what a deployment needs, and say what is missing
+vco-route-bot requests   what is open, what was done: read from Redis alone
+vco-route-bot policy     is a policy file right, and what would it ask of whom
 """
 
 import argparse
@@ -28,10 +30,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("doctor", help="check what a deployment needs")
     audit = commands.add_parser("audit", help="export what happened, as JSON lines")
     audit.add_argument("--verify", action="store_true", help="has anybody changed it?")
+    _add_requests(commands.add_parser("requests", help="what is open; `show ID`: all of one"))
+    _add_policy(commands.add_parser("policy", help="check a policy file, or explain it"))
     given = parser.parse_args(arguments)
     try:
         if given.command == "audit":
             return _audit(verify=given.verify)
+        if given.command == "requests":
+            return _requests(given)
+        if given.command == "policy":
+            return _policy(given)
         return _COMMANDS[given.command or "serve"]()
     except SettingsError as error:
         for line in error.lines:
@@ -39,6 +47,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE_ERROR
     except KeyboardInterrupt:
         return 130
+
+
+def _add_requests(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--all", action="store_true", help="those that have ended too")
+    parser.add_argument("--json", action="store_true", help="JSON lines, for machines")
+    show = parser.add_subparsers(dest="part").add_parser("show", help="all that is recorded of one")
+    show.add_argument("id", metavar="ID", help="such as r-7k2m9x4q")
+    # Said before `show` it counts as well.
+    show.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
+
+
+def _add_policy(parser: argparse.ArgumentParser) -> None:
+    parts = parser.add_subparsers(dest="part", required=True)
+    check = parts.add_parser("check", help="is a policy file right? Names the line of what is not")
+    check.add_argument("file", metavar="FILE")
+    check.add_argument(
+        "--live",
+        action="store_true",
+        help="look for the connections and user groups too, with the credentials of the bot",
+    )
+    explain = parts.add_parser("explain", help="what would be asked of whom, and by which rule")
+    explain.add_argument("--user", required=True, metavar="U…", help="who asks")
+    explain.add_argument("--connection", required=True, metavar="vco-…")
+    explain.add_argument("--route", required=True, nargs="+", metavar="CIDR")
+    explain.add_argument("--region", help="default: ALIBABA_CLOUD_REGION_ID")
+    explain.add_argument("--channel", metavar="C…", help="default: VCO_APPROVAL_CHANNEL")
+    explain.add_argument("--file", help="default: VCO_POLICY_FILE, or else VCO_APPROVERS")
 
 
 def _serve() -> int:
@@ -67,18 +102,46 @@ def _doctor() -> int:
     return asyncio.run(examine(settings))
 
 
+def _policy(given: argparse.Namespace) -> int:
+    from bot.logs import configure  # noqa: PLC0415
+    from bot.policy_command import check, explained  # noqa: PLC0415
+    from bot.settings import LogFormat  # noqa: PLC0415
+
+    configure(LogFormat.CONSOLE, level="CRITICAL")
+    if given.part == "check":
+        return asyncio.run(check(given.file, os.environ, live=given.live))
+    return explained(
+        os.environ,
+        user=given.user,
+        connection=given.connection,
+        routes=given.route,
+        region_id=given.region,
+        channel=given.channel,
+        file=given.file,
+    )
+
+
 def _audit(*, verify: bool) -> int:
     from bot.auditing import examine, export  # noqa: PLC0415
-    from bot.errors import StoreUnavailable  # noqa: PLC0415
-    from bot.settings import Settings  # noqa: PLC0415
 
-    settings = Settings.from_env(os.environ, terminal=True)
+    return asyncio.run(examine(os.environ) if verify else export(os.environ))
+
+
+def _requests(given: argparse.Namespace) -> int:
+    from bot.terminal import show_all, show_one  # noqa: PLC0415
+
+    if given.part == "show":
+        work = show_one(os.environ, given.id, json=given.json)
+    else:
+        work = show_all(os.environ, ended=given.all, json=given.json)
     try:
-        return asyncio.run(examine(settings) if verify else export(settings))
-    except StoreUnavailable as error:
-        raise SettingsError(
-            [f"REDIS_URL: {settings.redis.where} does not answer ({error})"]
-        ) from None
+        status = asyncio.run(work)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads our lines has seen enough, as `head` has; nothing is left to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status
 
 
 def _sandbox() -> int:

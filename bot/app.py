@@ -23,16 +23,20 @@ from bot.errors import SettingsError
 from bot.execution import Execution, Limits
 from bot.execution.bench import Bench
 from bot.follow_up import FollowUp
-from bot.models import People, Terms
 from bot.pacing import PacedCloud
+from bot.policy import PolicySource
 from bot.readiness import Readiness
+from bot.secret import Secret
 from bot.server import web_app
 from bot.settings import Settings
 from bot.slack.answers import Answers
 from bot.slack.asks import Asks
 from bot.slack.authorization import NOT_OURS, HomeTeamOnly
+from bot.slack.boards import Boards
 from bot.slack.commands import Commands
 from bot.slack.decisions import Decisions
+from bot.slack.forms.lookup import Lookup
+from bot.slack.homes import Homes
 from bot.slack.link import SlackLink
 from bot.slack.listeners import Listeners
 from bot.slack.people import SlackDirectory
@@ -55,17 +59,15 @@ _DRAIN_SECONDS = 8.0
 class App:
     """A bot, built and not yet running."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Build the parts; nothing is sent yet."""
+    def __init__(self, settings: Settings, policy: PolicySource | None = None) -> None:
+        """Build the parts; nothing is sent yet.
+
+        Raises:
+            SettingsError: The policy file is wrong; not where a `policy` was read before.
+        """
         self.settings = settings
-        token = settings.slack_bot_token.reveal()
-        # Retries are the engine's: a post that is repeated unseen would be posted twice.
-        self.slack_client = AsyncWebClient(
-            token=token,
-            base_url=settings.slack_api_url,
-            timeout=SLACK_SECONDS,
-            retry_handlers=[],
-        )
+        self.policy = policy or policy_of(settings)
+        self.slack_client = slack_client(settings.slack_bot_token, settings.slack_api_url)
         self.slack = Slack(self.slack_client)
         self.directory = SlackDirectory(self.slack)
         self.store = Store(Database(connect(settings.redis)), settings.retention)
@@ -79,9 +81,10 @@ class App:
             attempt_seconds=min(10.0, settings.lease / 4),
         )
         self.cloud = PacedCloud(self.vpc, self.store.pace)
+        self.lookup = Lookup(self.cloud, self.vpc.regions)
         now = self.store.database.now
         self.approval = Approval(
-            self.store.requests, self.store.audit, self.directory, settings.approvers, now
+            self.store.requests, self.store.audit, self.directory, self.policy, now
         )
         self.asking = Asking(
             self.store.requests,
@@ -89,12 +92,11 @@ class App:
             self.directory,
             self.cloud,
             now,
-            Terms(
-                rule="VCO_APPROVERS",
-                approvers=People(users=settings.approvers.users, groups=settings.approvers.groups),
-                expiry=settings.approval_timeout,
-            ),
+            self.policy,
         )
+        self.replier = Replier(self.slack)
+        channel = settings.approval_channel or ""
+        self.asks = Asks(self.store, self.asking, self.replier, channel)
         limits = Limits(operation=settings.operation_timeout, token_window=settings.token_window)
         bench = Bench(
             requests=self.store.requests,
@@ -116,19 +118,22 @@ class App:
                     now,
                 ),
                 "inbox": self._answers(),
+                "home": Homes(
+                    self.slack,
+                    self.store.viewers,
+                    Boards(self.store, self.directory, self.asks.rows),
+                ),
             },
             lease=settings.lease,
         )
-        self.readiness = Readiness(self.store, self.directory, self.credentials)
+        self.readiness = Readiness(self.store, self.directory, self.credentials, self.policy)
         self.bolt = self._bolt()
         self.link = SlackLink(
             self.bolt, self.slack_client, self.directory, settings.slack_app_token
         )
 
     def _answers(self) -> Answers:
-        replier = Replier(self.slack)
-        channel = self.settings.approval_channel or ""
-        asks = Asks(self.store, self.asking, replier, channel)
+        replier, asks = self.replier, self.asks
         decisions = Decisions(self.approval, replier)
         commands = Commands(
             store=self.store,
@@ -139,7 +144,6 @@ class App:
             default_region=self.settings.region,
         )
         return Answers(
-            slack=self.slack,
             store=self.store,
             asks=asks,
             commands=commands,
@@ -149,7 +153,14 @@ class App:
 
     def _bolt(self) -> AsyncApp:
         secret = self.settings.slack_signing_secret
-        listeners = Listeners(self.slack, self.store, self.engine.nudge, self.settings.region)
+        listeners = Listeners(
+            self.slack,
+            self.store,
+            self.engine.nudge,
+            self.lookup,
+            region=self.settings.region,
+            channel=self.settings.approval_channel or "",
+        )
         # It would warn that it ignores SLACK_BOT_TOKEN, which `authorize` hands it all the same.
         logging.getLogger("slack_bolt.AsyncApp").setLevel(logging.ERROR)
         bolt = AsyncApp(
@@ -168,28 +179,50 @@ class App:
 
     async def close(self) -> None:
         """Close every connection."""
+        await self.lookup.close()
         await self.http.aclose()
         await self.store.database.close()
 
 
+def slack_client(token: Secret, api_url: str) -> AsyncWebClient:
+    """A client of Slack's Web API that sends everything once.
+
+    Retries are the engine's: a post that is repeated unseen would be posted twice.
+    """
+    return AsyncWebClient(
+        token=token.reveal(), base_url=api_url, timeout=SLACK_SECONDS, retry_handlers=[]
+    )
+
+
+def policy_of(settings: Settings) -> PolicySource:
+    """The policy that the settings name."""
+    return PolicySource.of(settings.approvers, settings.policy_file, settings.approval_timeout)
+
+
 async def serve(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT, then finish the steps in hand and leave."""
+    """Run until SIGTERM or SIGINT, then finish the steps in hand and leave.
+
+    SIGHUP reads the policy file again, and nothing else.
+    """
     stop = asyncio.Event()
+    policy = policy_of(settings)
     loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, policy.reload)
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    await run(settings, stop)
+    await run(settings, stop, policy)
 
 
-async def run(settings: Settings, stop: asyncio.Event) -> None:
+async def run(settings: Settings, stop: asyncio.Event, policy: PolicySource | None = None) -> None:
     """Run until `stop` is set.
 
     Raises:
-        SettingsError: Slack does not know the bot token, or the port is taken.
+        SettingsError: Slack does not know the bot token, the port is taken, or the policy file
+            is wrong.
     """
     for warning in settings.warnings:
         log.warning("setting", problem=warning)
-    app = App(settings)
+    app = App(settings, policy)
     try:
         async with _listening(app):
             await _run(app, stop)

@@ -5,34 +5,26 @@ from collections.abc import Callable
 
 import msgspec
 
-from bot.settings import Settings
-from bot.store import Database, Store
 from bot.store.audit import Entry, Verification, verify
-from bot.store.connect import connect
+from bot.terminal import Environment, opened
 
 Write = Callable[[str], object]
 
 
-async def export(settings: Settings, write: Write = sys.stdout.write) -> int:
+async def export(env: Environment, write: Write = sys.stdout.write) -> int:
     """Write every entry as a line of JSON, oldest first; returns the exit status, 0."""
-    store = Store(Database(connect(settings.redis)))
-    try:
+    async with opened(env) as store:
         number = 0
         async for entry in store.audit.entries():
             number += 1
             write(_line(number, entry) + "\n")
-    finally:
-        await store.database.close()
     return 0
 
 
-async def examine(settings: Settings, write: Write = sys.stdout.write) -> int:
+async def examine(env: Environment, write: Write = sys.stdout.write) -> int:
     """Recompute the chain; returns 0 when it is whole, else 1. The head is worth noting down."""
-    store = Store(Database(connect(settings.redis)))
-    try:
+    async with opened(env) as store:
         found = verify([entry async for entry in store.audit.entries()], await store.audit.head())
-    finally:
-        await store.database.close()
     write(_verdict(found) + "\n")
     return 1 if found.problem else 0
 

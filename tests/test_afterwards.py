@@ -38,7 +38,7 @@ async def test_a_tunnel_that_goes_down_afterwards_is_told_with_the_way_back(bris
     )
     assert text_of(back).startswith("Restore 10.0.0.0/16 to vco-worse")
 
-    brisk.vpc.break_tunnel(route.vpn_connection_id, broken=False)
+    brisk.vpc.mend_tunnel(route.vpn_connection_id)
     await brisk.until_thread_says(card, "Tunnels and BGP are as they were")
 
 

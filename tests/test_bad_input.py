@@ -126,7 +126,7 @@ async def test_only_the_requester_cancels(playing: Stage) -> None:
     await playing.until_told(BOB, "Only the person who asked")
     assert (await playing.request(card)).state == "pending"
     await playing.command(f"status {request.id}", user=BOB)
-    await playing.until_told(BOB, f"*pending* · asked by <@{ALICE}>")
+    await playing.until_told(BOB, f"`{request.id}` · *pending*")
     await playing.command(f"cancel {request.id}")
     await playing.until_told(ALICE, f"Cancelled: nothing was sent for `{request.id}`")
 

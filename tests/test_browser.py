@@ -185,9 +185,36 @@ async def test_a_guest_is_refused_privately_and_app_home_shows_the_open_request(
     await desk.become(BOB)
     await expect(desk.private).to_have_count(0)
     await desk.open_home()
-    await expect(desk.home).to_contain_text("Open requests")
+    await expect(desk.home).to_contain_text("Waits for you")
     await desk.home.get_by_role("link", name=SENTENCE).click()
     await expect(card).to_be_visible()
+
+
+async def test_bob_approves_in_his_app_home_and_follows_it_there(
+    desk: Desk, sandbox: Sandbox
+) -> None:
+    await desk.become(BOB)
+    await desk.open_home()
+    waiting = desk.home.get_by_role("link", name=SENTENCE)
+    await expect(desk.home).to_contain_text("Waits for you")
+    await expect(waiting).to_have_count(0)
+
+    # It comes to him while he looks.
+    await sandbox.slack.command(ALICE, NETWORK_OPS, *COMMAND.split(" ", 1))
+    await expect(waiting).to_be_visible()
+    await expect(desk.home).to_contain_text("takes over all of them")
+    await desk.picture("home")
+    await desk.button(desk.home, APPROVE).click()
+    await expect(desk.confirm).to_contain_text(SENTENCE)
+    await desk.confirm.get_by_role("button", name="Approve deletion").click()
+
+    # He sees it through without going anywhere else.
+    await expect(desk.home.get_by_role("link", name=f"Deleting {DEST}")).to_be_visible()
+    await expect(desk.button(desk.home, APPROVE)).to_have_count(0)
+    gone = desk.home.get_by_role("link", name=f"Deleted {DEST}")
+    await expect(gone).to_be_visible(timeout=OUTCOME_MS)
+    await expect(desk.button(desk.home, RESTORE)).to_be_visible()
+    assert sandbox.vpc.effects(ROUTE) == 1
 
 
 async def test_a_bot_killed_in_mid_deletion_goes_on_where_it_was(
@@ -246,3 +273,19 @@ async def test_what_was_deleted_is_put_back_with_a_click_and_an_approval(
     await expect(desk.route(seed.ORDINARY, DEST)).to_be_visible()
     assert len(sandbox.vpc.calls_of("CreateVcoRouteEntry")) == 1
     await desk.picture("restored")
+
+
+async def test_who_cuts_a_tunnel_beside_the_chat_sees_it_go_down(
+    desk: Desk, sandbox: Sandbox
+) -> None:
+    (first, second) = (tunnel.id for tunnel in sandbox.vpc.tunnels(seed.ORDINARY))
+    row = desk.page.get_by_test_id(f"tunnel-{second}")
+    await expect(row).to_contain_text("up")
+    await row.get_by_role("button", name=f"End the BGP session over {second}").click()
+    await expect(row.get_by_role("button", name="is down")).to_be_visible()
+    await row.get_by_role("button", name=f"Cut tunnel {second}").click()
+    await expect(row).to_contain_text("down")
+    await expect(desk.page.get_by_test_id(f"tunnel-{first}")).to_contain_text("up")
+    await row.get_by_role("button", name=f"Mend tunnel {second}").click()
+    await expect(row.get_by_role("button", name=f"Cut tunnel {second}")).to_be_visible()
+    assert all(t.up and t.bgp_up for t in sandbox.vpc.tunnels(seed.ORDINARY))

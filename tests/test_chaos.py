@@ -23,7 +23,7 @@ FOUND = {
 """What a round has to say when a mechanism is off."""
 
 
-GOES = 3
+GOES = 6
 
 
 async def played(plans: list[Plan], broken: str = "") -> list[Result]:
@@ -50,7 +50,7 @@ async def test_each_safety_mechanism_is_missed_when_it_is_off() -> None:
 async def finds(zygote: Zygote, broken: str) -> None:
     """Play the round that aims at a mechanism, with it off: it has to find what it is for.
 
-    On a machine that is busy with other tests it may miss its moment, so it has three goes.
+    On a machine that is busy with other tests it may miss its moment, so it has a few goes.
     """
     slot = Slot(zygote, broken, settled_within=5.0)
     violations: list[str] = []

@@ -32,8 +32,8 @@ from bot import store as package
 from bot.errors import StoreUnavailable
 from bot.models import Event, EventKind, RequestState
 from bot.redis_url import parse
-from bot.sandbox.slack.messages import Message
-from bot.sandbox.slack.workspace import BOB
+from bot.sandbox.slack.messages import Message, text_of
+from bot.sandbox.slack.workspace import ALICE, BOB
 from bot.sandbox.vpc.faults import Fault, FaultKind
 from bot.sandbox.vpc.local import LocalVpc
 from bot.store import Database, Store, client
@@ -92,6 +92,12 @@ async def test_the_whole_story_on_a_cluster(three_masters: Cluster) -> None:
         await stage.store.work.wake("inbox:nothing")
         refused = Event(kind=EventKind.REFUSED, at=1.0, by="U0NOBODY")
         await stage.store.audit.append("r-none", refused)
+        stage.slack.open_home(BOB)
+        await stage.slack.until(lambda: "How to ask" in text_of(stage.slack.home(BOB)))
+        await stage.store.viewers.doubt(BOB)
+        await stage.store.viewers.drop(BOB)
+        await stage.command("history")
+        await stage.until_told(ALICE, "The latest requests")
 
         slot = await three_masters.slot(key(""))
         ours = await three_masters.holder(slot)

@@ -1,9 +1,11 @@
 """Slack: its dicts never leave this package.
 
 - `listeners`   what Slack delivers is stored and acknowledged
-- `inbound`     payloads → values
+- `inbound`, `payload`   payloads → values
+- `forms`       the form for a deletion, from its opening until it is sent in
 - `answers`     each delivery is handled, and answered privately
 - `telling`     the card and the thread of a request are kept true
+- `homes`, `boards`   the App Homes of whoever has looked lately are kept true
 - `traces`      what was posted before an answer was lost
 - `card`, `timeline`, `replies`, `reports`, `home`, `reject_form`   values → messages; pure
 - `texts`       what messages are made of: escaping, times, blocks

@@ -8,25 +8,25 @@ import msgspec
 import structlog
 
 from bot.command import Restore
-from bot.errors import SlackError, SlackRateLimited, SlackRejected
+from bot.errors import SlackRateLimited, SlackRejected, UserError
 from bot.models import Verdict
 from bot.slack import inbound
 from bot.slack.asks import Asks
 from bot.slack.commands import Commands
 from bot.slack.decisions import Decisions
+from bot.slack.forms.checks import draft_of
 from bot.slack.inbound import (
     AskingAgain,
     Clicked,
     CommandGiven,
     Delivery,
+    FormSent,
     HomeOpened,
     Rejecting,
     Stray,
     Undoing,
 )
-from bot.slack.messages import home
 from bot.slack.replier import Replier
-from bot.slack.web import Slack
 from bot.store import Claim, Store
 
 log = structlog.get_logger(__name__)
@@ -37,10 +37,9 @@ _GIVEN_UP = "This did not work, several times over. Please try again."
 class Answers:
     """The engine's handler for `inbox:<delivery>` items."""
 
-    def __init__(  # noqa: PLR0913 - the composition root names each part
+    def __init__(
         self,
         *,
-        slack: Slack,
         store: Store,
         asks: Asks,
         commands: Commands,
@@ -48,7 +47,6 @@ class Answers:
         replier: Replier,
     ) -> None:
         """Answer deliveries from the inbox of `store`."""
-        self._slack = slack
         self._store = store
         self._asks = asks
         self._commands = commands
@@ -101,16 +99,18 @@ class Answers:
                 await self._decisions.decide(claim, delivery, target, verdict, typed=typed)
             case Rejecting(request_id=target, reason=reason):
                 await self._decisions.decide(claim, delivery, target, Verdict.REJECTED, reason)
+            case FormSent():
+                return await self._form(claim, delivery)
             case HomeOpened(user=user):
-                await self._home(user)
+                await self._store.viewers.opened(user)
             case Stray(words=words):
                 await self._replier.tell(delivery, words)
         return None
 
-    async def _home(self, user: str) -> None:
-        rows, unreadable = await self._asks.rows(await self._store.requests.open_ids())
+    async def _form(self, claim: Claim, sent: FormSent) -> float | None:
         try:
-            await self._slack.publish_home(user, home.view(rows, unreadable))
-        except SlackError as error:
-            # The next look at the page tries again.
-            log.warning("home_not_shown", error=str(error))
+            draft = draft_of(sent)
+        except UserError as error:
+            await self._replier.explain(sent, error)
+            return None
+        return await self._asks.ask(claim, sent, draft)

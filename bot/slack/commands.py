@@ -7,15 +7,20 @@ by another process, or twice.
 from collections.abc import Callable
 
 import structlog
+from msgspec.structs import replace
 
-from bot.command import Cancel, Delete, ListRoutes, Restore, Status, parse
-from bot.errors import AlibabaError, UserError
+from bot.command import Cancel, Delete, History, ListRoutes, Restore, Status, parse
+from bot.errors import AlibabaError, Unreadable, UserError
 from bot.execution import Cloud
+from bot.history import is_request
 from bot.models import Draft, Request, Verdict
 from bot.slack.asks import Asks
 from bot.slack.decisions import REQUEST_ID, Decisions
 from bot.slack.inbound import AskingAgain, CommandGiven, Inbound, Undoing
 from bot.slack.messages import reports
+from bot.slack.messages.history import history
+from bot.slack.messages.receipt import receipt
+from bot.slack.recalling import recall, remembered
 from bot.slack.replier import Replier
 from bot.store import Claim, Store
 from bot.undo import again, undo
@@ -56,6 +61,8 @@ class Commands:
                     await self._list(given, connection, region)
                 case Status(request_id=target):
                     await self._status(given, target)
+                case History(about=about):
+                    await self._history(given, about)
                 case Cancel(request_id=target):
                     await self._decisions.decide(claim, given, target, Verdict.CANCELLED)
                 case _:
@@ -83,7 +90,9 @@ class Commands:
     ) -> float | None:
         try:
             request = await self._known(target)
-            return await self._asks.ask(claim, delivery, draft(request))
+            # In the App Home there is no channel: then it goes where the first card went.
+            asked = replace(delivery, channel=delivery.channel or request.channel)
+            return await self._asks.ask(claim, asked, draft(request))
         except UserError as error:
             await self._replier.explain(delivery, error)
         return None
@@ -102,10 +111,29 @@ class Commands:
         await self._replier.tell(given, reports.routes(connection, routes))
 
     async def _status(self, given: CommandGiven, target: str | None) -> None:
-        ids = [target] if target else await self._store.requests.open_ids()
-        rows, unreadable = await self._asks.rows(ids)
-        if target and not rows and not unreadable:
-            raise UserError(
-                f"Request {target} is not known.", "See what is open: /vco-route status"
-            )
+        if target:
+            await self._receipt(given, target)
+            return
+        rows, unreadable = await self._asks.rows(await self._store.requests.open_ids())
         await self._replier.tell(given, reports.status(rows, unreadable))
+
+    async def _receipt(self, given: CommandGiven, target: str) -> None:
+        try:
+            found = await remembered(self._store, target)
+        except Unreadable:
+            log.error("record_unreadable", request=target)  # noqa: TRY400 - it says enough
+            await self._replier.tell(given, reports.status([], [target]))
+            return
+        if found is None:
+            raise _not_known(target)
+        await self._replier.tell(given, *receipt(*found))
+
+    async def _history(self, given: CommandGiven, about: str | None) -> None:
+        recalled = await recall(self._store, about)
+        if is_request(about) and not recalled.rows and not recalled.unreadable:
+            raise _not_known(about)
+        await self._replier.tell(given, *history(recalled, about))
+
+
+def _not_known(target: str) -> UserError:
+    return UserError(f"Request {target} is not known.", "See what is open: /vco-route status")

@@ -25,7 +25,7 @@ def ending(request: Request) -> Iterator[Block]:
         yield from _names(request)
         return
     if request.state in (RequestState.DELETED, RequestState.RESTORED):
-        yield section(f"Proven: {_proof(request)}")
+        yield section(f"Proven: {proof(request)}")
     elif request.state is RequestState.UNCONFIRMED:
         yield section(
             f"We asked Alibaba Cloud to {words(request).do} it and can't prove that it is so. "
@@ -47,7 +47,8 @@ def _nothing_sent(request: Request) -> str:
             return "Nothing was sent."
 
 
-def _proof(request: Request) -> str:
+def proof(request: Request) -> str:
+    """What was seen that proves it."""
     there = "present" if request.operation is Operation.RESTORE else "absent"
     if all(r.watch.updating_seen for r in request.routes):
         return f"updating seen, then attached and the route {there}"

@@ -70,8 +70,8 @@ def _restated(request: Request) -> str:
     text = sentence(words(request).do.capitalize(), request) + "."
     if len(request.routes) == 1:
         text += restated(request, request.snapshot.impacts[0])
-    elif uncovered := _uncovered(request):
-        them = uncovered[0] if len(uncovered) == 1 else f"{len(uncovered)} of them"
+    elif bare := uncovered(request):
+        them = bare[0] if len(bare) == 1 else f"{len(bare)} of them"
         text += f" Nothing on this connection covers {them} any more."
     left = _CONFIRM_LIMIT - len(text) - len(" Why: “”")
     if request.reason and left > _REASON_LEFT:
@@ -79,7 +79,7 @@ def _restated(request: Request) -> str:
     return text[:_CONFIRM_LIMIT]
 
 
-def _uncovered(request: Request) -> list[str]:
+def uncovered(request: Request) -> list[str]:
     """The routes whose traffic nothing takes over."""
     if request.operation is Operation.RESTORE:
         return []

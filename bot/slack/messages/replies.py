@@ -1,6 +1,7 @@
 """What a person is told privately of their command or click. Pure."""
 
 from bot import lifecycle
+from bot.command import Cancel, Command, Delete, ListRoutes, Restore
 from bot.errors import AlibabaError, BotError, PreviewError, UserError
 from bot.models import Request, RequestState, Verdict
 from bot.slack.messages.buttons import CHOOSE
@@ -43,6 +44,21 @@ def choices(error: BotError) -> list[Block]:
         for number, command in enumerate(error.choices)
     ]
     return [section("\n".join(filter(None, [escape(error.problem), escape(error.mend)]))), *rows]
+
+
+def looking(command: Command) -> str:
+    """What a command is acknowledged with, before its answer comes."""
+    match command:
+        case Delete(draft=draft):
+            return f"Looking at `{draft.vpn_connection_id}` in {draft.region} …"
+        case ListRoutes(vpn_connection_id=connection):
+            return f"Reading the routes of `{connection}` …"
+        case Cancel(request_id=request_id):
+            return f"Cancelling `{request_id}` …"
+        case Restore(request_id=request_id):
+            return f"Looking at what `{request_id}` changed …"
+        case _:
+            return "Looking …"
 
 
 def late(request: Request, user: str) -> str:

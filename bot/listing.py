@@ -1,0 +1,95 @@
+"""Requests as a terminal shows them: a table for people, JSON for machines. Pure."""
+
+from collections.abc import Iterable, Sequence
+from enum import Enum
+
+import msgspec
+
+from bot import lifecycle
+from bot.models import Request, RequestState
+from bot.slack.messages.plainly import printable
+from bot.slack.messages.texts import duration, sentence
+from bot.slack.messages.words import words
+
+Json = dict[str, object]
+
+_HEADS = ("REQUEST", "STATE", "WHAT", "ASKED BY", "APPROVED", "AGE")
+
+_FIRST = (RequestState.EXECUTING, RequestState.APPROVED, RequestState.PENDING)
+"""What is in flight comes first, then what waits for somebody."""
+
+
+def by_urgency(requests: Iterable[Request]) -> list[Request]:
+    """In flight first, then pending, then what has ended; the newest first in each."""
+    newest = sorted(requests, key=lambda r: r.created_at, reverse=True)
+    return sorted(newest, key=lambda r: _FIRST.index(r.state) if r.state.open else len(_FIRST))
+
+
+def table(requests: Sequence[Request], now: float) -> list[str]:
+    """A line for each request under a line of heads; nothing for none."""
+    if not requests:
+        return []
+    rows = [_HEADS, *(_row(request, now) for request in requests)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
+def summary(request: Request) -> Json:
+    """What a machine wants to know of a request; times in seconds, None for what is not yet."""
+    return {
+        "id": request.id,
+        "state": request.state.value,
+        "operation": request.operation.value,
+        "region": request.region,
+        "vpn_connection_id": request.vpn_connection_id,
+        "routes": [fields(r.route) | {"state": r.state.value} for r in request.routes],
+        "requester": request.requester,
+        "reason": request.reason,
+        "approvers": list(request.approvers),
+        "approvals_needed": request.terms.approvals,
+        "break_glass": request.glass_broken,
+        "countersigned": request.countersigned,
+        "channel": request.channel,
+        "created_at": request.created_at,
+        "expires_at": request.expires_at,
+        "ended_at": request.ended_at or None,
+        "origin": request.origin or None,
+    }
+
+
+def spelled_out(value: object) -> object:
+    """A value for JSON with all of its fields, also those that stand at their defaults."""
+    if isinstance(value, msgspec.Struct):
+        return fields(value)
+    if isinstance(value, tuple | list):
+        return [spelled_out(inner) for inner in value]
+    if isinstance(value, dict):
+        return {name: spelled_out(inner) for name, inner in value.items()}
+    return value.value if isinstance(value, Enum) else value
+
+
+def fields(value: msgspec.Struct) -> Json:
+    """The fields of a domain value, spelled out."""
+    return {name: spelled_out(getattr(value, name)) for name in value.__struct_fields__}
+
+
+def as_json(value: object) -> str:
+    """One line of JSON."""
+    return msgspec.json.encode(value).decode()
+
+
+def _row(request: Request, now: float) -> tuple[str, ...]:
+    what = sentence(words(request).do, request)
+    age = duration(now - request.created_at)
+    cells = (request.id, request.state.value, what, request.requester, _approved(request), age)
+    return tuple(map(printable, cells))
+
+
+def _approved(request: Request) -> str:
+    """By whom, and how many more have to."""
+    if request.glass_broken:
+        return f"break-glass{', countersigned' if request.countersigned else ''}"
+    said = [" ".join(request.approvers) or "nobody"]
+    if request.state is RequestState.PENDING:
+        said.append(f"{lifecycle.missing(request)} missing")
+    return ", ".join(said)

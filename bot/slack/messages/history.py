@@ -1,0 +1,147 @@
+"""The answer to `history`: who changed what, who approved, when, and where it was told. Pure."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from bot.history import Found, Kin, Kinship, is_request
+from bot.models import Decision, Request, Verdict
+from bot.slack.messages.card import first_line
+from bot.slack.messages.fitting import BLOCKS_LIMIT, length
+from bot.slack.messages.texts import (
+    Block,
+    Message,
+    clock,
+    context,
+    cut,
+    escape,
+    mention,
+    quoted,
+    section,
+)
+from bot.store import Told
+
+_REASON_LIMIT = 120
+"""Characters of a reason: its card has all of it."""
+
+_NAMED = 5
+"""How many routes of a kind a row names before it counts the rest."""
+
+_KINSHIP = {
+    Kinship.SAME: "the same",
+    Kinship.CONTAINS: "contains it",
+    Kinship.WITHIN: "within it",
+}
+
+
+class Recalled(NamedTuple):
+    """What was found: the newest `rows`, how many `more`, and what could not be looked at.
+
+    `searched`: how many requests were looked through, where there are more; else 0.
+    """
+
+    rows: Sequence[tuple[Found, Told]]
+    more: int = 0
+    unreadable: int = 0
+    searched: int = 0
+
+
+def history(recalled: Recalled, about: str | None) -> Message:
+    """What is remembered of `about`, of everything for None; newest first."""
+    rows = [list(_row(found, told, about)) for found, told in recalled.rows]
+    kept = _fitting(rows)
+    more = recalled.more + len(rows) - len(kept)
+    blocks = [section(f"*{_title(about, recalled)}*"), *(block for row in kept for block in row)]
+    if notes := list(_notes(recalled, more)):
+        blocks.append(context(*notes))
+    return _fallback(recalled, about), blocks
+
+
+def _title(about: str | None, recalled: Recalled) -> str:
+    if not recalled.rows:
+        return f"Nothing is remembered about `{escape(about)}`." if about else "Nothing yet."
+    newest = ", newest first" if len(recalled.rows) > 1 else ""
+    return f"History of `{escape(about)}`{newest}" if about else f"The latest requests{newest}"
+
+
+def _fallback(recalled: Recalled, about: str | None) -> str:
+    if not recalled.rows:
+        return _title(about, recalled)
+    count = len(recalled.rows) + recalled.more
+    requests = "1 request" if count == 1 else f"{count:,} requests"
+    newest = escape(first_line(recalled.rows[0][0].request))
+    return f"{_title(about, recalled)}: {requests}. {newest}"
+
+
+def _row(found: Found, told: Told, about: str | None) -> Iterator[Block]:
+    request = found.request
+    line = escape(first_line(request))
+    linked = f"<{told.link}|{line}>" if told.link.startswith("http") else line
+    mark = "→ " if is_request(about) and request.id == about else ""
+    lines = [f"{mark}*{linked}*", _who(request), *_kin(found)]
+    reason = [quoted(cut(request.reason, _REASON_LIMIT))] if request.reason else []
+    yield section("\n".join(lines))
+    if reason:
+        yield context(*reason)
+
+
+def _who(request: Request) -> str:
+    """When, by whom, and by whose leave."""
+    said = [clock(request.ended_at or request.created_at, day=True)]
+    if request.state.open:
+        said.append(f"*{request.state}*")
+    said.append(f"asked by {mention(request.requester)}")
+    said += filter(None, map(_decided, request.decisions))
+    said.append(f"`{request.id}`")
+    if request.origin:
+        said.append(f"undoes `{request.origin}`")
+    return " · ".join(said)
+
+
+def _decided(decision: Decision) -> str:
+    if decision.verdict is Verdict.BROKE_GLASS:
+        return "*break-glass*"
+    return f"{decision.verdict} by {mention(decision.by)}" if decision.by else ""
+
+
+def _kin(found: Found) -> Iterator[str]:
+    """The routes that a request was found by, where that is not plain from its first line."""
+    plain = len(found.request.routes) == 1 and all(k.kinship is Kinship.SAME for k in found.kin)
+    if plain:
+        return
+    for how, words in _KINSHIP.items():
+        names = [
+            f"`{escape(kin.change.route.route_dest)}`{_state(found.request, kin)}"
+            for kin in found.kin
+            if kin.kinship is how
+        ]
+        rest = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        if names:
+            yield f"{words}: {', '.join(names[:_NAMED])}{rest}"
+
+
+def _state(request: Request, kin: Kin) -> str:
+    """What became of the one route, where the first line can't say it."""
+    same = kin.change.state.value == request.state.value
+    return "" if request.state.open or same else f" ({kin.change.state.replace('_', ' ')})"
+
+
+def _fitting(rows: Sequence[list[Block]]) -> list[list[Block]]:
+    """As many rows as a message holds."""
+    kept: list[list[Block]] = []
+    left = BLOCKS_LIMIT - 1000
+    for row in rows:
+        left -= length(row)
+        if left < 0:
+            break
+        kept.append(row)
+    return kept
+
+
+def _notes(recalled: Recalled, more: int) -> Iterator[str]:
+    if more:
+        yield f"… and {more:,} more"
+    if recalled.searched:
+        yield f"Only the newest {recalled.searched:,} requests were looked through."
+    if recalled.unreadable:
+        records = "record" if recalled.unreadable == 1 else "records"
+        yield f":warning: {recalled.unreadable:,} {records} can't be read by this version"

@@ -1,0 +1,132 @@
+"""What a receipt says beside its routes: who asked, decided, by which rule, what they saw. Pure."""
+
+from collections.abc import Iterator
+
+from bot import lifecycle
+from bot.models import Decision, Event, EventKind, Request, RequestState, Tunnel, Verdict
+from bot.slack.messages.receipt_routes import Part, route_parts, time
+from bot.slack.messages.texts import duration, escape, mention, named
+from bot.slack.messages.timeline import line
+from bot.store import Stored, Told
+
+_AFTERWARDS = (
+    *(EventKind.TROUBLE, EventKind.REMINDED),
+    *(EventKind.DEGRADED, EventKind.RECOVERED, EventKind.WATCHED),
+)
+_MOST_AFTERWARDS = 5
+
+
+def parts(stored: Stored, told: Told) -> list[Part]:
+    """All that is recorded of a request, in the order in which one asks for it."""
+    request = stored.request
+    return [
+        _about(request, told),
+        _decisions(request),
+        _shown(request),
+        *route_parts(request),
+        *_afterwards(request),
+        _audit(stored),
+    ]
+
+
+# --- what it is about ------------------------------------------------------------------
+
+
+def _about(request: Request, told: Told) -> Part:
+    where = f" in <#{request.channel}>" if request.channel[:1] in ("C", "G") else ""
+    lines = [
+        f"`{request.id}` · *{request.state}*",
+        f"Asked by {mention(request.requester)} {time(request.created_at)}{where}",
+    ]
+    if request.origin:
+        lines.append(f"Undoes `{request.origin}`")
+    if request.state is RequestState.PENDING:
+        lines.append(f"Expires {time(request.expires_at)}")
+    elif request.ended_at:
+        lines.append(f"Ended {time(request.ended_at)}")
+    if request.state is RequestState.VOID:
+        lines.append(f"Nothing was sent: {escape(request.why)}")
+    if told.link.startswith("http"):
+        lines.append(f"<{told.link}|Card and thread>")
+    return Part(tuple(lines), (request.reason,) if request.reason else ())
+
+
+# --- who decided, and by which rule --------------------------------------------------------
+
+
+def _decisions(request: Request) -> Part:
+    lines = ["*Decisions*", *map(_decision, request.decisions)]
+    if request.state is RequestState.PENDING:
+        missing = lifecycle.missing(request)
+        lines.append(f"{missing} approval{'s are' if missing != 1 else ' is'} missing")
+    if request.glass_broken and not request.countersigned:
+        until = request.created_at + request.terms.countersign
+        lines.append(f":warning: Not countersigned yet; due {time(until)}")
+    lines.append(_terms(request))
+    reasons = (d.reason for d in request.decisions if d.reason and d.reason != request.reason)
+    return Part(tuple(lines), tuple(reasons))
+
+
+def _decision(decision: Decision) -> str:
+    if decision.verdict is Verdict.BROKE_GLASS:
+        return f":rotating_light: Break-glass: {mention(decision.by)} alone {time(decision.at)}"
+    by = f" by {mention(decision.by)}" if decision.by else ""
+    return f"{decision.verdict.capitalize()}{by} {time(decision.at)}"
+
+
+def _terms(request: Request) -> str:
+    """The rule that held when it was decided, and what it asked for."""
+    terms = request.terms
+    rule = f"Rule `{escape(terms.rule)}`: " if terms.rule else "Asked for: "
+    approvals = "1 approval" if terms.approvals == 1 else f"{terms.approvals} approvals"
+    said = [f"{rule}{approvals} of {named(terms.approvers.ids)}"]
+    if terms.typed:
+        said.append(f"each typing `{escape(terms.typed)}`")
+    if terms.self_approval:
+        said.append("their own requests too")
+    if terms.countersign:
+        said.append(f"break-glass countersigned within {duration(terms.countersign)}")
+    return ", ".join([*said, f"within {duration(terms.expiry)}"])
+
+
+# --- what the approver saw ------------------------------------------------------------------
+
+
+def _shown(request: Request) -> Part:
+    connection = request.snapshot.connection
+    lines = [
+        f"*Shown for approval*, as read {time(request.snapshot.taken_at)}",
+        f"Connection `{escape(connection.vpn_connection_id)}` {escape(connection.state)}",
+        *map(_tunnel, connection.tunnels),
+    ]
+    if request.overlay_mode:
+        lines.append(f"Overlay mode `{escape(request.overlay_mode)}`")
+    return Part(tuple(lines), (connection.name,) if connection.name else ())
+
+
+def _tunnel(tunnel: Tunnel) -> str:
+    bgp = f", BGP {escape(tunnel.bgp_status)}" if tunnel.bgp_status else ""
+    return f"Tunnel `{escape(tunnel.id)}` {escape(tunnel.status)}{bgp}"
+
+
+# --- what followed, and how it is known ------------------------------------------------------
+
+
+def _afterwards(request: Request) -> Iterator[Part]:
+    """What was seen of the connection since, what needed attention; in the thread's words."""
+    events = [e for e in request.timeline if e.kind in _AFTERWARDS]
+    lines = [one for event in events if (one := _told(request, event))]
+    if lines:
+        yield Part(("*Also*", *lines[-_MOST_AFTERWARDS:]))
+
+
+def _told(request: Request, event: Event) -> str:
+    message = line(request, event)
+    return f"{time(event.at)}: {message[0]}" if message else ""
+
+
+def _audit(stored: Stored) -> Part:
+    number, _, link = stored.audit.partition(" ")
+    if not link:
+        return Part(("No entry of the audit is noted with it.",))
+    return Part((f"*Audit*: entry {number}, hash `{link}`",))

@@ -1,0 +1,94 @@
+"""What is remembered, read from the store for those who ask."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from bot.errors import Unreadable
+from bot.history import Found, is_request, matching
+from bot.models import Request
+from bot.slack.messages.history import Recalled
+from bot.store import Store, Stored, Told
+from bot.store.records import AT_ONCE
+
+log = structlog.get_logger(__name__)
+
+MOST_ROWS = 15
+"""How many requests an answer shows before it counts the rest."""
+
+MOST_READ = 2000
+"""How many requests a search looks through: a second's work, and a year of most teams."""
+
+
+async def remembered(store: Store, request_id: str) -> tuple[Stored, Told] | None:
+    """One request and where Slack shows it, None when there is none (any more).
+
+    Raises:
+        Unreadable: a newer version, or somebody's editor, wrote it.
+    """
+    stored = await store.requests.get(request_id)
+    return None if stored is None else (stored, await _told(store, request_id))
+
+
+async def recall(store: Store, about: str | None) -> Recalled:
+    """What is remembered of a request, a block or a connection, or of everything."""
+    ids = await store.requests.latest_ids(MOST_READ + 1)
+    searched = MOST_READ if len(ids) > MOST_READ else 0
+    ids = ids[:MOST_READ]
+    search = _Search(store, about)
+    await search.begin()
+    for start in range(0, len(ids), AT_ONCE):
+        if about is None and len(search.found) >= MOST_ROWS:
+            search.more += len(ids[start:])
+            break
+        await search.look_through(ids[start : start + AT_ONCE])
+    newest = sorted(search.found.values(), key=lambda f: f.request.created_at, reverse=True)
+    rows = [(found, await _told(store, found.request.id)) for found in newest]
+    return Recalled(rows, search.more, len(search.unreadable), searched if about else 0)
+
+
+class _Search:
+    """A search as far as it has come. It keeps no more than will be shown."""
+
+    def __init__(self, store: Store, about: str | None) -> None:
+        self._store = store
+        self._about = about
+        self._asked: list[Request] = []
+        self.found: dict[str, Found] = {}
+        self.more = 0
+        self.unreadable: set[str] = set()
+
+    async def begin(self) -> None:
+        """Read the request that is asked about, and the one that it undoes, however old."""
+        if not is_request(self._about):
+            return
+        self._asked = await self._read([self._about])
+        self._asked += await self._read([r.origin for r in self._asked if r.origin])
+        self._keep([])
+
+    async def look_through(self, ids: Sequence[str]) -> None:
+        """Keep those of these requests that are about what is asked."""
+        self._keep(await self._read(ids))
+
+    async def _read(self, ids: Sequence[str]) -> list[Request]:
+        reading = await self._store.requests.many(ids)
+        for one in reading.unreadable:
+            log.error("record_unreadable", request=one)
+        self.unreadable.update(reading.unreadable)
+        return [stored.request for stored in reading.stored]
+
+    def _keep(self, requests: list[Request]) -> None:
+        for one in matching([*self._asked, *requests], self._about):
+            if len(self.found) < MOST_ROWS:
+                self.found.setdefault(one.request.id, one)
+            elif one.request.id not in self.found:
+                self.more += 1
+
+
+async def _told(store: Store, request_id: str) -> Told:
+    try:
+        return await store.tellings.get(request_id)
+    except Unreadable:
+        # What is remembered does not hang on a link.
+        log.error("record_unreadable", request=request_id)  # noqa: TRY400 - it says enough
+        return Told()
