@@ -36,7 +36,7 @@ bench: .venv/dev ## What a kill -9 costs, beside undisturbed deletions of the sa
 	@PYTHONPATH=.:tests $(BIN)/python -m bench $(ARGS)
 
 pictures: .venv/dev ## Take the README's pictures anew, with a browser
-	BROWSER_TESTS=required PICTURES=.github/images $(BIN)/python -m pytest tests/test_browser.py
+	BROWSER_TESTS=required PICTURES=.github/images $(BIN)/python -m pytest tests/test_browser*.py
 
 lint: .venv/dev ## Style, types and the arrows of the design
 	$(BIN)/ruff check

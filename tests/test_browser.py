@@ -14,7 +14,7 @@ from playwright.async_api import Browser, async_playwright, expect
 
 from bot.models import VcoRoute
 from bot.sandbox.run import Sandbox
-from bot.sandbox.slack.workspace import ALICE, BOB, GINA, NETWORK_OPS
+from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, GINA, NETWORK_OPS
 from bot.sandbox.vpc import seed
 from bot.slack.messages.card import APPROVE, REJECT, RESTORE
 
@@ -26,6 +26,7 @@ ROUTE = VcoRoute(
     vpn_connection_id=seed.ORDINARY, route_dest=DEST, next_hop=seed.ORDINARY, weight=100
 )
 SENTENCE = f"Delete {DEST} from {seed.ORDINARY} (cn-hangzhou)"
+SLOW_COMMAND = f"/vco-route delete {seed.SLOW} 10.30.8.0/24 --region {seed.SINGAPORE}"
 COMMAND = f'/vco-route delete {seed.ORDINARY} {DEST} --reason "leaking prod prefix, INC-4211"'
 
 
@@ -193,8 +194,14 @@ async def test_a_guest_is_refused_privately_and_app_home_shows_the_open_request(
 async def test_bob_approves_in_his_app_home_and_follows_it_there(
     desk: Desk, sandbox: Sandbox
 ) -> None:
+    # Something else is in flight already.
+    await sandbox.slack.command(ALICE, NETWORK_OPS, *SLOW_COMMAND.split(" ", 1))
+    [slow] = await sandbox.slack.until(lambda: sandbox.slack.messages(NETWORK_OPS))
+    await sandbox.slack.click(CAROL, NETWORK_OPS, slow.ts, APPROVE)
+
     await desk.become(BOB)
     await desk.open_home()
+    await expect(desk.home).to_contain_text("▰")
     waiting = desk.home.get_by_role("link", name=SENTENCE)
     await expect(desk.home).to_contain_text("Waits for you")
     await expect(waiting).to_have_count(0)

@@ -85,6 +85,14 @@ def test_the_local_slack_of_the_sandbox_grants_these_scopes_alone() -> None:
     assert set(SCOPES) == scene.SCOPES
 
 
+def test_the_local_slack_of_the_sandbox_has_this_command() -> None:
+    announced = [
+        {name: command[name] for name in ("command", "usage_hint", "description")}
+        for command in MANIFEST["features"]["slash_commands"]
+    ]
+    assert announced == [msgspec.to_builtins(c) for c in default_workspace().app.commands]
+
+
 def test_the_local_slack_of_the_sandbox_has_these_shortcuts() -> None:
     announced = [
         {name: shortcut[name] for name in ("callback_id", "name", "description")}

@@ -20,7 +20,9 @@ from bot.sandbox.bot_process import BotProcess
 from bot.sandbox.slack.messages import Message, text_of
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, NETOPS, NETWORK_OPS
 from bot.sandbox.vpc import seed
+from bot.sandbox.vpc.world import Change
 from bot.settings import Settings
+from bot.slack.messages.buttons import RESTORE
 
 
 def rule(more: str = "", *, name: str = "all", approve: str = f'["{NETOPS}"]') -> str:
@@ -129,6 +131,45 @@ async def test_g1_who_may_break_the_glass_goes_ahead_alone_and_is_countersigned_
     await hurried.until_event(card, EventKind.COUNTERSIGNED)
     kinds = [event.kind for one, event in await hurried.audit() if one == request.id]
     assert kinds[:2] == [EventKind.ASKED, EventKind.BROKE_GLASS]
+
+
+async def test_g1_a_deleted_route_is_put_back_alone_too_by_whoever_may_break_the_glass(
+    hurried: Stage, file: Path
+) -> None:
+    await start(hurried, file, GLASS)
+    (route,) = hurried.new_routes("glassback")
+    first = await hurried.until_ended(await hurried.approved(route))
+    undo = f'restore {first.id} --reason "it was the right one" --break-glass'
+    await hurried.command(undo, user=CAROL)
+    await hurried.until_told(CAROL, "You may not break the glass here")
+    assert hurried.vpc.effects(route, Change.CREATE) == 0
+
+    card = await hurried.ask(undo)
+    request = await hurried.until_ended(card)
+    assert (request.state, request.approvers) == (RequestState.RESTORED, ())
+    assert (request.glass_broken, request.countersigned) == (True, False)
+    assert hurried.vpc.effects(route, Change.CREATE) == 1
+    await hurried.until_card_says(card, "Countersign")
+
+
+async def test_what_broke_the_glass_is_asked_again_and_undone_with_an_approval_all_the_same(
+    hurried: Stage, file: Path
+) -> None:
+    """The switch is of one request: no button carries it on."""
+    await start(hurried, file, GLASS)
+    (route,) = hurried.new_routes("onceonly")
+    asked = delete_command(route, reason="all of prod is down")
+    card = await hurried.ask(f"{asked} --break-glass")
+    first = await hurried.until_ended(card)
+    await hurried.until_card_says(card, "Restore")
+    await hurried.slack.click(ALICE, card.channel, card.ts, RESTORE)
+    back = await hurried.slack.until(
+        lambda: next((m for m in hurried.cards() if m.ts != card.ts), None)
+    )
+    request = await hurried.request(back)
+    assert (request.origin, request.state) == (first.id, RequestState.PENDING)
+    assert not request.glass_broken
+    assert hurried.vpc.effects(route, Change.CREATE) == 0
 
 
 @pytest.mark.parametrize(

@@ -70,10 +70,11 @@ async def test_a_table_shows_what_is_open_with_what_is_in_flight_first(valkey_ur
     heads, running, pending = out.splitlines()
     assert heads.split() == ["REQUEST", "STATE", "WHAT", "ASKED", "BY", "APPROVED", "AGE"]
     what = "delete 10.{}.0.0/24 from vco-p0w5112f (cn-hangzhou)"
-    assert cells(running) == [RUNNING, "executing", what.format(1), ALICE, BOB, "10 min"]
-    assert cells(pending) == [
-        *(PENDING, "pending", what.format(0), ALICE),
-        *("nobody, 1 missing", "10 min"),
+    *of_running, age = cells(running)
+    assert of_running == [RUNNING, "executing", what.format(1), ALICE, BOB]
+    assert age.startswith("10 min")
+    assert cells(pending)[:-1] == [
+        *(PENDING, "pending", what.format(0), ALICE, "nobody, 1 missing")
     ]
 
 

@@ -69,7 +69,7 @@ Command = Delete | DeleteForm | ListRoutes | Status | Cancel | Restore | History
 
 
 def render(draft: Draft, *, default_region: str | None = None) -> str:
-    """The canonical command of a draft; `parse` reads it back as the same draft.
+    """The canonical command of a deletion's draft; `parse` reads it back as the same draft.
 
     The region is left out where it is `default_region`.
     """

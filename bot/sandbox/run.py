@@ -35,6 +35,9 @@ TASK_DELAY = 1.0
 LEASE_SECONDS = 10
 """Who kills the bot in the middle of a step does not want to wait for the usual lease."""
 
+POLICY = Path(__file__).with_name("policy.toml")
+"""What the bot goes by here: more than one approval, break-glass, what is never deleted."""
+
 _DIRECTORY = Path(".sandbox")
 
 
@@ -92,8 +95,10 @@ class Sandbox:
 
     async def _start_bot(self, stack: contextlib.AsyncExitStack) -> BotProcess:
         env = environment(self.slack, self.vpc, self._valkey.url)
+        del env["VCO_APPROVERS"]
+        env |= {"VCO_POLICY_FILE": str(POLICY), "VCO_LEASE": str(LEASE_SECONDS)}
         await _remember_durations(self._valkey.url, self._usual)
-        bot = BotProcess(env | {"VCO_LEASE": str(LEASE_SECONDS)}, log=self._log)
+        bot = BotProcess(env, log=self._log)
         stack.push_async_callback(bot.stop)
         await bot.start()
         return bot

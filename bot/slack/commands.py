@@ -77,7 +77,8 @@ class Commands:
         """Ask for what undoes a request."""
 
         def draft(request: Request) -> Draft:
-            return undo(request, reason=wanted.reason)
+            drafted = undo(request, reason=wanted.reason)
+            return replace(drafted, break_glass=wanted.break_glass)
 
         return await self._from(claim, delivery, wanted.request_id, draft)
 

@@ -165,7 +165,8 @@ def default_workspace() -> Workspace:
     command = SlashCommand(
         command="/vco-route",
         usage_hint="delete <vpn-connection-id> <cidr>… | list <vpn-connection-id>"
-        " | status [REQUEST] | cancel REQUEST | help",
+        " | status [REQUEST] | cancel REQUEST | restore REQUEST"
+        " | history [CIDR, CONNECTION or REQUEST] | help",
         description="Delete a route from an IPsec-VPN connection, safely",
     )
     shortcut = Shortcut(

@@ -23,6 +23,8 @@ BUSY: Final = "vco-p0wm3e85lro1fzq7h9dvtb"
 """Answers TaskConflict for 20 seconds after the first attempt to change it."""
 FRAGILE: Final = "vco-p0w6tq2ch9zkx4vmy8r1fe"
 """Its tunnel goes down some seconds after one of its routes goes, and comes back with it."""
+BACKBONE: Final = "vco-p0wk7x0ejs3vq9d5mhn2tg"
+"""A wide route, for which the sandbox's policy asks for more, and a default route it protects."""
 LOCKED: Final = "vco-t4nz60cjw8ya2gxbkq5lsu"
 """Overdue payments: every change is refused for good."""
 UNATTACHED: Final = "vco-p0w0sj7n2vdc9pkx4gbe6m"
@@ -37,6 +39,8 @@ BGP_DEST: Final = "172.16.0.0/16"
 TWIN_DEST: Final = "10.8.0.0/16"
 SLOW_TASK_SECONDS: Final = 25.0
 BUSY_SECONDS: Final = 20.0
+BACKBONE_DEST: Final = "10.128.0.0/9"
+DEFAULT_DEST: Final = "0.0.0.0/0"
 LIFELINE_DEST: Final = "10.60.0.0/16"
 LIFELINE_SECONDS: Final = 5.0
 
@@ -88,6 +92,17 @@ def _hangzhou(vpc: LocalVpc) -> None:
     lifeline = vpc.add_route(FRAGILE, LIFELINE_DEST, 100)
     vpc.add_route(FRAGILE, "192.168.60.0/24", 100)
     vpc.hang_tunnels(FRAGILE, lifeline, LIFELINE_SECONDS)
+
+    vpc.add_connection(
+        BACKBONE,
+        region=HANGZHOU,
+        name="backbone-chengdu",
+        note="a wide route, and one that is protected",
+        tunnels=2,
+    )
+    vpc.add_route(BACKBONE, DEFAULT_DEST, 100)
+    vpc.add_route(BACKBONE, BACKBONE_DEST, 100)
+    vpc.add_route(BACKBONE, "10.128.40.0/24", 100)
 
     vpc.add_connection(
         UNATTACHED,

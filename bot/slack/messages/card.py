@@ -136,8 +136,9 @@ def _needed(request: Request) -> Block:
     some = request.terms.approvals
     left = lifecycle.missing(request)
     needs = "one" if some == 1 else f"{left} more" if left < some else str(some)
+    typing = f", each types {escape(request.terms.typed)}" if request.terms.typed else ""
     parts = [
-        f"Needs {needs} of {named(request.terms.approvers.ids)}",
+        f"Needs {needs} of {named(request.terms.approvers.ids)}{typing}",
         f"expires {clock(request.expires_at)}",
         f"`{request.id}`",
     ]

@@ -1,0 +1,101 @@
+"""What a policy asks for, as people meet it in the sandbox: two approvals, typed; one alone."""
+
+import pytest
+from browser import OUTCOME_MS, Desk
+from playwright.async_api import expect
+from test_browser import browser, desk, sandbox
+
+from bot.models import VcoRoute
+from bot.sandbox.run import Sandbox
+from bot.sandbox.slack.workspace import ALICE, BOB, CAROL
+from bot.sandbox.vpc import seed
+from bot.slack.messages.card import APPROVE, COUNTERSIGN
+
+__all__ = ["browser", "desk", "sandbox"]
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+WIDE = seed.BACKBONE_DEST
+ROUTE = VcoRoute(
+    vpn_connection_id=seed.BACKBONE, route_dest=WIDE, next_hop=seed.BACKBONE, weight=100
+)
+COMMAND = f"/vco-route delete {seed.BACKBONE} {WIDE}"
+
+
+async def approve_by_typing(desk: Desk, user: str, typed: str) -> None:
+    """Sit down as somebody, click Approve, and type what the form asks for."""
+    await desk.become(user)
+    await desk.button(desk.card(WIDE), APPROVE).click()
+    await expect(desk.modal).to_contain_text(f"Delete {WIDE} from {seed.BACKBONE}")
+    await desk.modal.get_by_label(f"Type {WIDE} to approve").press_sequentially(typed)
+    await desk.modal.get_by_role("button", name="Approve").click()
+
+
+async def test_a_wide_route_goes_when_two_people_have_typed_it(
+    desk: Desk, sandbox: Sandbox
+) -> None:
+    await desk.type(f'{COMMAND} --reason "INC-4211, the whole backbone"')
+    card = desk.card(WIDE)
+    await expect(card).to_contain_text(f"Needs 2 of @netops, each types {WIDE}")
+
+    # The form restates what goes and why. Another block is not taken for an approval.
+    await desk.become(BOB)
+    await desk.button(card, APPROVE).click()
+    await expect(desk.modal).to_contain_text("“INC-4211, the whole backbone”")
+    field = desk.modal.get_by_label(f"Type {WIDE} to approve")
+    await expect(field).to_be_focused()
+    await desk.picture("approve")
+    await field.press_sequentially("10.0.0.0/8")
+    await desk.modal.get_by_role("button", name="Approve").click()
+    await expect(desk.modal).to_contain_text(f"Please type exactly {WIDE}")
+    await field.fill(WIDE)
+    await desk.modal.get_by_role("button", name="Approve").click()
+
+    # One is not enough, and the card says who is still needed.
+    await expect(desk.modal).to_have_count(0)
+    await expect(card).to_contain_text("Needs 1 more of @netops")
+    await expect(card).to_contain_text("Approved by @bob")
+    await desk.picture("quorum")
+    assert sandbox.vpc.calls_of("DeleteVcoRouteEntry") == []
+
+    await approve_by_typing(desk, CAROL, WIDE)
+    await expect(card).to_contain_text("Proven:", timeout=OUTCOME_MS)
+    await expect(card).to_contain_text("Approved by @carol")
+    assert sandbox.vpc.effects(ROUTE) == 1
+
+
+async def test_alice_breaks_the_glass_and_bob_countersigns(desk: Desk, sandbox: Sandbox) -> None:
+    await desk.type(f"{COMMAND} --break-glass")
+    await expect(desk.private).to_contain_text("needs a --reason")
+    assert sandbox.vpc.calls_of("DeleteVcoRouteEntry") == []
+
+    await desk.type(f'{COMMAND} --reason "all of prod is down" --break-glass')
+    card = desk.card(WIDE)
+    await expect(card.get_by_role("heading")).to_contain_text("Break-glass:")
+    await expect(card).to_contain_text("Proven:", timeout=OUTCOME_MS)
+    assert sandbox.vpc.effects(ROUTE) == 1
+
+    # She can't sign for herself; it waits in the Home of whoever can.
+    await desk.button(card, COUNTERSIGN).click()
+    await expect(desk.private.last).to_contain_text("somebody else has to decide")
+    await desk.become(BOB)
+    await expect(desk.button(card, COUNTERSIGN)).to_be_visible()
+    await desk.picture("break-glass")
+    await desk.open_home()
+    await expect(desk.home).to_contain_text("countersign by")
+    await desk.button(desk.home, COUNTERSIGN).click()
+    await expect(desk.button(desk.home, COUNTERSIGN)).to_have_count(0)
+    await desk.open_channel()
+    await expect(card).to_contain_text("Countersigned by @bob")
+    await expect(desk.button(card, COUNTERSIGN)).to_have_count(0)
+
+
+async def test_what_the_policy_protects_can_not_even_be_asked_for(
+    desk: Desk, sandbox: Sandbox
+) -> None:
+    for user in (ALICE, BOB):
+        await desk.become(user)
+        await desk.type(f"/vco-route delete {seed.BACKBONE} {seed.DEFAULT_DEST} --reason INC-4211")
+        await expect(desk.private).to_contain_text("0.0.0.0/0 is protected and is never deleted")
+    await expect(desk.card(seed.DEFAULT_DEST)).to_have_count(0)
+    assert sandbox.vpc.calls_of("DeleteVcoRouteEntry") == []
