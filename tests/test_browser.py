@@ -201,7 +201,8 @@ async def test_bob_approves_in_his_app_home_and_follows_it_there(
 
     await desk.become(BOB)
     await desk.open_home()
-    await expect(desk.home).to_contain_text("▰")
+    moved = "▰" if PICTURES else "connection is updating"
+    await expect(desk.home).to_contain_text(moved, timeout=OUTCOME_MS)
     waiting = desk.home.get_by_role("link", name=SENTENCE)
     await expect(desk.home).to_contain_text("Waits for you")
     await expect(waiting).to_have_count(0)
@@ -220,7 +221,7 @@ async def test_bob_approves_in_his_app_home_and_follows_it_there(
     await expect(desk.button(desk.home, APPROVE)).to_have_count(0)
     gone = desk.home.get_by_role("link", name=f"Deleted {DEST}")
     await expect(gone).to_be_visible(timeout=OUTCOME_MS)
-    await expect(desk.button(desk.home, RESTORE)).to_be_visible()
+    await expect(desk.button(desk.home, RESTORE).last).to_be_visible()
     assert sandbox.vpc.effects(ROUTE) == 1
 
 
@@ -270,7 +271,6 @@ async def test_what_was_deleted_is_put_back_with_a_click_and_an_approval(
     asked = desk.messages.filter(has_text="If it comes back")
     await expect(asked.get_by_role("heading")).to_contain_text(f"Restore {DEST} to")
     await desk.become(BOB)
-    await desk.picture("restore")
     await desk.button(asked, APPROVE).click()
     await desk.confirm.get_by_role("button", name="Approve restoration").click()
     back = desk.messages.filter(has_text="the route present")
@@ -279,7 +279,6 @@ async def test_what_was_deleted_is_put_back_with_a_click_and_an_approval(
     )
     await expect(desk.route(seed.ORDINARY, DEST)).to_be_visible()
     assert len(sandbox.vpc.calls_of("CreateVcoRouteEntry")) == 1
-    await desk.picture("restored")
 
 
 async def test_who_cuts_a_tunnel_beside_the_chat_sees_it_go_down(

@@ -20,6 +20,7 @@ export function select(block, e, env, { key, held }) {
   let chosen = [held].flat().filter(Boolean).map((one) => (byId ? optionOf(one) : one));
   let typing = false;
   let asked = 0;
+  let answered = 0;
   let timer = 0;
 
   const input = h("input", {
@@ -66,6 +67,7 @@ export function select(block, e, env, { key, held }) {
     const waiting = setTimeout(() => question === asked && show({ groups: [], note: "Searching…" }), SLOW_MS);
     const found = await source.find(typed());
     clearTimeout(waiting);
+    if (question === asked) answered = question;
     if (question === asked && document.activeElement === input) show(found);
   }
 
@@ -106,11 +108,22 @@ export function select(block, e, env, { key, held }) {
     for (const name of ["input", "change"]) node.dispatchEvent(new Event(name, { bubbles: name === "input" }));
   }
 
+  /** Choose what is active, once the list is about what was typed. */
+  async function enter() {
+    if (!list.isOpen()) return load();
+    if (answered !== asked) {
+      clearTimeout(timer);
+      await load();
+    }
+    list.take();
+    tell();
+  }
+
   function onkeydown(event) {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (event.key === "Backspace" && multi && !input.value && chosen.length) change(chosen.slice(0, -1));
     else if (event.key === "Escape" && list.isOpen()) close();
-    else if (event.key === "Enter" && !event.ctrlKey && !event.metaKey) list.isOpen() ? list.take() : load();
+    else if (event.key === "Enter" && !event.ctrlKey && !event.metaKey) enter();
     else if (step) list.isOpen() ? list.move(step) : load();
     else return;
     tell();
@@ -121,6 +134,7 @@ export function select(block, e, env, { key, held }) {
   input.addEventListener("input", (event) => {
     event.stopPropagation();
     typing = true;
+    asked += 1;
     clearTimeout(timer);
     timer = setTimeout(load, source.slow ? PAUSE_MS : 0);
   });
