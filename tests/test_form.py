@@ -28,10 +28,9 @@ from bot.sandbox.valkey import EmbeddedValkey
 from bot.sandbox.vpc import seed
 from bot.sandbox.vpc.faults import Fault, FaultKind
 from bot.slack.forms import fields
-from bot.slack.forms.deleting import NOT_STORED
+from bot.slack.forms.deleting import NO_FORM, NOT_STORED
 from bot.slack.forms.fields import PICK_CONNECTION, PICK_REGION, PICK_ROUTES, route_value
 from bot.slack.forms.lookup import TOO_SLOW
-from bot.slack.listeners import NO_FORM
 from bot.slack.messages.buttons import NEW
 
 __all__ = ["no_traceback"]
@@ -560,13 +559,34 @@ async def test_a_form_that_is_delivered_twice_makes_one_request(brisk: Stage) ->
     assert "already an open request" not in brisk.told(ALICE)
 
 
-async def test_whoever_may_not_ask_is_refused_as_with_a_command(brisk: Stage) -> None:
-    form = await by_command(brisk, GINA)
+async def test_a_guest_gets_no_form_to_look_things_up_in(brisk: Stage) -> None:
+    before = len(brisk.vpc.calls)
+    said = await brisk.command("delete", user=GINA)
+    assert "Guests can't ask, decide or look here." in said.body
+    await brisk.slack.shortcut(GINA, fields.SHORTCUT, NETWORK_OPS)
+    told = await brisk.slack.until(lambda: brisk.slack.dms(GINA))
+    assert "Guests can't ask, decide or look here." in text_of(told[0])
+    assert brisk.slack.modal(GINA) is None
+    assert len(brisk.vpc.calls) == before
+
+
+async def test_who_became_a_guest_while_the_form_was_open_is_refused_as_with_a_command(
+    brisk: Stage,
+) -> None:
+    form = await by_command(brisk)
     await form.choose_connection(OFFICE)
     await form.choose_routes(brisk.route)
+    brisk.slack.workspace.people[ALICE].guest = True
     await form.send()
-    await brisk.until_told(GINA, "Guests can't ask for deletions")
+    await brisk.until_told(ALICE, "Guests can't ask, decide or look here.")
     await nothing_is_left(brisk)
+
+
+async def test_where_slack_does_not_say_who_it_is_no_form_opens(playing: Stage) -> None:
+    playing.slack.faults.add("users.info", "hang", times=1)
+    said = await playing.command("delete")
+    assert "/vco-route delete CONNECTION CIDR" in said.body
+    assert playing.slack.modal(ALICE) is None
 
 
 @pytest.mark.parametrize("kind", ["http", "hang"])

@@ -52,10 +52,10 @@ async def test_group_membership_alone_makes_nobody_an_approver(brisk: Stage) -> 
     card = await brisk.ask()
     reasons = {
         ALICE: "You asked for this deletion, so somebody else has to decide on it.",
-        GINA: "Guests can't ask for deletions or decide on them.",
+        GINA: "Guests can't ask, decide or look here.",
         DORA: "Your account is deactivated.",
         SAM: "You belong to another organisation.",
-        BOT: "Bots can't ask for deletions or decide on them.",
+        BOT: "Bots can't ask, decide or look here.",
         CAROL: "You are not one of the approvers.",
     }
     for user, why in reasons.items():

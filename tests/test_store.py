@@ -6,6 +6,7 @@ Everything holds as well when every script arrives twice, because its first repl
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
+import msgspec
 import pytest
 import pytest_asyncio
 from builders import (
@@ -20,10 +21,21 @@ from builders import (
     in_state,
 )
 from databases import HOW_OFTEN, claimed, database, set_clock
+from msgspec.structs import replace
 
 from bot import lifecycle, route_change
 from bot.errors import StaleFence, StoreError, Unreadable
-from bot.models import Event, EventKind, Request, RequestState, RouteState, Verdict
+from bot.models import (
+    Decision,
+    Event,
+    EventKind,
+    People,
+    Request,
+    RequestState,
+    RouteState,
+    Terms,
+    Verdict,
+)
 from bot.store import AlreadyOpen, Claim, Database, Store, Told
 from bot.store.client import key
 from bot.store.pace import USUAL_SECONDS
@@ -292,6 +304,53 @@ async def test_a_record_that_this_version_cannot_read_is_said_to_be_so(
         await db.command("HSET", key("request", "r-1"), "data", data, "rev", 1)
         with pytest.raises(Unreadable, match="r-1"):
             await store.requests.get("r-1")
+
+
+async def test_a_record_whose_parts_do_not_belong_together_can_not_be_read_either(
+    db: Database, store: Store
+) -> None:
+    """Whoever reads a request relies on it: a card has an impact for each of its routes."""
+    request = a_request()
+    for broken in (
+        replace(request, routes=()),
+        replace(request, snapshot=replace(request.snapshot, impacts=())),
+        replace(request, created_at=1e18),
+        replace(request, ended_at=-1.0),
+        replace(request, timeline=(replace(request.timeline[0], at=float("1e300")),)),
+    ):
+        data = msgspec.json.encode(broken).decode()
+        await db.command("HSET", key("request", "r-1"), "data", data, "rev", 1)
+        with pytest.raises(Unreadable, match="r-1"):
+            await store.requests.get("r-1")
+
+
+async def test_bytes_that_are_no_text_spoil_their_own_record_alone(
+    db: Database, store: Store
+) -> None:
+    await store.requests.create(a_request())
+    no_text = b"\xff\xfe".decode(errors="surrogateescape")
+    for name in (key("request", "r-1"), key("request", "r-2")):
+        await db.command("HSET", name, "data", f'{{"id": "{no_text}"}}', "rev", 1)
+    reading = await store.requests.many(["r-1", a_request().id, "r-2"])
+    assert reading.unreadable == ["r-1", "r-2"]
+    assert [stored.request.id for stored in reading.stored] == [a_request().id]
+    await db.command("SET", key("told", "r-1"), no_text)
+    with pytest.raises(Unreadable, match="r-1"):
+        await store.tellings.get("r-1")
+
+
+async def test_a_broken_glass_is_known_until_it_is_countersigned_however_old(store: Store) -> None:
+    terms = Terms(approvers=People(users=("U0BOB",)), countersign=60.0)
+    await store.requests.create(a_request(id="r-asked"))
+    alone = a_request(a_route("10.9.0.0/24"), id="r-alone", terms=terms)
+    await store.requests.create(alone)
+    assert await store.requests.unsigned_ids() == []
+    broke = Decision(verdict=Verdict.BROKE_GLASS, by=alone.requester, at=1.0, reason="down")
+    await store.requests.update("r-alone", lambda r: lifecycle.decide(r, broke))
+    assert await store.requests.unsigned_ids() == ["r-alone"]
+    signed = Decision(verdict=Verdict.COUNTERSIGNED, by="U0BOB", at=2.0)
+    await store.requests.update("r-alone", lambda r: lifecycle.countersign(r, signed))
+    assert await store.requests.unsigned_ids() == []
 
 
 # --- what Slack delivered, what Slack was shown --------------------------------------

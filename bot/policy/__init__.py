@@ -12,7 +12,7 @@ All of it is pure but `source`, which reads a file.
 """
 
 from bot.policy.blocks import same_block
-from bot.policy.deciding import approved_by, colleague, decide, may_ask
+from bot.policy.deciding import approved_by, colleague, decide, may_ask, member
 from bot.policy.people import approvers
 from bot.policy.rules import SIMPLE, BreakGlass, Matter, Policy, ProtectedPrefix, Rule, Who, Wide
 from bot.policy.source import PolicySource
@@ -33,6 +33,7 @@ __all__ = [
     "colleague",
     "decide",
     "may_ask",
+    "member",
     "rule_for",
     "same_block",
     "terms_for",

@@ -14,13 +14,34 @@ _ANEW = "Nothing was sent. Ask for it anew."
 _FINAL = (Verdict.REJECTED, Verdict.CANCELLED, Verdict.EXPIRED)
 
 
+def member(actor: Person | None, home_team: str) -> Person:
+    """A full member of our own workspace: nobody else may even look.
+
+    Raises:
+        Refused: They are none, or it is not known who they are.
+    """
+    if actor is None or not actor.id:
+        raise Refused("Slack could not tell who you are.", "Try again in a moment.")
+    if not home_team:
+        raise Refused("It is not known which workspace this is.", "Try again in a moment.")
+    if actor.team != home_team or actor.stranger:
+        raise Refused("You belong to another organisation.", "Ask somebody of this workspace.")
+    if actor.deleted:
+        raise Refused("Your account is deactivated.", "Ask somebody of this workspace.")
+    if actor.bot:
+        raise Refused("Bots can't ask, decide or look here.", "A person has to.")
+    if actor.guest:
+        raise Refused("Guests can't ask, decide or look here.", "Ask a full member.")
+    return actor
+
+
 def colleague(actor: Person | None, *, home_team: str, channel_shared: bool) -> Person:
     """A full member of our own workspace, in a channel that is ours alone.
 
     Raises:
         Refused: Who it is, or where, does not allow anything.
     """
-    person = _known(actor, home_team)
+    person = member(actor, home_team)
     if channel_shared:
         raise Refused(
             "This channel is shared with another organisation.",
@@ -117,22 +138,6 @@ def approved_by(request: Request) -> tuple[str, ...]:
 
 
 # --- who somebody is -------------------------------------------------------------------
-
-
-def _known(actor: Person | None, home_team: str) -> Person:
-    if actor is None or not actor.id:
-        raise Refused("Slack could not tell who you are.", "Try again in a moment.")
-    if not home_team:
-        raise Refused("It is not known which workspace this is.", "Try again in a moment.")
-    if actor.team != home_team or actor.stranger:
-        raise Refused("You belong to another organisation.", "Ask somebody of this workspace.")
-    if actor.deleted:
-        raise Refused("Your account is deactivated.", "Ask somebody of this workspace.")
-    if actor.bot:
-        raise Refused("Bots can't ask for deletions or decide on them.", "A person has to.")
-    if actor.guest:
-        raise Refused("Guests can't ask for deletions or decide on them.", "Ask a full member.")
-    return actor
 
 
 def _requester(request: Request, person: Person) -> None:

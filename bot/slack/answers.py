@@ -60,7 +60,7 @@ class Answers:
             return None
         try:
             delivery = inbound.decode(content)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, ValueError):
             log.error("delivery_unreadable", delivery=claim.id)  # noqa: TRY400 - it can hold user text
             await self._store.inbox.remove(claim.id)
             return None

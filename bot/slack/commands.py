@@ -9,11 +9,12 @@ from collections.abc import Callable
 import structlog
 from msgspec.structs import replace
 
-from bot.command import Cancel, Delete, History, ListRoutes, Restore, Status, parse
+from bot.command import Cancel, Command, Delete, History, ListRoutes, Restore, Status, parse
 from bot.errors import AlibabaError, Unreadable, UserError
 from bot.execution import Cloud
 from bot.history import is_request
 from bot.models import Draft, Request, Verdict
+from bot.slack.access import Access
 from bot.slack.asks import Asks
 from bot.slack.decisions import REQUEST_ID, Decisions
 from bot.slack.inbound import AskingAgain, CommandGiven, Inbound, Undoing
@@ -39,14 +40,16 @@ class Commands:
         decisions: Decisions,
         replier: Replier,
         cloud: Cloud,
+        access: Access,
         default_region: str | None,
     ) -> None:
-        """`default_region`: of a command that names none."""
+        """`access` says who may look; `default_region`: of a command that names none."""
         self._store = store
         self._asks = asks
         self._decisions = decisions
         self._replier = replier
         self._cloud = cloud
+        self._access = access
         self._default_region = default_region
 
     async def run(self, claim: Claim, given: CommandGiven) -> float | None:
@@ -57,16 +60,11 @@ class Commands:
                     return await self._asks.ask(claim, given, draft)
                 case Restore() as wanted:
                     return await self.undo(claim, given, wanted)
-                case ListRoutes(vpn_connection_id=connection, region=region):
-                    await self._list(given, connection, region)
-                case Status(request_id=target):
-                    await self._status(given, target)
-                case History(about=about):
-                    await self._history(given, about)
                 case Cancel(request_id=target):
                     await self._decisions.decide(claim, given, target, Verdict.CANCELLED)
-                case _:
-                    log.warning("command_not_handled")
+                case looking:
+                    await self._access.check(given.user)
+                    await self._look(given, looking)
         except (UserError, AlibabaError) as error:
             await self._replier.explain(given, error)
         return None
@@ -105,6 +103,17 @@ class Commands:
                 "This request is not known any more.", "See what is open: /vco-route status"
             )
         return stored.request
+
+    async def _look(self, given: CommandGiven, command: Command) -> None:
+        match command:
+            case ListRoutes(vpn_connection_id=connection, region=region):
+                await self._list(given, connection, region)
+            case Status(request_id=target):
+                await self._status(given, target)
+            case History(about=about):
+                await self._history(given, about)
+            case _:
+                log.warning("command_not_handled")
 
     async def _list(self, given: CommandGiven, connection_id: str, region: str) -> None:
         connection = await self._cloud.connection(region, connection_id)

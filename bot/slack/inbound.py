@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from bot.command import MAX_TEXT
+from bot.command.text import plain
 from bot.models import Value, Verdict
 from bot.slack.payload import part as _dict
 from bot.slack.payload import word as _text
@@ -111,7 +112,7 @@ def decode(content: str) -> Delivery:
     """A delivery from the inbox.
 
     Raises:
-        msgspec.DecodeError: it was not written by this version.
+        msgspec.DecodeError, ValueError: it was not written by this version.
     """
     delivery: Delivery = msgspec.json.decode(content, type=Delivery)
     return delivery
@@ -181,7 +182,7 @@ def rejecting(body: Mapping[str, Any]) -> Rejecting:
     return Rejecting(
         user=_text(_dict(body, "user"), "id"),
         **_kept(body),
-        reason=" ".join(reason.split())[:REASON_LIMIT],
+        reason=plain(reason)[:REASON_LIMIT],
     )
 
 
@@ -192,7 +193,7 @@ def home_opened(body: Mapping[str, Any]) -> HomeOpened | None:
     return HomeOpened(user=user) if user and _text(event, "tab") != "messages" else None
 
 
-def stray(body: Mapping[str, Any], words: str) -> Stray:
+def stray(body: Mapping[str, Any], words: str = "") -> Stray:
     """Whatever it is: who sent it, where, and what they are to be told."""
     return Stray(**_who(body), words=words)
 

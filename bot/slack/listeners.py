@@ -25,7 +25,8 @@ from bot.metrics import DELIVERIES
 from bot.models import Request, RequestState, Verdict
 from bot.policy import same_block
 from bot.slack import inbound
-from bot.slack.forms.deleting import DeleteForms
+from bot.slack.access import Access
+from bot.slack.forms.deleting import NO_FORM, DeleteForms
 from bot.slack.forms.fields import SHORTCUT
 from bot.slack.forms.lookup import Lookup
 from bot.slack.inbound import Delivery
@@ -60,8 +61,6 @@ SLACK_SECONDS = 1.0
 """How long an acknowledgement waits for Slack, where it has to: for a form, or to say that
 nothing was stored. With the store's second it leaves one of the three."""
 
-NO_FORM = "The form could not be opened. Please click again."
-
 NOT_STORED = (
     "This could not be recorded: the bot's store does not answer. Please try again in a "
     "moment; what you see here is what holds."
@@ -77,20 +76,30 @@ class Listeners:
         store: Store,
         nudge: Callable[[], None],
         lookup: Lookup,
+        access: Access,
         *,
         region: str | None,
         channel: str,
     ) -> None:
         """Store deliveries in the inbox of `store` and `nudge` the engine of this process.
 
-        `region`: of a command that names none; `channel`: where all cards go, if there is one.
+        `access` says who may look connections up. `region`: of a command that names none;
+        `channel`: where all cards go, if there is one.
         """
         self._slack = slack
         self._inbox = store.inbox
         self._requests = store.requests
         self._nudge = nudge
         self._default_region = region
-        self._forms = DeleteForms(slack, lookup, self._store, region=region, channel=channel)
+        self._forms = DeleteForms(
+            slack,
+            lookup,
+            access,
+            opened=self._opened,
+            keep=self._store,
+            region=region,
+            channel=channel,
+        )
         self.strays = Strays(self._store)
 
     def register(self, app: AsyncApp) -> None:
@@ -120,8 +129,8 @@ class Listeners:
             return
         match command:
             case DeleteForm(region=region):
-                form = self._forms.new(given.channel, region)
-                await ack("" if await self._opened(body, form) else help_text("delete"))
+                words = await self._forms.open(body, given.user, given.channel, region)
+                await ack(help_text("delete") if words == NO_FORM else words)
             case Help(topic=topic):
                 await ack(help_text(topic))
             case _:
@@ -172,8 +181,8 @@ class Listeners:
             await ack()
 
     async def _new(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        form = self._forms.new()
-        if await self._opened(body, form) or await self._store(body, inbound.stray(body, NO_FORM)):
+        words = await self._forms.open(body, inbound.stray(body).user)
+        if not words or await self._store(body, inbound.stray(body, words)):
             await ack()
 
     async def _opened(self, body: dict[str, Any], form: Block) -> bool:

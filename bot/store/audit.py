@@ -53,7 +53,7 @@ class Entry(NamedTuple):
         """
         try:
             return msgspec.json.decode(self.body, type=Event)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, ValueError) as error:
             raise Unreadable(f"an audit entry of {self.request} can't be read") from error
 
 
@@ -67,7 +67,7 @@ class Verification(NamedTuple):
 
 def digest(request: str, body: str) -> str:
     """The SHA-256 of an entry's content."""
-    return hashlib.sha256(f"{request}\n{body}".encode()).hexdigest()
+    return hashlib.sha256(f"{request}\n{body}".encode(errors="surrogateescape")).hexdigest()
 
 
 def link(before: str, request: str, body: str) -> str:

@@ -26,6 +26,8 @@ def connect(target: RedisTarget) -> Redis:
     """A client for `target`; nothing is sent yet."""
     options: dict[str, Any] = {
         "decode_responses": True,
+        # What is no UTF-8 is unreadable where it is decoded, and nowhere else.
+        "encoding_errors": "surrogateescape",
         "socket_timeout": _SECONDS,
         "socket_connect_timeout": _SECONDS,
         "username": target.username or None,

@@ -14,6 +14,9 @@ FIELDS = ("data", "rev", "audit")
 AT_ONCE = 50
 """How many records one round trip reads: long ones come to half a megabyte."""
 
+_LATEST = 10**11
+"""Seconds since the epoch, in the year 5138: what comes later is no time."""
+
 _ONE = "redis.call('HMGET', KEYS[{}], 'data', 'rev', 'audit')"
 _READ = Script(f"return {{ {', '.join(map(_ONE.format, range(1, AT_ONCE + 1)))} }}")
 """Lua: spelled out record by record, because Tair demands literal `KEYS[i]`."""
@@ -48,9 +51,26 @@ def decoded(request_id: str, fields: Sequence[object]) -> Stored | None:
         return None
     try:
         request = msgspec.json.decode(str(data), type=Request)
+        _check(request)
         return Stored(request, int(str(rev)), str(audit or ""))
     except (msgspec.DecodeError, ValueError) as error:
         raise Unreadable(f"request {request_id} can't be read by this version") from error
+
+
+def _check(request: Request) -> None:
+    """What everybody who reads a request may rely on, beyond the types of its fields.
+
+    Raises:
+        ValueError: it is not so.
+    """
+    seen = request.snapshot
+    if not request.routes or not len(request.routes) == len(seen.targets) == len(seen.impacts):
+        raise ValueError("its routes are not those that were shown")
+    times = (request.created_at, request.expires_at, request.ended_at, seen.taken_at)
+    told = [event.at for event in request.timeline]
+    decided = [decision.at for decision in request.decisions]
+    if not all(0 <= at < _LATEST for at in (*times, *told, *decided)):
+        raise ValueError("it has a time that is none")
 
 
 async def read(database: Database, ids: Sequence[str]) -> Reading:

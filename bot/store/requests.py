@@ -27,6 +27,7 @@ RETENTION_SECONDS = 90 * 24 * 3600
 """For how long a finished request is kept, unless the settings say otherwise."""
 
 INDEX = key("index")
+_UNSIGNED = key("unsigned")
 """All requests by the time when they were made."""
 
 _LONGEST_OPEN = 7 * 24 * 3600
@@ -77,6 +78,8 @@ elseif cmd.queue == 'leave' and redis.call('LREM', KEYS[7], 0, cmd.id) > 0 then
     wake('tell:' .. id, now)
   end
 end
+if cmd.unsigned then redis.call('SADD', KEYS[9], cmd.id)
+else redis.call('SREM', KEYS[9], cmd.id) end
 for _, item in ipairs(cmd.wake) do wake(item, now) end
 return {'ok'}
 """
@@ -157,6 +160,10 @@ class Requests:
         """The ids of all requests that are pending, approved or executing, sorted."""
         return sorted(set(map(str, await self._db.command("HVALS", key("open")))))
 
+    async def unsigned_ids(self) -> list[str]:
+        """The ids of the requests that broke the glass and nobody has countersigned, sorted."""
+        return sorted(map(str, await self._db.command("SMEMBERS", _UNSIGNED)))
+
     async def latest_ids(self, most: int, *, skip: int = 0) -> list[str]:
         """The ids of the newest requests, open or finished, newest first."""
         window = (skip, skip + most - 1)
@@ -196,11 +203,12 @@ class Requests:
             "hold": list(hold),
             "free": [_route_field(new, r.route) for r in new.routes] if ended else [],
             "queue": _queue_move(old, new),
+            "unsigned": new.glass_broken and not new.countersigned,
             # A worker need not wake itself: it says when to look again as it ends its step.
             "wake": woken,
         }
         record = key("request", new.id)
-        keys = (DUE, CLAIMS, AUDIT, AUDIT_HEAD, record, key("open"), _queue(new), INDEX)
+        keys = (DUE, CLAIMS, AUDIT, AUDIT_HEAD, record, key("open"), _queue(new), INDEX, _UNSIGNED)
         reply = await self._db.run(
             _COMMIT, keys, self._db.fixed_now, msgspec.json.encode(command).decode()
         )

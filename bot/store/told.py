@@ -93,5 +93,5 @@ def _decoded(request_id: str, reply: object) -> Told:
         return Told()
     try:
         return msgspec.json.decode(str(reply), type=Told)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, ValueError) as error:
         raise Unreadable(f"what was told of {request_id} can't be read by this version") from error

@@ -4,6 +4,7 @@ Clicks are acknowledged at once; what they lead to is looked up afterwards, and 
 Searches are answered in time, with something to go on with whatever the cloud does.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -13,7 +14,8 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.command.values import connection_id, region_id
-from bot.errors import SlackError, SlackRejected
+from bot.errors import Refused, SlackError, SlackRejected
+from bot.slack.access import Access
 from bot.slack.forms import fields
 from bot.slack.forms.checks import Faults, draft_of, sound
 from bot.slack.forms.fields import Form
@@ -21,6 +23,7 @@ from bot.slack.forms.lookup import Lookup, Seen, Unseen
 from bot.slack.inbound import Delivery
 from bot.slack.messages.delete_form import delete_form
 from bot.slack.messages.options import connection_options, region_options, route_options
+from bot.slack.messages.replies import problem
 from bot.slack.messages.texts import Block
 from bot.slack.payload import items, part, word
 from bot.slack.web import Slack
@@ -31,6 +34,13 @@ Body = dict[str, Any]
 Keep = Callable[[Body, Delivery], Awaitable[bool]]
 """Stores a delivery; False where that was not possible."""
 
+Opened = Callable[[Body, Block], Awaitable[bool]]
+"""Opens a form in answer to a payload; False where Slack did not take it in time."""
+
+ACCESS_SECONDS = 1.0
+"""How long the opening of a form waits to learn who opens it; Slack waits 3 seconds in all."""
+
+NO_FORM = "The form could not be opened. Please click again."
 NOT_STORED = "This could not be recorded: the bot's store does not answer. Please try again."
 NO_CHANNEL = "In which channel? The approvers see the card there."
 NO_CHOICE = "None of its routes can be chosen yet: wait a moment, or choose or type another."
@@ -39,15 +49,26 @@ NO_CHOICE = "None of its routes can be chosen yet: wait a moment, or choose or t
 class DeleteForms:
     """The forms for a deletion that people have open."""
 
-    def __init__(
-        self, slack: Slack, lookup: Lookup, keep: Keep, *, region: str | None, channel: str
+    def __init__(  # noqa: PLR0913 - the listeners name each part
+        self,
+        slack: Slack,
+        lookup: Lookup,
+        access: Access,
+        *,
+        opened: Opened,
+        keep: Keep,
+        region: str | None,
+        channel: str,
     ) -> None:
-        """What is sent in is stored by `keep`.
+        """A form is opened by `opened`, and what is sent in is stored by `keep`.
 
-        `region`: of a new form; `channel`: where all cards go, empty where the form says it.
+        `access` says who may look things up. `region`: of a new form; `channel`: where all cards
+        go, empty where the form says it.
         """
         self._slack = slack
         self._lookup = lookup
+        self._access = access
+        self._opened = opened
         self._keep = keep
         self._region = region or ""
         self._channel = channel
@@ -63,6 +84,19 @@ class DeleteForms:
         app.options(fields.PICK_CONNECTION)(self._connections)
         app.options(fields.PICK_ROUTES)(self._routes)
         app.view(fields.CALLBACK)(self._sent)
+
+    async def open(
+        self, body: Body, user: str, channel: str = "", region: str | None = None
+    ) -> str:
+        """Open a form for `user`, who did something in `channel`; returns why not, if not."""
+        try:
+            await asyncio.wait_for(self._access.check(user), ACCESS_SECONDS)
+        except Refused as error:
+            return problem(error)
+        except (SlackError, TimeoutError) as error:
+            log.warning("form_not_opened", error=str(error) or "time-out")
+            return NO_FORM
+        return "" if await self._opened(body, self.new(channel, region)) else NO_FORM
 
     def new(self, channel: str = "", region: str | None = None) -> Block:
         """A form as it is opened, by a command in `channel` or without one; pure."""

@@ -9,6 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from bot.command import MAX_REASON
+from bot.command.text import plain
 from bot.models import Value, VcoRoute
 from bot.slack.inbound import FormSent
 from bot.slack.payload import Body, items, part, word
@@ -96,7 +97,7 @@ def read(body: Body) -> Form:
         region=region[:ID_LIMIT],
         connection=before.connection if region == before.region else "",
         blocks=_typed(values, TYPED_ROUTES, "")[:BLOCKS_LIMIT],
-        reason=" ".join(_typed(values, REASON, "").split())[:REASON_LIMIT],
+        reason=plain(_typed(values, REASON, ""))[:REASON_LIMIT],
     )
     picked = _chosen(values, block_id(CONNECTION, region))
     if picked.startswith(TYPING):
