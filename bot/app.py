@@ -29,6 +29,7 @@ from bot.readiness import Readiness
 from bot.secret import Secret
 from bot.server import web_app
 from bot.settings import Settings
+from bot.slack.access import Access
 from bot.slack.answers import Answers
 from bot.slack.asks import Asks
 from bot.slack.authorization import NOT_OURS, HomeTeamOnly
@@ -95,6 +96,7 @@ class App:
             self.policy,
         )
         self.replier = Replier(self.slack)
+        self.access = Access(self.directory)
         channel = settings.approval_channel or ""
         self.asks = Asks(self.store, self.asking, self.replier, channel)
         limits = Limits(operation=settings.operation_timeout, token_window=settings.token_window)
@@ -141,6 +143,7 @@ class App:
             decisions=decisions,
             replier=replier,
             cloud=self.cloud,
+            access=self.access,
             default_region=self.settings.region,
         )
         return Answers(
@@ -158,6 +161,7 @@ class App:
             self.store,
             self.engine.nudge,
             self.lookup,
+            self.access,
             region=self.settings.region,
             channel=self.settings.approval_channel or "",
         )
