@@ -490,11 +490,34 @@ async def test_the_last_click_holds_although_an_earlier_ones_edit_came_in_betwee
     other = form.view.offers[PICK_CONNECTION][seed.TWINS]
     click |= {"trigger_id": "another"}
     click["actions"][0]["selected_option"] = other
+    click["actions"][0]["action_ts"] = later(click)
     block = click["actions"][0]["block_id"]
     click["view"]["state"]["values"][block][PICK_CONNECTION]["selected_option"] = other
     await playing.slack.deliver("interactive", click)
     await form.until_says("*attached* · 3 routes")
     assert _edits(playing) == ["ok", "hash_conflict", "ok"]
+
+
+async def test_an_earlier_click_does_not_undo_what_a_later_one_showed_by_another_replica(
+    playing: Stage,
+) -> None:
+    form = await by_command(playing)
+    await form.search(PICK_CONNECTION, "")
+    await form.choose_connection(OFFICE)
+    click = deepcopy(playing.slack.courier.deliveries[-1].payload)
+    await form.choose_connection(seed.TWINS)
+    # A replica that was slow to look comes to its edit after another one has made its own.
+    await playing.slack.deliver("interactive", click | {"trigger_id": "came late"})
+    looked = len(playing.vpc.calls_of("DescribeVpnConnection"))
+    await form.choose_connection(seed.FRAGILE)
+    await until(lambda: len(playing.vpc.calls_of("DescribeVpnConnection")) > looked)
+    await form.until_says("*attached* · 2 routes")
+    assert _edits(playing) == ["ok", "ok", "ok"]
+
+
+def later(click: dict[str, Any]) -> str:
+    """A moment after a click."""
+    return f"{float(click['actions'][0]['action_ts']) + 0.001:.6f}"
 
 
 async def test_a_form_that_was_closed_meanwhile_is_left_alone(playing: Stage) -> None:

@@ -96,6 +96,7 @@ async def test_the_whole_story_on_a_cluster(three_masters: Cluster) -> None:
         await stage.slack.until(lambda: "How to ask" in text_of(stage.slack.home(BOB)))
         await stage.store.viewers.doubt(BOB)
         await stage.store.viewers.drop(BOB)
+        await stage.store.clicks.newest("V1", 1.0)
         await stage.command("history")
         await stage.until_told(ALICE, "The latest requests")
 

@@ -95,6 +95,7 @@ class Listeners:
             slack,
             lookup,
             access,
+            store.clicks,
             opened=self._opened,
             keep=self._store,
             region=region,

@@ -4,6 +4,7 @@
 - `requests`  deletion requests: read, and changed by compare-and-set; the connection queue
 - `records`   how requests are read: one, or many in few round trips
 - `inbox`     what Slack delivered and nobody has handled yet
+- `clicks`    which click in an open form came last
 - `audit`     what happened, append-only, each entry chained to the one before
 - `told`      what Slack has been shown of each request
 - `viewers`   who has looked at their App Home, and what it shows them
@@ -19,6 +20,7 @@ its effect twice.
 """
 
 from bot.store.audit import Audit
+from bot.store.clicks import Clicks
 from bot.store.client import Database
 from bot.store.health import Health
 from bot.store.inbox import Inbox
@@ -41,6 +43,7 @@ class Store:
         self.audit = Audit(database)
         self.health = Health(database)
         self.inbox = Inbox(database)
+        self.clicks = Clicks(database)
         self.tellings = Tellings(database)
         self.viewers = Viewers(database)
         self.pace = Pace(database)
@@ -50,6 +53,7 @@ __all__ = [
     "AlreadyOpen",
     "Audit",
     "Claim",
+    "Clicks",
     "Database",
     "Inbox",
     "Pace",

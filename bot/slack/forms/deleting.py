@@ -14,7 +14,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.command.values import connection_id, region_id
-from bot.errors import Refused, SlackError, SlackRejected
+from bot.errors import Refused, SlackError, SlackRejected, StoreError
 from bot.slack.access import Access
 from bot.slack.forms import fields
 from bot.slack.forms.checks import Faults, draft_of, sound
@@ -27,6 +27,7 @@ from bot.slack.messages.replies import problem
 from bot.slack.messages.texts import Block
 from bot.slack.payload import items, part, word
 from bot.slack.web import Slack
+from bot.store import Clicks
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +55,7 @@ class DeleteForms:
         slack: Slack,
         lookup: Lookup,
         access: Access,
+        clicks: Clicks,
         *,
         opened: Opened,
         keep: Keep,
@@ -62,17 +64,17 @@ class DeleteForms:
     ) -> None:
         """A form is opened by `opened`, and what is sent in is stored by `keep`.
 
-        `access` says who may look things up. `region`: of a new form; `channel`: where all cards
-        go, empty where the form says it.
+        `access` says who may look things up, `clicks` which click came last. `region`: of a new
+        form; `channel`: where all cards go, empty where the form says it.
         """
         self._slack = slack
         self._lookup = lookup
         self._access = access
+        self._clicks = clicks
         self._opened = opened
         self._keep = keep
         self._region = region or ""
         self._channel = channel
-        self._latest: dict[str, object] = {}
 
     def register(self, app: AsyncApp) -> None:
         """Listen on `app`."""
@@ -139,31 +141,33 @@ class DeleteForms:
         await self._show(body, replace(typed, typing=False, region=region, connection=connection))
 
     async def _show(self, body: Body, form: Form) -> None:
-        view = part(body, "view")
-        this = word(view, "id")
-        self._latest[this] = mine = object()
-        try:
-            seen = await self._look(form)
-            if isinstance(seen, Unseen):
-                shown = delete_form(fields.typing(form), why=seen.why)
-            else:
-                shown = delete_form(form, seen)
-            await self._update(view, shown, lambda: self._latest.get(this) is mine)
-        finally:
-            if self._latest.get(this) is mine:
-                del self._latest[this]
+        view, at = part(body, "view"), fields.clicked_at(body)
+        await self._newest(view, at)
+        seen = await self._look(form)
+        if isinstance(seen, Unseen):
+            shown = delete_form(fields.typing(form), why=seen.why)
+        else:
+            shown = delete_form(form, seen)
+        await self._update(view, shown, at)
 
     async def _look(self, form: Form) -> Seen | Unseen | None:
         if form.typing or not (form.region and form.connection):
             return None
         return await self._lookup.routes(form.region, form.connection)
 
-    async def _update(
-        self, view: Mapping[str, Any], shown: Block, last: Callable[[], bool]
-    ) -> None:
+    async def _newest(self, view: Mapping[str, Any], at: float) -> bool | None:
+        """Whether no click came after the one `at` that time; None where nobody can say."""
+        try:
+            return await self._clicks.newest(word(view, "id"), at)
+        except StoreError as error:
+            log.warning("clicks_unknown", error=str(error))
+            return None
+
+    async def _update(self, view: Mapping[str, Any], shown: Block, at: float) -> None:
         """Edit the form, unless another click came after this one: that one's edit is right."""
         for version in (word(view, "hash"), ""):
-            if not last():
+            newest = await self._newest(view, at)
+            if newest is False or (newest is None and not version):
                 return
             try:
                 await self._slack.update_view(word(view, "id"), shown, version)

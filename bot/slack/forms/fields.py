@@ -5,6 +5,8 @@ So Slack drops what was chosen as soon as that is another one, and a search know
 what stands in the other fields is not said to it.
 """
 
+from math import isfinite
+
 import msgspec
 from msgspec.structs import replace
 
@@ -69,6 +71,16 @@ def block_id(name: str, *of: str) -> str:
 def about(body: Body) -> tuple[str, ...]:
     """What the field is about that is being searched in: a region, or also a connection."""
     return tuple(word(body, "block_id").split("|")[1:])
+
+
+def clicked_at(body: Body) -> float:
+    """When the click was made, by Slack's clock; 0 where it does not say."""
+    actions = items(body, "actions")
+    try:
+        at = float(word(actions[0], "action_ts")) if actions else 0.0
+    except ValueError:
+        return 0.0
+    return at if isfinite(at) else 0.0
 
 
 def route_value(route: VcoRoute) -> str:
