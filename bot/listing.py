@@ -1,6 +1,7 @@
 """Requests as a terminal shows them: a table for people, JSON for machines. Pure."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
 from enum import Enum
 
 import msgspec
@@ -15,14 +16,8 @@ Json = dict[str, object]
 
 _HEADS = ("REQUEST", "STATE", "WHAT", "ASKED BY", "APPROVED", "AGE")
 
-_FIRST = (RequestState.EXECUTING, RequestState.APPROVED, RequestState.PENDING)
-"""What is in flight comes first, then what waits for somebody."""
-
-
-def by_urgency(requests: Iterable[Request]) -> list[Request]:
-    """In flight first, then pending, then what has ended; the newest first in each."""
-    newest = sorted(requests, key=lambda r: r.created_at, reverse=True)
-    return sorted(newest, key=lambda r: _FIRST.index(r.state) if r.state.open else len(_FIRST))
+_ODD = re.compile("[^ -~]")
+"""All but the signs that every terminal and every encoding shows as they are."""
 
 
 def table(requests: Sequence[Request], now: float) -> list[str]:
@@ -74,8 +69,15 @@ def fields(value: msgspec.Struct) -> Json:
 
 
 def as_json(value: object) -> str:
-    """One line of JSON."""
-    return msgspec.json.encode(value).decode()
+    """One line of JSON in ASCII: whoever wrote what is in it, it moves no cursor."""
+    # Outside of its strings JSON has nothing odd, so escapes are right wherever they come.
+    return _ODD.sub(_escaped, msgspec.json.encode(value).decode())
+
+
+def _escaped(sign: re.Match[str]) -> str:
+    """As JSON spells it: 16 bits in four digits, twice for what has more."""
+    units = sign.group().encode("utf-16-be").hex(" ", 2).split()
+    return "".join(f"\\u{unit}" for unit in units)
 
 
 def _row(request: Request, now: float) -> tuple[str, ...]:

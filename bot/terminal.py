@@ -1,4 +1,4 @@
-"""`vco-route-bot requests`: what is open and what was done, for when Slack is down. Read-only.
+"""`vco-route-bot requests`: what is in flight, pending, done, for when Slack is down. Read-only.
 
 All of it is read from the database that `REDIS_URL` names. Nothing else has to be set, and
 neither Slack nor Alibaba Cloud is asked. Nothing can be approved or changed here.
@@ -7,17 +7,20 @@ neither Slack nor Alibaba Cloud is asked. Nothing can be approved or changed her
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from io import TextIOWrapper
+from typing import TextIO
 
 from bot.command.faults import Wrong
 from bot.command.values import request_id_of
 from bot.environment import Reader
 from bot.errors import SettingsError, StoreUnavailable, Unreadable
-from bot.listing import as_json, by_urgency, fields, summary, table
+from bot.listing import as_json, fields, summary, table
 from bot.models import Event
 from bot.settings import redis_target
 from bot.slack.messages.plainly import as_plain, printable
 from bot.slack.messages.receipt import receipt_text
 from bot.slack.messages.texts import clock
+from bot.slack.messages.urgency import by_urgency
 from bot.store import Database, Store, Stored, Told
 from bot.store.connect import connect
 
@@ -26,6 +29,12 @@ Write = Callable[[str], object]
 
 MOST_READ = 2000
 """How many requests `--all` looks through: what is older is in the audit."""
+
+
+def forgiving(stream: TextIO) -> None:
+    """Let `stream` take every text: what its encoding lacks is spelled out, as stderr does."""
+    if isinstance(stream, TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
 
 
 @asynccontextmanager
@@ -57,7 +66,10 @@ async def show_all(
     write: Write = sys.stdout.write,
     complain: Write = sys.stderr.write,
 ) -> int:
-    """Write the open requests, with `ended` the others too; returns 1 if some can't be read."""
+    """Write what is in flight and pending, with `ended` the others too.
+
+    Returns 1 if some can't be read.
+    """
     async with opened(env) as store:
         ids = await store.requests.open_ids()
         latest = await store.requests.latest_ids(MOST_READ + 1) if ended else []

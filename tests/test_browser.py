@@ -149,7 +149,7 @@ async def test_bob_rejects_and_says_why(desk: Desk, sandbox: Sandbox) -> None:
     await expect(card).to_be_visible()
     await desk.become(BOB)
     await desk.button(card, REJECT).click()
-    reason = desk.modal.get_by_label("Why should this not be deleted?")
+    reason = desk.modal.get_by_label("Why should this not be done?")
     await expect(reason).to_be_focused()
 
     # Without a reason it goes nowhere.

@@ -125,6 +125,22 @@ def test_a_pending_card_says_what_goes_what_follows_who_asks_and_who_decides() -
 
 
 @pytest.mark.parametrize("state", RequestState)
+def test_every_card_shows_its_id_once(state: RequestState) -> None:
+    assert shown(in_state(state)).count("`r-abcdefghij`") == 1
+    undoing = shown(replace(in_state(state), origin="r-before"))
+    own = "" if state is RequestState.PENDING else " · `r-abcdefghij`"
+    assert f"Asked by <@U0ALICE>{own} · undoes `r-before`" in undoing
+
+
+def test_the_notification_of_a_pending_card_says_what_is_wanted_and_by_whom() -> None:
+    where = "10.0.0.0/24 from vco-p0w5112f (cn-hangzhou)"
+    assert card(a_request(), VIEW)[0] == (f"Approval wanted: delete {where}, asked by <@U0ALICE>")
+    back = card(a_request(operation=Operation.RESTORE), VIEW)[0]
+    assert back.startswith("Approval wanted: restore 10.0.0.0/24 to")
+    assert card(in_state(RequestState.EXECUTING), VIEW)[0] == f"Deleting {where}"
+
+
+@pytest.mark.parametrize("state", RequestState)
 def test_the_connections_name_stands_under_the_first_line_as_it_is(state: RequestState) -> None:
     named = replace(a_snapshot(a_route()).connection, name="<!here> *office*")
     request = in_state(state, snapshot=a_snapshot(a_route(), connection=named))
@@ -163,7 +179,7 @@ def test_takers_of_one_rank_share_and_bgp_is_named() -> None:
 def test_smaller_routes_inside_go_on_as_before() -> None:
     inside = tuple(live(a_route(f"10.0.0.{n}/32")) for n in range(7))
     said = impact_of(carries=("10.0.0.128/25",), inside=inside)
-    assert "If it goes: 128 of its 256 addresses." in said
+    assert "If it goes: 128 of its 256 addresses lose their route." in said
     assert "Goes on as before inside it: 10.0.0.0/32, " in said
     assert "10.0.0.4/32 and 2 more." in said
 
@@ -171,9 +187,9 @@ def test_smaller_routes_inside_go_on_as_before() -> None:
 @pytest.mark.parametrize(
     ("dest", "words"),
     [
-        ("10.0.0.1/32", "1 address."),
-        ("0.0.0.0/0", "4,294,967,296 addresses."),
-        ("2001:db8::/64", "2^64 addresses."),
+        ("10.0.0.1/32", "1 address loses its route."),
+        ("0.0.0.0/0", "4,294,967,296 addresses lose their route."),
+        ("2001:db8::/64", "2^64 addresses lose their route."),
     ],
 )
 def test_addresses_are_counted_as_people_can_read_it(dest: str, words: str) -> None:
@@ -304,18 +320,36 @@ def test_what_went_partly_is_not_called_undone() -> None:
 
 
 def test_unconfirmed_is_neither_success_nor_failure() -> None:
-    said = shown(in_state(RequestState.UNCONFIRMED))
-    assert "can't prove that it is so" in said
-    assert "We go on looking" in said
+    said = lines(in_state(RequestState.UNCONFIRMED))
+    unsure = "It may or may not have been done. Look in the console; we go on looking."
+    assert said[2] == f"We asked Alibaba Cloud to delete it and can't prove that it is so. {unsure}"
+
+
+def test_undoing_what_is_unconfirmed_says_that_it_looks_first() -> None:
+    hint = "looks first: where the route is {}, there is nothing to undo."
+    gone = in_state(RequestState.UNCONFIRMED)
+    assert lines(gone)[3] == f"*Restore* {hint.format('still there')}"
+    assert confirm_of(gone).endswith(
+        f"it needs an approval, as the deletion did. It {hint.format('still there')}"
+    )
+    back = route_change.end(
+        accepted(approved(a_request(operation=Operation.RESTORE))), 1703.0, RouteState.UNCONFIRMED
+    )
+    assert lines(back)[3] == f"*Delete again* {hint.format('not there')}"
+    never = Impact(route=a_route(), carries=("10.0.0.0/24",), not_restorable="Never again.")
+    lost = in_state(RequestState.UNCONFIRMED, snapshot=a_snapshot(a_route(), impacts=(never,)))
+    for sure in (lost, in_state(RequestState.DELETED)):
+        assert "looks first" not in shown(sure)
+    assert "looks first" not in confirm_of(in_state(RequestState.DELETED))
 
 
 @pytest.mark.parametrize(
     ("state", "words"),
     [
         (RequestState.REJECTED, "Nothing was sent."),
-        (RequestState.CANCELLED, "Nothing was sent: not tonight"),
+        (RequestState.CANCELLED, "Nothing was sent."),
         (RequestState.EXPIRED, "Nobody decided in time. Nothing was sent"),
-        (RequestState.VOID, "Nothing was sent: The route is gone already."),
+        (RequestState.VOID, "Nothing was sent: The route is gone already.\nIt was stopped"),
     ],
 )
 def test_what_ended_before_the_send_says_that_nothing_was_sent(
@@ -325,6 +359,16 @@ def test_what_ended_before_the_send_says_that_nothing_was_sent(
     assert words in several
     assert "`10.0.0.0/24`, `10.1.0.0/24`" in several
     assert "waiting" not in several
+    [first, *_] = [b for b in card(in_state(state), VIEW)[1] if b["type"] == "section"]
+    assert first["text"]["text"].startswith(words)
+
+
+def test_a_reason_is_told_once_whoever_cancelled() -> None:
+    assert shown(in_state(RequestState.CANCELLED)).count("not tonight") == 1
+    no = decided(Verdict.CANCELLED, by="", reason="The card could not be posted.")
+    said = shown(lifecycle.decide(a_request(), no))
+    assert "Nothing was sent: The card could not be posted." in said
+    assert said.count("could not be posted") == 1
 
 
 def test_who_decided_stays_on_the_card_with_the_reason() -> None:
@@ -334,7 +378,7 @@ def test_who_decided_stays_on_the_card_with_the_reason() -> None:
         f"Rejected by <@{BOB}> <!date^1100^{{time}}|00:18 UTC>",
         "“not tonight”",
     ]
-    assert f"Asked by <@{ALICE}>" in rejected
+    assert f"Asked by <@{ALICE}> · `r-abcdefghij`" in rejected
 
 
 def test_nobody_is_said_to_have_decided_where_it_was_time_or_the_bot() -> None:
@@ -427,7 +471,7 @@ def test_a_broken_glass_is_loud_until_somebody_has_countersigned() -> None:
     alone = decided(Verdict.BROKE_GLASS, by=ALICE, at=1000.0, reason="leaking prod prefix")
     request = lifecycle.decide(a_request(terms=terms), alone)
     assert request.state is RequestState.APPROVED
-    assert lines(request)[0].startswith("Break-glass: Approved: delete")
+    assert lines(request)[0].startswith("Break-glass: About to delete 10.0.0.0/24")
     assert "One of <!subteam^S0NETOPS> has to countersign by" in shown(request)
     assert buttons(request) == [COUNTERSIGN]
     signed = lifecycle.countersign(deleted(request), decided(Verdict.COUNTERSIGNED, at=1200.0))
@@ -451,6 +495,33 @@ def test_a_restoration_says_what_comes_back_and_where_traffic_is_now() -> None:
 def test_a_button_carries_the_requests_id_and_nothing_else() -> None:
     blocks = card(a_request(), VIEW)[1]
     assert {o["value"] for o in objects(blocks) if o.get("type") == "button"} == {"r-abcdefghij"}
+
+
+def labels(request: Request) -> list[str]:
+    return [o["accessibility_label"] for o in objects(card(request, VIEW)[1]) if "value" in o]
+
+
+def test_whoever_hears_a_button_hears_what_it_acts_on() -> None:
+    where = "10.0.0.0/24 from vco-p0w5112f"
+    assert labels(a_request()) == [
+        f"{verb} deletion of {where}" for verb in ("Approve", "Reject", "Cancel")
+    ]
+    restoring = labels(a_request(operation=Operation.RESTORE))
+    assert restoring[0] == "Approve restoration of 10.0.0.0/24 to vco-p0w5112f"
+    assert labels(in_state(RequestState.DELETED)) == ["Restore 10.0.0.0/24 to vco-p0w5112f"]
+    assert labels(in_state(RequestState.RESTORED)) == [f"Delete again {where}"]
+    assert labels(in_state(RequestState.VOID)) == ["Ask again for deletion of 10.0.0.0/24"]
+    terms = Terms(countersign=7200.0)
+    alone = decided(Verdict.BROKE_GLASS, by=ALICE)
+    glass = lifecycle.decide(a_request(terms=terms), alone)
+    assert labels(glass) == [f"Countersign deletion of {where}"]
+
+
+@pytest.mark.parametrize("state", RequestState)
+def test_a_label_begins_with_the_words_on_the_button(state: RequestState) -> None:
+    """Whoever speaks to their computer says what they read."""
+    for button in (o for o in objects(card(in_state(state, LONG), VIEW)[1]) if "value" in o):
+        assert button["accessibility_label"].startswith(button["text"]["text"])
 
 
 # --- what people wrote can do nothing ------------------------------------------------

@@ -178,7 +178,7 @@ def test_a_row_says_who_asked_and_approved_when_and_why_and_links_to_the_thread(
     assert shown.splitlines() == [
         "*The latest requests*",
         f"*<https://acme.slack.com/p1|{line}>*",
-        f"{clock(1143.0, day=True)} · {who} · `r-abcdefghij` · undoes `r-before`",
+        f"ended {clock(1143.0, day=True)} · {who} · `r-abcdefghij` · undoes `r-before`",
         "“leaking prod prefix”",
     ]
 
@@ -187,7 +187,8 @@ def test_everybody_who_decided_is_named() -> None:
     two = Terms(approvers=People(groups=("S0NETOPS",)), approvals=2, countersign=60.0)
     once = lifecycle.decide(a_request(terms=two), decided(Verdict.APPROVED))
     both = lifecycle.decide(once, decided(Verdict.APPROVED, by="U0CAROL"))
-    assert "*pending* · asked by <@U0ALICE> · approved by <@U0BOB> ·" in said(Found(once))
+    asked = f"*pending* · asked by <@U0ALICE> {clock(1000.0, day=True)}"
+    assert f"{asked} · approved by <@U0BOB> ·" in said(Found(once))
     assert "approved by <@U0BOB> · approved by <@U0CAROL> ·" in said(Found(both))
     rejected = lifecycle.decide(once, decided(Verdict.REJECTED, by="U0CAROL"))
     assert "approved by <@U0BOB> · rejected by <@U0CAROL> ·" in said(Found(rejected))

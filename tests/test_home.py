@@ -121,7 +121,7 @@ def test_what_waits_says_what_follows_who_asks_and_why_with_the_buttons_of_the_c
             "If it goes: 256 addresses. `10.0.0.0/16` (weight 100, this connection) "
             "takes over all of them."
         ),
-        f"Asked by <@{ALICE}> {asked_at} · expires {until}",
+        f"Asked by <@{ALICE}> {asked_at} · expires {until} · `r-abcdefghij`",
         "“leaking prod prefix”",
         "Approve deletion",
         "Reject",
@@ -192,9 +192,26 @@ def test_the_connections_name_stands_with_every_row() -> None:
 def test_an_outcome_says_when_it_came() -> None:
     at = "<!date^1100^{date_short_pretty} {time}|1970-01-01 00:18 UTC>"
     rejected = parts(home(in_state(RequestState.REJECTED)))["Recent outcomes"]
-    assert f"rejected by <@{BOB}> {at}\n" in rejected
+    assert f"rejected by <@{BOB}> {at} · `r-abcdefghij`\n" in rejected
     expired = parts(home(in_state(RequestState.EXPIRED)))["Recent outcomes"]
     assert " · ended <!date^2800^" in expired
+
+
+@pytest.mark.parametrize("state", RequestState)
+@pytest.mark.parametrize("user", [ALICE, BOB])
+def test_every_row_with_buttons_or_progress_shows_its_id(state: RequestState, user: str) -> None:
+    assert text_of(home(in_state(state), user=user)).count("`r-abcdefghij`") == 1
+
+
+def test_whoever_hears_a_button_hears_what_it_acts_on() -> None:
+    other = replace(a_request(a_route("10.1.0.0/24")), id="r-second")
+    page = home(a_request(), other)
+    labels = [o.get("accessibility_label") for o in objects(page["blocks"]) if "value" in o]
+    assert labels[:4] == [
+        f"{verb} deletion of 10.{n}.0.0/24 from vco-p0w5112f"
+        for n in (0, 1)
+        for verb in ("Approve", "Reject")
+    ]
 
 
 def test_what_has_to_be_typed_is_asked_for_by_the_form_instead_of_the_confirm() -> None:
@@ -241,11 +258,15 @@ def test_a_requester_finds_the_last_few_of_their_own_before_those_of_others() ->
         (RequestState.DELETED, "approved by <@U0BOB>", [RESTORE]),
         (RequestState.RESTORED, "Restored 10.0.0.0/24 to", [RESTORE]),
         (RequestState.FAILED, "RAM refused the deletion.", []),
-        (RequestState.UNCONFIRMED, "can't be proven. We go on looking.", [RESTORE]),
+        (
+            RequestState.UNCONFIRMED,
+            "It may or may not have been done. Look in the console",
+            [RESTORE],
+        ),
         (RequestState.REJECTED, "“not tonight”", []),
         (RequestState.EXPIRED, "Expired: delete", [AGAIN]),
         (RequestState.CANCELLED, "“not tonight”", []),
-        (RequestState.VOID, "The route is gone already.", [AGAIN]),
+        (RequestState.VOID, "Nothing was sent: The route is gone already.", [AGAIN]),
     ],
 )
 def test_an_outcome_says_how_it_went_and_offers_what_can_be_done(
@@ -267,6 +288,16 @@ def test_rows_that_do_not_fit_are_counted() -> None:
     many = [replace(a_request(), id=f"r-{n}") for n in range(30)]
     assert "… and 25 more: `/vco-route status`" in parts(home(*many))["Waits for you"]
     assert "… and 20 more" in parts(home(*many, user="U0NOBODY"))["Waits for others"]
+
+
+def test_what_has_ended_and_does_not_fit_is_looked_for_in_the_history() -> None:
+    signed_by_nobody = [replace(deleted(broken_glass()), id=f"r-{n}") for n in range(6)]
+    waiting = parts(home(*signed_by_nobody))["Waits for you"]
+    assert waiting.endswith("… and 1 more: `/vco-route history`")
+    pending = [replace(a_request(), id=f"r-{n}") for n in range(6)]
+    rejected = replace(in_state(RequestState.REJECTED), id="r-no")
+    both = parts(home(*pending, rejected, user=ALICE))["You asked for"]
+    assert both.endswith("… and 2 more: `/vco-route status`, `/vco-route history`")
 
 
 # --- what is not known ---------------------------------------------------------------

@@ -83,7 +83,7 @@ def test_the_receipt_of_a_deletion_has_everything_in_the_order_in_which_one_asks
         "",
         "Decisions",
         "Approved by U0BOB 1970-01-01 00:18:20 UTC",
-        "Asked for: 1 approval of S0NETOPS U0CAROL, within 30 min",
+        "Required: 1 approval of S0NETOPS U0CAROL, within 30 min",
         "",
         "Shown for approval, as read 1970-01-01 00:16:40 UTC",
         "Connection vco-p0w5112f attached",
@@ -95,7 +95,10 @@ def test_the_receipt_of_a_deletion_has_everything_in_the_order_in_which_one_asks
         "Read 2 times: updating seen; last attached, route absent",
         "Proven: updating seen, then attached and the route absent",
         "Shown: custom route, published",
-        "If it goes: 256 addresses. ! Nothing on this connection covers them any more.",
+        (
+            "If it goes: 256 addresses lose their route. "
+            "! Nothing on this connection covers them any more."
+        ),
         "",
         f"Audit: entry 42, hash {HASH}",
     ]
@@ -136,13 +139,20 @@ def test_a_broken_glass_is_there_with_whoever_has_countersigned() -> None:
     message = "\n".join(plain(request))
     assert "! Break-glass: U0ALICE alone 1970-01-01 00:16:40 UTC" in message
     assert "! Not countersigned yet; due 1970-01-01 02:16:40 UTC" in message
-    assert "break-glass countersigned within 2 h" in message
+    assert "Required: a countersignature of S0NETOPS within 2 h" in plain(request)
+    assert "1 approval" not in message
     assert message.count("leaking prod prefix") == 1
     signed = decided(Verdict.COUNTERSIGNED, at=1200.0, reason="looked at it")
     message = "\n".join(plain(lifecycle.countersign(deleted(request), signed)))
     assert "Countersigned by U0BOB 1970-01-01 00:20:00 UTC" in message
     assert "“looked at it”" in message
     assert "Not countersigned" not in message
+
+
+def test_what_was_approved_did_not_require_a_countersignature() -> None:
+    terms = Terms(rule="prod", approvers=People(groups=("S0NETOPS",)), countersign=7200.0)
+    message = plain(deleted(approved(a_request(terms=terms))))
+    assert "Rule prod: 1 approval of S0NETOPS, within 30 min" in message
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
-"""`python -m bot requests`: what is open and what was done, from Redis alone."""
+"""`python -m bot requests`: what is in flight, pending, done, from Redis alone."""
 
 import asyncio
+import io
 import json
 import os
 import re
@@ -30,12 +31,13 @@ from program import ROOT, inherited, run
 from redis.asyncio import Redis
 
 from bot import lifecycle, route_change
-from bot.listing import by_urgency, spelled_out, summary, table
+from bot.listing import as_json, spelled_out, summary, table
 from bot.models import People, Request, RequestState, RouteState, Terms, Verdict
 from bot.sandbox.valkey import free_port
+from bot.slack.messages.urgency import by_urgency
 from bot.store import Store
 from bot.store.client import key
-from bot.terminal import show_all
+from bot.terminal import forgiving, show_all
 
 PENDING, RUNNING, DONE = "r-aaaaaaaaaa", "r-bbbbbbbbbb", "r-cccccccccc"
 
@@ -64,7 +66,7 @@ async def requests(url: str, *arguments: str) -> tuple[int, str, str]:
 
 
 @pytest.mark.usefixtures("store")
-async def test_a_table_shows_what_is_open_with_what_is_in_flight_first(valkey_url: str) -> None:
+async def test_a_table_shows_what_is_in_flight_first_and_what_is_pending(valkey_url: str) -> None:
     status, out, err = await requests(valkey_url)
     assert (status, err) == (0, "")
     heads, running, pending = out.splitlines()
@@ -161,10 +163,24 @@ async def everything(url: str) -> dict[object, object]:
         return {name: await redis.dump(name) for name in await redis.keys("*")}
 
 
+async def test_a_terminal_that_lacks_a_sign_is_told_its_number(
+    valkey_url: str, store: Store
+) -> None:
+    odd = a_request(a_route("10.9.0.0/24"), id="r-dddddddddd", reason="漏 é 🚨 \u202e")
+    await store.requests.create(replace(odd, expires_at=4e9))
+    environment = {"REDIS_URL": valkey_url, "PYTHONIOENCODING": "ascii"}
+    status, out, err = await run("requests", "show", odd.id, **environment)
+    assert (status, err) == (0, "")
+    assert "\\u201c\\u6f0f " in out
+    status, out, _ = await run("requests", "show", odd.id, "--json", **environment)
+    assert status == 0
+    assert json.loads(out)["reason"] == odd.reason
+
+
 # --- what may be wrong -----------------------------------------------------------------------
 
 
-async def test_where_nothing_is_open_that_is_said(valkey_url: str) -> None:
+async def test_where_nothing_is_pending_or_in_flight_that_is_said(valkey_url: str) -> None:
     assert await requests(valkey_url) == (0, "", "Nothing is pending or in flight.\n")
     assert await requests(valkey_url, "--all", "--json") == (0, "", "There are no requests.\n")
 
@@ -310,6 +326,24 @@ def test_json_says_the_state_and_everything_else_in_full(state: RequestState) ->
     )
     record = json.loads(json.dumps(spelled_out(request)))
     assert set(record) == set(Request.__struct_fields__)
+
+
+@given(st.text(max_size=40) | st.just("\x1b[2J \x7f \x9b2J \u202e “é” 🚨 \U000e0041"))
+def test_json_is_one_line_that_moves_no_cursor_and_says_the_same(words: str) -> None:
+    line = as_json({"reason": words, words: [words]})
+    assert line.isascii()
+    assert line.isprintable()
+    assert json.loads(line) == {"reason": words, words: [words]}
+
+
+def test_a_stream_takes_every_text_whatever_its_encoding() -> None:
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, encoding="latin-1")
+    forgiving(stream)
+    stream.write("é … 🚨")
+    stream.flush()
+    assert written.getvalue() == b"\xe9 \\u2026 \\U0001f6a8"
+    forgiving(io.StringIO())
 
 
 def test_a_failure_is_in_the_record() -> None:

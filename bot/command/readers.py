@@ -80,7 +80,7 @@ def read_list(given: Parts, default: str | None) -> Command:
 
 
 def read_status(given: Parts, _default: str | None) -> Command:
-    """`status`: of one request, or of all that are open."""
+    """`status`: of one request, or of all that are pending or in flight."""
     request_id = read_free(given, 0, request_id_of) if given.free else None
     check_end(given, 1, "status")
     return Status(request_id=request_id)
@@ -89,7 +89,7 @@ def read_status(given: Parts, _default: str | None) -> Command:
 def read_cancel(given: Parts, _default: str | None) -> Command:
     """`cancel`: one request."""
     if not given.free:
-        raise Fault(f"Which request? `{PREFIX} status` shows the open ones.", "cancel")
+        raise Fault(f"Which request? `{PREFIX} status` shows what is pending.", "cancel")
     request_id = read_free(given, 0, request_id_of)
     check_end(given, 1, "cancel")
     return Cancel(request_id=request_id)

@@ -7,7 +7,7 @@
 - `card`        one message for a request, edited in place: `pending`, `progress`, `ending`
 - `timeline`    the thread below the card: one line for each event
 - `replies`     what one person is told of their command or click
-- `reports`     private answers: lists, status
+- `reports`     private answers: lists, status; what comes first in them: `urgency`
 - `home`        the App Home: `board` says what stands where, `home_rows` shows one request
 - `delete_form`, `options`   the form for a deletion, and what its searches offer
 - `reject_form`, `approve_form`   the modals that ask for a reason, and for a wide prefix

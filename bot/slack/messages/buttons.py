@@ -1,10 +1,14 @@
 """The buttons that stand in more than one place, and what all of them are called. Pure.
 
 A button's value is a request's id and nothing else; whoever clicks is asked who they are anew.
+Whoever can't see what a button stands beside hears it in its label.
 """
 
-from bot.models import Operation, Request
-from bot.slack.messages.texts import Block, button, sentence, what
+from typing import Any
+
+from bot.models import Operation, Request, RequestState
+from bot.slack.messages.texts import Block, button, cut, sentence, what
+from bot.slack.messages.words import words
 
 APPROVE = "vco_route_approve"
 REJECT = "vco_route_reject"
@@ -14,6 +18,9 @@ COUNTERSIGN = "vco_route_countersign"
 AGAIN = "vco_route_again"
 CHOOSE = "vco_route_choose"
 NEW = "vco_route_new"
+
+_LABEL_LIMIT = 75
+"""Characters of an accessibility label (Slack, Block Kit reference)."""
 
 
 def confirm(title: str, text: str, do: str) -> Block:
@@ -26,17 +33,52 @@ def confirm(title: str, text: str, do: str) -> Block:
     }
 
 
+def deciding_button(text: str, action_id: str, request: Request, **more: Any) -> Block:  # noqa: ANN401 - JSON
+    """A button that decides on a request."""
+    noun = words(request).noun
+    verb = text if text.endswith(noun) else f"{text} {noun}"
+    where = f"{words(request).where} {request.vpn_connection_id}"
+    return button(
+        text, action_id, request.id, **_label(f"{verb} of {what(request)} {where}"), **more
+    )
+
+
+def countersign_button(request: Request) -> Block:
+    """Say that one has looked at a request that broke the glass."""
+    return deciding_button("Countersign", COUNTERSIGN, request, style="primary")
+
+
 def restore_button(request: Request) -> Block:
     """Ask for what undoes this request."""
+    label, connection = words(request).undo, request.vpn_connection_id
     if request.operation is Operation.RESTORE:
-        label, back = "Delete again", sentence("Delete", request).replace(" to ", " from ", 1)
+        back, where = sentence("Delete", request).replace(" to ", " from ", 1), "from"
     else:
-        label, back = "Restore", sentence("Restore", request).replace(" from ", " to ", 1)
-    text = f"{back}. This only asks: it needs an approval, as the {request.operation} did."
-    return button(label, RESTORE, request.id, confirm=confirm(f"{label}?", text, "Ask for it"))
+        back, where = sentence("Restore", request).replace(" from ", " to ", 1), "to"
+    text = f"{back}. This only asks: it needs an approval, as the {words(request).noun} did."
+    if unsure := looks_first(request):
+        text += f" It {unsure}"
+    more = _label(f"{label} {what(request)} {where} {connection}")
+    dialog = confirm(f"{label}?", text, "Ask for it")
+    return button(label, RESTORE, request.id, confirm=dialog, **more)
+
+
+def looks_first(request: Request) -> str:
+    """What undoing does where nobody knows what was done; empty where that is known."""
+    if request.state is not RequestState.UNCONFIRMED:
+        return ""
+    there = "not there" if request.operation is Operation.RESTORE else "still there"
+    return f"looks first: where the route is {there}, there is nothing to undo."
 
 
 def again_button(request: Request) -> Block:
     """Ask once more for the same."""
     text = f"{what(request)} of {request.vpn_connection_id}, as it is now. It needs an approval."
-    return button("Ask again", AGAIN, request.id, confirm=confirm("Ask again?", text, "Ask again"))
+    dialog = confirm("Ask again?", text, "Ask again")
+    more = _label(f"Ask again for {words(request).noun} of {what(request)}")
+    return button("Ask again", AGAIN, request.id, confirm=dialog, **more)
+
+
+def _label(text: str) -> Block:
+    """What a screen reader says of a button: what it does, and to what."""
+    return {"accessibility_label": cut(text, _LABEL_LIMIT)}

@@ -17,6 +17,7 @@ from bot.slack.messages.buttons import (
     REJECT,
     RESTORE,
     again_button,
+    countersign_button,
     restore_button,
 )
 from bot.slack.messages.ending import ending
@@ -25,7 +26,6 @@ from bot.slack.messages.progress import View, progress
 from bot.slack.messages.texts import (
     Block,
     Message,
-    button,
     clock,
     context,
     duration,
@@ -73,6 +73,8 @@ _FIRST = {
 def first_line(request: Request) -> str:
     """What happens to what, in one line of plain text."""
     line = _FIRST[request.state]
+    if request.state is RequestState.APPROVED and request.glass_broken:
+        line = "about to {do}"  # for nobody has approved it
     some = any(r.state.done for r in request.routes)
     if request.state is RequestState.FAILED and some:
         line = "Only partly {done}:"
@@ -85,8 +87,16 @@ def first_line(request: Request) -> str:
 
 def card(request: Request, view: View) -> Message:
     """The card as it should look at `view.now`."""
-    line = first_line(request)
-    return escape(line), [header(line), *_about(request), *_body(request, view)]
+    blocks = [header(first_line(request)), *_about(request), *_body(request, view)]
+    return _notification(request), blocks
+
+
+def _notification(request: Request) -> str:
+    """What a lock screen shows: the first line, and of what only waits that it does."""
+    if request.state is not RequestState.PENDING:
+        return escape(first_line(request))
+    wanted = escape(sentence(words(request).do, request))
+    return f"Approval wanted: {wanted}, asked by {mention(request.requester)}"
 
 
 def _about(request: Request) -> Iterator[Block]:
@@ -125,7 +135,10 @@ def _took(request: Request) -> float:
 
 
 def _asked(request: Request) -> Block:
+    """Who asked, and why; with the id, which a pending card has beside its expiry."""
     asked = f"Asked by {mention(request.requester)}"
+    if request.state is not RequestState.PENDING:
+        asked += f" · `{request.id}`"
     if request.origin:
         asked += f" · undoes `{request.origin}`"
     return context(asked, quoted(request.reason)) if request.reason else context(asked)
@@ -172,7 +185,7 @@ def _decisions(request: Request) -> Iterator[Block]:
 def _actions(request: Request) -> Iterator[Block]:
     elements = []
     if request.glass_broken and not request.countersigned:
-        elements.append(button("Countersign", COUNTERSIGN, request.id, style="primary"))
+        elements.append(countersign_button(request))
     if undoable(request):
         elements.append(restore_button(request))
     if request.state in (RequestState.EXPIRED, RequestState.VOID):

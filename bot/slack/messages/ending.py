@@ -4,9 +4,14 @@ from collections.abc import Iterator
 
 from bot.models import Failure, Operation, Request, RequestState
 from bot.route_change import NOT_SENT
+from bot.slack.messages.buttons import looks_first
 from bot.slack.messages.progress import route_lines
 from bot.slack.messages.texts import Block, escape, section
 from bot.slack.messages.words import words
+from bot.undo import undoable
+
+UNSURE = "It may or may not have been done. Look in the console; we go on looking."
+"""Neither success nor failure: what to make of *unconfirmed*."""
 
 _SENT = frozenset(
     {
@@ -27,10 +32,7 @@ def ending(request: Request) -> Iterator[Block]:
     if request.state in (RequestState.DELETED, RequestState.RESTORED):
         yield section(f"Proven: {proof(request)}")
     elif request.state is RequestState.UNCONFIRMED:
-        yield section(
-            f"We asked Alibaba Cloud to {words(request).do} it and can't prove that it is so. "
-            "Don't take it for either; look in the console. We go on looking."
-        )
+        yield section(_unconfirmed(request))
     yield from route_lines(request)
     yield from _failures(request)
 
@@ -38,13 +40,21 @@ def ending(request: Request) -> Iterator[Block]:
 def _nothing_sent(request: Request) -> str:
     match request.state:
         case RequestState.VOID:
-            return f"Nothing was sent: {escape(request.why)}\nAsk again to see it as it is now."
+            stopped = "It was stopped before sending. Ask again to see it as it is now."
+            return f"Nothing was sent: {escape(request.why)}\n{stopped}"
         case RequestState.EXPIRED:
             return "Nobody decided in time. Nothing was sent; ask again if it still matters."
-        case RequestState.CANCELLED if request.why:
+        # Of a person the reason stands beside their name.
+        case RequestState.CANCELLED if request.why and not request.decisions[-1].by:
             return f"Nothing was sent: {escape(request.why)}"
         case _:
             return "Nothing was sent."
+
+
+def _unconfirmed(request: Request) -> str:
+    said = f"We asked Alibaba Cloud to {words(request).do} it and can't prove that it is so."
+    undo = f"\n*{words(request).undo}* {looks_first(request)}" if undoable(request) else ""
+    return f"{said} {UNSURE}{undo}"
 
 
 def proof(request: Request) -> str:

@@ -86,10 +86,11 @@ def _row(found: Found, told: Told, about: str | None) -> Iterator[Block]:
 
 def _who(request: Request) -> str:
     """When, by whom, and by whose leave."""
-    said = [clock(request.ended_at or request.created_at, day=True)]
+    asked = f"asked by {mention(request.requester)}"
     if request.state.open:
-        said.append(f"*{request.state}*")
-    said.append(f"asked by {mention(request.requester)}")
+        said = [f"*{request.state}*", f"{asked} {clock(request.created_at, day=True)}"]
+    else:
+        said = [f"ended {clock(request.ended_at, day=True)}", asked]
     said += filter(None, map(_decided, request.decisions))
     said.append(f"`{request.id}`")
     if request.origin:

@@ -50,12 +50,14 @@ def _part(
         if apart and place:
             yield {"type": "divider"}
         yield from show(row)
-    yield from _more(len(rows) - most)
+    yield from _more(rows[most:])
 
 
-def _more(count: int) -> Iterator[Block]:
-    if count > 0:
-        yield context(f"… and {count} more: `{PREFIX} status`")
+def _more(rows: Sequence[Row]) -> Iterator[Block]:
+    """How many rows there was no room for, and the commands that show them."""
+    if rows:
+        ways = {f"`{PREFIX} {'status' if r.request.state.open else 'history'}`" for r in rows}
+        yield context(f"… and {len(rows)} more: {', '.join(sorted(ways, reverse=True))}")
 
 
 def _elsewhere(rows: Sequence[Row]) -> Iterator[Block]:
@@ -63,7 +65,7 @@ def _elsewhere(rows: Sequence[Row]) -> Iterator[Block]:
     if rows:
         yield header("Waits for others")
         yield section("\n".join(map(mentioned, rows[:_MOST_MENTIONED])))
-        yield from _more(len(rows) - _MOST_MENTIONED)
+        yield from _more(rows[_MOST_MENTIONED:])
 
 
 def _unread(groups: Sequence[str]) -> Iterator[Block]:

@@ -8,18 +8,18 @@ from bot.slack.messages.board import Row
 from bot.slack.messages.buttons import (
     APPROVE,
     CANCEL,
-    COUNTERSIGN,
     REJECT,
     again_button,
+    countersign_button,
     restore_button,
 )
 from bot.slack.messages.card import first_line
+from bot.slack.messages.ending import UNSURE
 from bot.slack.messages.impacts import impact_lines
 from bot.slack.messages.pending import buttons, uncovered
 from bot.slack.messages.progress import View, progress
 from bot.slack.messages.texts import (
     Block,
-    button,
     clock,
     context,
     cut,
@@ -52,15 +52,14 @@ def waiting(row: Row, user: str, now: float) -> Iterator[Block]:
     yield from _work(row, now)
     until = _when(request.created_at + request.terms.countersign)
     yield _about(request, f"{_who(request)} · countersign by {until}")
-    sign = button("Countersign", COUNTERSIGN, request.id, style="primary")
-    yield {"type": "actions", "elements": [sign]}
+    yield {"type": "actions", "elements": [countersign_button(request)]}
 
 
 def running(row: Row, now: float) -> Iterator[Block]:
     """What is being done, and how far it is."""
     yield section(_title(row))
     yield from _work(row, now)
-    yield context(*_name(row.request), _who(row.request))
+    yield context(*_name(row.request), f"{_who(row.request)} · `{row.request.id}`")
 
 
 def asked(row: Row) -> Iterator[Block]:
@@ -83,14 +82,15 @@ def mentioned(row: Row) -> str:
 def ended(row: Row) -> Iterator[Block]:
     """How a request ended, with what can be done about that."""
     request = row.request
-    said = section("\n".join([_title(row), *_trouble(request)]))
+    line = section("\n".join([_title(row), *_trouble(request)]))
     if undoable(request):
-        said["accessory"] = restore_button(request)
+        line["accessory"] = restore_button(request)
     elif request.state in (RequestState.EXPIRED, RequestState.VOID):
-        said["accessory"] = again_button(request)
-    yield said
+        line["accessory"] = again_button(request)
+    yield line
     against = [quoted(cut(d.reason, _WHY_LIMIT)) for d in request.decisions[-1:] if _against(d)]
-    yield context(*_name(request), f"{_who(request)}{_end(request)}", *against)
+    said = f"{_who(request)}{_end(request)} · `{request.id}`"
+    yield context(*_name(request), said, *against)
 
 
 # --- lines -----------------------------------------------------------------------------
@@ -149,9 +149,9 @@ def _trouble(request: Request) -> Iterator[str]:
     if failed is not None:
         yield escape(cut(failed.meaning, _WHY_LIMIT))
     elif request.state is RequestState.VOID:
-        yield escape(cut(request.why, _WHY_LIMIT))
+        yield f"Nothing was sent: {escape(cut(request.why, _WHY_LIMIT))}"
     elif request.state is RequestState.UNCONFIRMED:
-        yield "It was sent, and can't be proven. We go on looking."
+        yield UNSURE
 
 
 def _against(decision: Decision) -> bool:
@@ -160,9 +160,9 @@ def _against(decision: Decision) -> bool:
 
 
 def _about(request: Request, said: str) -> Block:
-    """`said`, between the name that people know the connection by and the requester's reason."""
+    """`said` and the id, between the connection's name and the requester's reason."""
     reason = [quoted(cut(request.reason, _WHY_LIMIT))] if request.reason else []
-    return context(*_name(request), said, *reason)
+    return context(*_name(request), f"{said} · `{request.id}`", *reason)
 
 
 def _name(request: Request) -> list[Block]:

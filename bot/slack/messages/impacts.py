@@ -19,7 +19,8 @@ def impact_lines(request: Request, impact: Impact, named: int) -> Iterator[str]:
     if not impact.carries:
         yield "If it goes: no traffic moves. Better routes carry all of its addresses now."
     else:
-        yield f"If it goes: {_moved(impact)}. {_next(impact, named, last=last)}"
+        lost = "" if impact.takers else _lost(impact)
+        yield f"If it goes: {_moved(impact)}{lost}. {_next(impact, named, last=last)}"
     if impact.inside:
         names = _few([r.route.route_dest for r in impact.inside], named)
         yield f"Goes on as before inside it: {names}."
@@ -48,6 +49,11 @@ def _moved(impact: Impact) -> str:
 
 def _them(impact: Impact) -> str:
     return "it" if addresses(impact.carries) == 1 else "them"
+
+
+def _lost(impact: Impact) -> str:
+    alone = addresses(impact.carries) == 1
+    return " loses its route" if alone else " lose their route"
 
 
 def _next(impact: Impact, named: int, *, last: bool) -> str:

@@ -84,7 +84,7 @@ def route_options(found: Seen | Unseen, typed: str) -> list[Block]:
         route_option(live)
         for live in deletable(found.routes)
         if word in f"{live.route.route_dest} · weight {live.route.weight}".casefold()
-        or (block is not None and within(block, network_of(live.route)))
+        or (block is not None and _covers(live, block))
     ][:MOST_OPTIONS]
 
 
@@ -97,6 +97,14 @@ def _block(typed: str) -> Network | None:
         return ip_network(typed.strip(), strict=False)
     except ValueError:
         return None
+
+
+def _covers(live: LiveRoute, block: Network) -> bool:
+    try:
+        return within(block, network_of(live.route))
+    except ValueError:
+        # Whatever the cloud lists there, it is no block.
+        return False
 
 
 def _plain(text: str) -> Block:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from bot.models import LiveRoute, Operation, Request, Snapshot
-from bot.slack.messages.buttons import APPROVE, CANCEL, REJECT, confirm
+from bot.slack.messages.buttons import APPROVE, CANCEL, REJECT, confirm, deciding_button
 from bot.slack.messages.impacts import impact_lines, restated
-from bot.slack.messages.texts import Block, button, cut, escape, route_words, section, sentence
+from bot.slack.messages.texts import Block, cut, escape, route_words, section, sentence
 from bot.slack.messages.words import words
 
 _MOST_NAMED = 5
@@ -43,9 +43,9 @@ def buttons(request: Request) -> Block:
     return {
         "type": "actions",
         "elements": [
-            button(f"Approve {noun}", APPROVE, request.id, style="danger", **more),
-            button("Reject", REJECT, request.id),
-            button("Cancel", CANCEL, request.id),
+            deciding_button(f"Approve {noun}", APPROVE, request, style="danger", **more),
+            deciding_button("Reject", REJECT, request),
+            deciding_button("Cancel", CANCEL, request),
         ],
     }
 

@@ -75,17 +75,18 @@ def _decision(decision: Decision) -> str:
 
 
 def _terms(request: Request) -> str:
-    """The rule that held when it was decided, and what it asked for."""
+    """The rule that held when it was decided, and what it required."""
     terms = request.terms
-    rule = f"Rule `{escape(terms.rule)}`: " if terms.rule else "Asked for: "
+    rule = f"Rule `{escape(terms.rule)}`: " if terms.rule else "Required: "
+    if request.glass_broken:
+        within = duration(terms.countersign)
+        return f"{rule}a countersignature of {named(terms.approvers.ids)} within {within}"
     approvals = "1 approval" if terms.approvals == 1 else f"{terms.approvals} approvals"
     said = [f"{rule}{approvals} of {named(terms.approvers.ids)}"]
     if terms.typed:
         said.append(f"each typing `{escape(terms.typed)}`")
     if terms.self_approval:
         said.append("their own requests too")
-    if terms.countersign:
-        said.append(f"break-glass countersigned within {duration(terms.countersign)}")
     return ", ".join([*said, f"within {duration(terms.expiry)}"])
 
 

@@ -1,4 +1,4 @@
-"""The form that asks why a deletion is rejected. Pure."""
+"""The form that asks why a request is rejected. Pure."""
 
 from bot.slack.inbound import REASON_ACTION, REASON_BLOCK, REASON_LIMIT
 from bot.slack.messages.texts import Block
@@ -12,14 +12,14 @@ def reject_form(request_id: str) -> Block:
         "type": "modal",
         "callback_id": CALLBACK,
         "private_metadata": request_id,
-        "title": {"type": "plain_text", "text": "Reject this deletion"},
+        "title": {"type": "plain_text", "text": "Reject this request"},
         "submit": {"type": "plain_text", "text": "Reject"},
         "close": {"type": "plain_text", "text": "Back"},
         "blocks": [
             {
                 "type": "input",
                 "block_id": REASON_BLOCK,
-                "label": {"type": "plain_text", "text": "Why should this not be deleted?"},
+                "label": {"type": "plain_text", "text": "Why should this not be done?"},
                 "element": {
                     "type": "plain_text_input",
                     "action_id": REASON_ACTION,

@@ -3,10 +3,11 @@
 from bot import lifecycle
 from bot.command import Cancel, Command, Delete, ListRoutes, Restore
 from bot.errors import AlibabaError, BotError, PreviewError, UserError
-from bot.models import Request, RequestState, Verdict
+from bot.models import Decision, Operation, Request, RequestState, Verdict
 from bot.slack.messages.buttons import CHOOSE
 from bot.slack.messages.card import first_line
 from bot.slack.messages.texts import Block, button, clock, escape, mention, section
+from bot.slack.messages.words import words
 
 _VALUE_LIMIT = 2000
 """Characters of a button's value (Slack, Block Kit reference)."""
@@ -20,14 +21,14 @@ def problem(error: BotError) -> str:
     if isinstance(error, UserError):
         return "\n".join(filter(None, [escape(error.problem), escape(error.mend)]))
     if isinstance(error, AlibabaError):
-        words = f"{error.meaning or 'Alibaba Cloud did not answer as expected.'} {error.next_step}"
+        said = f"{error.meaning or 'Alibaba Cloud did not answer as expected.'} {error.next_step}"
         request = (
             f", Alibaba request `{escape(error.alibaba_request_id)}`"
             if error.alibaba_request_id
             else ""
         )
         return (
-            f"{escape(words.strip())}\nNothing was recorded (code `{escape(error.code)}`{request})."
+            f"{escape(said.strip())}\nNothing was recorded (code `{escape(error.code)}`{request})."
         )
     return "That did not work. Nothing was recorded."
 
@@ -62,20 +63,13 @@ def looking(command: Command) -> str:
 
 
 def late(request: Request, user: str) -> str:
-    """Nothing is silently ignored: a late click is told who decided, and when."""
-    made = request.decisions[-1] if request.decisions else None
+    """Nothing is silently ignored: a late click is told who decided, when, and what came of it."""
+    made = _answering(request, user)
     if made is None:
         return f"Nothing to decide: {escape(first_line(request))}."
-    if request.state is RequestState.PENDING:
-        more = lifecycle.missing(request)
-        return f"You have already approved this {clock(made.at)}; {more} more has to."
     if made.verdict is Verdict.EXPIRED:
         return f"Too late: the request expired {clock(made.at)}. Nothing was sent; ask again."
-    if made.by == user:
-        # A second click, or the first one handled again after its worker was killed.
-        return f"You have already {made.verdict} this {clock(made.at)}."
-    who = mention(made.by) if made.by else "the bot"
-    return f"Already {made.verdict} by {who} {clock(made.at)}. Your click changed nothing."
+    return f"{_decided(made, user)}{_since(request, made)}"
 
 
 def done(request: Request) -> str:
@@ -84,6 +78,55 @@ def done(request: Request) -> str:
         case RequestState.CANCELLED:
             return f"Cancelled: nothing was sent for `{request.id}`."
         case RequestState.PENDING:
-            return f"Your approval counts; {lifecycle.missing(request)} more is needed."
+            return f"Your approval counts; {_missing(request, 'is', 'are')} needed."
         case _:
             return ""
+
+
+def _answering(request: Request, user: str) -> Decision | None:
+    """The decision that a late click is told of: what ended it, else the user's own, else any."""
+    ended = request.state in (RequestState.REJECTED, RequestState.EXPIRED, RequestState.CANCELLED)
+    own = [] if ended else [d for d in request.decisions if d.by == user]
+    return next(reversed(own or request.decisions), None)
+
+
+def _decided(made: Decision, user: str) -> str:
+    at, mine = clock(made.at), made.by == user
+    if made.verdict is Verdict.BROKE_GLASS:
+        return f"{'You' if mine else mention(made.by)} went ahead alone {at} (break-glass)"
+    if mine:
+        # A second click, or the first one handled again after its worker was killed.
+        return f"You have already {made.verdict} this {at}"
+    return f"Already {made.verdict} by {mention(made.by) if made.by else 'the bot'} {at}"
+
+
+def _since(request: Request, made: Decision) -> str:
+    """What has come of it since, and what can be done now."""
+    match request.state:
+        case RequestState.PENDING:
+            return f"; {_missing(request, 'has', 'have')} to."
+        case _ if made.verdict is Verdict.COUNTERSIGNED:
+            return ". One countersignature is enough."
+        case RequestState.APPROVED | RequestState.EXECUTING:
+            return f". {_in_flight(request)}"
+        case RequestState.REJECTED | RequestState.CANCELLED:
+            return ". Nothing was sent."
+        case RequestState.VOID:
+            return f". It is void and nothing was sent: {escape(request.why)}"
+        case _:
+            return f". It has ended since: {escape(first_line(request))}."
+
+
+def _in_flight(request: Request) -> str:
+    """What whoever wanted to stop it can do instead."""
+    said = "It is in flight and can't be stopped any more; its thread says how it goes."
+    deletes = request.operation is Operation.DELETE
+    if deletes and all(impact.not_restorable for impact in request.snapshot.impacts):
+        return said
+    return f"{said} *{words(request).undo}* on its card undoes it afterwards."
+
+
+def _missing(request: Request, one: str, more: str) -> str:
+    """How many approvals are missing, and a verb that fits."""
+    count = lifecycle.missing(request)
+    return f"{count} more {one if count == 1 else more}"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from bot.models import Connection, LiveRoute, Request
 from bot.slack.messages.card import first_line
 from bot.slack.messages.texts import clock, escape, mention, route_words
+from bot.slack.messages.urgency import urgency
 from bot.store import Told
 
 Row = tuple[Request, Told]
@@ -28,14 +29,14 @@ def already_open(request: Request, told: Told) -> str:
 
 
 def status(rows: Sequence[Row], unreadable: Sequence[str] = ()) -> str:
-    """What is pending and in flight, or one request; and what can't be read any more."""
+    """What is in flight and pending, the most urgent first; and what can't be read any more."""
     broken = [f":warning: `{one}` can't be read by this version of the bot" for one in unreadable]
     if not rows and not broken:
         return "Nothing is pending or in flight."
     lines = [
         f"• {_linked(request, told)} · *{request.state}* · "
         f"asked by {mention(request.requester)} {clock(request.created_at)} · `{request.id}`"
-        for request, told in rows[:_MOST]
+        for request, told in sorted(rows, key=lambda row: urgency(row[0]))[:_MOST]
     ]
     return "\n".join([*lines, *_rest(len(rows)), *broken])
 

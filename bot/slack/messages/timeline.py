@@ -54,6 +54,8 @@ def _said(request: Request, event: Event) -> str | None:  # noqa: C901, PLR0911,
             )
         case EventKind.COUNTERSIGNED:
             return f"Countersigned by {mention(event.by)}"
+        case EventKind.TERMS_CHANGED:
+            return f"The policy has changed: {_approvers(request)}, {_demanded(request)} now."
         case EventKind.NUDGED:
             return f"{_approvers(request)}: half of the time is over, and this waits for you."
         case EventKind.REMINDED if "overdue" in details:
@@ -133,6 +135,13 @@ def _of_how_many(request: Request, event: Event) -> str:
     if needed == 1 or event.by not in request.approvers:
         return ""
     return f" ({request.approvers.index(event.by) + 1} of {needed})"
+
+
+def _demanded(request: Request) -> str:
+    terms = request.terms
+    count = "1 approval is" if terms.approvals == 1 else f"{terms.approvals} approvals are"
+    typing = f", each with {escape(terms.typed)} typed" if terms.typed else ""
+    return f"{count} needed{typing}"
 
 
 def _approvers(request: Request) -> str:

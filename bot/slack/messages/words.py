@@ -6,7 +6,10 @@ from bot.models import Operation, Request
 
 
 class Words(NamedTuple):
-    """The words of one operation, as they stand within a sentence."""
+    """The words of one operation, as they stand within a sentence.
+
+    `undo` is what the button is called that asks for the opposite.
+    """
 
     do: str
     doing: str
@@ -16,6 +19,7 @@ class Words(NamedTuple):
     so: str
     moot: str
     checking: str
+    undo: str
 
 
 OF = {
@@ -28,6 +32,7 @@ OF = {
         so="route absent",
         moot="was already gone",
         checking="checking that the route is gone",
+        undo="Restore",
     ),
     Operation.RESTORE: Words(
         do="restore",
@@ -38,6 +43,7 @@ OF = {
         so="route present",
         moot="was there already",
         checking="checking that the route is back",
+        undo="Delete again",
     ),
 }
 
