@@ -10,6 +10,7 @@ vco-route-bot policy     is a policy file right, and what would it ask of whom
 import argparse
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -87,6 +88,8 @@ def _serve() -> int:
         level=settings.log_level,
         secrets=settings.secrets,
     )
+    # Until the policy can be read again, this must not end the process.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     asyncio.run(serve(settings))
     return 0
 
@@ -128,8 +131,9 @@ def _audit(*, verify: bool) -> int:
 
 
 def _requests(given: argparse.Namespace) -> int:
-    from bot.terminal import show_all, show_one  # noqa: PLC0415
+    from bot.terminal import forgiving, show_all, show_one  # noqa: PLC0415
 
+    forgiving(sys.stdout)
     if given.part == "show":
         work = show_one(os.environ, given.id, json=given.json)
     else:

@@ -1,8 +1,9 @@
 """3 Approval: record a decision, once, by somebody who may make it.
 
 Who the person is, who is in the groups and what kind of channel it is are asked of Slack
-afresh for every decision, and the policy is asked as it is at that moment. The record is changed
-by compare-and-set, so that of any number of clicks one wins and all others learn who was first.
+afresh for every decision, and the policy is asked as it is at that moment. What was looked at is
+what is decided on: the record is changed by compare-and-set, so that of any number of clicks one
+wins and all others learn who was first.
 """
 
 import asyncio
@@ -10,10 +11,9 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import NamedTuple, Protocol
 
 import structlog
-from msgspec.structs import replace
 
 from bot import lifecycle
-from bot.errors import Refused, UserError
+from bot.errors import Refused, StoreError, UserError
 from bot.models import (
     Decision,
     Event,
@@ -25,10 +25,22 @@ from bot.models import (
     Terms,
     Verdict,
 )
-from bot.policy import PolicySource, decide, terms_now
+from bot.policy import (
+    PolicySource,
+    Who,
+    check_seen,
+    decide,
+    rule_now,
+    still_stands,
+    terms_now,
+    tightened,
+)
 from bot.store import Audit, Requests
 
 log = structlog.get_logger(__name__)
+
+_GOES = 20
+"""How often a decision is looked at anew because others decide at the same time."""
 
 
 class Directory(Protocol):
@@ -56,6 +68,17 @@ class Result(NamedTuple):
 
     request: Request
     decided: bool
+
+
+class _Checked(NamedTuple):
+    """The request that was looked at, and the terms under which a verdict may be recorded."""
+
+    request: Request
+    terms: Terms
+
+
+class _OvertakenError(Exception):
+    """The request is not as it was looked at any more: look again."""
 
 
 class Approval:
@@ -96,18 +119,23 @@ class Approval:
             Refused: this person may not; the refusal is audited.
             SlackError, StoreError: it could not be found out or written; nothing was recorded.
         """
-        request = await self._known(request_id)
-        if request.state is not RequestState.PENDING:
-            return Result(request, decided=False)
-        terms = await self._check(request, actor_id, verdict, delivery, typed)
-        at = await self._now()
-        mine = Decision(verdict=verdict, by=actor_id, at=at, reason=reason)
-        if at >= request.expires_at:
-            mine = Decision(verdict=Verdict.EXPIRED, by="", at=at)
-        result = await self._record(request_id, lambda r: lifecycle.decide(r, mine, terms))
-        decided = mine in result.decisions and mine.by == actor_id
-        log.info("decision", request=request_id, verdict=verdict.value, decided=decided)
-        return Result(result, decided=decided)
+        for _ in range(_GOES):
+            request = await self._known(request_id)
+            if request.state is not RequestState.PENDING:
+                return Result(request, decided=False)
+            checked = await self._check(request, actor_id, verdict, delivery, typed)
+            at = await self._now()
+            mine = Decision(verdict=verdict, by=actor_id, at=at, reason=reason)
+            if at >= request.expires_at:
+                mine = Decision(verdict=Verdict.EXPIRED, by="", at=at)
+            try:
+                result = await self._decide(checked, mine)
+            except _OvertakenError:
+                continue
+            decided = mine in result.decisions and mine.by == actor_id
+            log.info("decision", request=request_id, verdict=verdict.value, decided=decided)
+            return Result(result, decided=decided)
+        raise StoreError(f"request {request_id} changes too often to be decided on")
 
     async def countersign(self, request_id: str, actor_id: str, *, delivery: str = "") -> Result:
         """Record that an approver has looked at a request that broke the glass, in any state.
@@ -138,35 +166,72 @@ class Approval:
             raise _unknown(request_id)
         return request
 
+    async def _decide(self, checked: _Checked, mine: Decision) -> Request:
+        """Record a decision on the very request that was looked at.
+
+        Raises:
+            _OvertakenError: Meanwhile somebody else has decided too, or more is asked for.
+        """
+        seen = checked.request
+
+        def change(found: Request) -> Request:
+            same = (found.decisions, found.terms) == (seen.decisions, seen.terms)
+            if found.state is RequestState.PENDING and not same:
+                raise _OvertakenError
+            return lifecycle.decide(found, mine, checked.terms)
+
+        return await self._record(seen.id, change)
+
     async def _check(
         self, request: Request, actor_id: str, verdict: Verdict, delivery: str, typed: str = ""
-    ) -> Terms:
-        """The terms under which this verdict may be recorded."""
+    ) -> _Checked:
+        """Look at everything that this verdict rests on.
+
+        Raises:
+            Refused: It may not be recorded.
+        """
         try:
             terms = self._terms(request, verdict)
-            await self._adopt(request, terms)
-            home, actor, members, place = await asyncio.gather(
-                self._directory.home_team(),
-                self._directory.person(actor_id),
-                self._directory.members(terms.approvers.groups),
-                self._directory.place(request.channel),
-            )
-            decide(
-                request,
-                actor,
-                verdict,
-                terms=terms,
-                members=members,
-                home_team=home,
-                # A channel that can't be seen is not known to be private to this workspace.
-                channel_shared=place is None or place.shared,
-                typed=typed,
-            )
+            request = await self._adopt(request, tightened(request.terms, terms))
+            await self._ask_slack(request, actor_id, verdict, terms, typed)
         except Refused as refusal:
             event = await self._refused(actor_id, verdict, refusal)
             await self._audit.append(request.id, event, cause=delivery)
             raise
-        return terms
+        return _Checked(request, tightened(request.terms, terms))
+
+    async def _ask_slack(
+        self, request: Request, actor_id: str, verdict: Verdict, terms: Terms, typed: str
+    ) -> None:
+        """Have the verdict let through by what Slack says now of everybody and of the channel."""
+        approving = verdict is Verdict.APPROVED
+        ask = rule_now(self._policy.policy, request).ask if approving else Who()
+        asked = [actor_id, request.requester, *request.approvers] if approving else [actor_id]
+        groups = (*terms.approvers.groups, *request.terms.approvers.groups, *ask.people.groups)
+        home, people, members, place = await asyncio.gather(
+            self._directory.home_team(),
+            self._people(dict.fromkeys(asked)),
+            self._directory.members(dict.fromkeys(groups)),
+            self._directory.place(request.channel),
+        )
+        if approving:
+            check_seen(place)
+        decide(
+            request,
+            people[actor_id],
+            verdict,
+            terms=terms,
+            members=members,
+            home_team=home,
+            channel_shared=place is not None and place.shared,
+            typed=typed,
+        )
+        if approving:
+            still_stands(request, ask, people=people, members=members, home_team=home)
+
+    async def _people(self, users: Collection[str]) -> dict[str, Person | None]:
+        found = await asyncio.gather(*map(self._directory.person, users))
+        return dict(zip(users, found, strict=True))
 
     def _terms(self, request: Request, verdict: Verdict) -> Terms:
         """What the policy asks now; what it asked then, for what only ever makes things safer.
@@ -184,22 +249,17 @@ class Approval:
                 "Reject or cancel this request.",
             ) from None
 
-    async def _adopt(self, request: Request, terms: Terms) -> None:
-        """Let the card ask for what the policy asks for now, as long as nobody has approved."""
+    async def _adopt(self, request: Request, terms: Terms) -> Request:
+        """Let the card ask for all that is asked for by now, as long as nobody has approved."""
         if request.state is not RequestState.PENDING or terms == request.terms:
-            return
-        log.info("terms_changed", request=request.id, rule=terms.rule)
-        await self._requests.update(request.id, lambda r: _asking(r, terms))
+            return request
+        at = await self._now()
+        return await self._record(request.id, lambda r: lifecycle.demand(r, terms, at))
 
     async def _refused(self, actor_id: str, verdict: Verdict, refusal: Refused) -> Event:
         log.info("refused", by=actor_id, wanted=verdict.value, why=refusal.problem)
         details = {"wanted": verdict.value, "why": refusal.problem}
         return Event(kind=EventKind.REFUSED, at=await self._now(), by=actor_id, details=details)
-
-
-def _asking(request: Request, terms: Terms) -> Request:
-    undecided = request.state is RequestState.PENDING and not request.decisions
-    return replace(request, terms=terms) if undecided and request.terms != terms else request
 
 
 def _unknown(request_id: str) -> UserError:

@@ -12,10 +12,20 @@ from bot import lifecycle
 from bot.approval import Directory
 from bot.errors import Refused
 from bot.execution import Cloud
-from bot.models import Draft, Event, EventKind, Person, Place, Request, Snapshot
+from bot.models import (
+    Decision,
+    Draft,
+    Event,
+    EventKind,
+    Person,
+    Place,
+    Request,
+    Snapshot,
+    Verdict,
+)
 from bot.policy import Matter, PolicySource, Rule, colleague, may_ask, rule_for, terms_for
 from bot.preview import snapshot
-from bot.store import Audit, Requests
+from bot.store import AlreadyOpen, Audit, Requests
 
 log = structlog.get_logger(__name__)
 
@@ -72,7 +82,26 @@ class Asking:
             raise
         rule = request.terms.rule
         log.info("asked", request=request_id, routes=len(request.routes), rule=rule)
-        return await self._requests.create(request)
+        superseded: set[str] = set()
+        while True:
+            try:
+                return await self._requests.create(request)
+            except AlreadyOpen as error:
+                if not request.glass_broken or error.request_id in superseded:
+                    raise
+                superseded.add(error.request_id)
+                await self._supersede(error.request_id, request)
+
+    async def _supersede(self, waiting: str, request: Request) -> None:
+        """Cancel what still waits for an approval in favour of what broke the glass.
+
+        What is approved already, or runs, stays as it is: then this request is the one too many.
+        """
+        said = f"superseded by {request.id}, which broke the glass"
+        cancelled = Decision(
+            verdict=Verdict.CANCELLED, by=request.requester, at=request.created_at, reason=said
+        )
+        await self._requests.update(waiting, lambda r: lifecycle.decide(r, cancelled))
 
     async def _prepare(
         self, request_id: str, draft: Draft, *, requester: str, channel: str, elsewhere: bool

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from bot.app import App
 from bot.errors import AlibabaError
-from bot.policy.explain import unreached
+from bot.policy.doubts import doubts
 from bot.policy_live import unfilled, unmatched
 from bot.readiness import ready
 from bot.settings import Settings
@@ -32,7 +32,7 @@ async def examine(settings: Settings) -> int:
 async def _policy(app: App, found: Mapping[str, str]) -> list[str]:
     """What the policy names and is not there, as far as those who know answer."""
     policy = app.policy.policy
-    lines = list(unreached(policy))
+    lines = list(doubts(policy))
     if found["vpc api"] == OK:
         lines += await unmatched(policy, app.vpc, app.settings.region)
     if found["slack"] == OK:

@@ -26,7 +26,9 @@ WATCH_EVERY = 30.0
 
 FIRST_REMINDER = 900.0
 LONGEST_REMINDER = 24 * 3600.0
-"""Reminders of a countersignature come ever later, at most a day apart; in seconds."""
+"""Reminders of a countersignature come ever later, at most a day apart; in seconds. One comes
+when the time for it is over, and has this detail:"""
+OVERDUE = "overdue"
 
 
 class FollowUp:
@@ -96,9 +98,11 @@ def reminder_at(request: Request) -> float | None:
     """When to remind of the countersignature next; None where none is owed."""
     if not request.glass_broken or request.countersigned:
         return None
-    reminders = [e.at for e in request.timeline if e.kind is EventKind.REMINDED]
+    reminders = [e for e in request.timeline if e.kind is EventKind.REMINDED]
     pause = min(FIRST_REMINDER * 2.0 ** len(reminders), LONGEST_REMINDER)
-    return max([request.created_at, *reminders]) + pause
+    due = max([request.created_at, *(e.at for e in reminders)]) + pause
+    told = any(OVERDUE in e.details for e in reminders)
+    return due if told else min(due, _countersign_by(request))
 
 
 def remind(request: Request, at: float) -> Request:
@@ -106,11 +110,13 @@ def remind(request: Request, at: float) -> Request:
     due = reminder_at(request)
     if due is None or at < due:
         return request
-    late = at > request.created_at + request.terms.countersign
-    return _with(
-        request,
-        Event(kind=EventKind.REMINDED, at=at, details={"overdue": "yes"} if late else {}),
-    )
+    late = at >= _countersign_by(request)
+    event = Event(kind=EventKind.REMINDED, at=at, details={OVERDUE: "yes"} if late else {})
+    return _with(request, event)
+
+
+def _countersign_by(request: Request) -> float:
+    return request.created_at + request.terms.countersign
 
 
 def watched(request: Request) -> bool:

@@ -62,7 +62,7 @@ def ask(  # noqa: PLR0913 - the facts that make a request, each named at the cal
         operation=draft.operation,
         origin=draft.origin,
         terms=terms,
-        timeline=(Event(kind=EventKind.ASKED, at=at, by=requester),),
+        timeline=(Event(kind=EventKind.ASKED, at=at, by=requester, details={"rule": terms.rule}),),
     )
     if not draft.break_glass:
         return request
@@ -95,6 +95,16 @@ def decide(request: Request, decision: Decision, terms: Terms | None = None) -> 
     state = _DECIDED[decision.verdict]
     ended_at = 0.0 if state.open else decision.at
     return replace(decided, state=state, ended_at=ended_at, why=decision.reason)
+
+
+def demand(request: Request, terms: Terms, at: float) -> Request:
+    """Ask for more than before, because the policy does, as long as nobody has decided."""
+    undecided = request.state is RequestState.PENDING and not request.decisions
+    if not undecided or terms == request.terms:
+        return request
+    details = {"rule": terms.rule, "approvals": str(terms.approvals)}
+    event = Event(kind=EventKind.TERMS_CHANGED, at=at, details=details)
+    return replace(request, terms=terms, timeline=(*request.timeline, event))
 
 
 def missing(request: Request) -> int:

@@ -14,7 +14,8 @@ from bot.errors import SettingsError
 from bot.models import Network, People
 from bot.policy import Matter, Policy, PolicySource
 from bot.policy.blocks import block
-from bot.policy.explain import explain, unreached
+from bot.policy.doubts import doubts
+from bot.policy.explain import explain
 from bot.policy.source import read
 from bot.policy_live import unfilled, unmatched
 from bot.settings import (
@@ -47,13 +48,12 @@ async def check(
     """
     reader = Reader(env)
     policy = read(file, approval_timeout(reader))
-    warnings = list(unreached(policy))
+    warnings = list(doubts(policy))
     if live:
         warnings += await _live(policy, reader)
     for line in warnings:
         write(f"warning: {line}\n")
-    count = len(policy.rules)
-    write(f"{file}: {count} rule{'' if count == 1 else 's'}, nothing wrong\n")
+    write(f"{file}: {_count(policy.rules, 'rule')}, {_count(warnings, 'warning')}, no mistake\n")
     return 0
 
 
@@ -97,6 +97,10 @@ def explained(  # noqa: PLR0913 - what was given on the command line
     for line in explain(_policy(reader, file), matter, asker, blocks):
         write(f"{line}\n")
     return 0
+
+
+def _count(things: Sequence[object], noun: str) -> str:
+    return f"{len(things) or 'no'} {noun}{'' if len(things) == 1 else 's'}"
 
 
 def _blocks(given: Reader, routes: Sequence[str]) -> list[Network]:

@@ -264,6 +264,7 @@ OF_BLOCK = "/vco-route history 10.0.0.0/8"
         # break-glass
         (f"{ASK} --break-glass", "--break-glass", "needs a `--reason`", ""),
         (f'{ASK} --break-glass --reason " "', "--reason", "needs a value", ""),
+        (f"{ASK} --break-glass --reason .", "--break-glass", "needs a `--reason`", ""),
         (f"{ASK} --break-glass=maybe --reason bad route", "maybe", "stands alone", BAD),
         (f"{ASK} --break-glass=on --reason bad route", "on", "stands alone", GLASS),
         (f"{ASK} --break-glass= --reason bad route", "--break-glass", "needs a value", BAD),
@@ -409,7 +410,7 @@ reasons = st.one_of(st.text(max_size=100), mutated.map(" ".join)).map(plain)
 
 
 def reasoned(asked: Draft | Restore) -> bool:
-    return bool(asked.reason) or not asked.break_glass
+    return any(map(str.isalnum, asked.reason)) or not asked.break_glass
 
 
 drafts = st.builds(

@@ -44,9 +44,9 @@ DOWN = replace(UP, status="ike_sa_not_established", up=False)
 NO_BGP = replace(UP, bgp_status="fail", bgp_up=False)
 
 
-def glass_broken() -> Request:
+def glass_broken(countersign: float = GLASS.countersign) -> Request:
     alone = decided(Verdict.BROKE_GLASS, by=ALICE, at=1000.0, reason="INC-4211")
-    return lifecycle.decide(a_request(terms=GLASS), alone)
+    return lifecycle.decide(a_request(terms=replace(GLASS, countersign=countersign)), alone)
 
 
 def changed(*before: Tunnel) -> Request:
@@ -91,7 +91,7 @@ def test_a_broken_glass_is_reminded_of_ever_later_until_somebody_countersigns() 
         assert follow_up.remind(request, at - 1) is request, "not before it is due"
         request = follow_up.remind(request, at)
         times.append(at - request.created_at)
-    assert times[:3] == [0.25 * HOUR, 0.75 * HOUR, 1.75 * HOUR]
+    assert times[:4] == [0.25 * HOUR, 0.75 * HOUR, 1.75 * HOUR, 2 * HOUR]
     assert times[-1] - times[-2] == 24 * HOUR, "at most a day apart"
     signed = lifecycle.countersign(request, decided(Verdict.COUNTERSIGNED, by=BOB, at=9e5))
     assert follow_up.reminder_at(signed) is None
@@ -104,6 +104,16 @@ def test_a_reminder_says_when_the_time_to_countersign_is_over() -> None:
     assert in_time.timeline[-1].details == {}
     late = follow_up.remind(in_time, 1000.0 + 3 * HOUR)
     assert late.timeline[-1].details == {"overdue": "yes"}
+
+
+@pytest.mark.parametrize("hours", [1, 2, 24, 48, 168])
+def test_that_it_is_over_is_told_the_moment_it_is(hours: int) -> None:
+    request = glass_broken(countersign=hours * HOUR)
+    while "overdue" not in request.timeline[-1].details:
+        at = follow_up.reminder_at(request)
+        assert at is not None
+        request = follow_up.remind(request, at)
+    assert request.timeline[-1].at == request.created_at + hours * HOUR
 
 
 def test_what_was_approved_needs_no_countersignature() -> None:

@@ -11,11 +11,31 @@ from policies import decided as on_record
 
 from bot.errors import Refused
 from bot.models import Draft, Members, People, Person, Request, Terms, Verdict
-from bot.policy import BreakGlass, Rule, Who, colleague, decide, may_ask
+from bot.policy import BreakGlass, Rule, Who, colleague, decide, may_ask, still_stands
 
-decide_here = partial(
-    decide, REQUEST, terms=TERMS, members=MEMBERS, home_team="T1", channel_shared=False
-)
+
+def decide_here(  # noqa: PLR0913 - all that may differ
+    actor: Person | None,
+    verdict: Verdict,
+    *,
+    terms: Terms = TERMS,
+    home_team: str = "T1",
+    channel_shared: bool = False,
+    members: Members = MEMBERS,
+    typed: str = "",
+) -> None:
+    """Decide on Alice's request under the terms that it was made under."""
+    decide(
+        replace(REQUEST, terms=terms),
+        actor,
+        verdict,
+        terms=terms,
+        members=members,
+        home_team=home_team,
+        channel_shared=channel_shared,
+        typed=typed,
+    )
+
 
 BOTH = pytest.mark.parametrize("verdict", [Verdict.APPROVED, Verdict.REJECTED])
 
@@ -174,6 +194,75 @@ def test_who_approved_before_it_had_to_be_typed_has_not_typed_it() -> None:
     assert "ask anew" in refused.value.mend
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "words"),
+    [
+        ({"approvers": People(users=(DAVE.id,))}, {}, "not one of the approvers"),
+        ({}, {"approvers": People(users=(DAVE.id,))}, "not one of the approvers"),
+        ({"typed": "10.0.0.0/24"}, {}, "has to be typed"),
+        ({}, {"typed": "10.0.0.0/24"}, "has to be typed"),
+    ],
+)
+def test_an_approval_meets_what_was_asked_for_and_what_is_asked_for_now(
+    before: dict[str, object], now: dict[str, object], words: str
+) -> None:
+    request = replace(REQUEST, terms=replace(TERMS, **before))
+    with pytest.raises(Refused, match=words):
+        decide(
+            request,
+            BOB,
+            Verdict.APPROVED,
+            terms=replace(TERMS, **now),
+            members=MEMBERS,
+            home_team="T1",
+            channel_shared=False,
+        )
+
+
+@pytest.mark.parametrize("loose", ["before", "now"])
+def test_the_requesters_own_approval_needs_both_to_allow_it(loose: str) -> None:
+    strict = replace(TERMS, approvers=People(users=(ALICE.id,)))
+    alone = replace(strict, self_approval=True)
+    before, now = (alone, strict) if loose == "before" else (strict, alone)
+    with pytest.raises(Refused, match="somebody else has to decide"):
+        decide(
+            replace(REQUEST, terms=before),
+            ALICE,
+            Verdict.APPROVED,
+            terms=now,
+            members={},
+            home_team="T1",
+            channel_shared=False,
+        )
+
+
+# --- who asked, and who approved before, still counts --------------------------------------
+
+STANDING = on_record((Verdict.APPROVED, BOB.id), approvals=2)
+HERE = {ALICE.id: ALICE, BOB.id: BOB}
+stands = partial(still_stands, STANDING, home_team="T1", members=MEMBERS)
+
+
+def test_while_everybody_is_there_and_may_ask_it_stands() -> None:
+    stands(Who(anyone=True), people=HERE)
+    stands(Who(people=People(users=(ALICE.id,))), people=HERE)
+
+
+@pytest.mark.parametrize("gone", [None, {"deleted": True}, {"guest": True}, {"team": "T2"}])
+def test_whoever_has_left_since_does_not_count_any_more(gone: dict[str, object] | None) -> None:
+    for one, what in ((ALICE, "asked for this"), (BOB, "approved earlier")):
+        changed = None if gone is None else replace(one, **gone)
+        with pytest.raises(Refused, match=f"{one.id} {what} and is no member"):
+            stands(Who(anyone=True), people=HERE | {one.id: changed})
+
+
+def test_whoever_may_not_ask_any_more_does_not_count_either() -> None:
+    with pytest.raises(Refused, match="U0ALICE may not ask for this any more"):
+        stands(Who(people=People(users=(BOB.id,))), people=HERE)
+    with pytest.raises(Refused, match="S0LOST, so it is not known whether U0ALICE may still"):
+        stands(Who(people=People(groups=("S0LOST",))), people=HERE)
+
+
 # --- who may ask, and break the glass ----------------------------------------------------
 
 DRAFT = Draft(vpn_connection_id="vco-a", route_dests=("10.0.0.0/24",), region="cn-hangzhou")
@@ -218,7 +307,7 @@ def test_the_glass_is_broken_only_where_and_by_whom_the_rule_allows_it() -> None
         may_ask(ALICE, URGENT, replace(rule, ask=Who(people=People(users=(BOB.id,)))), {})
 
 
-@pytest.mark.parametrize("reason", ["", "  "])
+@pytest.mark.parametrize("reason", ["", "  ", ".", "…!", "\u2800", "\u200b"])
 def test_the_glass_is_not_broken_without_a_reason(reason: str) -> None:
     rule = Rule(name="any", ask=ANYONE, break_glass=GLASS)
     with pytest.raises(Refused, match="you have to say why") as refused:
@@ -302,7 +391,7 @@ def test_whoever_is_let_through_is_a_known_second_person_and_an_approver(
     actor: Person, verdict: Verdict, settings: Settings, place: tuple[str, bool], requester: str
 ) -> None:
     (terms, members), (home_team, shared) = settings, place
-    request = replace(REQUEST, requester=requester)
+    request = replace(REQUEST, requester=requester, terms=terms)
     ask = partial(decide, request, actor, verdict, terms=terms, members=members, typed=terms.typed)
     named = actor.id in terms.approvers.users
     grouped = any(actor.id in members.get(group, ()) for group in terms.approvers.groups)
@@ -360,9 +449,18 @@ def test_an_approval_beside_earlier_ones_is_let_through_only_if_all_of_them_may_
     settings: Settings, earlier: list[str], actor: Person
 ) -> None:
     terms, members = settings
-    request = on_record(*((Verdict.APPROVED, one) for one in earlier), typed=terms.typed)
-    ask = partial(decide_here, actor, Verdict.APPROVED, terms=terms, members=members)
-    here = partial(ask.func, request, *ask.args[1:], **ask.keywords, typed=terms.typed)
+    request = replace(on_record(*((Verdict.APPROVED, one) for one in earlier)), terms=terms)
+    here = partial(
+        decide,
+        request,
+        actor,
+        Verdict.APPROVED,
+        terms=terms,
+        members=members,
+        home_team="T1",
+        channel_shared=False,
+        typed=terms.typed,
+    )
     may = {one for one in (*earlier, actor.id) if terms.approvers.include(one, members)}
     own = ALICE.id in earlier and not terms.self_approval
     assert let_through(here) == (may == {*earlier, actor.id} and not own)

@@ -1,5 +1,6 @@
 """The policy at work: in Slack, as it is at each click, and read again while the bot serves."""
 
+import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -14,13 +15,14 @@ from stage import Stage, delete_command, request_id
 
 from bot import lifecycle
 from bot.app import App
+from bot.approval import Approval
 from bot.errors import Refused, UserError
 from bot.models import Decision, Draft, EventKind, Request, RequestState, Verdict
 from bot.sandbox.bot_process import BotProcess
 from bot.sandbox.slack.messages import Message, text_of
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, NETOPS, NETWORK_OPS
 from bot.sandbox.vpc import seed
-from bot.sandbox.vpc.world import Change
+from bot.sandbox.vpc.world import Change, Pace
 from bot.settings import Settings
 from bot.slack.messages.buttons import RESTORE
 
@@ -381,6 +383,122 @@ async def test_only_a_broken_glass_is_countersigned(stage: Stage, file: Path) ->
                 await bot.app.approval.countersign(unknown, BOB)
 
 
+async def test_what_was_looked_at_is_what_is_decided_on(stage: Stage, file: Path) -> None:
+    """Bob's click is held up after it was let through; meanwhile the policy and Carol go on."""
+    rules = rule("approvals = 2", approve=f'["{BOB}", "{CAROL}"]')
+    async with desk(stage, file, rules) as bot:
+        await bot.ask()
+        looked, go_on = asyncio.Event(), asyncio.Event()
+
+        async def held_up() -> float:
+            looked.set()
+            await go_on.wait()
+            return await bot.app.store.database.now()
+
+        store, policy = bot.app.store, bot.app.policy
+        slow = Approval(store.requests, store.audit, bot.app.directory, policy, held_up)
+        bobs = asyncio.create_task(slow.decide("r-desk000000", BOB, Verdict.APPROVED))
+        await looked.wait()
+        bot.rewrite(
+            rule("wide = { ipv4 = 24, approvals = 2 }", approve=f'["{CAROL}", "{ALICE}", "U0X"]')
+        )
+        carols, counted = await bot.decide(CAROL, typed=seed.SHADOWED_DEST)
+        assert (counted, carols.state) == (True, RequestState.PENDING)
+        go_on.set()
+        with pytest.raises(Refused, match="not one of the approvers"):
+            await bobs
+        assert (await bot.stored()).approvers == (CAROL,)
+
+
+async def test_a_replica_with_an_older_policy_lets_nobody_through_that_the_newer_would_not(
+    stage: Stage, file: Path, tmp_path: Path
+) -> None:
+    new = rule("approvals = 3", approve=f'["{BOB}", "{CAROL}", "U0DORA001"]')
+    old = rule("self_approval = true", approve=f'["{ALICE}", "{BOB}", "{CAROL}"]')
+    async with desk(stage, file, new) as bot, desk(stage, tmp_path / "old.toml", old) as stale:
+        await bot.ask()
+        with pytest.raises(Refused, match="somebody else has to decide"):
+            await stale.decide(ALICE)
+        await bot.decide(BOB)
+        request, counted = await stale.decide(CAROL)
+        assert (counted, request.state) == (True, RequestState.PENDING), "2 of 3"
+
+
+async def test_that_more_is_asked_for_is_on_record_and_in_the_thread(
+    hurried: Stage, file: Path
+) -> None:
+    await start(hurried, file, rule())
+    card = await hurried.ask(delete_command(*hurried.new_routes("more")))
+    async with desk(hurried, file, rule("approvals = 2")) as other:
+        await other.app.approval.decide(request_id(card), BOB, Verdict.APPROVED)
+    await hurried.until_thread_says(card, "The policy has changed: ")
+    await hurried.until_card_says(card, "Needs 1 more of")
+    kinds = [e.kind for one, e in await hurried.audit() if one == request_id(card)]
+    assert kinds == [EventKind.ASKED, EventKind.TERMS_CHANGED, EventKind.APPROVED]
+
+
+@pytest.mark.parametrize("who", [ALICE, BOB], ids=["the requester", "an earlier approver"])
+async def test_whoever_has_left_since_counts_no_more(stage: Stage, file: Path, who: str) -> None:
+    async with desk(stage, file, rule("approvals = 2")) as bot:
+        await bot.ask()
+        await bot.decide(BOB)
+        stage.slack.workspace.people[who].deleted = True
+        with pytest.raises(Refused, match=f"{who} .* is no member of this workspace now"):
+            await bot.decide(CAROL)
+        assert (await bot.stored()).approvers == (BOB,)
+
+
+async def test_whoever_may_not_ask_any_more_can_not_have_it_approved(
+    stage: Stage, file: Path
+) -> None:
+    async with desk(stage, file, rule()) as bot:
+        await bot.ask()
+        bot.rewrite(rule(f'ask = ["{CAROL}"]'))
+        with pytest.raises(Refused, match=f"{ALICE} may not ask for this any more"):
+            await bot.decide(BOB)
+
+
+async def test_where_the_channel_is_out_of_sight_it_can_only_be_stopped(
+    stage: Stage, file: Path
+) -> None:
+    """The bot was taken out of a private channel: nobody knows who reads there by now."""
+    async with desk(stage, file, rule()) as bot:
+        await bot.ask()
+        stage.slack.faults.add("conversations.info", "error", times=None, error="channel_not_found")
+        with pytest.raises(Refused, match="I can't see the channel of this request any more"):
+            await bot.decide(BOB)
+        rejected, counted = await bot.decide(BOB, Verdict.REJECTED)
+        assert (counted, rejected.state) == (True, RequestState.REJECTED)
+
+
+async def test_who_breaks_the_glass_need_not_wait_for_what_waits_for_an_approval(
+    hurried: Stage, file: Path
+) -> None:
+    await start(hurried, file, GLASS)
+    route, other = hurried.new_routes("waiting", 2)
+    one = await hurried.ask(delete_command(route), user=CAROL)
+    two = await hurried.ask(delete_command(other), user=BOB)
+    both = delete_command(route, other, reason="all of prod is down")
+    card = await hurried.ask(f"{both} --break-glass")
+    assert (await hurried.until_ended(card)).state is RequestState.DELETED
+    for superseded in (one, two):
+        request = await hurried.until_ended(superseded)
+        assert (request.state, request.decisions[-1].by) == (RequestState.CANCELLED, ALICE)
+        await hurried.until_card_says(superseded, f"superseded by {request_id(card)}")
+    assert hurried.vpc.effects(route) == hurried.vpc.effects(other) == 1
+
+
+async def test_what_is_approved_already_is_not_superseded(hurried: Stage, file: Path) -> None:
+    await start(hurried, file, GLASS)
+    (route,) = hurried.new_routes("running", pace=Pace(delay=0.1, seconds=5.0))
+    card = await hurried.approved(route)
+    await hurried.until_event(card, EventKind.SENT)
+    await hurried.command(f"{delete_command(route, reason='down')} --break-glass")
+    await hurried.until_told(ALICE, "There is already an open request for this")
+    assert (await hurried.until_ended(card)).state is RequestState.DELETED
+    assert hurried.vpc.effects(route) == 1
+
+
 # --- read again while the bot serves -------------------------------------------------------
 
 
@@ -399,7 +517,7 @@ async def serving(stage: Stage, file: Path) -> AsyncIterator[BotProcess]:
 
 async def until_policy_is(bot: BotProcess, word: str) -> tuple[int, str]:
     """Wait until readiness says this of the policy; returns its status and all it says of it."""
-    async with aiohttp.ClientSession() as session:
+    async with asyncio.timeout(20), aiohttp.ClientSession() as session:
         while True:
             async with session.get(f"{bot.url}/readyz") as answer:
                 said = str((await answer.json())["policy"])

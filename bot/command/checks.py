@@ -6,6 +6,7 @@ from bot.command.commands import MAX_REASON
 from bot.command.faults import Fault, read_flag, read_free, short
 from bot.command.text import SWITCHES, Parts, fold, nearest_flag
 from bot.command.values import ID_LIKE, connection_id, is_address, region_id, switch_of
+from bot.policy import says_something
 
 _NAKED = (
     *("weight", "next-hop", "nexthop", "region", "overlay-mode", "overlaymode", "reason"),
@@ -122,7 +123,7 @@ def break_glass_of(given: Parts) -> bool:
     """Whether the glass is broken; the reason is the one thing that is owed to the others."""
     if read_flag(given, "break-glass", switch_of) != "yes":
         return False
-    if not reason_of(given):
+    if not says_something(reason_of(given)):
         problem = (
             "`--break-glass` needs a `--reason`: nobody is asked first, so the others are owed"
             ' why. Add `--reason "…"`.'

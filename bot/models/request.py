@@ -145,6 +145,7 @@ class EventKind(StrEnum):
     DEGRADED = "degraded"
     RECOVERED = "recovered"
     WATCHED = "watched"
+    TERMS_CHANGED = "terms_changed"
 
 
 class Event(Value, frozen=True):

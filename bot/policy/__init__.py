@@ -2,9 +2,12 @@
 
 - `rules`      what a policy is made of
 - `terms`      which rule is about a request, and what follows for it
-- `deciding`   who may ask, who may decide, is it enough
+- `deciding`   who may ask, who may decide
+- `enough`     is what was decided enough, and does it still count
+- `who`        who somebody is: a full member of our own workspace
 - `people`     IDs as an operator writes them; `blocks`: CIDR blocks
 - `file`       TOML text → a policy; `table` and `lines` take it apart and know its lines
+- `doubts`     what of it is most likely not meant
 - `explain`    the same in words, for an operator
 - `source`     the policy that holds now, read again on request
 
@@ -12,11 +15,13 @@ All of it is pure but `source`, which reads a file.
 """
 
 from bot.policy.blocks import same_block
-from bot.policy.deciding import approved_by, colleague, decide, may_ask, member
+from bot.policy.deciding import decide, may_ask
+from bot.policy.enough import approved_by, says_something, still_stands
 from bot.policy.people import approvers
 from bot.policy.rules import SIMPLE, BreakGlass, Matter, Policy, ProtectedPrefix, Rule, Who, Wide
 from bot.policy.source import PolicySource
-from bot.policy.terms import rule_for, terms_for, terms_now
+from bot.policy.terms import rule_for, rule_now, terms_for, terms_now, tightened
+from bot.policy.who import check_seen, colleague, member
 
 __all__ = [
     "SIMPLE",
@@ -30,12 +35,17 @@ __all__ = [
     "Wide",
     "approved_by",
     "approvers",
+    "check_seen",
     "colleague",
     "decide",
     "may_ask",
     "member",
     "rule_for",
+    "rule_now",
     "same_block",
+    "says_something",
+    "still_stands",
     "terms_for",
     "terms_now",
+    "tightened",
 ]

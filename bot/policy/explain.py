@@ -22,19 +22,8 @@ def explain(policy: Policy, matter: Matter, user: str, blocks: Sequence[Network]
     return [
         f"{user} asks to delete {what} from {where}{channel}.",
         *_answer(policy, matter, user, blocks),
+        *_of_channels(policy, matter),
     ]
-
-
-def unreached(policy: Policy) -> Iterator[str]:
-    """Rules that stand behind one that matches everything: most likely not what was meant."""
-    rules = iter(policy.rules)
-    catch_all = next((r for r in rules if not (r.connections or r.regions or r.channels)), None)
-    for rule in rules:
-        if catch_all is not None:
-            yield (
-                f'{policy.where(rule)}: rule "{rule.name}" is never reached, for '
-                f'"{catch_all.name}" (line {catch_all.line}) matches everything; put it last'
-            )
 
 
 def _answer(policy: Policy, matter: Matter, user: str, blocks: Sequence[Network]) -> Iterator[str]:
@@ -42,8 +31,6 @@ def _answer(policy: Policy, matter: Matter, user: str, blocks: Sequence[Network]
         rule = rule_for(policy, matter)
     except Refused as refusal:
         yield f"Refused: {refusal}"
-        if not matter.channel and any(r.channels for r in policy.rules):
-            yield "Some rules are for certain channels: give --channel to try those."
         return
     yield f'Rule "{rule.name}" ({policy.where(rule)}) decides.' if policy.file else _SIMPLE
     try:
@@ -54,6 +41,11 @@ def _answer(policy: Policy, matter: Matter, user: str, blocks: Sequence[Network]
     yield f"Asking: {_allowed(rule.ask, user)}"
     if rule.ask.anyone or rule.ask.people.groups or user in rule.ask.people.users:
         yield from _needs(rule, terms, user)
+
+
+def _of_channels(policy: Policy, matter: Matter) -> Iterator[str]:
+    if not matter.channel and any(r.channels for r in policy.rules):
+        yield "Rules for certain channels were left out: give --channel to try those."
 
 
 def _needs(rule: Rule, terms: Terms, user: str) -> Iterator[str]:

@@ -16,8 +16,8 @@ from bot.policy.rules import Policy
 
 log = structlog.get_logger(__name__)
 
-_LARGEST = 1024 * 1024
-"""Bytes; a policy has a few thousand."""
+_LARGEST = 64 * 1024
+"""Bytes; a policy has a few thousand, and what is much longer takes the parser seconds."""
 
 
 class PolicySource:

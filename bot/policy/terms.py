@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from bot.errors import Refused
-from bot.models import Network, Operation, Request, Terms
+from bot.models import Network, Operation, People, Request, Terms
 from bot.policy.rules import Matter, Policy, Rule
 
 
@@ -46,19 +48,50 @@ def terms_for(policy: Policy, rule: Rule, blocks: Iterable[Network], operation: 
     )
 
 
-def terms_now(policy: Policy, request: Request) -> Terms:
-    """What the policy, as it is now, asks of a request that was made earlier.
+def rule_now(policy: Policy, request: Request) -> Rule:
+    """The rule that decides, as the policy is now, on a request that was made earlier.
 
     Raises:
-        Refused: It does not allow this any more.
+        Refused: There is none any more.
     """
     matter = Matter(
         region=request.region,
         vpn_connection_id=request.vpn_connection_id,
         channel=request.channel,
     )
+    return rule_for(policy, matter)
+
+
+def terms_now(policy: Policy, request: Request) -> Terms:
+    """What the policy, as it is now, asks of a request that was made earlier.
+
+    Raises:
+        Refused: It does not allow this any more.
+    """
     blocks = [change.route.network for change in request.routes]
-    return terms_for(policy, rule_for(policy, matter), blocks, request.operation)
+    return terms_for(policy, rule_now(policy, request), blocks, request.operation)
+
+
+def tightened(before: Terms, now: Terms) -> Terms:
+    """What was asked for `before`, and beyond it what is asked for `now`.
+
+    A request never comes to need less than when it was made: so a replica that still goes by an
+    older policy can't let through what the newer one would not. Approvers that are no part of
+    those of `before` are left out here; whoever approves has to be among both.
+    """
+    fewer = _within(now.approvers, before.approvers)
+    return replace(
+        before,
+        rule=now.rule,
+        approvers=now.approvers if fewer else before.approvers,
+        approvals=max(before.approvals, now.approvals),
+        typed=before.typed or now.typed,
+        self_approval=before.self_approval and now.self_approval,
+    )
+
+
+def _within(some: People, others: People) -> bool:
+    return set(some.users) <= set(others.users) and set(some.groups) <= set(others.groups)
 
 
 def _unprotected(rule: Rule, blocks: Iterable[Network]) -> None:

@@ -1,0 +1,66 @@
+"""Who somebody is, and whether it is known: a full member of our own workspace. Pure.
+
+Everything fails closed: whoever can't be placed is refused.
+"""
+
+from bot.errors import Refused
+from bot.models import Members, People, Person, Place
+
+
+def member(actor: Person | None, home_team: str) -> Person:
+    """A full member of our own workspace: nobody else may even look.
+
+    Raises:
+        Refused: They are none, or it is not known who they are.
+    """
+    if actor is None or not actor.id:
+        raise Refused("Slack could not tell who you are.", "Try again in a moment.")
+    if not home_team:
+        raise Refused("It is not known which workspace this is.", "Try again in a moment.")
+    if actor.team != home_team or actor.stranger:
+        raise Refused("You belong to another organisation.", "Ask somebody of this workspace.")
+    if actor.deleted:
+        raise Refused("Your account is deactivated.", "Ask somebody of this workspace.")
+    if actor.bot:
+        raise Refused("Bots can't ask, decide or look here.", "A person has to.")
+    if actor.guest:
+        raise Refused("Guests can't ask, decide or look here.", "Ask a full member.")
+    return actor
+
+
+def colleague(actor: Person | None, *, home_team: str, channel_shared: bool) -> Person:
+    """A full member of our own workspace, in a channel that is ours alone.
+
+    Raises:
+        Refused: Who it is, or where, does not allow anything.
+    """
+    person = member(actor, home_team)
+    if channel_shared:
+        raise Refused(
+            "This channel is shared with another organisation.",
+            "Use a channel of this workspace alone.",
+        )
+    return person
+
+
+def check_seen(place: Place | None) -> None:
+    """An approval needs a channel that is known to be ours alone.
+
+    Raises:
+        Refused: It can't be seen (any more).
+    """
+    if place is None:
+        raise Refused(
+            "I can't see the channel of this request any more, so I can't tell who reads along.",
+            "Invite me there again: /invite @vco-route",
+        )
+
+
+def readable(people: People, members: Members, unknown: str) -> None:
+    """Say so where it is a group that could not be read that makes the difference."""
+    if unread := people.unread(members):
+        raise Refused(
+            f"Slack did not say who is in the user group {', '.join(unread)}, "
+            f"so it is not known {unknown}.",
+            "Try again in a moment, or ask somebody who is named in person.",
+        )
