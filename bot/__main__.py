@@ -3,7 +3,7 @@
 vco-route-bot            serve, as the environment says
 vco-route-bot sandbox    everything on this machine: no Slack, no cloud account
 vco-route-bot doctor     check what a deployment needs, and say what is missing
-vco-route-bot requests   what is open, what was done: read from Redis alone
+vco-route-bot requests   what is pending and in flight, what was done: read from Redis alone
 vco-route-bot policy     is a policy file right, and what would it ask of whom
 """
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("doctor", help="check what a deployment needs")
     audit = commands.add_parser("audit", help="export what happened, as JSON lines")
     audit.add_argument("--verify", action="store_true", help="has anybody changed it?")
-    _add_requests(commands.add_parser("requests", help="what is open; `show ID`: all of one"))
+    _add_requests(commands.add_parser("requests", help="what is in flight; `show ID`: all of one"))
     _add_policy(commands.add_parser("policy", help="check a policy file, or explain it"))
     given = parser.parse_args(arguments)
     try:

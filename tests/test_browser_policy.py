@@ -70,6 +70,7 @@ async def test_alice_breaks_the_glass_and_bob_countersigns(desk: Desk, sandbox: 
     assert sandbox.vpc.calls_of("DeleteVcoRouteEntry") == []
 
     await desk.type(f'{COMMAND} --reason "all of prod is down" --break-glass')
+    await expect(desk.private.last).to_contain_text("Going ahead without an approval")
     card = desk.card(WIDE)
     await expect(card.get_by_role("heading")).to_contain_text("Break-glass:")
     await expect(card).to_contain_text("Proven:", timeout=OUTCOME_MS)

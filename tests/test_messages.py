@@ -17,14 +17,15 @@ from builders import (
 from msgspec.structs import replace
 
 from bot import lifecycle
+from bot.errors import PreviewError
 from bot.models import Connection, Impact, Operation, People, Request, RequestState, Terms, Verdict
 from bot.sandbox.slack.blocks import problems_in_view
 from bot.sandbox.slack.messages import text_of
 from bot.slack.forms.lookup import Seen
 from bot.slack.messages.options import route_options
 from bot.slack.messages.reject_form import reject_form
-from bot.slack.messages.replies import done, late
-from bot.slack.messages.reports import status
+from bot.slack.messages.replies import choices, done, late
+from bot.slack.messages.reports import asked, status
 from bot.slack.messages.texts import clock
 from bot.store import Told
 
@@ -46,6 +47,26 @@ def approvals(terms: Terms, *people: str) -> Request:
 def broken_glass() -> Request:
     alone = decided(Verdict.BROKE_GLASS, by=ALICE, at=1000.0, reason="all of prod")
     return lifecycle.decide(a_request(terms=TWO), alone)
+
+
+# --- asking ----------------------------------------------------------------------------------
+
+
+def test_who_breaks_the_glass_is_not_told_that_anybody_was_asked() -> None:
+    assert asked(a_request(), Told()).startswith("Asked for approval: Delete ")
+    assert asked(broken_glass(), Told()).startswith("Going ahead without an approval: Break-glass")
+
+
+def test_a_choice_that_would_run_at_once_is_asked_about_once_more() -> None:
+    commands = ('/vco-route delete vco-a 10.0.0.0/8 --reason "down"', "/vco-route list vco-a")
+    with_glass = tuple(f"{command} --break-glass" for command in commands)
+    for offered, glass in ((commands, False), (with_glass, True)):
+        _, *rows = choices(PreviewError("Which one?", choices=offered))
+        dialogs = [row["accessory"].get("confirm") for row in rows]
+        assert all(bool(dialog) == glass for dialog in dialogs)
+        assert [row["accessory"]["value"] for row in rows] == list(offered)
+        for dialog in filter(None, dialogs):
+            assert dialog["text"]["text"].startswith("This runs at once, without an approval: /vco")
 
 
 # --- a click that comes late ---------------------------------------------------------------

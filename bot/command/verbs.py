@@ -56,7 +56,7 @@ VERBS = {
     "status": Verb(
         readers.read_status,
         "status [REQUEST]",
-        "Show what is pending and running.",
+        "Show what is pending and in flight.",
         aliases=("st", "ps"),
     ),
     "cancel": Verb(

@@ -100,7 +100,7 @@ class Commands:
         stored = await self._store.requests.get(target) if REQUEST_ID.fullmatch(target) else None
         if stored is None:
             raise UserError(
-                "This request is not known any more.", "See what is open: /vco-route status"
+                "This request is not known any more.", "See what is in flight: /vco-route status"
             )
         return stored.request
 
@@ -146,4 +146,4 @@ class Commands:
 
 
 def _not_known(target: str) -> UserError:
-    return UserError(f"Request {target} is not known.", "See what is open: /vco-route status")
+    return UserError(f"Request {target} is not known.", "See what is in flight: /vco-route status")

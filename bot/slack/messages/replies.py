@@ -4,10 +4,13 @@ from bot import lifecycle
 from bot.command import Cancel, Command, Delete, ListRoutes, Restore
 from bot.errors import AlibabaError, BotError, PreviewError, UserError
 from bot.models import Decision, Operation, Request, RequestState, Verdict
-from bot.slack.messages.buttons import CHOOSE
+from bot.slack.messages.buttons import CHOOSE, confirm
 from bot.slack.messages.card import first_line
 from bot.slack.messages.texts import Block, button, clock, escape, mention, section
 from bot.slack.messages.words import words
+
+_GLASS = " --break-glass"
+"""How a command ends that breaks the glass; see `bot.command.render`."""
 
 _VALUE_LIMIT = 2000
 """Characters of a button's value (Slack, Block Kit reference)."""
@@ -41,10 +44,18 @@ def choices(error: BotError) -> list[Block]:
         return []
     rows = [
         section(f"`{escape(command)}`")
-        | {"accessory": button("Choose", f"{CHOOSE}_{number}", command)}
+        | {"accessory": button("Choose", f"{CHOOSE}_{number}", command, **_at_once(command))}
         for number, command in enumerate(error.choices)
     ]
     return [section("\n".join(filter(None, [escape(error.problem), escape(error.mend)]))), *rows]
+
+
+def _at_once(command: str) -> Block:
+    """A dialog before what would run without anybody else's look at it."""
+    if not command.endswith(_GLASS):
+        return {}
+    text = f"This runs at once, without an approval: {command.removesuffix(_GLASS)}"
+    return {"confirm": confirm("Break the glass?", text, "Break the glass") | {"style": "danger"}}
 
 
 def looking(command: Command) -> str:

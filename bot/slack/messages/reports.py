@@ -17,6 +17,8 @@ _MOST = 40
 
 def asked(request: Request, told: Told) -> str:
     """The answer to a command that made a request: a link to its card."""
+    if request.glass_broken:
+        return f"Going ahead without an approval: {_linked(request, told)} (`{request.id}`)"
     return f"Asked for approval: {_linked(request, told)} (`{request.id}`)"
 
 
