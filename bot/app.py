@@ -53,6 +53,11 @@ log = structlog.get_logger(__name__)
 SLACK_SECONDS = 5
 """For each call of Slack's Web API."""
 
+PLACES = {"run": 24, "inbox": 16, "tell": 24, "follow": 8, "home": 8}
+"""How many steps of each kind run at once, so that none ever waits for another: no deletion for
+cards and pages that hang in Slack, and nobody's click for a region that does not answer. Together
+they stay below the 100 connections to Redis that redis-py opens at most."""
+
 _DRAIN_SECONDS = 8.0
 """How long a stop waits for the steps in hand; what is not done by then is done by others."""
 
@@ -127,6 +132,7 @@ class App:
                 ),
             },
             lease=settings.lease,
+            places=PLACES,
         )
         self.readiness = Readiness(self.store, self.directory, self.credentials, self.policy)
         self.bolt = self._bolt()

@@ -3,10 +3,16 @@
 It knows nothing about routes or Slack: handlers, by kind of item, do one step and say when
 to look again. State lives in the store; any number of replicas run this loop, and one that
 is killed costs at most a lease.
+
+Each kind has its own places. Where they are all taken, by steps that hang for example, the
+kind is not claimed until one is free; what is due of it waits in its order, and for the others
+it is as if it was not there.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 import structlog
@@ -49,18 +55,28 @@ class Handler(Protocol):
 
 
 class Engine:
-    """Runs handlers over what is due in `work`, at most `workers` steps at a time."""
+    """Runs handlers over what is due in `work`, so many steps of each kind at a time."""
 
     def __init__(
-        self, work: Work, handlers: Mapping[str, Handler], *, lease: float = 30.0, workers: int = 64
+        self,
+        work: Work,
+        handlers: Mapping[str, Handler],
+        *,
+        lease: float = 30.0,
+        places: Mapping[str, int] = MappingProxyType({}),
+        workers: int = 16,
     ) -> None:
-        """Prepare; `run` starts it. `lease` is in seconds and covers one step."""
+        """Prepare; `run` starts it. `lease` is in seconds and covers one step.
+
+        `places`: how many steps of a kind may run at once; `workers` where it does not say.
+        """
         self._work = work
         self._handlers = handlers
         self._lease = lease
-        self._slots = asyncio.Semaphore(workers)
+        self._places = places
+        self._workers = workers
         self._nudged = asyncio.Event()
-        self._steps: set[asyncio.Task[None]] = set()
+        self._steps: dict[asyncio.Task[None], str] = {}
         self._latest = 0.0
 
     def nudge(self) -> None:
@@ -72,15 +88,11 @@ class Engine:
         stopping = asyncio.create_task(stop.wait())
         try:
             while not stop.is_set():
-                await self._slots.acquire()
-                if stop.is_set():
-                    break
                 claimed = await self._claim()
                 if isinstance(claimed, Claim):
                     self._start(claimed)
-                    continue
-                self._slots.release()
-                await self._sleep(claimed, stopping)
+                else:
+                    await self._sleep(claimed, stopping)
         finally:
             stopping.cancel()
             if self._steps:
@@ -89,7 +101,7 @@ class Engine:
     async def _claim(self) -> Claim | float:
         self._nudged.clear()
         try:
-            claimed = await self._work.claim(self._lease)
+            claimed = await self._work.claim(self._lease, full=self._full())
         except StoreError as error:
             log.warning("store_unavailable", error=str(error))
             return _LONGEST_SLEEP
@@ -98,6 +110,11 @@ class Engine:
         if isinstance(claimed, Idle):
             return _LONGEST_SLEEP if claimed.wait is None else claimed.wait
         return claimed
+
+    def _full(self) -> list[str]:
+        """The kinds that have no place left."""
+        taken = Counter(self._steps.values())
+        return [kind for kind, n in taken.items() if n >= self._places.get(kind, self._workers)]
 
     def _watch_clock(self, now: float) -> None:
         if now < self._latest - _CLOCK_SLACK:
@@ -112,12 +129,11 @@ class Engine:
 
     def _start(self, claim: Claim) -> None:
         task = asyncio.create_task(self._do(claim), name=claim.item)
-        self._steps.add(task)
+        self._steps[task] = claim.kind
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._steps.discard(task)
-        self._slots.release()
+        del self._steps[task]
         self._nudged.set()
 
     async def _do(self, claim: Claim) -> None:

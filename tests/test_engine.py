@@ -6,7 +6,7 @@ the server are real. A handler here is a few lines that record what they were as
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from itertools import pairwise
 
@@ -19,11 +19,15 @@ from bot.engine import MAX_TRIES, Engine, Handler
 from bot.errors import StoreUnavailable, Unreadable
 from bot.sandbox.valkey import EmbeddedValkey
 from bot.store import Claim, Database, Work
-from bot.store.client import CLAIMS
+from bot.store.client import CLAIMS, DUE, Script
 from bot.store.work import Idle
 
 PROBE = "~probe"
 """A kind of item that, of those due at one moment, is claimed last."""
+
+_DUE_AND_CLAIMS = Script(
+    "return {redis.call('ZCOUNT', KEYS[1], '-inf', ARGV[1]), redis.call('HKEYS', KEYS[2])}"
+)
 
 Step = Callable[[Claim], Awaitable[float | None]]
 
@@ -77,11 +81,14 @@ class Playing:
         seen = len(self._probe.claims)
         await self.wake(f"{PROBE}:")
         async with asyncio.timeout(10):
-            while len(self._probe.claims) == seen or await self._in_hand() != unended:
+            while len(self._probe.claims) == seen or await self._busy(unended):
                 await asyncio.sleep(0)
 
-    async def _in_hand(self) -> int:
-        return sum(f.startswith("fence:") for f in await self.db.command("HKEYS", CLAIMS))
+    async def _busy(self, unended: int) -> bool:
+        due, claims = await self.db.run(_DUE_AND_CLAIMS, (DUE, CLAIMS), self.db.fixed_now)
+        in_hand = sum(field.startswith("fence:") for field in claims)
+        # Behind steps that do not end, more of their kind can be due.
+        return in_hand != unended or (not unended and bool(due))
 
 
 @pytest_asyncio.fixture
@@ -92,10 +99,17 @@ async def db(valkey_url: str) -> AsyncIterator[Database]:
 
 @asynccontextmanager
 async def playing(
-    db: Database, *, lease: float = 30.0, workers: int = 16, **handlers: Handler
+    db: Database,
+    *,
+    lease: float = 30.0,
+    workers: int = 16,
+    places: Mapping[str, int] | None = None,
+    **handlers: Handler,
 ) -> AsyncIterator[Playing]:
     probe = Recorded()
-    engine = Engine(Work(db), {**handlers, PROBE: probe}, lease=lease, workers=workers)
+    engine = Engine(
+        Work(db), {**handlers, PROBE: probe}, lease=lease, workers=workers, places=places or {}
+    )
     play = Playing(db, engine, probe)
     try:
         yield play
@@ -324,7 +338,49 @@ async def test_other_replicas_work_is_found_without_a_nudge(valkey_url: str) -> 
         await until(lambda: len(run.claims) == 1)
 
 
-async def test_no_more_steps_run_at_once_than_there_are_workers(db: Database) -> None:
+async def test_steps_that_hang_keep_no_other_kind_waiting(db: Database) -> None:
+    """Forty pages hang and were due before it: the deletion is done all the same."""
+    release = asyncio.Event()
+
+    async def hangs(_: Claim) -> float | None:
+        await release.wait()
+        return None
+
+    run, home = Recorded(), Recorded(hangs)
+    async with playing(db, places={"home": 8}, run=run, home=home) as play:
+        for n in range(40):
+            await play.wake(f"home:{n:02}")
+        await play.at(1001.0, unended=8)
+        await play.wake("run:r-1")
+        await play.at(1002.0, unended=8)
+        assert [c.item for c in run.claims] == ["run:r-1"]
+        assert len(home.claims) == 8
+        release.set()
+        await play.at(1003.0)
+    assert [c.id for c in home.claims] == [f"{n:02}" for n in range(40)], "in their order"
+    assert {c.tries for c in home.claims} == {1}, "none was claimed in vain"
+
+
+async def test_what_finds_no_place_here_is_done_by_a_replica_that_has_one(db: Database) -> None:
+    release = asyncio.Event()
+
+    async def hangs(_: Claim) -> float | None:
+        await release.wait()
+        return None
+
+    home, elsewhere = Recorded(hangs), Recorded()
+    async with playing(db, places={"home": 1}, home=home) as play:
+        await play.wake("home:a")
+        await play.wake("home:b")
+        await play.at(1001.0, unended=1)
+        async with playing(db, home=elsewhere):
+            await until(lambda: bool(elsewhere.claims))
+        release.set()
+    assert [c.id for c in home.claims] == ["a"]
+    assert [c.id for c in elsewhere.claims] == ["b"]
+
+
+async def test_no_more_steps_of_a_kind_run_at_once_than_there_are_workers(db: Database) -> None:
     running, most = 0, 0
     release = asyncio.Event()
 

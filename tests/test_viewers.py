@@ -9,7 +9,8 @@ from databases import HOW_OFTEN, claimed, database, set_clock
 
 from bot.errors import StaleFence
 from bot.store import Claim, Database, Store, Viewer
-from bot.store.viewers import APART_SECONDS, MOST, REMEMBERED_SECONDS
+from bot.store.client import DUE
+from bot.store.viewers import APART_SECONDS, AT_ONCE, EACH_SECONDS, MOST, REMEMBERED_SECONDS
 from bot.store.work import Idle
 
 
@@ -93,6 +94,55 @@ async def test_a_change_comes_before_what_was_planned(db: Database, store: Store
     set_clock(db, 1010.0)
     await store.viewers.changed()
     assert (await claimed(store.work)).item == f"home:{BOB}"
+
+
+async def crowd(db: Database, store: Store) -> list[str]:
+    """As many people as are remembered have been shown their Homes long ago; the latest first."""
+    users = [f"U{number:03}" for number in range(MOST)]
+    for second, user in enumerate(users):
+        set_clock(db, 1000.0 + second)
+        await store.viewers.opened(user)
+        await show(store)
+    set_clock(db, 2000.0)
+    return users[::-1]
+
+
+async def times(db: Database) -> dict[str, float]:
+    """When each Home is due, in seconds from now."""
+    due = await db.command("ZRANGE", DUE, 0, -1, "WITHSCORES")
+    return {u.removeprefix("home:"): float(at) - float(db.fixed_now) for u, at in due}
+
+
+async def test_a_change_comes_to_the_latest_at_once_and_to_the_others_one_after_another(
+    db: Database, store: Store
+) -> None:
+    latest_first = await crowd(db, store)
+    await store.viewers.changed()
+    due = await times(db)
+    assert [due[user] for user in latest_first[:AT_ONCE]] == [0.0] * AT_ONCE
+    others = [due[user] for user in latest_first[AT_ONCE:]]
+    assert others == [EACH_SECONDS * n for n in range(1, MOST - AT_ONCE + 1)]
+    # Slack allows so many in a minute (tier 4).
+    assert sum(at < 60 for at in due.values()) <= 100
+
+
+async def test_whoever_opens_their_home_in_between_is_due_at_once(
+    db: Database, store: Store
+) -> None:
+    *_, last = await crowd(db, store)
+    await store.viewers.changed()
+    assert (await times(db))[last] > 60
+    await store.viewers.opened(last)
+    assert (await times(db))[last] == 0.0
+
+
+async def test_one_change_after_another_puts_nobody_off(db: Database, store: Store) -> None:
+    *_, last = await crowd(db, store)
+    await store.viewers.changed()
+    before = (await times(db))[last]
+    set_clock(db, 2010.0)
+    await store.viewers.changed()
+    assert (await times(db))[last] == before - 10.0
 
 
 async def test_a_change_during_a_step_is_looked_at_after_it(store: Store) -> None:

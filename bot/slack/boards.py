@@ -1,6 +1,8 @@
 """Read what all App Homes are made from: once for everybody who asks at about the same time."""
 
 import asyncio
+import math
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterable
 
 from bot.approval import Directory
@@ -19,6 +21,10 @@ _AT_ONCE = 8
 _SHARED_SECONDS = 2.0
 """How old a board may be: the queue and the states of connections change without being told."""
 
+_SHARE = 4.0
+"""How often the time that it took to read a board passes before the next one is read, whatever has
+changed: so this is at most a fifth of what the process does, however much is open."""
+
 GROUP_SECONDS = 60.0
 """For how long the members of a group are believed. It is only for show: a click has them read
 anew, and Slack allows but 20 such reads a minute (tier 2)."""
@@ -30,30 +36,51 @@ Rows = Callable[[Iterable[str]], Awaitable[tuple[list[Shown], list[str]]]]
 class Boards:
     """Reads the board where the one that was read last will not do."""
 
-    def __init__(self, store: Store, directory: Directory, rows: Rows) -> None:
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        rows: Rows,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Read from `store` and through `rows`; `directory` knows who is in the groups."""
         self._store = store
         self._directory = directory
         self._rows = rows
+        self._clock = clock
         self._groups: dict[str, tuple[Collection[str] | None, float]] = {}
         self._board = Board()
-        self._known = (-1, 0.0)
+        self._changes = -1
+        self._read_at = -math.inf
+        self._took = 0.0
         self._lock = asyncio.Lock()
 
-    async def read(self, changes: int, now: float) -> Board:
-        """The board after so many `changes`, as it is at `now` or was a moment before."""
+    async def read(self, changes: int, now: float) -> tuple[Board, float]:
+        """The board after so many `changes`, as it is at `now` or was a moment before.
+
+        And 0; or, where that is an older one, in how many seconds to ask again. It is shown all the
+        same: were it not, some would see nothing for as long as things go on changing.
+        """
         async with self._lock:
-            seen, at = self._known
-            if seen != changes or not 0 <= now - at < _SHARED_SECONDS:
-                self._board = await self._read(now)
-                self._known = changes, now
-            return self._board
+            changed = changes != self._changes
+            least = self._took * _SHARE
+            shared = least if changed else max(least, _SHARED_SECONDS)
+            left = self._read_at + shared - self._clock()
+            if left > 0:
+                return self._board, left if changed else 0.0
+            self._board = await self._read(now)
+            self._read_at = self._clock()
+            self._changes = changes
+            return self._board, 0.0
 
     async def _read(self, now: float) -> Board:
+        begun = self._clock()
         recent = await self._store.requests.latest_ids(_LATEST)
         ids = list(dict.fromkeys([*await self._store.requests.open_ids(), *recent]))
         parts = await asyncio.gather(*(self._rows(ids[n::_AT_ONCE]) for n in range(_AT_ONCE)))
         rows = [await self._row(shown) for found, _ in parts for shown in found]
+        # What comes now is Slack's time, not ours.
+        self._took = self._clock() - begun
         members = await self._members(groups_of(row.request for row in rows), now)
         unreadable = sorted(one for _, broken in parts for one in broken)
         return Board(tuple(rows), members, tuple(unreadable))

@@ -2,8 +2,9 @@
 
 Slack says when somebody opens their Home, never whether they are still looking. So whoever has
 opened it within a day counts, at most the latest 200, and each of them is an item of the engine:
-`home:<user>`. All are woken together when something has changed; a Home that was brought up to
-date a moment ago becomes due a little later, so that many changes make one edit.
+`home:<user>`. When something has changed, those who looked last are woken at once and the others
+one after another; a Home that was brought up to date a moment ago becomes due a little later, so
+that many changes make one edit.
 """
 
 from typing import NamedTuple
@@ -14,6 +15,11 @@ from bot.store.work import Claim
 
 APART_SECONDS = 3.0
 """The least time between two editions of one person's Home."""
+
+AT_ONCE = 20
+EACH_SECONDS = 0.75
+"""How many Homes are brought up to date together, and the time between the others: in a minute
+that makes the 100 that Slack allows (tier 4)."""
 
 REMEMBERED_SECONDS = 24 * 3600.0
 MOST = 200
@@ -46,11 +52,11 @@ end
 """Lua: forget one person, and those who have not looked for long."""
 
 _SOON = """
-local function soon(user, now)
+local function soon(user, now, later)
   local item = 'home:' .. user
   local apart = tonumber(ARGV[4])
   local at = tonumber(redis.call('HGET', KEYS[4], 'at:' .. user) or '0') + apart
-  at = math.min(math.max(at, now), now + apart)
+  at = math.max(math.min(math.max(at, now), now + apart), now + later)
   local lease = redis.call('HGET', KEYS[2], 'lease:' .. item)
   -- Whoever is at it may have looked before the change.
   if lease then redis.call('HSET', KEYS[2], 'again:' .. item, '1') end
@@ -59,7 +65,7 @@ local function soon(user, now)
   if not planned or tonumber(planned) > at then redis.call('ZADD', KEYS[1], at, item) end
 end
 """
-"""Lua: make a Home due now, or as soon as it may be edited again; see `WAKE`."""
+"""Lua: make a Home due in `later` seconds, or when it may be edited again; see `WAKE`."""
 
 _OPENED = Script(
     NOW
@@ -70,7 +76,7 @@ local now, user = seconds(ARGV[1]), ARGV[5]
 redis.call('ZADD', KEYS[3], now, user)
 redis.call('HDEL', KEYS[4], 'shown:' .. user)
 tidy(now)
-soon(user, now)
+soon(user, now, 0)
 return 1
 """
 )
@@ -81,7 +87,7 @@ _DOUBTED = Script(
     + """
 if redis.call('ZSCORE', KEYS[3], ARGV[5]) then
   redis.call('HDEL', KEYS[4], 'shown:' .. ARGV[5])
-  soon(ARGV[5], seconds(ARGV[1]))
+  soon(ARGV[5], seconds(ARGV[1]), 0)
 end
 return 1
 """
@@ -95,7 +101,9 @@ _CHANGED = Script(
 local now = seconds(ARGV[1])
 redis.call('INCR', KEYS[5])
 tidy(now)
-for _, user in ipairs(redis.call('ZRANGE', KEYS[3], 0, -1)) do soon(user, now) end
+for place, user in ipairs(redis.call('ZREVRANGE', KEYS[3], 0, -1)) do
+  soon(user, now, math.max(0, place - tonumber(ARGV[5])) * tonumber(ARGV[6]))
+end
 return 1
 """
 )
@@ -150,7 +158,7 @@ class Viewers:
 
     async def changed(self) -> None:
         """Something has changed that Homes show: all of them are looked at again."""
-        await self._run(_CHANGED)
+        await self._run(_CHANGED, AT_ONCE, EACH_SECONDS)
 
     async def look(self, user: str) -> Viewer | None:
         """What somebody sees, None when they have not looked for long."""
@@ -178,6 +186,6 @@ class Viewers:
         """Forget somebody to whom nothing can be shown."""
         await self._db.run(_DROP, _KEYS, user)
 
-    async def _run(self, script: Script, *more: str) -> None:
+    async def _run(self, script: Script, *more: str | float) -> None:
         limits = (REMEMBERED_SECONDS, MOST, APART_SECONDS)
         await self._db.run(script, _KEYS, self._db.fixed_now, *limits, *more)

@@ -7,6 +7,7 @@ bear. Items are named `<kind>:<id>`.
 """
 
 import secrets
+from collections.abc import Collection
 from typing import NamedTuple
 
 from bot.errors import StaleFence
@@ -34,7 +35,7 @@ class Claim(NamedTuple):
 
 
 class Idle(NamedTuple):
-    """Nothing is due; `wait` seconds until something will be, None when nothing is planned."""
+    """There is nothing to claim; `wait` seconds until something will be due, None: never."""
 
     wait: float | None
 
@@ -59,9 +60,23 @@ if now < clock - 2 then
   end
 end
 if now > clock + 1 or now < clock - 2 then redis.call('HSET', KEYS[2], 'clock', now) end
-local item = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 1)[1]
+-- What is passed over stays as due as it is, so the order is the same once there is room for it.
+local function longest_due()
+  local from, most = 0, 1
+  repeat
+    local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', from, most)
+    for _, item in ipairs(due) do
+      local kind = string.match(item, '^[^:]*')
+      if not string.find(ARGV[5], ':' .. kind .. ':', 1, true) then return item end
+    end
+    local more = #due == most
+    from, most = from + most, most * 4
+  until not more
+end
+local item = longest_due()
 if not item then
-  local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+  local later = '(' .. string.format('%.17g', now)
+  local first = redis.call('ZRANGEBYSCORE', KEYS[1], later, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
   if not first[2] then return {'idle', ''} end
   return {'idle', string.format('%.6f', tonumber(first[2]) - now)}
 end
@@ -118,11 +133,15 @@ class Work:
         """Work on `database`."""
         self._db = database
 
-    async def claim(self, lease: float) -> Claim | Idle:
-        """Claim what has been due longest, for `lease` seconds."""
+    async def claim(self, lease: float, *, full: Collection[str] = ()) -> Claim | Idle:
+        """Claim what has been due longest, for `lease` seconds.
+
+        `full`: kinds for which there is no room now; they are left to others, or until later.
+        """
         name = secrets.token_hex(8)
         keys = (DUE, CLAIMS, key("fence"), key("receipt", name))
-        reply = await self._db.run(_CLAIM, keys, self._db.fixed_now, lease, _RECEIPT_SECONDS, name)
+        args = (self._db.fixed_now, lease, _RECEIPT_SECONDS, name, f":{':'.join(full)}:")
+        reply = await self._db.run(_CLAIM, keys, *args)
         if reply[0] == "idle":
             return Idle(float(reply[1]) if reply[1] else None)
         _, item, fence, tries, now, until = reply
