@@ -129,6 +129,7 @@ class App:
                     self.slack,
                     self.store.viewers,
                     Boards(self.store, self.directory, self.asks.rows),
+                    self.access,
                 ),
             },
             lease=settings.lease,

@@ -331,6 +331,19 @@ async def test_a_broken_glass_is_countersigned_in_the_home(hurried: Stage, tmp_p
     assert (await hurried.request(card)).countersigned
 
 
+async def test_a_countersignature_that_is_owed_stays_in_the_home_however_much_comes_after_it(
+    hurried: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.slack.boards._LATEST", 1)
+    await start_with(hurried, tmp_path, 'break_glass = { who = "anyone" }')
+    route, later = hurried.new_routes("owed", 2)
+    command = delete_command(route, reason="all of prod is down")
+    await hurried.until_ended(await hurried.ask(f"{command} --break-glass"))
+    await hurried.until_ended(await hurried.approved(later))
+    await look(hurried, BOB)
+    assert "Break-glass: Deleted" in part(hurried, BOB, "Waits for you")
+
+
 async def start_with(stage: Stage, directory: Path, more: str) -> None:
     """Start a bot whose policy has one rule, for everything, with `more` in it."""
     file = directory / "policy.toml"

@@ -16,8 +16,9 @@ from bot import app
 from bot.errors import SlackUnavailable
 from bot.models import RequestState
 from bot.sandbox.slack.state import WebCall
-from bot.sandbox.slack.workspace import ALICE, BOB, CAROL
+from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, Person
 from bot.settings import Settings
+from bot.slack.access import Access
 from bot.slack.boards import Boards
 from bot.slack.homes import Homes
 from bot.slack.messages.reports import Row
@@ -42,7 +43,8 @@ class Crowd:
         self.reading_takes = 0.0
         boards = Boards(self.store, self._built.directory, self._rows, self)
         slack = Slack(self._built.slack_client, self)
-        self._homes = Homes(slack, self.store.viewers, boards, self)
+        access = Access(self._built.directory, self)
+        self._homes = Homes(slack, self.store.viewers, boards, access, self)
         self.wait(1000.0)
 
     def __call__(self) -> float:
@@ -56,6 +58,8 @@ class Crowd:
         """They look at their Homes, one after another, so that the last one is the latest."""
         for user in users:
             self.wait(0.01)
+            known = Person(id=user, name=user.lower(), real_name=user)
+            self.slack.workspace.people.setdefault(user, known)
             await self.store.viewers.opened(user)
 
     async def step(self, user: str) -> float | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from bot.approval import Directory
 from bot.policy import member
 
-_BELIEVED_SECONDS = 60.0
+_BELIEVED_SECONDS = 300.0
 """For how long somebody is believed to be a member. It is only for looking: whoever asks for
 something or decides on it is looked up anew."""
 

@@ -75,8 +75,9 @@ class Boards:
 
     async def _read(self, now: float) -> Board:
         begun = self._clock()
-        recent = await self._store.requests.latest_ids(_LATEST)
-        ids = list(dict.fromkeys([*await self._store.requests.open_ids(), *recent]))
+        requests = self._store.requests
+        owed = [*await requests.open_ids(), *await requests.unsigned_ids()]
+        ids = list(dict.fromkeys([*owed, *await requests.latest_ids(_LATEST)]))
         parts = await asyncio.gather(*(self._rows(ids[n::_AT_ONCE]) for n in range(_AT_ONCE)))
         rows = [await self._row(shown) for found, _ in parts for shown in found]
         # What comes now is Slack's time, not ours.

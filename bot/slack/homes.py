@@ -11,10 +11,11 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
-from bot.errors import SlackRateLimited, SlackRejected, SlackUnavailable
+from bot.errors import Refused, SlackRateLimited, SlackRejected, SlackUnavailable
+from bot.slack.access import Access
 from bot.slack.boards import GROUP_SECONDS, Boards
 from bot.slack.messages.board import Board, groups_of
-from bot.slack.messages.home import view
+from bot.slack.messages.home import closed, view
 from bot.slack.messages.texts import Block
 from bot.slack.web import Slack
 from bot.store import Claim, Viewer, Viewers
@@ -45,12 +46,14 @@ class Homes:
         slack: Slack,
         viewers: Viewers,
         boards: Boards,
+        access: Access,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Show `viewers` what is on the board."""
+        """Show `viewers` what is on the board, as far as `access` lets them look."""
         self._slack = slack
         self._viewers = viewers
         self._boards = boards
+        self._access = access
         self._rest = _Rest(clock)
 
     async def step(self, claim: Claim) -> float | None:
@@ -58,20 +61,26 @@ class Homes:
         viewer = await self._viewers.look(claim.id)
         if viewer is None:
             return None
-        if not_before := self._not_before(claim, viewer):
-            return not_before
-        board, outdated = await self._boards.read(viewer.changes, claim.now)
-        # In steps, so that a page is not edited for a second's difference.
-        page = view(board, claim.id, claim.now - claim.now % REFRESH_SECONDS)
         try:
-            await self._show(claim, viewer, page)
+            return self._not_before(claim, viewer) or await self._edit(claim, viewer)
+        except Refused as refusal:
+            # Whoever may not look is shown that they may not, and forgotten.
+            await self._slack.publish_home(claim.id, closed(refusal))
+            await self._viewers.drop(claim.id)
         except SlackRateLimited as error:
             self._rest.asked(error.retry_after)
             return self._after_rest(claim, viewer)
         except SlackRejected as error:
             log.warning("home_refused", user=claim.id, code=error.code)
             await self._viewers.drop(claim.id)
-            return None
+        return None
+
+    async def _edit(self, claim: Claim, viewer: Viewer) -> float | None:
+        await self._access.check(claim.id)
+        board, outdated = await self._boards.read(viewer.changes, claim.now)
+        # In steps, so that a page is not edited for a second's difference.
+        page = view(board, claim.id, claim.now - claim.now % REFRESH_SECONDS)
+        await self._show(claim, viewer, page)
         if outdated:
             return claim.now + outdated + _turn(viewer)
         return _next_look(claim, viewer, board)

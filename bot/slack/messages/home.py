@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from bot.command import PREFIX
+from bot.errors import Refused
 from bot.slack.messages.board import Board, Row, places
 from bot.slack.messages.buttons import NEW
 from bot.slack.messages.home_rows import asked, ended, mentioned, running, waiting
-from bot.slack.messages.texts import Block, button, context, header, mention, section
+from bot.slack.messages.texts import Block, button, context, escape, header, mention, section
 
 _MOST = 5
 """How many rows a part shows before it counts the rest: a view holds 100 blocks (Slack, Block
@@ -32,6 +33,11 @@ def view(board: Board, user: str, now: float) -> Block:
         *_how_to_ask(),
     ]
     return {"type": "home", "blocks": blocks}
+
+
+def closed(refusal: Refused) -> Block:
+    """The page of somebody who may not look."""
+    return {"type": "home", "blocks": [section(escape(f"{refusal.problem} {refusal.mend}"))]}
 
 
 def _part(
