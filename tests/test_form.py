@@ -506,6 +506,7 @@ async def test_an_earlier_click_does_not_undo_what_a_later_one_showed_by_another
     await form.choose_connection(OFFICE)
     click = deepcopy(playing.slack.courier.deliveries[-1].payload)
     await form.choose_connection(seed.TWINS)
+    await form.until_says("*attached* · 3 routes")
     # A replica that was slow to look comes to its edit after another one has made its own.
     await playing.slack.deliver("interactive", click | {"trigger_id": "came late"})
     looked = len(playing.vpc.calls_of("DescribeVpnConnection"))
