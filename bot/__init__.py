@@ -7,7 +7,7 @@ The story, and where each part of it lives. Arrows go one way, down this page.
     1 command     `command`     text → a draft of what is asked, checked without any I/O
     2 preview     `asking`      who may ask where; reads the live routes
                   `preview`     routes and state → the exact route, its `impact`, a snapshot
-    3 approval    `slack.card`  the card with its buttons
+    3 approval    `slack`       the card with its buttons, from `slack.messages`
                   `approval`    who decided, recorded once; `policy` says who may
     4 execution   `engine`      claims what is due and has one step of it done
                   `execution`   wait, send with the stored token, watch, prove, reconcile
@@ -17,8 +17,10 @@ The story, and where each part of it lives. Arrows go one way, down this page.
 
     afterwards    `follow_up`   nudges, countersignatures, a watchful eye on the tunnels
                   `undo`        a request → the draft of the request that undoes it
+                  `history`     which requests were ever about a block, a connection, a request
 
-Around it: `__main__` (the command line), `app` (builds everything), `server` (HTTP), `doctor`,
-`settings`, `logs`; `slack/`, `alibaba/` and `store/`, whose words (payloads, JSON, keys) never
-leave them; `models` and `errors`, the domain's words; `sandbox/`, which nothing else knows.
+Around it: `__main__` (the command line), `app` (builds everything), `serving` (starts and stops
+it), `server` (HTTP), `settings`, `logs`; for operators `doctor`, `policy_command`, `terminal` and
+`auditing`; `slack/`, `alibaba/` and `store/`, whose words (payloads, JSON, keys) never leave them;
+`models` and `errors`, the domain's words; `sandbox/`, which nothing else knows.
 """

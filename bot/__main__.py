@@ -78,8 +78,8 @@ def _add_policy(parser: argparse.ArgumentParser) -> None:
 
 
 def _serve() -> int:
-    from bot.app import serve  # noqa: PLC0415 - wrong settings should be told at once
-    from bot.logs import configure  # noqa: PLC0415
+    from bot.logs import configure  # noqa: PLC0415 - wrong settings should be told at once
+    from bot.serving import serve  # noqa: PLC0415
     from bot.settings import Settings  # noqa: PLC0415
 
     settings = Settings.from_env(os.environ, terminal=sys.stderr.isatty())

@@ -1,13 +1,7 @@
-"""The composition root: builds every part from the settings, and owns their lives."""
+"""The composition root: builds every part from the settings."""
 
-import asyncio
 import logging
-import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
-import structlog
-from aiohttp import web
 from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -19,7 +13,6 @@ from bot.alibaba.transport import new_http_client
 from bot.approval import Approval
 from bot.asking import Asking
 from bot.engine import Engine
-from bot.errors import SettingsError
 from bot.execution import Execution, Limits
 from bot.execution.bench import Bench
 from bot.follow_up import FollowUp
@@ -27,7 +20,6 @@ from bot.pacing import PacedCloud
 from bot.policy import PolicySource
 from bot.readiness import Readiness
 from bot.secret import Secret
-from bot.server import web_app
 from bot.settings import Settings
 from bot.slack.access import Access
 from bot.slack.answers import Answers
@@ -48,8 +40,6 @@ from bot.slack.web import Slack
 from bot.store import Database, Store
 from bot.store.connect import connect
 
-log = structlog.get_logger(__name__)
-
 SLACK_SECONDS = 5
 """For each call of Slack's Web API."""
 
@@ -57,9 +47,6 @@ PLACES = {"run": 24, "inbox": 16, "tell": 24, "follow": 8, "home": 8}
 """How many steps of each kind run at once, so that none ever waits for another: no deletion for
 cards and pages that hang in Slack, and nobody's click for a region that does not answer. Together
 they stay below the 100 connections to Redis that redis-py opens at most."""
-
-_DRAIN_SECONDS = 8.0
-"""How long a stop waits for the steps in hand; what is not done by then is done by others."""
 
 
 class App:
@@ -208,75 +195,3 @@ def slack_client(token: Secret, api_url: str) -> AsyncWebClient:
 def policy_of(settings: Settings) -> PolicySource:
     """The policy that the settings name."""
     return PolicySource.of(settings.approvers, settings.policy_file, settings.approval_timeout)
-
-
-async def serve(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT, then finish the steps in hand and leave.
-
-    SIGHUP reads the policy file again, and nothing else.
-    """
-    stop = asyncio.Event()
-    policy = policy_of(settings)
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, policy.reload)
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop.set)
-    await run(settings, stop, policy)
-
-
-async def run(settings: Settings, stop: asyncio.Event, policy: PolicySource | None = None) -> None:
-    """Run until `stop` is set.
-
-    Raises:
-        SettingsError: Slack does not know the bot token, the port is taken, or the policy file
-            is wrong.
-    """
-    for warning in settings.warnings:
-        log.warning("setting", problem=warning)
-    app = App(settings, policy)
-    try:
-        async with _listening(app):
-            await _run(app, stop)
-    finally:
-        await app.close()
-        log.info("stopped")
-
-
-async def _run(app: App, stop: asyncio.Event) -> None:
-    engine = asyncio.create_task(app.engine.run(stop), name="engine")
-    meeting = asyncio.create_task(app.link.meet(), name="slack")
-    stopping = asyncio.create_task(stop.wait(), name="stop")
-    try:
-        await asyncio.wait({engine, meeting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if meeting.done():
-            meeting.result()
-            await asyncio.wait({engine, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        log.info("stopping")
-        stop.set()
-        meeting.cancel()
-        await asyncio.wait({engine}, timeout=_DRAIN_SECONDS)
-        engine.cancel()
-        await asyncio.gather(engine, meeting, stopping, return_exceptions=True)
-        await app.link.close()
-
-
-@asynccontextmanager
-async def _listening(app: App) -> AsyncIterator[None]:
-    bolt = None if app.settings.socket_mode else app.bolt
-    site_app = web_app(app.readiness.check, bolt, lambda: app.directory.identity is not None)
-    runner = web.AppRunner(site_app, access_log=None, shutdown_timeout=2.0)
-    await runner.setup()
-    site = web.TCPSite(runner, app.settings.host, app.settings.port)
-    try:
-        await site.start()
-    except OSError as error:
-        await runner.cleanup()
-        where = f"{app.settings.host}:{app.settings.port}"
-        line = f"HOST, PORT: can't listen on {where} ({error.strerror}); choose another PORT"
-        raise SettingsError([line]) from None
-    log.info("listening", host=app.settings.host, port=app.settings.port)
-    try:
-        yield
-    finally:
-        await runner.cleanup()

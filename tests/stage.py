@@ -12,7 +12,6 @@ from typing import Self
 import aiohttp
 from msgspec.structs import replace
 
-from bot.app import run
 from bot.models import Event, EventKind, Request, VcoRoute
 from bot.sandbox.scene import environment, local_slack, local_vpc
 from bot.sandbox.slack import payloads
@@ -23,6 +22,7 @@ from bot.sandbox.vpc import seed
 from bot.sandbox.vpc.calls import Call
 from bot.sandbox.vpc.faults import Armed, Fault, FaultKind
 from bot.sandbox.vpc.world import Pace
+from bot.serving import run
 from bot.settings import Settings
 from bot.slack.messages.card import APPROVE, CANCEL, REJECT
 from bot.store import Database, Store

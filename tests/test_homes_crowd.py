@@ -12,7 +12,7 @@ import pytest_asyncio
 from databases import set_clock
 from stage import Stage, delete_command
 
-from bot import app
+from bot import app, serving
 from bot.errors import SlackUnavailable
 from bot.models import RequestState
 from bot.sandbox.slack.state import WebCall
@@ -87,7 +87,7 @@ async def test_a_deletion_is_asked_for_approved_and_done_while_all_pages_hang(
     hurried: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "SLACK_SECONDS", 60)
-    monkeypatch.setattr(app, "_DRAIN_SECONDS", 0.1)
+    monkeypatch.setattr(serving, "_DRAIN_SECONDS", 0.1)
     for number in range(MOST):
         await hurried.store.viewers.opened(f"U0VIEWER{number}")
     hurried.slack.faults.add("views.publish", "hang", times=None, seconds=600.0)
