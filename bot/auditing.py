@@ -32,7 +32,8 @@ async def examine(env: Environment, write: Write = sys.stdout.write) -> int:
 def _line(number: int, entry: Entry) -> str:
     head = {"n": number, "request": entry.request, "link": entry.link}
     # The event as it was hashed, so that others can verify the export too.
-    return msgspec.json.encode(head | {"event": msgspec.Raw(entry.body.encode())}).decode()
+    event = msgspec.Raw(entry.body.encode(errors="replace"))
+    return msgspec.json.encode(head | {"event": event}).decode()
 
 
 def _verdict(found: Verification) -> str:

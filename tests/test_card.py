@@ -348,7 +348,7 @@ def test_undoing_what_is_unconfirmed_says_that_it_looks_first() -> None:
     [
         (RequestState.REJECTED, "Nothing was sent."),
         (RequestState.CANCELLED, "Nothing was sent."),
-        (RequestState.EXPIRED, "Nobody decided in time. Nothing was sent"),
+        (RequestState.EXPIRED, "Nobody approved in time. Nothing was sent"),
         (RequestState.VOID, "Nothing was sent: The route is gone already.\nIt was stopped"),
     ],
 )

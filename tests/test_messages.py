@@ -22,10 +22,11 @@ from bot.models import Connection, Impact, Operation, People, Request, RequestSt
 from bot.sandbox.slack.blocks import problems_in_view
 from bot.sandbox.slack.messages import text_of
 from bot.slack.forms.lookup import Seen
+from bot.slack.messages.ending import ending
 from bot.slack.messages.options import route_options
 from bot.slack.messages.reject_form import reject_form
 from bot.slack.messages.replies import choices, done, late
-from bot.slack.messages.reports import asked, status
+from bot.slack.messages.reports import asked, routes, status
 from bot.slack.messages.texts import clock
 from bot.store import Told
 
@@ -67,6 +68,20 @@ def test_a_choice_that_would_run_at_once_is_asked_about_once_more() -> None:
         assert [row["accessory"]["value"] for row in rows] == list(offered)
         for dialog in filter(None, dialogs):
             assert dialog["text"]["text"].startswith("This runs at once, without an approval: /vco")
+
+
+def test_a_list_that_is_too_long_says_where_the_rest_is() -> None:
+    some = [live(a_route(f"10.0.{n}.0/24")) for n in range(43)]
+    said = routes(a_snapshot(a_route()).connection, some).splitlines()
+    assert len(said) == 1 + 40 + 1
+    assert said[-1] == "… and 3 more; the form of `/vco-route delete` searches them"
+
+
+def test_who_let_a_request_expire_is_said_rightly() -> None:
+    for request, who in ((a_request(terms=TWO), "Nobody"), (approvals(TWO, BOB), "Too few")):
+        expired = lifecycle.decide(request, decided(Verdict.EXPIRED, by="", at=9e3))
+        [section, *_] = ending(expired)
+        assert section["text"]["text"].startswith(f"{who} approved in time. Nothing was sent")
 
 
 # --- a click that comes late ---------------------------------------------------------------

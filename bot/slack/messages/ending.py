@@ -43,7 +43,8 @@ def _nothing_sent(request: Request) -> str:
             stopped = "It was stopped before sending. Ask again to see it as it is now."
             return f"Nothing was sent: {escape(request.why)}\n{stopped}"
         case RequestState.EXPIRED:
-            return "Nobody decided in time. Nothing was sent; ask again if it still matters."
+            who = "Too few" if request.approvers else "Nobody"
+            return f"{who} approved in time. Nothing was sent; ask again if it still matters."
         # Of a person the reason stands beside their name.
         case RequestState.CANCELLED if request.why and not request.decisions[-1].by:
             return f"Nothing was sent: {escape(request.why)}"

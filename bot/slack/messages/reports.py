@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bot.command import PREFIX
 from bot.models import Connection, LiveRoute, Request
 from bot.slack.messages.card import first_line
 from bot.slack.messages.texts import clock, escape, mention, route_words
@@ -54,7 +55,8 @@ def routes(connection: Connection, live: Sequence[LiveRoute]) -> str:
         + (f", {escape(r.state)}" if r.state else "")
         for r in live[:_MOST]
     ]
-    return "\n".join([f"{head}:", *lines, *_rest(len(live))])
+    more = [f"{rest}; the form of `{PREFIX} delete` searches them" for rest in _rest(len(live))]
+    return "\n".join([f"{head}:", *lines, *more])
 
 
 def _linked(request: Request, told: Told) -> str:
