@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest_asyncio
 from msgspec.structs import replace
-from stage import BRISK, Stage, delete_command, until
+from stage import BRISK, Stage, delete_command
 
 from bot.models import EventKind, RequestState, VcoRoute
 from bot.sandbox.bot_process import BotProcess
@@ -178,7 +178,8 @@ async def test_what_a_dead_replica_had_begun_is_finished_by_another(
     await stage.until_event(cards[0], EventKind.APPROVED)
     fleet.kill(doomed)
     # Not until each is recorded as sent: one that was killed at its send heard no answer.
-    await until(lambda: all(stage.vpc.effects(route) for route in routes), seconds=20)
+    for card in cards:
+        await stage.until_event(card, EventKind.SENT, seconds=20)
     finish_tasks(stage, routes)
     for card, route in zip(cards, routes, strict=True):
         await deleted_once_and_told_once(stage, card, route)

@@ -7,6 +7,7 @@ import os
 import platform
 import random
 import socket
+from collections import deque
 from pathlib import Path
 
 from bot.errors import BotError
@@ -18,6 +19,7 @@ _OWN_PORTS = (10_240, 14_000)
 such that the bus of a cluster's node, 10,000 higher, has a range of its own."""
 
 _PORTS = random.SystemRandom()
+_GIVEN: deque[int] = deque(maxlen=200)
 
 
 class ValkeyUnavailable(BotError):
@@ -88,10 +90,14 @@ def free_port() -> int:
     """A TCP port on loopback that is free just now.
 
     Not one that the system would hand out by itself: until it is used, any outgoing connection
-    on the machine could take such a one, and its peer would talk to the wrong server.
+    on the machine could take such a one, and its peer would talk to the wrong server. Nor one of
+    those that were given out last: who has them may not be listening yet.
     """
     while True:
         port = _PORTS.randrange(*_OWN_PORTS)
+        if port in _GIVEN:
+            continue
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind((HOST, port))
+            _GIVEN.append(port)
             return port
