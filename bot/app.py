@@ -160,8 +160,11 @@ class App:
             channel=self.settings.approval_channel or "",
         )
         # It would warn that it ignores SLACK_BOT_TOKEN, which `authorize` hands it all the same.
-        logging.getLogger("slack_bolt.AsyncApp").setLevel(logging.ERROR)
+        # Bolt gives all its loggers the level of this one.
+        quiet = logging.getLogger(f"{__name__}.bolt")
+        quiet.setLevel(logging.ERROR)
         bolt = AsyncApp(
+            logger=quiet,
             client=self.slack_client,
             signing_secret=secret.reveal() if secret else "",
             authorize=HomeTeamOnly(self.directory, self.settings.slack_bot_token),  # type: ignore[arg-type] # Bolt takes an AsyncAuthorize, its annotation forgets None

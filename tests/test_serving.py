@@ -1,6 +1,7 @@
 """The bot as a program: it starts, says how it is, survives what comes and goes, and stops."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -121,6 +122,17 @@ async def replicas(stage: Stage, tmp_path: Path) -> AsyncIterator[Replicas]:
     started = Replicas(stage, tmp_path)
     yield started
     await started.stop()
+
+
+async def test_a_start_and_a_deletion_without_trouble_have_nothing_to_warn_of(
+    replicas: Replicas,
+) -> None:
+    await replicas.start(LOG_FORMAT="json")
+    card = await replicas.stage.ask()
+    await replicas.stage.approve(card)
+    await replicas.stage.until_card_says(card, "Proven:")
+    said = [json.loads(line) for line in replicas.log(0).splitlines()]
+    assert {line["level"] for line in said} <= {"info", "debug"}, said
 
 
 async def test_a_deletion_in_flight_is_finished_by_the_next_process(replicas: Replicas) -> None:
