@@ -20,12 +20,13 @@ from bot.models import (
     Person,
     Place,
     Request,
+    RequestState,
     Snapshot,
     Verdict,
 )
 from bot.policy import Matter, PolicySource, Rule, colleague, may_ask, rule_for, terms_for
 from bot.preview import snapshot
-from bot.store import AlreadyOpen, Audit, Requests
+from bot.store import Audit, Requests
 
 log = structlog.get_logger(__name__)
 
@@ -82,26 +83,25 @@ class Asking:
             raise
         rule = request.terms.rule
         log.info("asked", request=request_id, routes=len(request.routes), rule=rule)
-        superseded: set[str] = set()
-        while True:
-            try:
-                return await self._requests.create(request)
-            except AlreadyOpen as error:
-                if not request.glass_broken or error.request_id in superseded:
-                    raise
-                superseded.add(error.request_id)
-                await self._supersede(error.request_id, request)
+        if request.glass_broken:
+            await self._supersede(request)
+        return await self._requests.create(request)
 
-    async def _supersede(self, waiting: str, request: Request) -> None:
+    async def _supersede(self, request: Request) -> None:
         """Cancel what still waits for an approval in favour of what broke the glass.
 
-        What is approved already, or runs, stays as it is: then this request is the one too many.
+        Where something that is approved already, or runs, is in the way, all stays as it is: this
+        request is the one too many.
         """
+        holders = await self._requests.holders(request)
+        if any(other.state is not RequestState.PENDING for other in holders):
+            return
         said = f"superseded by {request.id}, which broke the glass"
         cancelled = Decision(
             verdict=Verdict.CANCELLED, by=request.requester, at=request.created_at, reason=said
         )
-        await self._requests.update(waiting, lambda r: lifecycle.decide(r, cancelled))
+        for other in holders:
+            await self._requests.update(other.id, lambda r: lifecycle.decide(r, cancelled))
 
     async def _prepare(
         self, request_id: str, draft: Draft, *, requester: str, channel: str, elsewhere: bool

@@ -17,7 +17,7 @@ from typing import Protocol
 
 import structlog
 
-from bot.errors import BotError, StaleFence, StoreError, StoreUnavailable
+from bot.errors import BotError, StaleFence, StoreError, StoreUnavailable, Unreadable
 from bot.metrics import STEP_SECONDS, STEPS
 from bot.store import Claim, Work
 from bot.store.work import Idle
@@ -174,6 +174,11 @@ class Engine:
                 again_at = await (handler.give_up(claim) if tired else handler.step(claim))
         except (StaleFence, StoreUnavailable):
             raise
+        except Unreadable as error:
+            # No fault of the step: a replica of another version may read it. Nothing is given up.
+            log.error("record_unreadable", error=str(error))  # noqa: TRY400 - it says enough
+            await self._work.done(claim, claim.now + _LONGEST_PAUSE)
+            return "unreadable"
         except Exception as error:  # noqa: BLE001 - whatever it is must not stop the others
             self._report(claim, error)
             await self._work.done(claim, claim.now + _pause(claim.tries), failed=True)

@@ -100,7 +100,8 @@ def decide(request: Request, decision: Decision, terms: Terms | None = None) -> 
 def demand(request: Request, terms: Terms, at: float) -> Request:
     """Ask for more than before, because the policy does, as long as nobody has decided."""
     undecided = request.state is RequestState.PENDING and not request.decisions
-    if not undecided or terms == request.terms:
+    # That a rule is called otherwise asks for nothing.
+    if not undecided or replace(terms, rule=request.terms.rule) == request.terms:
         return request
     details = {"rule": terms.rule, "approvals": str(terms.approvals)}
     event = Event(kind=EventKind.TERMS_CHANGED, at=at, details=details)

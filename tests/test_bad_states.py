@@ -67,7 +67,7 @@ async def test_a_telling_that_can_not_be_read_stops_neither_its_request_nor_othe
         await brisk.approve(card)
         assert (await brisk.until_ended(card)).state is RequestState.DELETED
         await another_one_is_deleted(brisk, "healthy")
-    assert any(e["event"] == "step_failed" and e["error"] == "Unreadable" for e in logs)
+    assert any(e["event"] == "record_unreadable" and "what was told" in e["error"] for e in logs)
 
 
 # --- a database that has forgotten everything ----------------------------------------

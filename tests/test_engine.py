@@ -248,17 +248,25 @@ async def test_when_the_store_fails_a_step_its_lease_runs_out_first(db: Database
     assert [c.now for c in run.claims] == [1000.0, 1031.0]
 
 
-async def test_a_record_that_cannot_be_read_is_a_failed_step_and_no_missing_store(
-    db: Database,
-) -> None:
-    async def unreadable(_: Claim) -> float | None:
-        raise Unreadable("request r-1 can't be read by this version")
+async def test_what_this_version_can_not_read_is_put_off_and_never_given_up(db: Database) -> None:
+    """In a rolling upgrade, a replica of the other version can: it must not find it worn out."""
+    readable = False
 
-    run = Recorded(unreadable)
+    async def step(_: Claim) -> float | None:
+        if not readable:
+            raise Unreadable("request r-1 can't be read by this version")
+        return None
+
+    run = Recorded(step)
     async with playing(db, lease=30, run=run) as play:
         await play.wake("run:r-1")
-        await play.at(1001.0)
-    assert [c.now for c in run.claims] == [1000.0, 1001.0]
+        for number in range(1, 2 * MAX_TRIES):
+            await play.at(1000.0 + 15.0 * number)
+        readable = True
+        await play.at(1000.0 + 15.0 * 2 * MAX_TRIES)
+    assert len(run.claims) == 2 * MAX_TRIES + 1
+    assert run.given_up == []
+    assert {claim.tries for claim in run.claims} == {1}
 
 
 async def test_whoever_lost_the_claim_leaves_the_item_to_its_new_holder(db: Database) -> None:

@@ -197,8 +197,8 @@ def test_who_approved_before_it_had_to_be_typed_has_not_typed_it() -> None:
 @pytest.mark.parametrize(
     ("before", "now", "words"),
     [
-        ({"approvers": People(users=(DAVE.id,))}, {}, "not one of the approvers"),
-        ({}, {"approvers": People(users=(DAVE.id,))}, "not one of the approvers"),
+        ({"approvers": People(users=(DAVE.id,))}, {}, "The approvers have changed since"),
+        ({}, {"approvers": People(users=(DAVE.id,))}, "The approvers have changed since"),
         ({"typed": "10.0.0.0/24"}, {}, "has to be typed"),
         ({}, {"typed": "10.0.0.0/24"}, "has to be typed"),
     ],

@@ -405,7 +405,7 @@ async def test_what_was_looked_at_is_what_is_decided_on(stage: Stage, file: Path
         carols, counted = await bot.decide(CAROL, typed=seed.SHADOWED_DEST)
         assert (counted, carols.state) == (True, RequestState.PENDING)
         go_on.set()
-        with pytest.raises(Refused, match="not one of the approvers"):
+        with pytest.raises(Refused, match="The approvers have changed since this was asked"):
             await bobs
         assert (await bot.stored()).approvers == (CAROL,)
 
@@ -422,6 +422,28 @@ async def test_a_replica_with_an_older_policy_lets_nobody_through_that_the_newer
         await bot.decide(BOB)
         request, counted = await stale.decide(CAROL)
         assert (counted, request.state) == (True, RequestState.PENDING), "2 of 3"
+
+
+async def test_what_was_approved_without_typing_is_asked_anew_where_the_policy_wants_it_typed(
+    stage: Stage, file: Path
+) -> None:
+    async with desk(stage, file, rule("approvals = 2")) as bot:
+        await bot.ask()
+        await bot.decide(BOB)
+        bot.rewrite(rule("wide = { ipv4 = 24, approvals = 2 }\napprovals = 2"))
+        for typed in ("", seed.SHADOWED_DEST):
+            with pytest.raises(Refused, match="asks for more by now") as no:
+                await bot.decide(CAROL, typed=typed)
+            assert no.value.mend == "Cancel or reject this request, and ask anew."
+
+
+async def test_a_rule_that_is_called_otherwise_changes_nothing(stage: Stage, file: Path) -> None:
+    async with desk(stage, file, rule()) as bot:
+        asked = await bot.ask()
+        bot.rewrite(rule(name="renamed"))
+        with pytest.raises(Refused):
+            await bot.decide(ALICE)
+        assert await bot.stored() == asked
 
 
 async def test_that_more_is_asked_for_is_on_record_and_in_the_thread(
@@ -488,13 +510,17 @@ async def test_who_breaks_the_glass_need_not_wait_for_what_waits_for_an_approval
     assert hurried.vpc.effects(route) == hurried.vpc.effects(other) == 1
 
 
-async def test_what_is_approved_already_is_not_superseded(hurried: Stage, file: Path) -> None:
+async def test_what_is_approved_already_is_not_superseded_nor_what_waits_beside_it(
+    hurried: Stage, file: Path
+) -> None:
     await start(hurried, file, GLASS)
-    (route,) = hurried.new_routes("running", pace=Pace(delay=0.1, seconds=5.0))
+    route, other = hurried.new_routes("running", 2, pace=Pace(delay=0.1, seconds=5.0))
+    waiting = await hurried.ask(delete_command(other), user=CAROL)
     card = await hurried.approved(route)
     await hurried.until_event(card, EventKind.SENT)
-    await hurried.command(f"{delete_command(route, reason='down')} --break-glass")
+    await hurried.command(f"{delete_command(other, route, reason='down')} --break-glass")
     await hurried.until_told(ALICE, "There is already an open request for this")
+    assert (await hurried.request(waiting)).state is RequestState.PENDING
     assert (await hurried.until_ended(card)).state is RequestState.DELETED
     assert hurried.vpc.effects(route) == 1
 

@@ -8,7 +8,7 @@ names on it.
 from bot.errors import Refused
 from bot.models import Draft, Members, Person, Request, Terms, Verdict
 from bot.policy.blocks import same_block
-from bot.policy.enough import earlier_still_count, says_something
+from bot.policy.enough import OVER, earlier_still_count, says_something
 from bot.policy.rules import SIMPLE, Rule
 from bot.policy.terms import tightened
 from bot.policy.who import colleague, readable
@@ -68,10 +68,9 @@ def decide(  # noqa: PLR0913 - all that a decision rests on, each given by name
         case Verdict.APPROVED:
             both = tightened(request.terms, terms)
             _second_person(request, person, alone=both.self_approval)
-            _approver(person, terms, members)
-            _approver(person, both, members)
-            _confirmed(both, typed)
+            _approver_then_and_now(request, person, terms, members)
             earlier_still_count(request, both, terms.approvers, members)
+            _confirmed(both, typed)
         case Verdict.REJECTED:
             _second_person(request, person, alone=terms.self_approval)
             _approver(person, terms, members)
@@ -115,6 +114,22 @@ def _approver(person: Person, terms: Terms, members: Members) -> None:
             f"Ask an operator of this bot to look at {_named(terms.rule)}.",
         )
     raise Refused("You are not one of the approvers.", "Ask one of those named on the card.")
+
+
+def _approver_then_and_now(
+    request: Request, person: Person, terms: Terms, members: Members
+) -> None:
+    both = (request.terms.approvers, terms.approvers)
+    may = [one.include(person.id, members) for one in both]
+    unknown = any(one.unread(members) for one in both)
+    if any(may) and not all(may) and not unknown:
+        raise Refused(
+            "The approvers have changed since this was asked, and you were not one of them, "
+            "or are not any more.",
+            OVER,
+        )
+    _approver(person, terms, members)
+    _approver(person, request.terms, members)
 
 
 def _confirmed(terms: Terms, typed: str) -> None:

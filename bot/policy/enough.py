@@ -8,7 +8,7 @@ from bot.policy.rules import Who
 from bot.policy.who import member, readable
 
 _ANEW = "Nothing was sent. Ask for it anew."
-_OVER = "Cancel or reject this request, and ask anew."
+OVER = "Cancel or reject this request, and ask anew."
 _FINAL = (Verdict.REJECTED, Verdict.CANCELLED, Verdict.EXPIRED)
 
 
@@ -49,10 +49,10 @@ def still_stands(
             member(people.get(user), home_team)
         except Refused:
             what = "asked for this" if user == request.requester else "approved earlier"
-            raise Refused(f"{user} {what} and is no member of this workspace now.", _OVER) from None
+            raise Refused(f"{user} {what} and is no member of this workspace now.", OVER) from None
     if not ask.include(request.requester, members):
         readable(ask.people, members, f"whether {request.requester} may still ask for this")
-        raise Refused(f"{request.requester} may not ask for this any more.", _OVER)
+        raise Refused(f"{request.requester} may not ask for this any more.", OVER)
 
 
 def earlier_still_count(request: Request, terms: Terms, now: People, members: Members) -> None:
@@ -64,11 +64,11 @@ def earlier_still_count(request: Request, terms: Terms, now: People, members: Me
             raise Refused(
                 f"{earlier} approved earlier and is no approver any more: "
                 "the policy or a user group has changed since.",
-                _OVER,
+                OVER,
             )
     if request.approvers and terms.typed and terms.typed != request.terms.typed:
         raise Refused(
-            "The policy asks for more by now than it did when the first approval came.", _OVER
+            "The policy asks for more by now than it did when the first approval came.", OVER
         )
 
 

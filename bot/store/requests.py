@@ -26,8 +26,8 @@ from bot.store.work import Claim
 RETENTION_SECONDS = 90 * 24 * 3600
 """For how long a finished request is kept, unless the settings say otherwise."""
 
-INDEX = key("index")
 _UNSIGNED = key("unsigned")
+INDEX = key("index")
 """All requests by the time when they were made."""
 
 _LONGEST_OPEN = 7 * 24 * 3600
@@ -159,6 +159,17 @@ class Requests:
     async def open_ids(self) -> list[str]:
         """The ids of all requests that are pending, approved or executing, sorted."""
         return sorted(set(map(str, await self._db.command("HVALS", key("open")))))
+
+    async def holders(self, request: Request) -> list[Request]:
+        """The open requests, other than `request`, that hold one of its routes.
+
+        Raises:
+            Unreadable: a newer version, or somebody's editor, wrote one of them.
+        """
+        fields = [_route_field(request, r.route) for r in request.routes]
+        held = await self._db.command("HMGET", key("open"), *fields)
+        found = [await self.get(str(one)) for one in dict.fromkeys(held) if one]
+        return [s.request for s in found if s is not None and s.request.id != request.id]
 
     async def unsigned_ids(self) -> list[str]:
         """The ids of the requests that broke the glass and nobody has countersigned, sorted."""
