@@ -34,22 +34,21 @@ class Click(NamedTuple):
 
 
 USERS = st.sampled_from(list(EVERYBODY))
-MOST = st.sampled_from([*combinations(EVERYBODY, 3), *combinations(EVERYBODY, 4)])
+MOST = st.sampled_from([*[tuple(EVERYBODY)] * 6, *combinations(EVERYBODY, 3)])
 TERMS = st.builds(
     Terms,
     approvers=st.builds(People, users=MOST),
-    approvals=st.sampled_from([1, 2, 3]),
+    approvals=st.sampled_from([2, 2, 2, 1, 3]),
     typed=st.sampled_from(["", "", BLOCK]),
     self_approval=st.booleans(),
 )
-ANYONE = Who(anyone=True)
 CLICKS = st.builds(
     Click,
     user=USERS,
-    typed=st.sampled_from(["", BLOCK, BLOCK]),
+    typed=st.sampled_from(["", BLOCK]),
     now=TERMS,
-    ask=st.just(ANYONE) | st.just(ANYONE) | st.builds(Who, people=st.builds(People, users=MOST)),
-    gone=st.just("") | st.just("") | USERS,
+    ask=st.builds(Who, people=st.builds(People, users=MOST)),
+    gone=st.sampled_from([*[""] * 6, *EVERYBODY]),
 )
 
 
@@ -76,7 +75,7 @@ def clicked(request: Request, click: Click) -> Request:
 
 
 @settings(max_examples=1500)
-@given(TERMS, st.lists(CLICKS, min_size=1, max_size=5))
+@given(TERMS, st.lists(CLICKS, min_size=2, max_size=5))
 def test_whatever_the_order_of_clicks_and_policies_an_approved_request_has_enough_approvals(
     asked: Terms, clicks: list[Click]
 ) -> None:
