@@ -1,7 +1,8 @@
 """What follows a request beside its execution: a nudge, a countersignature, a watchful eye.
 
 - Half of its time is over and nobody has decided: the approvers are nudged, once.
-- Somebody broke the glass: an approver has to countersign, and is reminded until one has.
+- Somebody broke the glass: an approver has to countersign, and is reminded until one has, for as
+  long as the request is kept.
 - Something was changed: the connection's tunnels and BGP sessions are watched for a while. If
   they degrade, the thread says so.
 
@@ -42,6 +43,7 @@ class FollowUp:
         """Do what is due; returns when something will be, None when nothing more will."""
         stored = await self._bench.requests.get(claim.id)
         if stored is None:
+            await self._bench.requests.forget_unsigned(claim.id)
             return None
         request = stored.request
         if (at := nudge_at(request)) is not None:

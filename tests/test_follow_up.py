@@ -15,7 +15,7 @@ from builders import (
     in_state,
     restored,
 )
-from databases import set_clock
+from databases import claimed, database, set_clock
 from hypothesis import given
 from hypothesis import strategies as st
 from model_cloud import ModelCloud
@@ -36,6 +36,7 @@ from bot.models import (
     Verdict,
 )
 from bot.store import Claim, Database, Store
+from bot.store.client import key
 
 HOUR = 3600.0
 GLASS = Terms(approvers=People(groups=("S0NETOPS",)), countersign=2 * HOUR)
@@ -232,3 +233,31 @@ async def test_the_engines_item_waits_for_half_time_and_nudges_once(valkey_url: 
     assert kinds(stored.request) == [EventKind.ASKED, EventKind.NUDGED]
     assert kinds(stored.request) == [event.kind for _, event in await store.audit.events()]
     await db.close()
+
+
+async def test_reminders_of_a_countersignature_make_no_request_stay_longer_than_others(
+    valkey_url: str,
+) -> None:
+    async with database(valkey_url) as db:
+        store = Store(db)
+        request = await store.requests.create(glass_broken())
+        await store.requests.update(request.id, deleted)
+        record = key("request", request.id)
+        await db.command("EXPIRE", record, 5000)  # most of its time is over
+        reminded = await store.requests.update(request.id, lambda r: follow_up.remind(r, 9e5))
+        assert reminded is not None
+        assert reminded.timeline[-1].kind is EventKind.REMINDED
+        assert 0 < await db.command("TTL", record) <= 5000
+        assert await store.requests.unsigned_ids() == [request.id]
+        await db.command("DEL", record)  # as at the end of its time
+        bench = Bench(
+            requests=store.requests,
+            pace=store.pace,
+            cloud=ModelCloud(REGION, lambda: 1000.0, [a_route()]),
+            now=db.now,
+            limits=Limits(),
+        )
+        while (claim := await claimed(store.work)).kind != "follow":
+            await store.work.done(claim, None)
+        assert await follow_up.FollowUp(bench).step(claim) is None
+        assert await store.requests.unsigned_ids() == []

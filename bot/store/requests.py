@@ -57,7 +57,9 @@ end
 
 redis.call('HSET', KEYS[5], 'data', cmd.data, 'state', cmd.state, 'rev', rev + 1,
            'writes', string.sub(cmd.write .. ' ' .. writes, 1, 200))
-if cmd.retain > 0 then redis.call('EXPIRE', KEYS[5], cmd.retain) end
+if cmd.retain > 0 and redis.call('TTL', KEYS[5]) < 0 then
+  redis.call('EXPIRE', KEYS[5], cmd.retain)
+end
 if cmd.created > 0 then
   redis.call('ZADD', KEYS[8], cmd.created, cmd.id)
   redis.call('ZREMRANGEBYSCORE', KEYS[8], '-inf', cmd.created - cmd.remember)
@@ -104,7 +106,10 @@ class Requests:
     """Deletion requests and what follows from their state: open routes, queues, the audit."""
 
     def __init__(self, database: Database, retention: int = RETENTION_SECONDS) -> None:
-        """Keep them in `database`, finished ones for `retention` seconds."""
+        """Keep them in `database`, finished ones for `retention` seconds from their end.
+
+        What happens to one afterwards, a reminder for example, does not make it stay longer.
+        """
         self._db = database
         self.retention = retention
 
@@ -174,6 +179,10 @@ class Requests:
     async def unsigned_ids(self) -> list[str]:
         """The ids of the requests that broke the glass and nobody has countersigned, sorted."""
         return sorted(map(str, await self._db.command("SMEMBERS", _UNSIGNED)))
+
+    async def forget_unsigned(self, request_id: str) -> None:
+        """No longer wait for a countersignature of a request whose record is gone."""
+        await self._db.command("SREM", _UNSIGNED, request_id)
 
     async def latest_ids(self, most: int, *, skip: int = 0) -> list[str]:
         """The ids of the newest requests, open or finished, newest first."""
