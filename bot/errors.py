@@ -13,7 +13,9 @@ BotError
 ├── SlackError              Slack's Web API
 │   ├── SlackUnavailable    no answer, or a 5xx: try later
 │   ├── SlackRateLimited    told to wait `retry_after` seconds
+│   ├── SlackTokenRefused   about the bot, and nothing else: all waits until the token is mended
 │   └── SlackRejected       a final answer: `code` is Slack's error string
+│       └── ScopeMissing    the token lacks a scope for this method
 └── AlibabaError            the VPC API; `code`, `detail`, `alibaba_request_id`
     ├── NotSent             nothing left this machine
     ├── OutcomeUnknown      it may have worked: read before repeating
@@ -104,12 +106,28 @@ class SlackRateLimited(SlackError):
         self.retry_after = retry_after
 
 
+class SlackTokenRefused(SlackError):
+    """The bot's token is revoked, expired or unknown, or the app is disabled.
+
+    It says nothing about the channel, the message or the person of the call: whatever was to be
+    told or looked up is still to be.
+    """
+
+    def __init__(self, method: str, code: str) -> None:
+        super().__init__(f"{method}: {code}")
+        self.code = code
+
+
 class SlackRejected(SlackError):
     """A final answer; `code` is Slack's error string, such as `channel_not_found`."""
 
     def __init__(self, method: str, code: str) -> None:
         super().__init__(f"{method}: {code}")
         self.code = code
+
+
+class ScopeMissing(SlackRejected):
+    """The bot's token lacks a scope. A look-up fails closed for it; what is to be told waits."""
 
 
 class AlibabaError(BotError):

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Mapping
 import structlog
 
 from bot.alibaba.credentials import Provider
-from bot.errors import AlibabaError, SlackError
+from bot.errors import AlibabaError, SlackError, SlackTokenRefused
 from bot.policy import PolicySource
 from bot.slack.people import SlackDirectory
 from bot.store import Store
@@ -76,6 +76,8 @@ class Readiness:
     async def _slack(self) -> str:
         try:
             await self._directory.identify()
+        except SlackTokenRefused as error:
+            return f"refuses SLACK_BOT_TOKEN ({error.code}); all that is to be told waits for it"
         except SlackError as error:
             return f"does not answer ({error})"
         return OK

@@ -1,16 +1,18 @@
 """G5 Every outcome is told: card, thread and audit agree, whatever Slack answers in between."""
 
+import asyncio
 from itertools import pairwise
 
 import pytest
 from leftovers import no_traceback
-from stage import DELETE_ONE, Stage
+from stage import DELETE_ONE, Stage, delete_command
 
 from bot.models import EventKind, RequestState
 from bot.sandbox.slack.messages import text_of
 from bot.sandbox.slack.state import WebCall
 from bot.sandbox.slack.workspace import ALICE, BOB, BOT, CAROL, NETWORK_OPS
 from bot.sandbox.vpc import seed
+from bot.store.client import key
 
 __all__ = ["no_traceback"]
 
@@ -141,3 +143,39 @@ async def test_a_post_whose_answer_is_lost_is_found_again_not_repeated(playing: 
     await playing.slack.click(CAROL, card.channel, card.ts, "vco_route_approve", stale=True)
     await playing.until_told(CAROL, f"Already approved by <@{BOB}>")
     assert playing.vpc.effects(playing.route) == 1
+
+
+@pytest.mark.parametrize("code", ["edit_window_closed", "cant_update_message"])
+async def test_where_slack_takes_no_edits_the_thread_tells_it_all_and_how_it_ended(
+    hurried: Stage, code: str
+) -> None:
+    hurried.slack.faults.add("chat.update", "error", error=code, times=None)
+    await hurried.start_bot()
+    [route] = hurried.new_routes("edits")
+    card = await hurried.approved(route)
+    thread = await hurried.until_thread_says(card, "Proven:")
+    assert thread[0].split("  ", 1)[1].startswith(f"Approved by <@{BOB}>")
+    assert thread[-1].startswith("Deleted ")
+    assert len([line for line in thread if line.startswith("Deleted ")]) == 1
+    assert hurried.slack.dms(ALICE) == []
+    # It is tried once and no more, however often the card would look different.
+    assert len([c for c in hurried.slack.requests if c.method == "chat.update"]) == 1
+
+
+async def test_what_was_told_where_slack_refuses_for_good_is_forgotten_with_its_request(
+    hurried: Stage,
+) -> None:
+    """Neither the channel nor the requester can be written to, and then the request ends."""
+    await hurried.start_bot()
+    [route] = hurried.new_routes("lost")
+    card = await hurried.ask(delete_command(route))
+    hurried.slack.faults.add("chat.update", "error", error="message_not_found", times=None)
+    hurried.slack.faults.add("chat.postMessage", "error", error="messages_tab_disabled", times=None)
+    await hurried.approve(card)
+    request = await hurried.until_ended(card)
+    kept = key("told", request.id)
+    async with asyncio.timeout(10):
+        while not await hurried.store.database.command("TTL", kept) > 0:
+            await asyncio.sleep(0.02)
+    assert (await hurried.store.tellings.get(request.id)).lost == "messages_tab_disabled"
+    assert await hurried.store.database.command("TTL", key("request", request.id)) > 0

@@ -6,7 +6,14 @@ import pytest
 import pytest_asyncio
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.errors import SlackError, SlackRateLimited, SlackRejected, SlackUnavailable
+from bot.errors import (
+    ScopeMissing,
+    SlackError,
+    SlackRateLimited,
+    SlackRejected,
+    SlackTokenRefused,
+    SlackUnavailable,
+)
 from bot.sandbox.scene import BOT_TOKEN, local_slack
 from bot.sandbox.slack.server import LocalSlack
 from bot.sandbox.slack.workspace import ALICE, GINA, NETWORK_OPS, RANDOM
@@ -60,6 +67,10 @@ async def test_a_post_says_where_it_stands(slack: Slack, local: LocalSlack) -> N
         ("hang", {"seconds": 3.0}, SlackUnavailable),
         ("error", {"error": "internal_error"}, SlackUnavailable),
         ("error", {"error": "ratelimited"}, SlackRateLimited),
+        ("error", {"error": "rate_limited"}, SlackRateLimited),
+        ("error", {"error": "message_limit_exceeded"}, SlackRateLimited),
+        ("error", {"error": "token_revoked"}, SlackTokenRefused),
+        ("error", {"error": "missing_scope"}, ScopeMissing),
         ("error", {"error": "is_archived"}, SlackRejected),
         ("rate_limited", {"retry_after": 7}, SlackRateLimited),
     ],

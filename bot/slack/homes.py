@@ -11,7 +11,13 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
-from bot.errors import Refused, SlackRateLimited, SlackRejected, SlackUnavailable
+from bot.errors import (
+    Refused,
+    SlackRateLimited,
+    SlackRejected,
+    SlackTokenRefused,
+    SlackUnavailable,
+)
 from bot.slack.access import Access
 from bot.slack.boards import GROUP_SECONDS, Boards
 from bot.slack.messages.board import Board, groups_of
@@ -98,7 +104,7 @@ class Homes:
         if shown != viewer.shown:
             try:
                 await self._slack.publish_home(claim.id, page)
-            except SlackUnavailable:
+            except (SlackUnavailable, SlackTokenRefused):
                 self._rest.failed()
                 raise
             self._rest.answered()

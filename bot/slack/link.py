@@ -8,7 +8,7 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.errors import SettingsError, SlackRejected, SlackUnavailable
+from bot.errors import SettingsError, SlackRejected, SlackTokenRefused, SlackUnavailable
 from bot.secret import Secret
 from bot.slack.people import SlackDirectory
 
@@ -17,10 +17,12 @@ log = structlog.get_logger(__name__)
 _CONNECT_SECONDS = 15.0
 _PAUSE_SECONDS = 1.0
 
-_BAD_TOKEN = frozenset(
-    {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"}
+_BAD_APP_TOKEN = frozenset(
+    {
+        *("invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"),
+        *("not_allowed_token_type", "missing_scope"),
+    }
 )
-_BAD_APP_TOKEN = _BAD_TOKEN | {"not_allowed_token_type", "missing_scope"}
 
 
 class SlackLink:
@@ -59,11 +61,11 @@ class SlackLink:
         try:
             await self._directory.identify()
             await self._connect()
+        except SlackTokenRefused as error:
+            raise SettingsError(
+                [f"SLACK_BOT_TOKEN: Slack answers {error.code}; copy the token again"]
+            ) from None
         except SlackRejected as error:
-            if error.code in _BAD_TOKEN:
-                raise SettingsError(
-                    [f"SLACK_BOT_TOKEN: Slack answers {error.code}; copy the token again"]
-                ) from None
             log.warning("slack_refuses", error=str(error))
         except SettingsError:
             raise

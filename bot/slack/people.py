@@ -10,7 +10,13 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from bot.errors import SlackError, SlackRateLimited, SlackRejected, SlackUnavailable
+from bot.errors import (
+    SlackError,
+    SlackRateLimited,
+    SlackRejected,
+    SlackTokenRefused,
+    SlackUnavailable,
+)
 from bot.models import Person, Place
 from bot.slack.web import Slack
 
@@ -71,8 +77,9 @@ class SlackDirectory:
     async def _members(self, group_id: str) -> Collection[str] | None:
         try:
             answer = await self._slack.read("usergroups.users.list", usergroup=group_id)
-        except SlackRateLimited:
-            # In a storm of clicks: soon it can be read again, so nobody is refused for it.
+        except (SlackRateLimited, SlackTokenRefused):
+            # In a storm of clicks, or with a bad token: it says nothing about the group, and can
+            # be read again, so nobody is refused for it.
             raise
         except SlackError as error:
             log.warning("group_unreadable", group=group_id, error=str(error))

@@ -14,7 +14,7 @@ import structlog
 from msgspec.structs import replace
 
 from bot import lifecycle
-from bot.errors import SlackRateLimited, SlackRejected
+from bot.errors import ScopeMissing, SlackRateLimited, SlackRejected
 from bot.models import Decision, Request, RequestState, Verdict
 from bot.slack.messages.card import Message, View, card
 from bot.slack.messages.timeline import line
@@ -23,6 +23,9 @@ from bot.slack.web import Slack
 from bot.store import Claim, Store, Told
 
 log = structlog.get_logger(__name__)
+
+_NO_EDITS = frozenset({"edit_window_closed", "cant_update_message"})
+"""Answers to an edit alone: the card stays as it is, and its thread can still be written in."""
 
 REFRESH_SECONDS = 3.0
 """How often a progress bar moves: slow enough for Slack's limit of about 50 edits a minute."""
@@ -59,11 +62,16 @@ class Teller:
             return None
         told = await self._store.tellings.get(claim.id)
         if told.lost:
+            # Once more, so that it is forgotten with a request that has ended since.
+            await self._save(claim, stored.request, told)
             return None
         try:
             return await self._tell(claim, stored.request, told)
         except SlackRateLimited as error:
             return await self._now() + error.retry_after
+        except ScopeMissing:
+            # That is the bot's and not the channel's: the engine tries again, later and later.
+            raise
         except SlackRejected as error:
             return await self._rejected(claim, stored.request, told, error)
 
@@ -89,18 +97,35 @@ class Teller:
             await self._save(claim, request, replace(told, link=link))
             await self._store.viewers.changed()
             return claim.now
-        if told.shown != shown:
+        if told.shown != shown and not told.fixed:
             if told.said < len(request.timeline):
                 # More than the bar has moved. Homes don't wait for the card.
                 await self._store.viewers.changed()
-            await self._slack.update(told.channel, told.card_ts, *message)
-            await self._save(claim, request, replace(told, shown=shown))
+            await self._edit(claim, request, told, message, shown)
             return claim.now
         if told.said < len(request.timeline):
             await self._say(claim, request, told)
             return claim.now
+        if told.shown != shown and not request.state.open:
+            # It can't be edited: how it ended stands below it, with the buttons that there are.
+            await self._post_once(claim, request, told, f"{CARD} {shown}", message)
+            await self._save(claim, request, replace(told, shown=shown, posting=""))
+            return claim.now
         progressing = request.state in (RequestState.APPROVED, RequestState.EXECUTING)
         return claim.now + REFRESH_SECONDS if progressing else None
+
+    async def _edit(
+        self, claim: Claim, request: Request, told: Told, message: Message, shown: str
+    ) -> None:
+        try:
+            await self._slack.update(told.channel, told.card_ts, *message)
+        except SlackRejected as error:
+            if error.code not in _NO_EDITS:
+                raise
+            log.warning("card_not_editable", request=request.id, code=error.code)
+            await self._save(claim, request, replace(told, fixed=error.code))
+        else:
+            await self._save(claim, request, replace(told, shown=shown))
 
     async def _link(self, told: Told) -> str:
         try:
@@ -155,7 +180,7 @@ class Teller:
         if told.channel == request.requester or told.channel.startswith("D"):
             await self._save(claim, request, replace(told, lost=error.code))
             return None
-        direct = replace(told, channel=request.requester, card_ts="", link="", shown="", posting="")
+        direct = Told(channel=request.requester, said=told.said, doubt=told.doubt)
         await self._save(claim, request, direct)
         return claim.now
 

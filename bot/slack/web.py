@@ -14,16 +14,41 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from bot.errors import SlackRateLimited, SlackRejected, SlackUnavailable
+from bot.errors import (
+    ScopeMissing,
+    SlackError,
+    SlackRateLimited,
+    SlackRejected,
+    SlackTokenRefused,
+    SlackUnavailable,
+)
 
 log = structlog.get_logger(__name__)
 
 Block = dict[str, Any]
 
 _TRANSIENT = frozenset(
-    {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
+    {
+        *("internal_error", "fatal_error", "service_unavailable", "request_timeout"),
+        # The workspace moves into an organisation, or its administrators hold all posts back.
+        *("team_added_to_org", "org_login_required", "ekm_access_denied"),
+    }
 )
 """Slack's error strings that say nothing about the call itself (docs.slack.dev, each method)."""
+
+_TOKEN = frozenset(
+    {
+        *("not_authed", "invalid_auth", "account_inactive", "token_revoked", "token_expired"),
+        *("not_allowed_token_type", "no_permission", "team_access_not_granted"),
+    }
+)
+"""Those that say something about the bot's token alone."""
+
+_TOO_MUCH = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
+"""Slack's limits. The last two are those of a whole workspace; they come with HTTP 200 too."""
+
+_WORKSPACE_SECONDS = 5.0
+"""The pause where Slack asks for one without saying how long."""
 
 _TRANSPORT = (aiohttp.ClientError, SlackClientError, OSError, TimeoutError, ValueError)
 """Whatever slack_sdk lets through when an answer did not come, or was no answer."""
@@ -45,7 +70,7 @@ class Slack:
         """Call `method` and return its answer.
 
         Raises:
-            SlackRateLimited, SlackUnavailable, SlackRejected
+            SlackRateLimited, SlackUnavailable, SlackTokenRefused, SlackRejected
         """
         # Posting is limited for each channel, everything else for the workspace.
         channel = str(arguments.get("channel", "")) if method == "chat.postMessage" else ""
@@ -149,27 +174,28 @@ class Slack:
         if answer.status_code >= 400:  # noqa: PLR2004 - HTTP's first error status
             raise SlackRejected("response_url", f"http_{answer.status_code}")
 
-    def _translated(
-        self, method: str, gate: tuple[str, str], error: SlackApiError
-    ) -> SlackRateLimited | SlackUnavailable | SlackRejected:
+    def _translated(self, method: str, gate: tuple[str, str], error: SlackApiError) -> SlackError:
         response = error.response
         status = getattr(response, "status_code", getattr(response, "status", 0))
         data = getattr(response, "data", None)
         code = str(data.get("error") or "") if isinstance(data, dict) else ""
-        if status == _TOO_MANY or code == "ratelimited":
-            wait = _retry_after(getattr(response, "headers", {}))
+        if status == _TOO_MANY or code in _TOO_MUCH:
+            unsaid = 1.0 if code == "ratelimited" else _WORKSPACE_SECONDS
+            wait = _retry_after(getattr(response, "headers", {}), unsaid)
             self._not_before[gate] = self._clock() + wait
             return SlackRateLimited(wait)
         if status >= _SERVER_ERROR or code in _TRANSIENT or not code:
             return SlackUnavailable(f"{method}: HTTP {status} {code}".strip())
-        return SlackRejected(method, code)
+        if code in _TOKEN:
+            return SlackTokenRefused(method, code)
+        return (ScopeMissing if code == "missing_scope" else SlackRejected)(method, code)
 
 
-def _retry_after(headers: Any) -> float:  # noqa: ANN401 - slack_sdk leaves it untyped
+def _retry_after(headers: Any, unsaid: float) -> float:  # noqa: ANN401 - slack_sdk leaves it untyped
     try:
-        return max(1.0, float(headers.get("Retry-After", headers.get("retry-after", 1))))
+        return max(1.0, float(headers.get("Retry-After", headers.get("retry-after", unsaid))))
     except (AttributeError, TypeError, ValueError):
-        return 1.0
+        return unsaid
 
 
 def _text(answer: dict[str, Any], field: str) -> str:

@@ -31,7 +31,8 @@ class Told(Value, frozen=True):
     """How far the telling of a request has come.
 
     `card_ts` is Slack's id of the card, `shown` a hash of what the card shows, `said` how many
-    events of the timeline have been told, `lost` why Slack will not take more, for good.
+    events of the timeline have been told, `lost` why Slack will not take more, for good. `fixed`
+    is why the card can't be edited any more: what happens is told in its thread alone.
     `posting` announces what is about to be posted: found set, it may have been. `doubt` names
     the latest doubt that was seen to (see `Tellings.doubt`).
     """
@@ -44,6 +45,7 @@ class Told(Value, frozen=True):
     posting: str = ""
     doubt: str = ""
     lost: str = ""
+    fixed: str = ""
 
 
 class Tellings:

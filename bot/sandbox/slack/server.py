@@ -95,6 +95,15 @@ class LocalSlack(Driver):
         self.web_api.outage = down
 
     @property
+    def token_error(self) -> str:
+        """What Slack answers to the bot's token, such as `token_revoked`; empty: it is good."""
+        return self.web_api.token_error
+
+    @token_error.setter
+    def token_error(self, code: str) -> None:
+        self.web_api.token_error = code
+
+    @property
     def redeliver(self) -> bool:
         """Whether everything is delivered twice."""
         return self.courier.redeliver

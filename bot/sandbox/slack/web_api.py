@@ -68,6 +68,7 @@ class WebApi:
         self.faults = Faults()
         self.limits = Limits(state.clock)
         self.outage = False
+        self.token_error = ""
         self.scopes = scopes
         self._tokens = {bot_token: False, app_token: True}
 
@@ -129,6 +130,8 @@ class WebApi:
             raise Refusal("not_authed")
         if token not in self._tokens:
             raise Refusal("invalid_auth")
+        if self.token_error and not self._tokens[token]:
+            raise Refusal(self.token_error)
         if self._tokens[token] is not method.app_level:
             raise Refusal("not_allowed_token_type")
         return method
