@@ -12,6 +12,7 @@ from bot import lifecycle
 from bot.approval import Directory
 from bot.errors import Refused
 from bot.execution import Cloud
+from bot.matching import no_routes, obstacle
 from bot.models import (
     Decision,
     Draft,
@@ -149,6 +150,9 @@ class Asking:
     async def _look(self, draft: Draft) -> tuple[float, Snapshot]:
         """When we looked, and what the approver will be shown."""
         connection = await self._cloud.connection(draft.region, draft.vpn_connection_id)
+        if problem := obstacle(connection):
+            # Its routes can't be read either, and why would hide this.
+            raise no_routes(connection, problem)
         routes = await self._cloud.routes(draft.region, draft.vpn_connection_id)
         at = await self._now()
         return at, snapshot(draft, connection, routes, at=at)

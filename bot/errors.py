@@ -20,7 +20,7 @@ BotError
     ├── NotSent             nothing left this machine
     ├── OutcomeUnknown      it may have worked: read before repeating
     ├── Busy                the connection is being configured: wait, same token
-    ├── Throttled           wait `retry_after` seconds, slow the region down, same token
+    ├── Throttled           wait `retry_after` seconds with this action, same token
     ├── AlreadyGone         there is no such route
     ├── AlreadyThere        there is such a route
     └── Rejected            final
@@ -160,9 +160,13 @@ class Busy(AlibabaError):
 
 
 class Throttled(AlibabaError):
-    """Too many calls; `retry_after` is in seconds, None where the vendor did not say."""
+    """Too many calls; `retry_after` is in seconds, None where the vendor did not say.
 
-    def __init__(
+    `perhaps_done`: it was a failure of the service that came with a time to wait, so that the
+    call may have taken effect.
+    """
+
+    def __init__(  # noqa: PLR0913 - the fields of its parent, and two of its own
         self,
         code: str,
         *,
@@ -170,11 +174,13 @@ class Throttled(AlibabaError):
         next_step: str = "",
         alibaba_request_id: str = "",
         retry_after: float | None = None,
+        perhaps_done: bool = False,
     ) -> None:
         super().__init__(
             code, meaning=meaning, next_step=next_step, alibaba_request_id=alibaba_request_id
         )
         self.retry_after = retry_after
+        self.perhaps_done = perhaps_done
 
 
 class AlreadyGone(AlibabaError):

@@ -46,16 +46,21 @@ def resolve(
             several; `choices` are commands that fit one route each.
     """
     if problem := obstacle(connection):
-        raise PreviewError(
-            f"{connection.vpn_connection_id} {problem}.",
-            "Routes can be deleted where a connection is attached to a transit router and in use.",
-        )
+        raise no_routes(connection, problem)
     own = [r for r in routes if r.route.vpn_connection_id == draft.vpn_connection_id]
     if draft.operation is Operation.RESTORE:
         return absent(draft, own)
     if draft.exact:
         return tuple(_exactly(draft, route, own) for route in draft.exact)
     return tuple(_the_one(draft, dest, own) for dest in draft.route_dests)
+
+
+def no_routes(connection: Connection, problem: str) -> PreviewError:
+    """The error for a connection whose routes can't be changed, whatever one waits for."""
+    return PreviewError(
+        f"{connection.vpn_connection_id} {problem}.",
+        "Routes can be deleted where a connection is attached to a transit router and in use.",
+    )
 
 
 def absent(draft: Draft, routes: Sequence[LiveRoute]) -> tuple[LiveRoute, ...]:

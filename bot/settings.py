@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 
 from bot import redis_url
+from bot.alibaba.endpoints import parse_override
 from bot.environment import Reader, between, matching, one_of, secret, web_address
 from bot.errors import SettingsError
 from bot.models import People, Value
@@ -135,8 +136,13 @@ def region(reader: Reader) -> str | None:
 
 
 def vpc_endpoint(reader: Reader) -> str | None:
-    """The one endpoint for all regions, where there is one."""
-    return reader.optional("ALIBABA_CLOUD_VPC_ENDPOINT", web_address())
+    """The endpoint instead of Alibaba Cloud's own; `{region}` in it stands for the region's id."""
+
+    def check(text: str) -> str:
+        parse_override(web_address()(text))
+        return text
+
+    return reader.optional("ALIBABA_CLOUD_VPC_ENDPOINT", check)
 
 
 def approval_channel(reader: Reader) -> str | None:

@@ -244,6 +244,17 @@ async def test_an_error_code_becomes_an_error_with_the_vendors_request_id_and_no
     assert "hidden words" not in repr(vars(caught.value)) + str(caught.value)
 
 
+async def test_an_error_spelled_in_lower_case_is_told_by_its_code_too(
+    vpc: Script, client: VpcClient
+) -> None:
+    body = {"code": "TaskConflict", "message": "hidden words", "requestId": REQUEST_ID}
+    vpc.then(gives(body, 400))
+    with pytest.raises(Busy) as caught:
+        await delete(client)
+    assert caught.value.code == "TaskConflict"
+    assert caught.value.alibaba_request_id == REQUEST_ID
+
+
 async def test_a_throttled_answer_says_in_seconds_how_long_to_wait(
     vpc: Script, client: VpcClient
 ) -> None:
@@ -256,7 +267,9 @@ async def test_a_throttled_answer_says_in_seconds_how_long_to_wait(
 # --- signing again --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("code", ["SignatureNonceUsed", "InvalidTimeStamp.Expired"])
+@pytest.mark.parametrize(
+    "code", ["SignatureNonceUsed", "InvalidTimeStamp.Expired", "InvalidTimeStamp.Format"]
+)
 async def test_a_refused_signature_is_made_anew_once_with_the_same_client_token(
     code: str, vpc: Script, client: VpcClient
 ) -> None:

@@ -71,9 +71,18 @@ def test_an_override_serves_every_region(override: str, url: str) -> None:
     assert {endpoint("cn-hangzhou"), endpoint("eu-central-1")} == {url}
 
 
+def test_an_override_with_a_region_in_it_leads_each_region_to_its_own_host() -> None:
+    endpoint = endpoints("https://vpc-vpc.{region}.aliyuncs.com")
+    assert endpoint("cn-hangzhou") == "https://vpc-vpc.cn-hangzhou.aliyuncs.com"
+    assert endpoint("eu-central-1") == "https://vpc-vpc.eu-central-1.aliyuncs.com"
+
+
 @pytest.mark.parametrize(
     "override",
     [
+        "https://vpc.{zone}.aliyuncs.com",
+        "https://vpc.{region.aliyuncs.com",
+        "http://{region}",
         "http://vpc.example.com",
         "http://127.0.0.1.example.com",
         "http://10.0.0.1",

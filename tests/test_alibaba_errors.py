@@ -42,12 +42,17 @@ CLASSES: dict[type[AlibabaError], list[str]] = {
         "OperationFailed.LastTokenProcessing",
         "Operation.Blocking",
         "Conflict.Lock",
+        "Vco.StatusNotSupport",
+        "OperationFailed.IdempotentTokenProcessing",
+        "OperationFailed.DistibuteLock",
+        "OperationFailed.ConcurrentOperation",
     ],
     Throttled: ["Throttling", "Throttling.User", "Throttling.Api", "Rejected.Throttling"],
     OutcomeUnknown: [
         "ServiceUnavailable",
         "InternalError",
         "InternalServerError",
+        "UnknownError",
         "SignatureNonceUsed",
     ],
     AlreadyGone: ["InvalidRouteEntry.NotFound"],
@@ -61,8 +66,15 @@ CLASSES: dict[type[AlibabaError], list[str]] = {
         "SignatureDoesNotMatch",
         "IncompleteSignature",
         "InvalidTimeStamp.Expired",
+        "InvalidTimeStamp.Format",
     ],
-    PermissionDenied: ["Forbidden", "Forbidden.RAM", "Forbbiden.SubUser"],
+    PermissionDenied: [
+        "Forbidden",
+        "Forbidden.RAM",
+        "Forbbiden.SubUser",
+        "NoPermission",
+        "NoPermission.RAM",
+    ],
     Rejected: [
         "VpnConnection.FinancialLocked",
         "Resource.QuotaFull",
@@ -72,6 +84,16 @@ CLASSES: dict[type[AlibabaError], list[str]] = {
         "InvalidParameter",
         "InvalidParameter.RouteDest",
         "IdempotentParameterMismatch",
+        "InvalidRegionId.NotFound",
+        "InvalidNextHop.NotFound",
+        "IllegalParam.RouteDest",
+        "OperationFailed.InvalidCidrBlock",
+        "VpnRouteEntry.ConflictSSL",
+        "VpnRouteEntry.BackupRoute",
+        "QuotaExceeded.VpnRouteEntry",
+        "CreateDbrRoutesQuotaFull.QuotaFull",
+        "CreatePbrRoutesQuotaFull.QuotaFull",
+        "Resource.PbrRouteQuotaFull",
     ],
 }
 CASES = [(code, class_) for class_, codes in CLASSES.items() for code in codes]
@@ -103,7 +125,7 @@ def test_every_code_says_what_it_means_and_what_to_do_next(code: str, call: Call
         assert not {"{", "}"} & set(sentence)
 
 
-@pytest.mark.parametrize("code", ["Forbidden", "Forbidden.RAM", "Forbbiden.SubUser"])
+@pytest.mark.parametrize("code", ["Forbidden", "NoPermission.RAM", "Forbbiden.SubUser"])
 def test_a_missing_permission_is_named_with_its_action_and_resource(code: str) -> None:
     for call in (DELETE, CREATE):
         needed = f"vpc:{call.action} on acs:vpc:cn-hangzhou:*:vpnconnection/vco-p0w5112fgnl2"
@@ -185,10 +207,30 @@ def test_other_errors_do_not_speak_of_the_clock() -> None:
     assert "clock" not in error.meaning
 
 
-def test_only_a_used_nonce_and_an_expired_date_are_signed_again() -> None:
+@pytest.mark.parametrize("code", [code for code, _ in CASES] + ["Moon.Phase"])
+@pytest.mark.parametrize("status", [400, 403, 503])
+def test_whatever_says_when_to_come_back_is_waited_for(code: str, status: int) -> None:
+    error = classify(answer(status, code=code, retry_after_ms="1500"), DELETE)
+    assert type(error) is Throttled
+    assert error.retry_after == 1.5
+    failed = code in ("SignatureNonceUsed", *CLASSES[OutcomeUnknown])
+    unknown = failed or (code == "Moon.Phase" and status == 503)
+    # Slowed down or not: a service that failed may have done the work.
+    assert error.perhaps_done is unknown
+    assert not Throttled("Throttling").perhaps_done
+
+
+def test_a_read_that_is_to_come_back_has_no_effect_to_wonder_about() -> None:
+    error = classify(answer(503, code="InternalError", retry_after_ms="1500"), READ)
+    assert isinstance(error, Throttled)
+    assert not error.perhaps_done
+
+
+def test_only_a_used_nonce_and_a_refused_date_are_signed_again() -> None:
     assert [code for code, _ in CASES if to_sign_again(code)] == [
         "SignatureNonceUsed",
         "InvalidTimeStamp.Expired",
+        "InvalidTimeStamp.Format",
     ]
 
 

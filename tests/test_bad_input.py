@@ -114,6 +114,18 @@ async def test_what_can_not_be_done_is_explained_to_the_sender_alone(
     await nothing_is_left(playing)
 
 
+async def test_why_routes_can_not_be_read_does_not_hide_that_the_connection_has_none(
+    playing: Stage,
+) -> None:
+    connection = seed.UNATTACHED
+    playing.vpc.set_state(connection, "attached")  # to no transit router
+    await playing.command(f"delete {connection} 10.99.0.0/16")
+    await playing.until_told(ALICE, f"{connection} is attached to nothing.")
+    await playing.command(f"list {connection}", user=BOB)
+    await playing.until_told(BOB, "It is attached to nothing, so it has no routes that can be")
+    assert playing.vpc.calls_of("DescribeVcoRouteEntries") == []
+
+
 async def test_the_last_route_of_a_connection_is_told_on_the_card(playing: Stage) -> None:
     card = await playing.ask(f"delete {seed.LAST_ROUTE} 192.168.77.0/24 --region {seed.SINGAPORE}")
     assert "any more: no route is left on it." in text_of(card)

@@ -22,6 +22,10 @@ BUSY = (
     "OperationFailed.LastTokenProcessing",
     "Operation.Blocking",
     "Conflict.Lock",
+    "Vco.StatusNotSupport",
+    "OperationFailed.IdempotentTokenProcessing",
+    "OperationFailed.DistibuteLock",
+    "OperationFailed.ConcurrentOperation",
 )
 
 

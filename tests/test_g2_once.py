@@ -79,6 +79,7 @@ async def test_the_same_deletion_asked_for_twice_leads_to_the_open_request(brisk
 
 AFTER_THE_EFFECT = (
     FaultKind.LOST_AFTER,
+    FaultKind.FAILED_AFTER,
     FaultKind.HTML_AFTER,
     FaultKind.EMPTY,
     FaultKind.TRUNCATED,

@@ -340,6 +340,17 @@ async def test_routes_are_listed_by_kind_and_page(vpc: LocalVpc, call: Caller) -
     assert (learned["State"], learned["Source"]) == ("Active", "VPN_BGP")
 
 
+@pytest.mark.parametrize(
+    ("state", "attach_type"), [("detached", "CEN"), ("attached", "NO_ASSOCIATED")]
+)
+async def test_routes_of_a_connection_in_an_unfit_state_are_not_listed(
+    vpc: LocalVpc, call: Caller, state: str, attach_type: str
+) -> None:
+    vpc.add_connection("vco-unfit", state=state, attach_type=attach_type)
+    assert code_of(await call(LIST, VpnConnectionId="vco-unfit")) == "Vco.StatusNotSupport"
+    assert code_of(await call(READ, VpnConnectionId="vco-unfit")) == "OK"
+
+
 async def test_connections_are_listed_by_region_and_filter(vpc: LocalVpc, call: Caller) -> None:
     vpc.add_connection("vco-other", region="cn-hangzhou")
     vpc.add_connection("vco-abroad", region="ap-southeast-1")
@@ -819,7 +830,11 @@ async def test_a_connection_of_the_older_kind_lists_no_tunnel(vpc: LocalVpc, cal
     vpc.break_tunnel("vco-older")
     body = (await call(READ, VpnConnectionId="vco-older")).json()
     assert "TunnelOptionsSpecification" not in body
-    assert (body["Status"], body["VpnBgpConfig"]["Status"]) == ("ike_sa_not_established", "false")
+    assert (body["Status"], body["VpnBgpConfig"]["Status"]) == ("ike_sa_not_established", "failed")
+    (listed,) = (await call(READ_ALL, VpnConnectionId="vco-older")).json()["VpnConnections"][
+        "VpnConnection"
+    ]
+    assert listed["VpnBgpConfig"]["Status"] == "false"
 
 
 async def test_a_tunnel_may_hang_on_a_route_and_come_back_with_it(

@@ -118,6 +118,7 @@ def test_socket_mode_needs_no_signing_secret() -> None:
         ("ALIBABA_CLOUD_REGION_ID", "Hangzhou", "'Hangzhou' is no region ID"),
         ("ALIBABA_CLOUD_VPC_ENDPOINT", "http://vpc.aliyuncs.com", "must start with https://"),
         ("ALIBABA_CLOUD_VPC_ENDPOINT", "http://127.0.0.1.evil.example", "must start with https://"),
+        ("ALIBABA_CLOUD_VPC_ENDPOINT", "https://vpc.{zone}.aliyuncs.com", "no valid host name"),
         ("VCO_APPROVERS", "U0BOB,@netops", "'@netops' is no ID"),
         ("VCO_APPROVERS", ",", "names nobody"),
         ("VCO_APPROVAL_CHANNEL", "#ops", "'#ops' is no channel ID"),

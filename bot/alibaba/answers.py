@@ -6,7 +6,7 @@ Field names are the vendor's, in its own case: `route_dest` is `RouteDest`.
 """
 
 from ipaddress import ip_network
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -22,11 +22,23 @@ class _Wire(msgspec.Struct, rename="pascal", frozen=True):
     """Base of what is decoded; unknown fields are skipped."""
 
 
-class Envelope(_Wire, frozen=True):
-    """What every answer can have; any type, so that a broken one can't hide the other."""
+class _Envelope(_Wire, frozen=True):
+    """What every answer can have; any type, so that a broken one can't hide the other.
+
+    Some of the vendor's gateways spell the fields in lower case; its SDK reads both.
+    """
 
     code: Any = None
     request_id: Any = None
+    code_: Any = msgspec.field(default=None, name="code")
+    request_id_: Any = msgspec.field(default=None, name="requestId")
+
+
+class Envelope(NamedTuple):
+    """The code and the request id of any answer, as they came."""
+
+    code: object = None
+    request_id: object = None
 
 
 class Done(_Wire, frozen=True):
@@ -92,9 +104,10 @@ class Regions(_Wire, frozen=True):
 def envelope(body: bytes) -> Envelope | None:
     """The parts that all answers share; None for what is no JSON object."""
     try:
-        return msgspec.json.decode(body, type=Envelope)
+        found = msgspec.json.decode(body, type=_Envelope)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
+    return Envelope(found.code or found.code_, found.request_id or found.request_id_)
 
 
 def decode(body: bytes, type_: type[Item], call: Call) -> Item:

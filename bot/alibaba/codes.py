@@ -3,7 +3,8 @@
 Sources: the vendor's page of DeleteVcoRouteEntry lists `Resource.QuotaFull`,
 `VpnConnection.*`, `VpnRouteEntry.*`, `InvalidRouteEntry.NotFound`, `TaskConflict`,
 `Forbbiden.SubUser` (its spelling), `Forbidden` and `InvalidVpnConnectionInstanceId.NotFound`;
-the others are those of its sibling calls, and of all RPC calls of the vendor.
+the others are those of its sibling calls (from the error lists of the vendor's API metadata),
+and of all RPC calls of the vendor.
 """
 
 from enum import Enum, auto
@@ -77,6 +78,16 @@ _STATUS = Words(
     "The connection's present state does not accept changes.",
     "Nothing to do at first: it is tried again. If it stays so, look at the connection's state.",
 )
+_NOT_FIT = Words(
+    Kind.BUSY,
+    "The connection's present state does not let its routes be read or changed.",
+    "Nothing to do at first: it is tried again. If it stays so, look at the connection's state.",
+)
+_LOCKED = Words(
+    Kind.BUSY,
+    "Alibaba Cloud has locked the connection for another call that came just before.",
+    "Nothing to do: the same call is sent again in a moment.",
+)
 _SYSTEM = Words(
     Kind.BUSY,
     "Alibaba Cloud's VPN service is busy.",
@@ -108,6 +119,21 @@ _PERMISSION = Words(
     "The bot's access key may not do this: RAM refused.",
     "An administrator must allow {permission} in RAM; then ask again.",
 )
+_CLOCK = Words(
+    Kind.CLOCK,
+    "Alibaba Cloud refused the date of the call: the bot's clock is off.",
+    "Whoever runs the bot: set the clock of its machine (NTP).",
+)
+_ROUTES_FULL = Words(
+    Kind.FINAL,
+    "The quota of routes is used up; nothing was changed.",
+    "Delete routes that nobody needs, or ask for a higher quota in Alibaba Cloud's Quota Center.",
+)
+_BLOCK = Words(
+    Kind.FINAL,
+    "Alibaba Cloud lets nobody create a route to this block, or to this next hop.",
+    "Compare CIDR, next hop and weight with the console, and create the route there if it can be.",
+)
 _PARAMETER = Words(
     Kind.FINAL,
     "Alibaba Cloud did not accept a parameter of {action}.",
@@ -123,12 +149,17 @@ _EXACT: dict[str, Words] = {
     "VpnTask.CONFLICT": _TASK,
     "OperationConflict": _TASK,
     "Operation.Blocking": _TASK,
-    "Conflict.Lock": _TASK,
+    "OperationFailed.ConcurrentOperation": _TASK,
+    "Conflict.Lock": _LOCKED,
+    "OperationFailed.DistibuteLock": _LOCKED,  # the vendor's spelling
+    "Vco.StatusNotSupport": _NOT_FIT,
     "SystemBusy": _SYSTEM,
     "LastTokenProcessing": _SAME_TOKEN,
     "OperationFailed.LastTokenProcessing": _SAME_TOKEN,
+    "OperationFailed.IdempotentTokenProcessing": _SAME_TOKEN,
     "Throttling": _THROTTLED,
     "Rejected.Throttling": _THROTTLED,
+    "UnknownError": _SERVER,
     "ServiceUnavailable": _SERVER,
     "InternalError": _SERVER,
     "InternalServerError": _SERVER,
@@ -138,11 +169,8 @@ _EXACT: dict[str, Words] = {
         "the bot's requests.",
         "",
     ),
-    "InvalidTimeStamp.Expired": Words(
-        Kind.CLOCK,
-        "Alibaba Cloud refused the date of the call: the bot's clock is off.",
-        "Whoever runs the bot: set the clock of its machine (NTP).",
-    ),
+    "InvalidTimeStamp.Expired": _CLOCK,
+    "InvalidTimeStamp.Format": _CLOCK,
     "InvalidRouteEntry.NotFound": Words(
         Kind.ALREADY_GONE,
         "There is no such route on this connection.",
@@ -189,6 +217,31 @@ _EXACT: dict[str, Words] = {
         "The ClientToken was used before with other parameters; nothing was changed by this call.",
         "Look at the routes with the command `list`; if they are not as they should be, ask anew.",
     ),
+    "InvalidRegionId.NotFound": Words(
+        Kind.FINAL,
+        "Alibaba Cloud does not know this region.",
+        "Check the region (`--region`), and ALIBABA_CLOUD_REGION_ID.",
+    ),
+    "InvalidNextHop.NotFound": Words(
+        Kind.FINAL,
+        "The next hop of the route does not exist; nothing was changed.",
+        "Look whether the connection was replaced, and create the route in the console if so.",
+    ),
+    "OperationFailed.InvalidCidrBlock": _BLOCK,
+    "VpnRouteEntry.ConflictSSL": Words(
+        Kind.FINAL,
+        "The block overlaps the address pool of an SSL-VPN server; nothing was changed.",
+        "Change the pool of the SSL-VPN server, or choose another block.",
+    ),
+    "VpnRouteEntry.BackupRoute": Words(
+        Kind.FINAL,
+        "Routes to this block are an active and a standby one: one more can't be created.",
+        "Look at the connection's routes with the command `list`, and settle those first.",
+    ),
+    "QuotaExceeded.VpnRouteEntry": _ROUTES_FULL,
+    "CreateDbrRoutesQuotaFull.QuotaFull": _ROUTES_FULL,
+    "CreatePbrRoutesQuotaFull.QuotaFull": _ROUTES_FULL,
+    "Resource.PbrRouteQuotaFull": _ROUTES_FULL,
     "MissingParameter": _PARAMETER,
 }
 
@@ -198,6 +251,8 @@ _WILD: tuple[tuple[str, Words], ...] = (
     ("InvalidAccessKeyId.*", _KEY),
     ("InvalidSecurityToken.*", _TOKEN),
     ("Forbidden.*", _PERMISSION),
+    ("NoPermission*", _PERMISSION),
+    ("IllegalParam.*", _BLOCK),
     ("InvalidParameter*", _PARAMETER),
     ("MissingParameter.*", _PARAMETER),
 )

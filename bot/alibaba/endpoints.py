@@ -17,6 +17,8 @@ Endpoint = Callable[[str], str]
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 """The hosts that plain http may go to, and that no proxy is used for."""
 
+PLACEHOLDER = "{region}"
+
 _CENTRAL = "vpc.aliyuncs.com"
 _NEBULA = "vpc-nebula.cn-qingdao-nebula.aliyuncs.com"
 _CENTRAL_REGIONS = (
@@ -63,7 +65,9 @@ def endpoints(override: str | None = None) -> Endpoint:
 
     Args:
         override: ALIBABA_CLOUD_VPC_ENDPOINT, used for every region: a host, with or without
-            a port, or an https URL; plain http only to loopback.
+            a port, or an https URL; plain http only to loopback. `{region}` in the host stands
+            for the region's id: `https://vpc-vpc.{region}.aliyuncs.com` is how it is reached
+            from inside a VPC.
 
     Raises:
         ValueError: the override is none of these; the text says what is wrong.
@@ -72,7 +76,7 @@ def endpoints(override: str | None = None) -> Endpoint:
 
     def endpoint(region: str) -> str:
         host = region_host(region)
-        return fixed or f"https://{host}"
+        return fixed.replace(PLACEHOLDER, region) if fixed else f"https://{host}"
 
     return endpoint
 
@@ -89,7 +93,10 @@ def region_host(region: str) -> str:
 
 
 def parse_override(text: str) -> str:
-    """`scheme://host[:port]` from a host or a URL; raises ValueError with the reason."""
+    """`scheme://host[:port]` from a host or a URL; raises ValueError with the reason.
+
+    `{region}` stays in it as it is: what it stands for is checked when a region is known.
+    """
     scheme, host, port = _split(text if "://" in text else f"https://{text}")
     if scheme not in ("https", "http"):
         raise ValueError("the endpoint must be a host name or an https:// URL")
@@ -117,7 +124,7 @@ def _split(url: str) -> tuple[str, str, int | None]:
 
 def _is_host(host: str) -> bool:
     if ":" not in host:
-        return _HOST.fullmatch(host) is not None
+        return _HOST.fullmatch(host.replace(PLACEHOLDER, "cn-hangzhou")) is not None
     try:
         return IPv6Address(host).scope_id is None
     except ValueError:

@@ -119,6 +119,9 @@ def classify(answer: Answer, call: Call) -> AlibabaError:
             "Answer.NoCode", call, f"It answered HTTP {answer.status} without an error code."
         )
     words = words_for(answer.code)
+    if answer.retry_after:
+        # Whatever the code: it says when to come back (the SDK reads it so, too).
+        return _throttled(answer, call, perhaps_done=_perhaps_done(answer, words))
     if words is None:
         return _unknown_code(answer, call)
     return _known_code(words, answer, call)
@@ -147,13 +150,7 @@ def _known_code(words: Words, answer: Answer, call: Call) -> AlibabaError:
         meaning = f"{meaning} {_clock(answer)}".strip()
     next_step = words.next_step.format(permission=call.permission, action=call.action)
     if words.kind is Kind.THROTTLED:
-        return Throttled(
-            answer.code,
-            meaning=meaning,
-            next_step=next_step,
-            alibaba_request_id=answer.request_id,
-            retry_after=answer.retry_after,
-        )
+        return _throttled(answer, call)
     class_ = _CLASSES[words.kind]
     if _MOOT.get(words.kind, call.action) != call.action:
         class_ = Rejected
@@ -162,15 +159,28 @@ def _known_code(words: Words, answer: Answer, call: Call) -> AlibabaError:
     )
 
 
+def _perhaps_done(answer: Answer, words: Words | None) -> bool:
+    """Whether a call that is welcome later may have been carried out all the same."""
+    if words is None:
+        return answer.status not in _CLIENT_ERRORS or answer.status == _REQUEST_TIMEOUT
+    return words.kind in (Kind.SERVER, Kind.REPEATED)
+
+
+def _throttled(answer: Answer, call: Call, *, perhaps_done: bool = False) -> Throttled:
+    """The call is welcome later."""
+    return Throttled(
+        answer.code,
+        meaning=f"Alibaba Cloud takes no more {call.action} in {call.region} for the moment.",
+        next_step="Nothing to do: it is tried again, more slowly.",
+        alibaba_request_id=answer.request_id,
+        retry_after=answer.retry_after,
+        perhaps_done=perhaps_done and call.changes,
+    )
+
+
 def _unknown_code(answer: Answer, call: Call) -> AlibabaError:
     if answer.status == _TOO_MANY:
-        return Throttled(
-            answer.code,
-            meaning="Alibaba Cloud takes no more calls for the moment (HTTP 429).",
-            next_step="Nothing to do: it is tried again, more slowly.",
-            alibaba_request_id=answer.request_id,
-            retry_after=answer.retry_after,
-        )
+        return _throttled(answer, call)
     if answer.status not in _CLIENT_ERRORS or answer.status == _REQUEST_TIMEOUT:
         what = f"Alibaba Cloud answered HTTP {answer.status}, {answer.code}."
         return no_reliable_answer(answer.code, call, what, answer.request_id)

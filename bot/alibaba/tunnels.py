@@ -11,7 +11,8 @@ What the reading rests on; none of it was run against the live service.
   other languages repeat them for each tunnel (doc).
 - State, `active`, `updating` or `deleting`: the same (doc).
 - BgpStatus and VpnBgpConfig.Status, `success` for normal and `false` for abnormal: older
-  releases of these SDKs (doc); 7.2.2 names no words.
+  releases of these SDKs (doc); 7.2.2 names no words. `failed` is what the metadata has for
+  abnormal in the answer about a single connection (meta).
 - A connection without a list has one tunnel, whose state is its own Status: the SDK calls what
   concerns tunnels "dual-tunnel mode" (inferred).
 - `false` is also what is said where no BGP is used, so EnableTunnelsBgp and EnableBgp are asked
@@ -32,7 +33,7 @@ _UP: Final = {
     "ike_sa_established": False,  # the first phase of two: nothing passes yet
     "ike_sa_not_established": False,
 }
-_BGP_UP: Final = {"success": True, "false": False}
+_BGP_UP: Final = {"success": True, "false": False, "failed": False}
 _UPDATING: Final = "updating"
 
 _WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -10,7 +10,15 @@ from collections.abc import Sequence
 import structlog
 
 from bot import lifecycle, route_change
-from bot.errors import AlibabaError, AlreadyGone, AlreadyThere, OutcomeUnknown, Refused, Rejected
+from bot.errors import (
+    AlibabaError,
+    AlreadyGone,
+    AlreadyThere,
+    OutcomeUnknown,
+    Refused,
+    Rejected,
+    Throttled,
+)
 from bot.execution.bench import Bench, failure, in_hand, patience
 from bot.execution.cloud import Cloud
 from bot.models import (
@@ -70,7 +78,8 @@ async def _having_looked(
     if not seen.attached:
         return await _not_attached(bench, claim, request, seen)
     changed = _drift(request, seen, live)
-    window_over = claim.now - route.first_sent_at > bench.limits.token_window
+    # By now, not by when the step began: the look may have taken long.
+    window_over = await bench.now() - route.first_sent_at > bench.limits.token_window
     if route.outcome_unknown and (changed or window_over):
         # The first send may have worked, and may not be repeated any more.
         await bench.change(claim, route_change.watch)
@@ -125,6 +134,9 @@ async def _answered_no(
         case OutcomeUnknown():
             await bench.change(claim, lambda r: route_change.lose(r, at, error.code))
             return at + _LOOK_AFTER_LOSS
+        case Throttled() if error.perhaps_done:
+            await bench.change(claim, lambda r: route_change.lose(r, at, error.code))
+            return await bench.wait(claim, error)
         case AlreadyGone() | AlreadyThere() | Rejected() if route.outcome_unknown:
             # An earlier send may have worked: what is true is found by reading.
             await bench.change(claim, route_change.watch)

@@ -13,6 +13,7 @@ from bot.command import Cancel, Command, Delete, History, ListRoutes, Restore, S
 from bot.errors import AlibabaError, Unreadable, UserError
 from bot.execution import Cloud
 from bot.history import is_request
+from bot.matching import obstacle
 from bot.models import Draft, Request, Verdict
 from bot.slack.access import Access
 from bot.slack.asks import Asks
@@ -117,6 +118,9 @@ class Commands:
 
     async def _list(self, given: CommandGiven, connection_id: str, region: str) -> None:
         connection = await self._cloud.connection(region, connection_id)
+        if problem := obstacle(connection):
+            await self._replier.tell(given, reports.no_routes(connection, problem))
+            return
         routes = await self._cloud.routes(region, connection_id)
         await self._replier.tell(given, reports.routes(connection, routes))
 

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from bot.models import RouteKind
 from bot.sandbox.vpc.asks import Page
 from bot.sandbox.vpc.memory import JsonObject
-from bot.sandbox.vpc.tunnels import BGP, IPSEC, TunnelRecord
+from bot.sandbox.vpc.tunnels import BGP, BGP_ALONE, IPSEC, TunnelRecord
 from bot.sandbox.vpc.world import REGIONS, ConnectionRecord, RouteRecord
 
 PSK_MARKER: Final = "PSK-MARKER-must-never-leave-the-client"
@@ -26,6 +26,7 @@ def milliseconds(at: float) -> int:
 def one_connection(connection: ConnectionRecord, now: float) -> JsonObject:
     """The body of DescribeVpnConnection."""
     body = _connection(connection, now)
+    body["VpnBgpConfig"] = _bgp(BGP_ALONE[any(t.bgp_up for t in connection.tunnels)])
     return {**body, "Tags": _tags(connection), "ZoneNo": f"{connection.region}-b"}
 
 
@@ -130,7 +131,7 @@ def _connection(connection: ConnectionRecord, now: float) -> JsonObject:
             "IpsecLifetime": 86400,
             "IpsecPfs": "group14",
         },
-        "VpnBgpConfig": _bgp(up=any(t.bgp_up for t in connection.tunnels)),
+        "VpnBgpConfig": _bgp(BGP[any(t.bgp_up for t in connection.tunnels)]),
         "VcoHealthCheck": {"Enable": "false", "Status": "failed"},
     }
     if connection.lists_tunnels:
@@ -153,7 +154,7 @@ def _ike() -> JsonObject:
     }
 
 
-def _bgp(*, up: bool) -> JsonObject:
+def _bgp(status: str) -> JsonObject:
     return {
         "EnableBgp": "true",
         "AuthKey": BGP_KEY_MARKER,
@@ -162,7 +163,7 @@ def _bgp(*, up: bool) -> JsonObject:
         "PeerAsn": 65010,
         "PeerBgpIp": "169.254.10.2",
         "TunnelCidr": "169.254.10.0/30",
-        "Status": BGP[up],
+        "Status": status,
     }
 
 

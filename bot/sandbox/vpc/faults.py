@@ -52,6 +52,8 @@ class FaultKind(StrEnum):
     """The call was carried out, and no answer comes for `seconds` or ever."""
     SLOW_AFTER = "slow_after"
     """The call was carried out, and the answer comes `seconds` later."""
+    FAILED_AFTER = "failed_after"
+    """The call was carried out, and is refused with `code`, `status` and `retry_after_ms`."""
     HTML_AFTER = "html_after"
     """The call was carried out, and a gateway answers with its 502 page."""
     EMPTY = "empty"
@@ -74,6 +76,7 @@ AFTER: Final = frozenset(
         FaultKind.LOST_AFTER,
         FaultKind.HANG_AFTER,
         FaultKind.SLOW_AFTER,
+        FaultKind.FAILED_AFTER,
         FaultKind.HTML_AFTER,
         FaultKind.EMPTY,
         FaultKind.MISSING_FIELDS,

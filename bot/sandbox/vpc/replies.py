@@ -19,9 +19,11 @@ _BAD_GATEWAY: Final = (
 
 
 def refusal_of(fault: Fault) -> Refusal:
-    """What a fault of the kinds error, throttled and busy answers."""
+    """What a fault that is an error answer says."""
     if fault.kind is FaultKind.THROTTLED:
         code, retry_after_ms = fault.code or "Throttling.User", fault.retry_after_ms
+    elif fault.kind is FaultKind.FAILED_AFTER:
+        code, retry_after_ms = fault.code or "ServiceUnavailable", fault.retry_after_ms
     elif fault.kind is FaultKind.BUSY:
         code, retry_after_ms = fault.code or "TaskConflict", None
     else:

@@ -152,6 +152,8 @@ class Server:
             case FaultKind.SLOW_AFTER:
                 await self._pause(armed, request)
                 return replies.json_reply(body)
+            case FaultKind.FAILED_AFTER:
+                raise replies.refusal_of(fault)
             case _:
                 return replies.spoiled(fault, body)
 

@@ -17,7 +17,14 @@ from bot.sandbox.vpc.faults import NAMED_FAULTS, TASK, Armed, FaultKind, Faults
 from bot.sandbox.vpc.memory import ClientTokens, JsonObject, Quotas
 from bot.sandbox.vpc.refusals import Overlap, Refusal, invalid
 from bot.sandbox.vpc.signatures import Gatekeeper, Wire, decode_pairs
-from bot.sandbox.vpc.world import Change, ConnectionRecord, Twist, World, check
+from bot.sandbox.vpc.world import (
+    Change,
+    ConnectionRecord,
+    Twist,
+    World,
+    check,
+    check_readable,
+)
 
 
 class Service:
@@ -88,8 +95,10 @@ class Service:
             case ChangeRoute():
                 return self._change(ask, call, now)
             case ListRoutes():
-                routes = world.get(ask.vpn_connection_id, ask.region).routes
-                return answers.routes([r for r in routes if r.kind is ask.kind], ask.page)
+                connection = world.get(ask.vpn_connection_id, ask.region)
+                check_readable(connection)
+                routes = [r for r in connection.routes if r.kind is ask.kind]
+                return answers.routes(routes, ask.page)
             case ReadConnection():
                 connection = world.get(ask.vpn_connection_id, ask.region)
                 return answers.one_connection(connection, now)

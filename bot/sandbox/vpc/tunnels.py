@@ -7,7 +7,8 @@ import msgspec
 
 IPSEC: Final = {True: "ipsec_sa_established", False: "ike_sa_not_established"}
 BGP: Final = {True: "success", False: "false"}
-"""The vendor's words for up and down."""
+BGP_ALONE: Final = {True: "success", False: "failed"}
+"""The vendor's words for up and down; of BGP another one where a single connection is read."""
 
 
 class TunnelRecord(msgspec.Struct):

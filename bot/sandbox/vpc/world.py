@@ -21,6 +21,7 @@ REGIONS: Final[Mapping[str, tuple[str, str]]] = {
     "ap-southeast-1": ("vpc.ap-southeast-1.aliyuncs.com", "Singapore"),
     "eu-central-1": ("vpc.eu-central-1.aliyuncs.com", "Germany (Frankfurt)"),
 }
+TRANSIT_ROUTER: Final = "CEN"
 PASSING_STATES: Final = frozenset(
     {"provisioning", "attaching", "updating", "upgrading", "detaching"}
 )
@@ -176,6 +177,17 @@ def check(connection: ConnectionRecord, change: Change, route: VcoRoute, now: fl
         raise Refusal("VpnRouteEntry.AlreadyExists")
     if change is Change.DELETE and not exists:
         raise Refusal("InvalidRouteEntry.NotFound")
+
+
+def check_readable(connection: ConnectionRecord) -> None:
+    """Raises the Refusal with which the cloud answers a listing of routes that it can't give.
+
+    That a connection of another kind has no such routes is the vendor's word; which states are
+    unfit is inferred, and that they can be listed while the connection is `updating`, too.
+    """
+    fit = connection.state.lower() in PASSING_STATES | {"attached", "financiallocked"}
+    if connection.attach_type != TRANSIT_ROUTER or not fit:
+        raise Refusal("Vco.StatusNotSupport")
 
 
 def _check_state(state: str) -> None:

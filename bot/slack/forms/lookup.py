@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import structlog
 
 from bot.errors import AlibabaError, NotSent, OutcomeUnknown, StoreError
+from bot.matching import obstacle
 from bot.models import Connection, LiveRoute
 
 log = structlog.get_logger(__name__)
@@ -94,11 +95,11 @@ class Lookup:
         """A connection and its routes."""
 
         async def read() -> Seen:
-            connection, routes = await asyncio.gather(
-                self._cloud.connection(region, vpn_connection_id),
-                self._cloud.routes(region, vpn_connection_id),
-            )
-            return Seen(connection, routes)
+            connection = await self._cloud.connection(region, vpn_connection_id)
+            if obstacle(connection):
+                # Its routes can't be read, and the form says why from what is known already.
+                return Seen(connection, ())
+            return Seen(connection, await self._cloud.routes(region, vpn_connection_id))
 
         return await self._shared((region, vpn_connection_id), read, KEEP_SECONDS)
 

@@ -46,8 +46,7 @@ def status(rows: Sequence[Row], unreadable: Sequence[str] = ()) -> str:
 
 def routes(connection: Connection, live: Sequence[LiveRoute]) -> str:
     """A connection's state and routes."""
-    name = f" “{escape(connection.name)}”" if connection.name else ""
-    head = f"`{connection.vpn_connection_id}`{name} in {connection.region} is *{connection.state}*"
+    head = _head(connection)
     if not live:
         return f"{head} and has no routes."
     lines = [
@@ -57,6 +56,16 @@ def routes(connection: Connection, live: Sequence[LiveRoute]) -> str:
     ]
     more = [f"{rest}; the form of `{PREFIX} delete` searches them" for rest in _rest(len(live))]
     return "\n".join([f"{head}:", *lines, *more])
+
+
+def no_routes(connection: Connection, problem: str) -> str:
+    """The answer for a connection whose routes Alibaba Cloud does not show."""
+    return f"{_head(connection)}. It {escape(problem)}, so it has no routes that can be changed."
+
+
+def _head(connection: Connection) -> str:
+    name = f" “{escape(connection.name)}”" if connection.name else ""
+    return f"`{connection.vpn_connection_id}`{name} in {connection.region} is *{connection.state}*"
 
 
 def _linked(request: Request, told: Told) -> str:
