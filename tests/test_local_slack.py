@@ -182,7 +182,7 @@ async def test_a_body_that_is_no_json_is_refused(slack: LocalSlack) -> None:
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {BOT_TOKEN}"}
     async with (
         aiohttp.ClientSession() as http,
-        http.post(f"{slack.api_url}auth.test", data="{", headers=headers) as answer,
+        http.post(f"{slack.api_url}chat.postMessage", data="{", headers=headers) as answer,
     ):
         assert await answer.json() == {"ok": False, "error": "invalid_json"}
 
@@ -217,8 +217,6 @@ async def test_a_message_must_say_something_and_not_too_much(client: AsyncWebCli
         await error_of(client.api_call("chat.postMessage", json={"channel": NETWORK_OPS}))
         == "no_text"
     )
-    too_long = client.chat_postMessage(channel=NETWORK_OPS, text="x" * 40_001)
-    assert await error_of(too_long) == "msg_too_long"
 
 
 async def test_a_message_can_be_edited_linked_threaded_and_deleted(

@@ -15,7 +15,11 @@ NOT_OURS = "This bot serves another workspace, or has not finished starting. Not
 
 
 class HomeTeamOnly(AsyncAuthorize):
-    """Compares workspaces with what is already known: an acknowledgement waits for no call."""
+    """Compares workspaces with what is already known: an acknowledgement waits for no call.
+
+    On Enterprise Grid a member of our workspace can act from another one of the same
+    organisation; who they are is looked up before anything is shown or done.
+    """
 
     def __init__(self, directory: SlackDirectory, token: Secret) -> None:
         """Let in the workspace that `directory` has identified."""
@@ -31,7 +35,11 @@ class HomeTeamOnly(AsyncAuthorize):
     ) -> AuthorizeResult | None:
         """The bot's own authorization, None for a stranger."""
         home = self._directory.identity
-        if home is None or team_id != home.team_id:
+        ours = home is not None and (
+            team_id == home.team_id
+            or (home.enterprise_id != "" and enterprise_id == home.enterprise_id)
+        )
+        if home is None or not ours:
             log.warning("foreign_workspace", team=team_id)
             return None
         return AuthorizeResult(

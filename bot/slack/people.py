@@ -29,6 +29,7 @@ class Identity(NamedTuple):
     team_id: str
     user_id: str
     bot_id: str
+    enterprise_id: str = ""
 
 
 class SlackDirectory:
@@ -45,7 +46,8 @@ class SlackDirectory:
         team, user = answer.get("team_id"), answer.get("user_id")
         if not isinstance(team, str) or not isinstance(user, str) or not team or not user:
             raise SlackUnavailable("auth.test: no team_id or user_id")
-        self.identity = Identity(team, user, str(answer.get("bot_id") or ""))
+        bot, enterprise = (str(answer.get(name) or "") for name in ("bot_id", "enterprise_id"))
+        self.identity = Identity(team, user, bot, enterprise)
         return self.identity
 
     def own_user(self) -> str:
@@ -66,7 +68,7 @@ class SlackDirectory:
         user = answer.get("user")
         if not isinstance(user, dict) or user.get("id") != user_id:
             return None
-        return _person(user)
+        return _person(user, await self.home_team())
 
     async def members(self, group_ids: Collection[str]) -> Mapping[str, Collection[str]]:
         """The users of each group; a group that can't be read is missing."""
@@ -100,18 +102,30 @@ class SlackDirectory:
         return _place(channel) if isinstance(channel, dict) else None
 
 
-def _person(user: Mapping[str, Any]) -> Person:
+def _person(user: Mapping[str, Any], home: str) -> Person:
     profile = user.get("profile")
     shown = profile.get("display_name") if isinstance(profile, dict) else ""
     return Person(
         id=str(user["id"]),
-        team=str(user.get("team_id") or ""),
+        team=_team(user, home),
         name=str(shown or user.get("real_name") or user.get("name") or ""),
         deleted=bool(user.get("deleted")),
         bot=bool(user.get("is_bot")) or user["id"] == "USLACKBOT",
         guest=bool(user.get("is_restricted") or user.get("is_ultra_restricted")),
         stranger=bool(user.get("is_stranger")),
     )
+
+
+def _team(user: Mapping[str, Any], home: str) -> str:
+    """The workspace of a user: ours, where it is one of theirs.
+
+    On Enterprise Grid a member of several workspaces is shown without a `team_id`, and with a list.
+    """
+    grid = user.get("enterprise_user")
+    teams = grid.get("teams") if isinstance(grid, dict) else None
+    if isinstance(teams, list) and home in teams:
+        return home
+    return str(user.get("team_id") or "")
 
 
 def _place(channel: Mapping[str, Any]) -> Place:

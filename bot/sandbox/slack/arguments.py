@@ -73,10 +73,14 @@ class Arguments:
             raise Refusal(bad) from None
 
 
-async def read_arguments(request: web.Request) -> tuple[Arguments, str]:
-    """The arguments of a call, and its token (empty without one), which they do not keep."""
+async def read_arguments(request: web.Request, *, form_only: bool = False) -> tuple[Arguments, str]:
+    """The arguments of a call, and its token (empty without one), which they do not keep.
+
+    `form_only`: JSON is not looked into, as if it was not there.
+    """
     values: Json = dict(request.query)
-    if request.method == "POST":
+    overlooked = form_only and request.content_type == "application/json"
+    if request.method == "POST" and not overlooked:
         values |= await _body(request)
     given = values.pop("token", "")
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")

@@ -17,7 +17,7 @@ def post_message(state: State, args: Arguments) -> Json:
     message = _new(state, channel, content, _thread(state, channel, args))
     state.add(message)
     shown = as_api(message, state.workspace, metadata=True)
-    return {"channel": channel.id, "ts": message.ts, "message": shown}
+    return {"channel": channel.id, "ts": message.ts, "message": shown, **content.warning}
 
 
 def post_ephemeral(state: State, args: Arguments) -> Json:
@@ -44,7 +44,10 @@ def update(state: State, args: Arguments) -> Json:
     if message.user != state.workspace.app.user:
         raise Refusal("cant_update_message")
     if channel.archived:
-        raise Refusal("is_archived")
+        raise Refusal("is_inactive")
+    limit = state.workspace.edit_seconds
+    if limit is not None and state.clock() - float(message.ts) >= limit:
+        raise Refusal("edit_window_closed")
     edit(state, message, read_content(args, most_text=MOST_UPDATED_TEXT))
     shown = as_api(message, state.workspace, metadata=True)
     return {"channel": channel.id, "ts": message.ts, "text": message.text, "message": shown}

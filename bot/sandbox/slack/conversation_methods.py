@@ -13,7 +13,7 @@ def channel_for_app(state: State, channel_id: str) -> Channel:
     channel = state.workspace.channels.get(channel_id)
     if channel is None:
         raise Refusal("channel_not_found")
-    closed = channel.private or channel.dm
+    closed = channel.private or channel.dm or channel.group_dm
     if closed and state.workspace.app.user not in channel.members:
         raise Refusal("channel_not_found")
     return channel
@@ -124,7 +124,7 @@ def _as_api(state: State, channel: Channel, *, count: bool = False) -> Json:
         "created": 1_700_000_000,
         "is_archived": channel.archived,
         "is_im": channel.dm,
-        "is_mpim": False,
+        "is_mpim": channel.group_dm,
         "is_org_shared": False,
         "context_team_id": home,
         "updated": 1_700_000_000_000,
@@ -136,14 +136,15 @@ def _as_api(state: State, channel: Channel, *, count: bool = False) -> Json:
         **shown,
         "name": channel.name,
         "name_normalized": channel.name,
-        "is_channel": not channel.private,
-        "is_group": channel.private,
-        "is_private": channel.private,
+        "is_channel": not (channel.private or channel.group_dm),
+        "is_group": channel.private or channel.group_dm,
+        "is_private": channel.private or channel.group_dm,
         "is_general": False,
         "is_member": state.workspace.app.user in channel.members,
         "is_shared": channel.shared,
         "is_ext_shared": channel.shared,
-        "is_pending_ext_shared": False,
+        "is_pending_ext_shared": channel.invited,
+        "pending_shared": [T_OTHER] if channel.invited else [],
         "shared_team_ids": [home, T_OTHER] if channel.shared else [home],
         "topic": {"value": "", "creator": "", "last_set": 0},
         "purpose": {"value": "", "creator": "", "last_set": 0},

@@ -59,6 +59,7 @@ class Delivery(msgspec.Struct, kw_only=True):
     payload: Json
     to: str
     retry: int = 0
+    reason: str = ""
     ack: Ack | None = None
 
 
@@ -140,10 +141,15 @@ class Courier:
         if self._client is not None:
             await self._client.close()
 
-    async def _send(self, kind: Kind, payload: Json, retry: int) -> Ack:
+    async def _send(self, kind: Kind, payload: Json, retry: int, reason: str = "") -> Ack:
         turn = next(self._turn)
         delivery = Delivery(
-            at=self.state.clock(), kind=kind, payload=payload, to="nobody", retry=retry
+            at=self.state.clock(),
+            kind=kind,
+            payload=payload,
+            to="nobody",
+            retry=retry,
+            reason=reason,
         )
         self.deliveries.append(delivery)
         socket = self.sockets.pick(turn)
@@ -155,7 +161,7 @@ class Courier:
             content_type, body = encode(kind, payload)
             headers = self.signed(content_type, body)
             if retry:
-                headers |= {"X-Slack-Retry-Num": str(retry), "X-Slack-Retry-Reason": "http_error"}
+                headers |= {"X-Slack-Retry-Num": str(retry), "X-Slack-Retry-Reason": reason}
             delivery.ack = await self._post(delivery.to, body, headers)
         else:
             delivery.ack = Ack(error="dispatch_failed")
@@ -167,7 +173,7 @@ class Courier:
         began = loop.time()
         extra: Json = {"accepts_response_payload": delivery.kind is not Kind.EVENT}
         if delivery.kind is Kind.EVENT:
-            extra |= {"retry_attempt": delivery.retry, "retry_reason": ""}
+            extra |= {"retry_attempt": delivery.retry, "retry_reason": delivery.reason}
         envelope: Json = {"type": delivery.kind.value, "payload": delivery.payload, **extra}
         try:
             async with asyncio.timeout(self.ack_seconds):
@@ -210,4 +216,11 @@ class Courier:
             if not ack.error or ack.headers.get("x-slack-no-retry") == "1":
                 return
             await asyncio.sleep(delay)
-            ack = await self._send(Kind.EVENT, payload, retry)
+            ack = await self._send(Kind.EVENT, payload, retry, _reason(ack))
+
+
+def _reason(ack: Ack) -> str:
+    """Why an event is sent again, in Slack's words."""
+    if ack.error == "operation_timeout":
+        return "http_timeout"
+    return "http_error" if ack.status else "connection_failed"

@@ -1,7 +1,8 @@
 """Slack's rate limits as token buckets.
 
 Source: docs.slack.dev/apis/web-api/rate-limits: tiers of 1, 20, 50 and 100 calls a minute
-for each method, and one message a second for each channel, with short bursts allowed.
+for each method, and one message a second for each channel, with short bursts allowed, and
+several hundred a minute in the whole workspace.
 """
 
 import math
@@ -12,13 +13,14 @@ import msgspec
 
 
 class Tier(StrEnum):
-    """Which limit a method has. `POST` is kept for each channel."""
+    """Which limit a method has. `POST` is kept for each channel, `WORKSPACE` for all together."""
 
     ONE = "1"
     TWO = "2"
     THREE = "3"
     FOUR = "4"
     POST = "post"
+    WORKSPACE = "workspace"
     SPECIAL = "special"
 
 
@@ -36,6 +38,7 @@ RATES = {
     Tier.THREE: Rate(50 / 60, 50),
     Tier.FOUR: Rate(100 / 60, 100),
     Tier.POST: Rate(1.0, 5),
+    Tier.WORKSPACE: Rate(300 / 60, 100),
     Tier.SPECIAL: Rate(600 / 60, 600),
 }
 
@@ -47,14 +50,20 @@ class Limits:
         self.enabled = True
         self.rates = dict(RATES)
         self._clock = clock
-        self._buckets: dict[tuple[str, str], tuple[float, float]] = {}
+        self._buckets: dict[tuple[Tier, str, str], tuple[float, float]] = {}
 
     def take(self, tier: Tier, method: str, channel: str = "") -> int:
         """Spend one call. 0 when it may go ahead, else the whole seconds to wait."""
         if not self.enabled:
             return 0
+        wait = self._take(tier, method, channel)
+        if wait == 0 and tier is Tier.POST:
+            return self._take(Tier.WORKSPACE, method, "")
+        return wait
+
+    def _take(self, tier: Tier, method: str, channel: str) -> int:
         rate = self.rates[tier]
-        key = (method, channel if tier is Tier.POST else "")
+        key = (tier, method, channel if tier is Tier.POST else "")
         now = self._clock()
         left, since = self._buckets.get(key, (float(rate.burst), now))
         left = min(rate.burst, left + (now - since) * rate.per_second)

@@ -41,7 +41,8 @@ def command(  # noqa: PLR0913 - the parts of what somebody typed
     workspace = state.workspace
     return {
         "token": VERIFICATION_TOKEN,
-        "team_id": workspace.team,
+        "team_id": workspace.people[user].acts_in or workspace.team,
+        **({"enterprise_id": workspace.enterprise} if workspace.enterprise else {}),
         "team_domain": workspace.domain,
         "channel_id": channel.id,
         "channel_name": _channel_name(channel),
@@ -225,17 +226,17 @@ def _interaction(
     person = workspace.people[user]
     return {
         "type": kind,
-        "team": {"id": workspace.team, "domain": workspace.domain},
+        "team": {"id": person.acts_in or workspace.team, "domain": workspace.domain},
         "user": {
             "id": user,
             "username": person.name,
             "name": person.name,
-            "team_id": person.team,
+            "team_id": person.acts_in or person.team,
         },
         "api_app_id": workspace.app.id,
         "token": VERIFICATION_TOKEN,
         "trigger_id": state.new_trigger(user, view_id, viewing),
-        "enterprise": None,
+        "enterprise": {"id": workspace.enterprise} if workspace.enterprise else None,
         "is_enterprise_install": False,
     }
 
@@ -243,4 +244,6 @@ def _interaction(
 def _channel_name(channel: Channel) -> str:
     if channel.dm:
         return "directmessage"
+    if channel.group_dm:
+        return f"mpdm-{channel.name}"
     return "privategroup" if channel.private else channel.name

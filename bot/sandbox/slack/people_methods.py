@@ -2,7 +2,7 @@
 
 from bot.sandbox.slack.arguments import Arguments, Refusal
 from bot.sandbox.slack.state import State
-from bot.sandbox.slack.workspace import Json, Person, UserGroup
+from bot.sandbox.slack.workspace import E_GRID, SLACKBOT, Json, Person, UserGroup
 
 
 def api_test(state: State, args: Arguments) -> Json:  # noqa: ARG001 - the shape of a method
@@ -15,7 +15,9 @@ def api_test(state: State, args: Arguments) -> Json:  # noqa: ARG001 - the shape
 def auth_test(state: State, args: Arguments) -> Json:  # noqa: ARG001 - the shape of a method
     """auth.test: who the app is."""
     workspace = state.workspace
+    grid = {"enterprise_id": workspace.enterprise} if workspace.enterprise else {}
     return {
+        **grid,
         "url": f"{state.origin}/",
         "team": workspace.team_name,
         "team_id": workspace.team,
@@ -28,7 +30,7 @@ def auth_test(state: State, args: Arguments) -> Json:  # noqa: ARG001 - the shap
 
 def user_info(state: State, args: Arguments) -> Json:
     """users.info."""
-    person = state.workspace.people.get(args.required("user"))
+    person = state.workspace.people.get(args.text("user"))
     if person is None:
         raise Refusal("user_not_found")
     return {"user": _person(person)}
@@ -57,10 +59,10 @@ def group_users(state: State, args: Arguments) -> Json:
 def _person(person: Person) -> Json:
     shown: Json = {
         "id": person.id,
-        "team_id": person.team,
+        **({"enterprise_user": _grid(person)} if person.teams else {"team_id": person.team}),
         "name": person.name,
         "deleted": person.deleted,
-        "is_bot": person.bot,
+        "is_bot": person.bot and person.id != SLACKBOT,
         "is_app_user": False,
         "updated": 1_700_000_000,
         "profile": {
@@ -85,8 +87,19 @@ def _person(person: Person) -> Json:
         "is_admin": False,
         "is_owner": False,
         "is_primary_owner": False,
-        "is_restricted": person.guest,
-        "is_ultra_restricted": False,
+        "is_restricted": person.guest or person.single_channel,
+        "is_ultra_restricted": person.single_channel,
+    }
+
+
+def _grid(person: Person) -> Json:
+    return {
+        "id": person.id,
+        "enterprise_id": E_GRID,
+        "enterprise_name": "Acme",
+        "is_admin": False,
+        "is_owner": False,
+        "teams": person.teams,
     }
 
 

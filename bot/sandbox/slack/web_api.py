@@ -24,31 +24,35 @@ class Method(msgspec.Struct, frozen=True):
 
     A scope that starts with `*` depends on the kind of the channel: `*:read` is
     `channels:read` for a public channel, `groups:read` for a private one, `im:read` for a
-    direct message. `app_level` methods take the app's token instead of the bot's.
+    direct message, `mpim:read` for one of several people. `app_level` methods take the app's token
+    instead of the bot's. `form_only` methods, those that read, overlook JSON.
     """
 
     run: Run
     tier: Tier
     scope: str = ""
     app_level: bool = False
+    form_only: bool = False
 
 
 METHODS = {
     "api.test": Method(people.api_test, Tier.FOUR),
-    "auth.test": Method(people.auth_test, Tier.SPECIAL),
+    "auth.test": Method(people.auth_test, Tier.SPECIAL, form_only=True),
     "apps.connections.open": Method(views.open_connection, Tier.ONE, app_level=True),
     "chat.postMessage": Method(chat.post_message, Tier.POST, "chat:write"),
     "chat.postEphemeral": Method(chat.post_ephemeral, Tier.FOUR, "chat:write"),
     "chat.update": Method(chat.update, Tier.THREE, "chat:write"),
     "chat.delete": Method(chat.delete, Tier.THREE, "chat:write"),
-    "chat.getPermalink": Method(chat.get_permalink, Tier.SPECIAL),
-    "conversations.info": Method(conversations.info, Tier.THREE, "*:read"),
+    "chat.getPermalink": Method(chat.get_permalink, Tier.SPECIAL, form_only=True),
+    "conversations.info": Method(conversations.info, Tier.THREE, "*:read", form_only=True),
     "conversations.open": Method(conversations.open_dm, Tier.THREE, "im:write"),
-    "conversations.history": Method(conversations.history, Tier.THREE, "*:history"),
-    "conversations.replies": Method(conversations.replies, Tier.THREE, "*:history"),
-    "users.info": Method(people.user_info, Tier.FOUR, "users:read"),
-    "usergroups.list": Method(people.groups, Tier.TWO, "usergroups:read"),
-    "usergroups.users.list": Method(people.group_users, Tier.TWO, "usergroups:read"),
+    "conversations.history": Method(conversations.history, Tier.THREE, "*:history", form_only=True),
+    "conversations.replies": Method(conversations.replies, Tier.THREE, "*:history", form_only=True),
+    "users.info": Method(people.user_info, Tier.FOUR, "users:read", form_only=True),
+    "usergroups.list": Method(people.groups, Tier.TWO, "usergroups:read", form_only=True),
+    "usergroups.users.list": Method(
+        people.group_users, Tier.TWO, "usergroups:read", form_only=True
+    ),
     "views.open": Method(views.open_view, Tier.FOUR),
     "views.push": Method(views.push_view, Tier.FOUR),
     "views.update": Method(views.update_view, Tier.FOUR),
@@ -76,7 +80,10 @@ class WebApi:
         """Answer one call."""
         name = request.match_info["method"]
         try:
-            args, token = await read_arguments(request)
+            known = METHODS.get(name)
+            args, token = await read_arguments(
+                request, form_only=known is not None and known.form_only
+            )
         except Refusal as refusal:
             self.record(name, {}, refusal.code)
             return web.json_response(refusal.body())
@@ -161,8 +168,8 @@ class WebApi:
 
 
 def _family(channel: Channel | None) -> str:
-    if channel is not None and channel.dm:
-        return "im"
+    if channel is not None and (channel.dm or channel.group_dm):
+        return "mpim" if channel.group_dm else "im"
     return "groups" if channel is not None and channel.private else "channels"
 
 

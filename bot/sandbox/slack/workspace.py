@@ -12,8 +12,11 @@ Json = dict[str, Any]
 
 T_HOME = "T0HOME001"
 T_OTHER = "T0OTHER01"
+T_SISTER, E_GRID = "T0SISTER1", "E0GRID001"
+"""Another workspace of our own organisation on Enterprise Grid, and that organisation."""
 
 ALICE, BOB, CAROL, GINA = "U0ALICE01", "U0BOB0001", "U0CAROL01", "U0GINA001"
+WENDY, WALTER, SLACKBOT = "W0WENDY01", "W0WALTER1", "USLACKBOT"
 DORA, SAM, BOT = "U0DORA001", "U0SAM0001", "U0VCOBOT1"
 
 NETWORK_OPS, RANDOM, PARTNERS = "C0NETOPS1", "C0RANDOM1", "C0PARTNR1"
@@ -24,7 +27,12 @@ NETOPS, NOBODY = "S0NETOPS1", "S0NOBODY1"
 
 
 class Person(msgspec.Struct, kw_only=True):
-    """A user as `users.info` knows it. `guest` is restricted; a `stranger` shares a channel."""
+    """A user as `users.info` knows it.
+
+    `guest` is restricted, `single_channel` to one channel; a `stranger` shares a channel. `teams`:
+    on Enterprise Grid all the workspaces of a member, who is then shown without a `team_id`.
+    `acts_in` is the workspace that payloads name as theirs, where it is not the app's.
+    """
 
     id: str
     name: str
@@ -32,7 +40,10 @@ class Person(msgspec.Struct, kw_only=True):
     title: str = ""
     color: str = "#5b6b7b"
     team: str = T_HOME
+    teams: list[str] = []
+    acts_in: str = ""
     guest: bool = False
+    single_channel: bool = False
     bot: bool = False
     deleted: bool = False
     stranger: bool = False
@@ -44,15 +55,21 @@ class Person(msgspec.Struct, kw_only=True):
 
 
 class Channel(msgspec.Struct, kw_only=True):
-    """A conversation. `shared` is with another organisation (Slack Connect)."""
+    """A conversation.
+
+    `shared` is with another organisation (Slack Connect), `invited`: one was asked and has not
+    answered yet. `group_dm` is a direct message of several people.
+    """
 
     id: str
     name: str = ""
     members: set[str] = set()
     private: bool = False
     shared: bool = False
+    invited: bool = False
     archived: bool = False
     dm: bool = False
+    group_dm: bool = False
 
 
 class UserGroup(msgspec.Struct, kw_only=True):
@@ -102,7 +119,11 @@ class App(msgspec.Struct, kw_only=True):
 
 
 class Workspace(msgspec.Struct, kw_only=True):
-    """One Slack workspace, all of it addressable by id."""
+    """One Slack workspace, all of it addressable by id.
+
+    `enterprise`: the organisation on Enterprise Grid. `edit_seconds`: for how long its members
+    and apps may edit what they have written; None: for ever.
+    """
 
     people: dict[str, Person]
     channels: dict[str, Channel]
@@ -111,6 +132,8 @@ class Workspace(msgspec.Struct, kw_only=True):
     team: str = T_HOME
     team_name: str = "Acme Networks"
     domain: str = "acme-networks"
+    enterprise: str = ""
+    edit_seconds: float | None = None
 
     def member(self, user: str, channel: str) -> bool:
         """Whether the user is in the channel."""
@@ -125,6 +148,14 @@ class Workspace(msgspec.Struct, kw_only=True):
         made = Channel(id=f"D{user[1:]}", members=members, dm=True)
         self.channels[made.id] = made
         return made
+
+
+def grid_people() -> list[Person]:
+    """Members of an Enterprise Grid organisation: Wendy of our workspace too, Walter is not."""
+    return [
+        Person(id=WENDY, name="wendy", real_name="Wendy Wide", team="", teams=[T_SISTER, T_HOME]),
+        Person(id=WALTER, name="walter", real_name="Walter West", team="", teams=[T_SISTER]),
+    ]
 
 
 def default_workspace() -> Workspace:
