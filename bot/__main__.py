@@ -14,13 +14,18 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from bot.errors import SettingsError
+from bot.errors import SettingsError, TaskEnded
 
+FAILED = 1
 USAGE_ERROR = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a subcommand; returns the exit status: 0, 1 for a failed check, 2 for settings."""
+    """Run a subcommand; returns the exit status.
+
+    0: all is well, or it was asked to stop. 1: a check failed, or a part of the bot has ended
+    unasked and it wants to be started again. 2: the settings are wrong.
+    """
     parser = argparse.ArgumentParser(
         prog="vco-route-bot",
         description="Delete routes from Alibaba Cloud IPsec-VPN connections, from Slack.",
@@ -42,10 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.command == "policy":
             return _policy(given)
         return _COMMANDS[given.command or "serve"]()
-    except SettingsError as error:
-        for line in error.lines:
-            print(line, file=sys.stderr)  # noqa: T201 - where an operator looks
-        return USAGE_ERROR
+    except (SettingsError, TaskEnded) as error:
+        print(error, file=sys.stderr)  # noqa: T201 - where an operator looks
+        return USAGE_ERROR if isinstance(error, SettingsError) else FAILED
     except KeyboardInterrupt:
         return 130
 

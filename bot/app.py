@@ -27,10 +27,10 @@ from bot.slack.asks import Asks
 from bot.slack.authorization import NOT_OURS, HomeTeamOnly
 from bot.slack.boards import Boards
 from bot.slack.commands import Commands
+from bot.slack.connection import Connection
 from bot.slack.decisions import Decisions
 from bot.slack.forms.lookup import Lookup
 from bot.slack.homes import Homes
-from bot.slack.link import SlackLink
 from bot.slack.listeners import Listeners
 from bot.slack.people import SlackDirectory
 from bot.slack.replier import Replier
@@ -122,10 +122,16 @@ class App:
             lease=settings.lease,
             places=PLACES,
         )
-        self.readiness = Readiness(self.store, self.directory, self.credentials, self.policy)
         self.bolt = self._bolt()
-        self.link = SlackLink(
-            self.bolt, self.slack_client, self.directory, settings.slack_app_token
+        self.connection = Connection(
+            self.bolt, self.slack, self.directory, settings.slack_app_token
+        )
+        self.readiness = Readiness(
+            self.store,
+            self.directory,
+            self.credentials,
+            self.policy,
+            socket=self.connection.state if settings.socket_mode else None,
         )
 
     def _answers(self) -> Answers:

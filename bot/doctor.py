@@ -19,6 +19,8 @@ async def examine(settings: Settings) -> int:
     app = App(settings)
     try:
         found = dict(await app.readiness.check())
+        if settings.socket_mode:
+            found["socket"] = await app.connection.probe()
         found["vpc api"] = await _vpc(app)
         policy = await _policy(app, found)
     finally:

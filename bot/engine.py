@@ -93,10 +93,12 @@ class Engine:
                     self._start(claimed)
                 else:
                     await self._sleep(claimed, stopping)
-        finally:
-            stopping.cancel()
             if self._steps:
                 await asyncio.wait(self._steps)
+        finally:
+            stopping.cancel()
+            for step in self._steps:
+                step.cancel()
 
     async def _claim(self) -> Claim | float:
         self._nudged.clear()
@@ -135,6 +137,8 @@ class Engine:
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._steps[task]
         self._nudged.set()
+        if not task.cancelled() and (error := task.exception()):
+            log.error("step_broke", item=task.get_name(), exc_info=error)
 
     async def _do(self, claim: Claim) -> None:
         with structlog.contextvars.bound_contextvars(item=claim.item):

@@ -6,6 +6,7 @@ BotError
 │   ├── PreviewError        the live state does not allow what was asked
 │   └── Refused             this person or this place may not do that
 ├── SettingsError           the environment; names the variable and the mend
+├── TaskEnded               a part that runs for as long as the bot has ended unasked
 ├── StoreError              Redis
 │   ├── StoreUnavailable    it does not answer: nothing was recorded, as far as we know
 │   ├── StaleFence          another worker has taken over; drop what you were doing
@@ -72,6 +73,10 @@ class SettingsError(BotError):
     def __init__(self, lines: list[str]) -> None:
         super().__init__("\n".join(lines))
         self.lines = lines
+
+
+class TaskEnded(BotError):
+    """What should run for as long as the bot has ended: start it again."""
 
 
 class StoreError(BotError):

@@ -1,6 +1,6 @@
 """What is counted, for Prometheus. Labels are closed sets: never ids, never user text."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 REGISTRY = CollectorRegistry()
 
@@ -27,5 +27,21 @@ OUTCOMES = Counter(
     "vco_route_outcomes_total",
     "Routes whose deletion ended, by how",
     ("state",),
+    registry=REGISTRY,
+)
+SOCKETS_OPEN = Gauge(
+    "vco_route_sockets_open",
+    "Websockets to Slack that are open (Socket Mode)",
+    registry=REGISTRY,
+)
+SOCKET_SILENCE = Gauge(
+    "vco_route_socket_silence_seconds",
+    "Seconds since anything came over any websocket, a ping for example (Socket Mode)",
+    registry=REGISTRY,
+)
+SOCKETS_ENDED = Counter(
+    "vco_route_sockets_ended_total",
+    "Websockets that had to be replaced, by why",
+    ("reason",),
     registry=REGISTRY,
 )

@@ -5,7 +5,7 @@ Each check is `ok`, or says in a few words what is wrong, without secrets. Words
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
@@ -36,12 +36,18 @@ class Readiness:
         directory: SlackDirectory,
         credentials: Provider,
         policy: PolicySource,
+        *,
+        socket: Callable[[], str] | None = None,
     ) -> None:
-        """Look at the store, at Slack, at the cloud's credentials, and at the policy file."""
+        """Look at the store, at Slack, at the cloud's credentials, and at the policy file.
+
+        `socket`: how the websockets are, in Socket Mode.
+        """
         self._store = store
         self._directory = directory
         self._credentials = credentials
         self._policy = policy
+        self._socket = socket
         self._told: dict[str, str] = {}
 
     async def check(self) -> dict[str, str]:
@@ -53,15 +59,19 @@ class Readiness:
             "credentials": self._alibaba(),
         }
         words = await asyncio.gather(*(_bounded(check) for check in checks.values()))
-        found = dict(zip(checks, words, strict=True)) | self._file()
+        found = dict(zip(checks, words, strict=True)) | self._deliveries() | self._file()
         self._tell(found)
         return found
 
     def _tell(self, found: dict[str, str]) -> None:
         for name, word in found.items():
             if word != self._told.get(name, OK):
-                log.warning("check", what=name, found=word)
+                log.log(20 if word == OK else 30, "check", what=name, found=word)
         self._told = found
+
+    def _deliveries(self) -> dict[str, str]:
+        """Do Slack's deliveries reach us? Over HTTP only Slack knows."""
+        return {"socket": self._socket()} if self._socket else {}
 
     def _file(self) -> dict[str, str]:
         """The policy file, where there is one: is the one that holds the one on disk?"""

@@ -9,6 +9,8 @@ from program import run
 from stage import Stage
 
 from bot.doctor import examine
+from bot.sandbox.scene import APP_TOKEN
+from bot.sandbox.slack.socket_mode import Edge
 from bot.sandbox.slack.workspace import NETOPS
 from bot.sandbox.valkey import free_port
 from bot.sandbox.vpc import seed
@@ -43,7 +45,7 @@ async def test_a_deployment_that_has_everything_is_well(
     ("changes", "line"),
     [
         ({"REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}, "redis: does not answer"),
-        ({"SLACK_BOT_TOKEN": "xoxb-nobody-knows"}, "slack: does not answer"),
+        ({"SLACK_BOT_TOKEN": "xoxb-nobody-knows"}, "slack: refuses SLACK_BOT_TOKEN"),
         ({"SLACK_API_URL": "http://127.0.0.1:1/"}, "slack: does not answer"),
         ({"ALIBABA_CLOUD_VPC_ENDPOINT": "http://127.0.0.1:1"}, "vpc api: Network.NotConnected"),
         (
@@ -89,6 +91,34 @@ async def test_a_setting_with_a_typo_is_pointed_at(
     assert first == (
         "VCO_APPROVAL_TIMEOUTS: there is no such setting; did you mean VCO_APPROVAL_TIMEOUT?"
     )
+
+
+async def test_in_socket_mode_it_opens_a_websocket_for_a_moment(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await examine(Settings.from_env(stage.environment(socket_mode=True))) == 0
+    assert "socket: ok" in capsys.readouterr().out.splitlines()
+    await stage.slack.until(lambda: not stage.slack.sockets.names)
+
+
+@pytest.mark.parametrize(
+    ("what", "line"),
+    [
+        ("refuses", "socket: no websocket (ServerDisconnectedError)"),
+        ("disabled", "socket: Socket Mode is turned off in the Slack app's settings"),
+        ("revoked", "socket: SLACK_APP_TOKEN: Slack answers token_revoked"),
+    ],
+)
+async def test_what_keeps_a_websocket_from_being_opened_has_its_line(
+    stage: Stage, capsys: pytest.CaptureFixture[str], what: str, line: str
+) -> None:
+    if what == "refuses":
+        stage.slack.sockets.edge = Edge.REFUSES
+    stage.slack.sockets.disabled = what == "disabled"
+    stage.slack.web_api.revoked |= {APP_TOKEN} if what == "revoked" else set()
+    assert await examine(Settings.from_env(stage.environment(socket_mode=True))) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert [text for text in said if text.startswith(line)]
 
 
 async def test_a_policy_file_has_its_line_and_its_warnings(

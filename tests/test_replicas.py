@@ -14,6 +14,7 @@ from bot.sandbox.bot_process import BotProcess
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.workspace import BOB, CAROL
 from bot.sandbox.vpc.world import Pace
+from bot.slack.connection import SOCKETS
 from bot.slack.messages.card import APPROVE
 
 DELETE = "DeleteVcoRouteEntry"
@@ -77,7 +78,7 @@ async def test_socket_mode_with_several_connections(hurried: Stage) -> None:
     """Slack hands each envelope to one of the connections, whichever."""
     for _ in range(3):
         await hurried.start_bot(socket_mode=True)
-    await hurried.slack.until(lambda: len(hurried.slack.courier.sockets) == 3)
+    await hurried.slack.until(lambda: len(hurried.slack.courier.sockets) == 3 * SOCKETS)
     routes = new_routes(hurried, 3)
     cards = [await hurried.ask(delete_command(route)) for route in routes]
     for card in cards:
@@ -85,7 +86,7 @@ async def test_socket_mode_with_several_connections(hurried: Stage) -> None:
     for card, route in zip(cards, routes, strict=True):
         await deleted_once_and_told_once(hurried, card, route)
     await each_decided_once(hurried, 3)
-    assert len({delivery.to for delivery in hurried.slack.courier.deliveries}) == 3
+    assert len({delivery.to for delivery in hurried.slack.courier.deliveries}) == 3 * SOCKETS
 
 
 async def test_a_socket_that_is_replaced_loses_nothing(hurried: Stage) -> None:
@@ -94,7 +95,7 @@ async def test_a_socket_that_is_replaced_loses_nothing(hurried: Stage) -> None:
     [route] = new_routes(hurried, 1)
     card = await hurried.ask(delete_command(route))
     await hurried.slack.courier.sockets.refresh()
-    await hurried.slack.until(lambda: len(hurried.slack.courier.sockets) == 1)
+    await hurried.slack.until(lambda: len(hurried.slack.courier.sockets) == SOCKETS)
     await hurried.approve(card)
     await deleted_once_and_told_once(hurried, card, route)
 

@@ -22,6 +22,7 @@ from bot.errors import (
     SlackTokenRefused,
     SlackUnavailable,
 )
+from bot.secret import Secret
 
 log = structlog.get_logger(__name__)
 
@@ -94,6 +95,13 @@ class Slack:
         if not isinstance(answer.data, dict):
             raise SlackUnavailable(f"{method}: no JSON object")
         return answer.data
+
+    async def socket_url(self, app_token: Secret) -> str:
+        """An address for one websocket, with a ticket that is good for once and not for long."""
+        answer = await self._call(
+            "apps.connections.open", "", {"params": {"token": app_token.reveal()}}
+        )
+        return _text(answer, "url")
 
     async def post(
         self,

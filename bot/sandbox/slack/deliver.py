@@ -156,6 +156,9 @@ class Courier:
         if socket is not None:
             delivery.to = socket.name
             delivery.ack = await self._envelope(delivery)
+            if delivery.ack.error and not retry and len(self.sockets) > 1:
+                # Nobody has acknowledged it there: once more, on another connection.
+                return await self._send(kind, payload, 1, _reason(delivery.ack))
         elif self.urls:
             delivery.to = self.urls[turn % len(self.urls)]
             content_type, body = encode(kind, payload)

@@ -52,7 +52,7 @@ class State:
         self.requests: list[WebCall] = []
         self.triggers: dict[str, Trigger] = {}
         self.hooks: dict[str, Hook] = {}
-        self.tickets: set[str] = set()
+        self.tickets: dict[str, float] = {}
         self.views: dict[str, View] = {}
         self.homes: dict[str, View] = {}
         self._messages: list[Message] = []

@@ -57,9 +57,9 @@ def publish_view(state: State, args: Arguments) -> Json:
 
 
 def open_connection(state: State, args: Arguments) -> Json:  # noqa: ARG001 - the shape of a method
-    """apps.connections.open: a websocket address with a ticket that works once."""
+    """apps.connections.open: a websocket address with a ticket for once, and not for long."""
     ticket = secrets.token_urlsafe(16)
-    state.tickets.add(ticket)
+    state.tickets[ticket] = state.clock()
     return {"url": f"{state.origin.replace('http', 'ws', 1)}/socket?ticket={ticket}"}
 
 

@@ -74,6 +74,8 @@ class WebApi:
         self.outage = False
         self.token_error = ""
         self.scopes = scopes
+        self.revoked: set[str] = set()
+        """Tokens that were good once."""
         self._tokens = {bot_token: False, app_token: True}
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -139,6 +141,8 @@ class WebApi:
             raise Refusal("invalid_auth")
         if self.token_error and not self._tokens[token]:
             raise Refusal(self.token_error)
+        if token in self.revoked:
+            raise Refusal("token_revoked")
         if self._tokens[token] is not method.app_level:
             raise Refusal("not_allowed_token_type")
         return method
