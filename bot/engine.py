@@ -17,7 +17,15 @@ from typing import Protocol
 
 import structlog
 
-from bot.errors import BotError, StaleFence, StoreError, StoreUnavailable, Unreadable
+from bot.errors import (
+    BotError,
+    StaleFence,
+    StoreError,
+    StoreFault,
+    StoreRefused,
+    StoreUnavailable,
+    Unreadable,
+)
 from bot.metrics import STEP_SECONDS, STEPS
 from bot.store import Claim, Work
 from bot.store.work import Idle
@@ -105,7 +113,7 @@ class Engine:
         try:
             claimed = await self._work.claim(self._lease, full=self._full())
         except StoreError as error:
-            log.warning("store_unavailable", error=str(error))
+            _tell(error)
             return _LONGEST_SLEEP
         if isinstance(claimed, Claim):
             self._watch_clock(claimed.now)
@@ -149,7 +157,7 @@ class Engine:
                 await self._lost(claim)
             except StoreError as error:
                 # The lease runs out and whoever is there then takes over.
-                log.warning("store_unavailable", error=str(error))
+                _tell(error)
 
     async def _lost(self, claim: Claim) -> None:
         handler = self._handlers.get(claim.kind)
@@ -158,7 +166,7 @@ class Engine:
         try:
             await handler.lost(claim)
         except StoreError as error:
-            log.warning("store_unavailable", error=str(error))
+            _tell(error)
 
     async def _settle(self, claim: Claim) -> None:
         with STEP_SECONDS.labels(claim.kind).time():
@@ -191,6 +199,8 @@ class Engine:
         return "given_up" if tired else "done"
 
     def _report(self, claim: Claim, error: Exception) -> None:
+        if isinstance(error, StoreError):
+            _tell(error)
         expected = isinstance(error, BotError | TimeoutError)
         log.log(
             30 if expected else 40,
@@ -199,6 +209,17 @@ class Engine:
             error=type(error).__name__,
             exc_info=None if expected else error,
         )
+
+
+def _tell(error: StoreError) -> None:
+    """An outage passes; whatever else the store says is somebody's to mend."""
+    match error:
+        case StoreRefused():
+            log.error("store_refused", error=str(error))
+        case StoreFault():
+            log.error("store_fault", error=str(error))
+        case _:
+            log.warning("store_unavailable", error=str(error))
 
 
 def _pause(tries: int) -> float:

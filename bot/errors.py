@@ -8,7 +8,10 @@ BotError
 ├── SettingsError           the environment; names the variable and the mend
 ├── TaskEnded               a part that runs for as long as the bot has ended unasked
 ├── StoreError              Redis
-│   ├── StoreUnavailable    it does not answer: nothing was recorded, as far as we know
+│   ├── StoreUnavailable    an outage: nothing was recorded, as far as we know; try later
+│   ├── StoreRefused        it is there and forbids it to us: rights, a password, a command
+│   ├── StoreFault          what is stored is not what we left there, or a fault of ours
+│   │   └── RecordLost      the record of a request is gone in the middle of its step
 │   ├── StaleFence          another worker has taken over; drop what you were doing
 │   └── Unreadable          a record that this version cannot read
 ├── SlackError              Slack's Web API
@@ -84,7 +87,22 @@ class StoreError(BotError):
 
 
 class StoreUnavailable(StoreError):
-    """Redis does not answer or refuses writes."""
+    """An outage: Redis does not answer, or takes no writes for now. It passes by itself."""
+
+
+class StoreRefused(StoreError):
+    """Redis forbids a command to our user, knows no such command, or does not let us in.
+
+    An operator has to mend it; the text says which command.
+    """
+
+
+class StoreFault(StoreError):
+    """A key of the wrong type, or an error in a script: it does not pass by itself."""
+
+
+class RecordLost(StoreFault):
+    """A request that was being worked on has no record any more: somebody has emptied Redis."""
 
 
 class StaleFence(StoreError):

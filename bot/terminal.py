@@ -13,7 +13,7 @@ from typing import TextIO
 from bot.command.faults import Wrong
 from bot.command.values import request_id_of
 from bot.environment import Reader
-from bot.errors import SettingsError, StoreUnavailable, Unreadable
+from bot.errors import SettingsError, StoreRefused, StoreUnavailable, Unreadable
 from bot.listing import as_json, fields, summary, table
 from bot.models import Event
 from bot.settings import redis_target
@@ -51,9 +51,9 @@ async def opened(env: Environment) -> AsyncIterator[Store]:
     store = Store(Database(connect(target)))
     try:
         yield store
-    except StoreUnavailable as error:
-        line = f"REDIS_URL: {target.where} does not answer ({error})"
-        raise SettingsError([line]) from None
+    except (StoreUnavailable, StoreRefused) as error:
+        does = "does not answer" if isinstance(error, StoreUnavailable) else "refuses us"
+        raise SettingsError([f"REDIS_URL: {target.where} {does} ({error})"]) from None
     finally:
         await store.database.close()
 

@@ -19,6 +19,12 @@ _NEEDS_ATTENTION = Failure(
     next_step="Look at the route in the console, and at the bot's log.",
 )
 
+_NOT_QUEUED = Failure(
+    code="NotInQueue",
+    meaning="The database has lost this request's place in the queue. Nothing was sent.",
+    next_step="Ask again. The bot's operator has to look at the database.",
+)
+
 
 class Execution:
     """Does the steps of requests, from pending to an outcome and, if need be, beyond."""
@@ -73,7 +79,10 @@ class Execution:
         return None
 
     async def _advance(self, claim: Claim, request: Request) -> float | None:
-        if await self._bench.requests.position(request):
+        ahead = await self._bench.requests.position(request)
+        if ahead is None:
+            return await self._not_queued(claim, request)
+        if ahead:
             return claim.now + _QUEUED_LOOK
         request = await self._bench.change(claim, lambda r: route_change.start(r, claim.now))
         deadline = self._bench.deadline(request)
@@ -83,3 +92,16 @@ class Execution:
         if in_hand(request).state.watched:
             return await proving.step(self._bench, claim, request)
         return await sending.step(self._bench, claim, request)
+
+    async def _not_queued(self, claim: Claim, request: Request) -> float | None:
+        """An approval and its place in the queue are written at once: something was lost.
+
+        Whatever it was, nothing is begun on the strength of such a record. What was sent holds
+        the connection, and is watched to its end.
+        """
+        log.error("not_in_queue", request=request.id)
+        if any(route.sends for route in request.routes):
+            await self._bench.requests.rejoin(request)
+            return claim.now
+        await self._bench.fail(claim, _NOT_QUEUED)
+        return None

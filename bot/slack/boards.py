@@ -92,7 +92,7 @@ class Boards:
             return row
         ahead = await self._store.requests.position(row.request)
         usual = await self._store.pace.usual(row.request.region)
-        return row._replace(ahead=ahead, usual=usual)
+        return row._replace(ahead=ahead or 0, usual=usual)
 
     async def _members(self, wanted: Collection[str], now: float) -> Members:
         due = [group for group in wanted if self._groups.get(group, (None, 0.0))[1] <= now]

@@ -164,7 +164,7 @@ class Teller:
         return View(
             # In steps, so that a card is not edited for a second's difference.
             now=claim.now - claim.now % REFRESH_SECONDS,
-            ahead=await self._store.requests.position(request),
+            ahead=await self._store.requests.position(request) or 0,
             usual=await self._store.pace.usual(request.region),
         )
 

@@ -33,8 +33,14 @@ local function append(request, body, digest)
   redis.call('SET', KEYS[4], count .. ' ' .. link)
   return count .. ' ' .. link
 end
+local function check_append()
+  redis.call('SET', KEYS[4], redis.call('GET', KEYS[4]) or '', 'XX')
+end
 """
-"""Lua: append one entry; returns its number and link. KEYS[3] is the stream, KEYS[4] its head."""
+"""Lua: append one entry; returns its number and link. KEYS[3] is the stream, KEYS[4] its head.
+
+`check_append` fails if the head can't be written. The stream can't be tried without an entry, so
+an entry is the first thing that a script writes."""
 
 
 class Entry(NamedTuple):
@@ -95,8 +101,11 @@ def verify(entries: Iterable[Entry], head: str) -> Verification:
 _APPEND_ONE = Script(
     APPEND
     + """
-if not redis.call('SET', KEYS[5], '1', 'NX', 'EX', ARGV[4]) then return 0 end
+if redis.call('EXISTS', KEYS[5]) == 1 then return 0 end
+redis.call('SET', KEYS[5], '1', 'XX')
+check_append()
 append(ARGV[1], ARGV[2], ARGV[3])
+redis.call('SET', KEYS[5], '1', 'EX', ARGV[4])
 return 1
 """
 )

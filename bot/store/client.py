@@ -1,14 +1,24 @@
 """The database behind the store: keys, the clock, scripts, and errors in our own words."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from hashlib import sha1
 from typing import Any, Protocol
 
-from redis.exceptions import NoScriptError, ReadOnlyError, ResponseError
+from redis.exceptions import (
+    AuthenticationError,
+    ClusterError,
+    DataError,
+    NoPermissionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+)
 
-from bot.errors import StoreUnavailable
+from bot.errors import StoreError, StoreFault, StoreRefused, StoreUnavailable
 
 TAG = "{vco}"
 
@@ -71,13 +81,35 @@ end
 """Lua: make an item due now. One that is being worked on becomes due when its step ends,
 so that nobody works on it twice at once. KEYS[1] is `due` and KEYS[2] `claims` throughout."""
 
+CHECK_WORK = """
+local function check_work()
+  redis.call('ZADD', KEYS[1], 'XX', 0, '')
+  redis.call('ZREM', KEYS[1], '')
+  redis.call('HGET', KEYS[2], '')
+  redis.call('HDEL', KEYS[2], '')
+  redis.call('HSET', KEYS[2], '', '')
+  redis.call('HDEL', KEYS[2], '')
+end
+"""
+"""Lua: fail now if `due` or `claims` can't be written.
+
+Redis does not take back what a script has written before it fails. So a script that writes more
+than one key first tries each command on its own key in a form that changes nothing, and what
+undoes a form before that form: it is forbidden, renamed, or of the wrong type, all at once or
+not at all. The first of them needs memory: without any, Redis refuses only a script's first write.
+"""
+
 
 _TIME = Script(NOW + "return string.format('%.6f', seconds(''))")
 """A script rather than the command: on a Cluster it runs where all the other scripts do."""
 
 
 class Database:
-    """A Redis client, its clock and its scripts. Every failure is a `StoreUnavailable`."""
+    """A Redis client, its clock and its scripts.
+
+    Every failure is a `StoreUnavailable` (an outage), a `StoreRefused` (an operator has to allow
+    it), or a `StoreFault` (something is broken).
+    """
 
     def __init__(self, redis: Redis, *, now: str = "") -> None:
         """Use `redis` (with `decode_responses=True`). `now` replaces its clock in tests."""
@@ -125,10 +157,22 @@ async def _translated() -> AsyncIterator[None]:
         async with asyncio.timeout(COMMAND_SECONDS):
             yield
     except Exception as error:
+        raise _in_our_words(error) from error
+
+
+def _in_our_words(error: Exception) -> StoreError:
+    """What an error of redis-py means for us: forbidden, broken, or an outage that passes."""
+    if isinstance(error, AuthenticationError | NoPermissionError) or _says(error, _REFUSALS):
+        return StoreRefused(_text(error))
+    if isinstance(error, DataError):
+        return StoreFault(type(error).__name__)
+    if not isinstance(error, ResponseError) or isinstance(error, _PASSING):
         # Nothing of ours runs inside, and redis-py raises more than its RedisError: on a Cluster
         # a RedisClusterException or, redirected to a node that is new there, an AttributeError.
-        # The text of a Redis error can quote what was sent; its type says enough.
-        raise StoreUnavailable(_words(error)) from error
+        return StoreUnavailable(_words(error))
+    if _says(error, _STATES):
+        return StoreUnavailable(_words(error))
+    return StoreFault(_text(error))
 
 
 def _demoted(error: ResponseError) -> bool:
@@ -136,12 +180,36 @@ def _demoted(error: ResponseError) -> bool:
     return isinstance(error, ReadOnlyError) or "-READONLY" in str(error)
 
 
-_KNOWN = (
+_PASSING = (ClusterError, OutOfMemoryError, ReadOnlyError)
+
+_STATES = (
     *("OOM", "READONLY", "MISCONF", "NOREPLICAS", "LOADING", "CLUSTERDOWN", "MASTERDOWN"),
-    *("NOAUTH", "WRONGPASS", "NOPERM"),
+    *("TRYAGAIN", "BUSY"),
+)
+"""What a server says that is there and takes nothing for now."""
+
+_REFUSALS = (
+    *("NOAUTH", "WRONGPASS", "NOPERM", "ACL failure", "no permissions", "No permissions"),
+    *("unknown command", "Unknown command", "Unknown Redis command", "can't run this command"),
 )
 
+_PLACE = re.compile(r" script: ?\w*,? on @user_script.*")
+"""Where in which script: the hash of a script says nothing to anybody."""
 
-def _words(error: BaseException) -> str:
+_LONGEST_TEXT = 200
+
+
+def _says(error: Exception, words: Sequence[str]) -> bool:
+    return isinstance(error, ResponseError) and any(word in str(error) for word in words)
+
+
+def _words(error: Exception) -> str:
+    """Its type says enough: the text of such an error can be long, or name what was sent."""
     name, text = type(error).__name__, str(error)
-    return next((f"{name}: {word}" for word in _KNOWN if word in text), name)
+    return next((f"{name}: {word}" for word in _STATES if word in text), name)
+
+
+def _text(error: Exception) -> str:
+    """The server's own words. Those about an unknown command go on to quote what was sent."""
+    text = _PLACE.sub("", str(error).partition(", with args")[0])
+    return "".join(c if c.isprintable() else " " for c in text)[:_LONGEST_TEXT]

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
-from bot.errors import StoreUnavailable
-from bot.store.client import DUE, Database, Script, key
+from bot.errors import StoreError, StoreFault, StoreRefused
+from bot.store.audit import AUDIT, AUDIT_HEAD
+from bot.store.client import CLAIMS, DUE, Database, Script, key
+from bot.store.requests import INDEX, OPEN, UNSIGNED
 
 OK = "ok"
 WARNING = "warning: "
@@ -21,6 +23,68 @@ return 1
 )
 
 
+_TYPES = {
+    DUE: "zset",
+    CLAIMS: "hash",
+    AUDIT: "stream",
+    AUDIT_HEAD: "string",
+    OPEN: "hash",
+    INDEX: "zset",
+    UNSIGNED: "set",
+}
+"""The keys without which nothing goes on, and what they are."""
+
+_SCRATCH = [key("check", name) for name in ("stream", "hash", "zset", "list", "set", "string")]
+
+_CHECK = Script(
+    """
+local found = {}
+local function note(name, reply)
+  if type(reply) == 'table' and reply.err then found[#found + 1] = name .. ' ' .. reply.err end
+end
+-- What takes away comes before what puts there, so that nothing is left over where it is forbidden.
+note('XADD', redis.pcall('XADD', KEYS[1], 'MAXLEN', 1, '*', 'a', 'b'))
+note('XRANGE', redis.pcall('XRANGE', KEYS[1], '-', '+', 'COUNT', 1))
+note('HDEL', redis.pcall('HDEL', KEYS[2], 'a'))
+note('HSET', redis.pcall('HSET', KEYS[2], 'a', '1'))
+note('HINCRBY', redis.pcall('HINCRBY', KEYS[2], 'a', 1))
+note('HGET', redis.pcall('HGET', KEYS[2], 'a'))
+note('HMGET', redis.pcall('HMGET', KEYS[2], 'a'))
+note('HVALS', redis.pcall('HVALS', KEYS[2]))
+note('ZADD', redis.pcall('ZADD', KEYS[3], 1, 'a'))
+note('ZSCORE', redis.pcall('ZSCORE', KEYS[3], 'a'))
+note('ZRANGE', redis.pcall('ZRANGE', KEYS[3], 0, 0))
+note('ZREVRANGE', redis.pcall('ZREVRANGE', KEYS[3], 0, 0))
+note('ZREVRANK', redis.pcall('ZREVRANK', KEYS[3], 'a'))
+note('ZRANGEBYSCORE', redis.pcall('ZRANGEBYSCORE', KEYS[3], 0, 1))
+note('ZREMRANGEBYSCORE', redis.pcall('ZREMRANGEBYSCORE', KEYS[3], 0, 0))
+note('ZREM', redis.pcall('ZREM', KEYS[3], 'a'))
+note('LREM', redis.pcall('LREM', KEYS[4], 0, 'a'))
+note('LPUSH', redis.pcall('LPUSH', KEYS[4], 'a'))
+note('RPUSH', redis.pcall('RPUSH', KEYS[4], 'b'))
+note('LPOS', redis.pcall('LPOS', KEYS[4], 'a'))
+note('LRANGE', redis.pcall('LRANGE', KEYS[4], 0, 0))
+note('LTRIM', redis.pcall('LTRIM', KEYS[4], 0, 0))
+note('SREM', redis.pcall('SREM', KEYS[5], 'a'))
+note('SADD', redis.pcall('SADD', KEYS[5], 'a'))
+note('SMEMBERS', redis.pcall('SMEMBERS', KEYS[5]))
+note('SET', redis.pcall('SET', KEYS[6], '1'))
+note('INCR', redis.pcall('INCR', KEYS[6]))
+note('GET', redis.pcall('GET', KEYS[6]))
+note('MGET', redis.pcall('MGET', KEYS[6]))
+note('EXISTS', redis.pcall('EXISTS', KEYS[6]))
+note('EXPIRE', redis.pcall('EXPIRE', KEYS[6], 60))
+note('TTL', redis.pcall('TTL', KEYS[6]))
+note('TIME', redis.pcall('TIME'))
+note('DEL', redis.pcall('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]))
+return found
+"""
+)
+"""Each command that the store uses, once, on keys that mean nothing."""
+
+_TYPE = Script("return redis.call('TYPE', KEYS[1]).ok")
+
+
 class Health:
     """Looks at the database as an operator would."""
 
@@ -29,13 +93,27 @@ class Health:
         self._db = database
 
     async def answers(self) -> str:
-        """`ok` when it answers and takes writes, else what it says."""
+        """`ok` when it answers, takes writes and lets us do all that we do, else what it says."""
         try:
             await self._db.run(_WRITE, (DUE, key("health")))
-        except StoreUnavailable as error:
-            refused = any(word in str(error) for word in _REFUSALS)
-            return f"{'refuses writes' if refused else 'does not answer'} ({error})"
-        return OK
+            refused = [str(one) for one in await self._db.run(_CHECK, _SCRATCH)]
+            spoiled = [word for name in _TYPES if (word := await self._spoiled(name))]
+        except StoreRefused as error:
+            return f"refuses us ({error})"
+        except StoreFault as error:
+            return f"fails ({error})"
+        except StoreError as error:
+            refuses = any(word in str(error) for word in _REFUSALS)
+            return f"{'refuses writes' if refuses else 'does not answer'} ({error})"
+        if refused:
+            names = ", ".join(word.partition(" ")[0] for word in refused)
+            return f"refuses {names} ({refused[0].partition(' ')[2]})"
+        return "; ".join(spoiled) or OK
+
+    async def _spoiled(self, name: str) -> str:
+        """What is wrong with one of our keys, if it is not what we made it."""
+        found, wanted = await self._db.run(_TYPE, (name,)), _TYPES[name]
+        return "" if found in ("none", wanted) else f"{name} is a {found} and should be a {wanted}"
 
     async def keeps(self) -> str:
         """`ok` when it keeps what it is given, else how it may lose it.
@@ -45,7 +123,7 @@ class Health:
         try:
             memory = _flat(await self._db.command("INFO", "memory"))
             disk = _flat(await self._db.command("INFO", "persistence"))
-        except StoreUnavailable:
+        except StoreError:
             return OK
         return judged(memory, disk)
 

@@ -5,7 +5,7 @@ a process killed in between loses nothing: another one takes it from here. Its i
 Slack, so that a payload that is delivered twice is stored once.
 """
 
-from bot.store.client import CLAIMS, DUE, NOW, WAKE, Database, Script, key
+from bot.store.client import CHECK_WORK, CLAIMS, DUE, NOW, WAKE, Database, Script, key
 
 SEEN_SECONDS = 3600
 """For how long a delivery's id is remembered after it was handled. Slack repeats a payload
@@ -14,9 +14,11 @@ within minutes."""
 _PUT = Script(
     NOW
     + WAKE
+    + CHECK_WORK
     + """
-if redis.call('EXISTS', KEYS[4]) == 1 then return 0 end
-if not redis.call('SET', KEYS[3], ARGV[3], 'NX') then return 0 end
+if redis.call('EXISTS', KEYS[4]) == 1 or redis.call('EXISTS', KEYS[3]) == 1 then return 0 end
+check_work()
+redis.call('SET', KEYS[3], ARGV[3])
 wake(ARGV[2], seconds(ARGV[1]))
 return 1
 """

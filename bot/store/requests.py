@@ -1,10 +1,10 @@
 """Deletion requests: one record each, changed only by compare-and-set.
 
-One script does every change: it checks the writer's fence and the record's revision, writes
-the new record, appends what happened to the audit stream, moves the connection's queue and
-the set of open routes along, keeps the index of all requests by their age, and wakes whoever
-has something to do now. So there is no
-moment at which these disagree.
+One script does every change: it checks the writer's fence and the record's revision, appends
+what happened to the audit stream, writes the new record, moves the connection's queue and the
+set of open routes along, keeps the index of all requests by their age, and wakes whoever has
+something to do now. Redis does not take back what a script wrote before it failed, so whatever
+can fail is tried before the first write. So there is no moment at which these disagree.
 
 A change bears an id of its own, kept in the record: when a reply was lost and redis-py sends
 the script again, it finds its own id and reports what it did before.
@@ -15,18 +15,23 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from bot.errors import BotError, StaleFence, StoreError
+from bot.errors import BotError, RecordLost, StaleFence, StoreError
 from bot.metrics import OUTCOMES
 from bot.models import Event, EventKind, Request, RequestState, VcoRoute
 from bot.store.audit import APPEND, AUDIT, AUDIT_HEAD, digest
-from bot.store.client import CLAIMS, DUE, NOW, WAKE, Database, Script, key
+from bot.store.client import CHECK_WORK, CLAIMS, DUE, NOW, WAKE, Database, Script, key
 from bot.store.records import FIELDS, Reading, Stored, decoded, read
 from bot.store.work import Claim
 
 RETENTION_SECONDS = 90 * 24 * 3600
 """For how long a finished request is kept, unless the settings say otherwise."""
 
-_UNSIGNED = key("unsigned")
+OPEN = key("open")
+"""Which request holds which route, as long as the request is open."""
+
+UNSIGNED = key("unsigned")
+"""Who broke the glass and was not countersigned: ids of requests."""
+
 INDEX = key("index")
 """All requests by the time when they were made."""
 
@@ -39,6 +44,7 @@ _CONFLICTS = 50
 _COMMIT = Script(
     NOW
     + WAKE
+    + CHECK_WORK
     + APPEND
     + """
 local cmd = cjson.decode(ARGV[2])
@@ -46,6 +52,7 @@ local now = seconds(ARGV[1])
 local rev = tonumber(redis.call('HGET', KEYS[5], 'rev') or '0')
 local writes = redis.call('HGET', KEYS[5], 'writes') or ''
 if string.find(writes, cmd.write, 1, true) then return {'ok'} end
+if rev == 0 and cmd.rev > 0 then return {'gone'} end
 if cmd.fence ~= '' and redis.call('HGET', KEYS[2], 'fence:' .. cmd.item) ~= cmd.fence then
   return {'stale'}
 end
@@ -55,17 +62,46 @@ for _, route in ipairs(cmd.hold) do
   if holder and holder ~= cmd.id then return {'open', holder} end
 end
 
-redis.call('HSET', KEYS[5], 'data', cmd.data, 'state', cmd.state, 'rev', rev + 1,
-           'writes', string.sub(cmd.write .. ' ' .. writes, 1, 200))
+check_work()
+check_append()
+redis.call('HDEL', KEYS[5], '')
+redis.call('HSET', KEYS[5], '', '')
+redis.call('HDEL', KEYS[5], '')
+if #cmd.hold + #cmd.free > 0 then
+  redis.call('HDEL', KEYS[6], '')
+  redis.call('HSET', KEYS[6], '', '')
+  redis.call('HDEL', KEYS[6], '')
+end
+redis.call('SREM', KEYS[9], '')
+if cmd.unsigned then
+  redis.call('SADD', KEYS[9], '')
+  redis.call('SREM', KEYS[9], '')
+end
+if cmd.queue ~= '' then
+  redis.call('LRANGE', KEYS[7], 0, 0)
+  redis.call('LREM', KEYS[7], 0, '')
+end
+if cmd.queue == 'join' then
+  redis.call('RPUSH', KEYS[7], '')
+  redis.call('LREM', KEYS[7], 0, '')
+end
+if cmd.created > 0 then
+  redis.call('ZADD', KEYS[8], 'XX', 0, '')
+  redis.call('ZREMRANGEBYSCORE', KEYS[8], '+inf', '-inf')
+end
+-- An open record never bears a time to live: only what has ended is given one, and it stays ended.
 if cmd.retain > 0 and redis.call('TTL', KEYS[5]) < 0 then
   redis.call('EXPIRE', KEYS[5], cmd.retain)
 end
+
+-- From here nothing can fail. The audit is first all the same: nothing happens unseen.
+local audit = redis.call('HGET', KEYS[5], 'audit') or ''
+for _, event in ipairs(cmd.events) do audit = append(cmd.id, event[1], event[2]) end
+redis.call('HSET', KEYS[5], 'data', cmd.data, 'state', cmd.state, 'rev', rev + 1,
+           'writes', string.sub(cmd.write .. ' ' .. writes, 1, 200), 'audit', audit)
 if cmd.created > 0 then
   redis.call('ZADD', KEYS[8], cmd.created, cmd.id)
   redis.call('ZREMRANGEBYSCORE', KEYS[8], '-inf', cmd.created - cmd.remember)
-end
-for _, event in ipairs(cmd.events) do
-  redis.call('HSET', KEYS[5], 'audit', append(cmd.id, event[1], event[2]))
 end
 for _, route in ipairs(cmd.hold) do redis.call('HSET', KEYS[6], route, cmd.id) end
 for _, route in ipairs(cmd.free) do
@@ -84,6 +120,14 @@ if cmd.unsigned then redis.call('SADD', KEYS[9], cmd.id)
 else redis.call('SREM', KEYS[9], cmd.id) end
 for _, item in ipairs(cmd.wake) do wake(item, now) end
 return {'ok'}
+"""
+)
+
+_REJOIN = Script(
+    """
+if redis.call('LPOS', KEYS[1], ARGV[1]) then return 0 end
+redis.call('LPUSH', KEYS[1], ARGV[1])
+return 1
 """
 )
 
@@ -163,7 +207,7 @@ class Requests:
 
     async def open_ids(self) -> list[str]:
         """The ids of all requests that are pending, approved or executing, sorted."""
-        return sorted(set(map(str, await self._db.command("HVALS", key("open")))))
+        return sorted(set(map(str, await self._db.command("HVALS", OPEN))))
 
     async def holders(self, request: Request) -> list[Request]:
         """The open requests, other than `request`, that hold one of its routes.
@@ -172,27 +216,34 @@ class Requests:
             Unreadable: a newer version, or somebody's editor, wrote one of them.
         """
         fields = [_route_field(request, r.route) for r in request.routes]
-        held = await self._db.command("HMGET", key("open"), *fields)
+        held = await self._db.command("HMGET", OPEN, *fields)
         found = [await self.get(str(one)) for one in dict.fromkeys(held) if one]
         return [s.request for s in found if s is not None and s.request.id != request.id]
 
     async def unsigned_ids(self) -> list[str]:
         """The ids of the requests that broke the glass and nobody has countersigned, sorted."""
-        return sorted(map(str, await self._db.command("SMEMBERS", _UNSIGNED)))
+        return sorted(map(str, await self._db.command("SMEMBERS", UNSIGNED)))
 
     async def forget_unsigned(self, request_id: str) -> None:
         """No longer wait for a countersignature of a request whose record is gone."""
-        await self._db.command("SREM", _UNSIGNED, request_id)
+        await self._db.command("SREM", UNSIGNED, request_id)
 
     async def latest_ids(self, most: int, *, skip: int = 0) -> list[str]:
         """The ids of the newest requests, open or finished, newest first."""
         window = (skip, skip + most - 1)
         return list(map(str, await self._db.command("ZREVRANGE", INDEX, *window)))
 
-    async def position(self, request: Request) -> int:
-        """How many requests are ahead in the queue of the connection; 0 at its head."""
+    async def position(self, request: Request) -> int | None:
+        """How many requests are ahead in the queue of the connection; 0 at its head.
+
+        None: it is not in the queue, so its turn does not come.
+        """
         reply = await self._db.command("LPOS", _queue(request), request.id)
-        return int(reply or 0)
+        return None if reply is None else int(reply)
+
+    async def rejoin(self, request: Request) -> None:
+        """Put a request that holds its connection back at the head of the queue."""
+        await self._db.run(_REJOIN, (_queue(request),), request.id)
 
     async def _commit(
         self,
@@ -228,7 +279,7 @@ class Requests:
             "wake": woken,
         }
         record = key("request", new.id)
-        keys = (DUE, CLAIMS, AUDIT, AUDIT_HEAD, record, key("open"), _queue(new), INDEX, _UNSIGNED)
+        keys = (DUE, CLAIMS, AUDIT, AUDIT_HEAD, record, OPEN, _queue(new), INDEX, UNSIGNED)
         reply = await self._db.run(
             _COMMIT, keys, self._db.fixed_now, msgspec.json.encode(command).decode()
         )
@@ -240,6 +291,8 @@ class Requests:
                 raise AlreadyOpen(str(reply[1]))
             case "stale":
                 raise StaleFence(f"run:{new.id}")
+            case "gone":
+                raise RecordLost(f"the record of {new.id} is gone")
             case _:
                 return False
 

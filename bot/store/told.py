@@ -17,8 +17,8 @@ from bot.store.work import Claim
 _SAVE = Script(
     """
 if redis.call('HGET', KEYS[1], 'fence:' .. ARGV[1]) ~= ARGV[2] then return 0 end
-redis.call('SET', KEYS[2], ARGV[3])
-if ARGV[4] ~= '' then redis.call('EXPIRE', KEYS[2], ARGV[4]) end
+if ARGV[4] == '' then redis.call('SET', KEYS[2], ARGV[3])
+else redis.call('SET', KEYS[2], ARGV[3], 'EX', ARGV[4]) end
 return 1
 """
 )

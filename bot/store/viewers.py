@@ -10,7 +10,7 @@ that many changes make one edit.
 from typing import NamedTuple
 
 from bot.errors import StaleFence
-from bot.store.client import CLAIMS, DUE, NOW, Database, Script, key
+from bot.store.client import CHECK_WORK, CLAIMS, DUE, NOW, Database, Script, key
 from bot.store.work import Claim
 
 APART_SECONDS = 3.0
@@ -69,10 +69,13 @@ end
 
 _OPENED = Script(
     NOW
+    + CHECK_WORK
     + _FORGET
     + _SOON
     + """
 local now, user = seconds(ARGV[1]), ARGV[5]
+check_work()
+redis.call('HDEL', KEYS[4], '')
 redis.call('ZADD', KEYS[3], now, user)
 redis.call('HDEL', KEYS[4], 'shown:' .. user)
 tidy(now)
@@ -83,9 +86,11 @@ return 1
 
 _DOUBTED = Script(
     NOW
+    + CHECK_WORK
     + _SOON
     + """
 if redis.call('ZSCORE', KEYS[3], ARGV[5]) then
+  check_work()
   redis.call('HDEL', KEYS[4], 'shown:' .. ARGV[5])
   soon(ARGV[5], seconds(ARGV[1]), 0)
 end
@@ -95,10 +100,14 @@ return 1
 
 _CHANGED = Script(
     NOW
+    + CHECK_WORK
     + _FORGET
     + _SOON
     + """
 local now = seconds(ARGV[1])
+check_work()
+redis.call('ZREM', KEYS[3], '')
+redis.call('HDEL', KEYS[4], '')
 redis.call('INCR', KEYS[5])
 tidy(now)
 for place, user in ipairs(redis.call('ZREVRANGE', KEYS[3], 0, -1)) do

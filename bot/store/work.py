@@ -11,7 +11,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from bot.errors import StaleFence
-from bot.store.client import CLAIMS, DUE, NOW, WAKE, Database, Script, key
+from bot.store.client import CHECK_WORK, CLAIMS, DUE, NOW, WAKE, Database, Script, key
 
 
 class Claim(NamedTuple):
@@ -46,7 +46,14 @@ redis-py goes on asking for a lost reply."""
 
 _CLAIM = Script(
     NOW
+    + CHECK_WORK
     + """
+local function check_claim()
+  check_work()
+  redis.call('HINCRBY', KEYS[2], '', 0)
+  redis.call('HDEL', KEYS[2], '')
+  redis.call('SET', KEYS[4], '', 'XX')
+end
 local receipt = redis.call('GET', KEYS[4])
 if receipt then return cjson.decode(receipt) end
 local now = seconds(ARGV[1])
@@ -54,6 +61,7 @@ local clock = tonumber(redis.call('HGET', KEYS[2], 'clock') or '0')
 if now < clock - 2 then
   -- The server's clock was put back: what was planned goes back with it, or nothing would be
   -- done until the old time comes again.
+  check_claim()
   local planned = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
   for i = 1, #planned, 2 do
     redis.call('ZADD', KEYS[1], tonumber(planned[i + 1]) - (clock - now), planned[i])
@@ -80,6 +88,7 @@ if not item then
   if not first[2] then return {'idle', ''} end
   return {'idle', string.format('%.6f', tonumber(first[2]) - now)}
 end
+check_claim()
 local until_ = now + tonumber(ARGV[2])
 -- The name makes it unique even where a failover has forgotten that the number was given out.
 local fence = redis.call('INCR', KEYS[3]) .. '-' .. ARGV[4]
@@ -95,12 +104,14 @@ return claimed
 
 _DONE = Script(
     NOW
+    + CHECK_WORK
     + """
 local now, item = seconds(ARGV[1]), ARGV[2]
 local fence = redis.call('HGET', KEYS[2], 'fence:' .. item)
 -- Run again after a lost reply, this finds that it was done.
 if redis.call('EXISTS', KEYS[3]) == 1 then return 1 end
 if fence ~= ARGV[3] then return 0 end
+check_work()
 redis.call('SET', KEYS[3], '1', 'EX', ARGV[6])
 local again = redis.call('HGET', KEYS[2], 'again:' .. item)
 redis.call('HDEL', KEYS[2], 'fence:' .. item, 'lease:' .. item, 'again:' .. item)
