@@ -45,8 +45,7 @@ SLACK_SECONDS = 5
 
 PLACES = {"run": 24, "inbox": 16, "tell": 24, "follow": 8, "home": 8}
 """How many steps of each kind run at once, so that none ever waits for another: no deletion for
-cards and pages that hang in Slack, and nobody's click for a region that does not answer. Together
-they stay below the 100 connections to Redis that redis-py opens at most."""
+cards and pages that hang in Slack, and nobody's click for a region that does not answer."""
 
 
 class App:

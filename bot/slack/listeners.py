@@ -57,6 +57,12 @@ COMMAND = "/vco-route"
 STORE_SECONDS = 1.0
 """How long an acknowledgement waits for the store; Slack waits 3 seconds for us."""
 
+PUTS_AT_ONCE = 8
+TURN_SECONDS = 2.0
+"""How many deliveries are stored at once, and how long one waits until it is its turn. Of two
+hundred at the same instant each is stored quickly, one after the other; all at once they would
+share this process's time so evenly that each one's second is over before any is stored."""
+
 SLACK_SECONDS = 1.0
 """How long an acknowledgement waits for Slack, where it has to: for a form, or to say that
 nothing was stored. With the store's second it leaves one of the three."""
@@ -102,6 +108,7 @@ class Listeners:
             channel=channel,
         )
         self.strays = Strays(self._store)
+        self._turns = asyncio.Semaphore(PUTS_AT_ONCE)
 
     def register(self, app: AsyncApp) -> None:
         """Listen on `app`."""
@@ -238,16 +245,24 @@ class Listeners:
         await ack()
 
     async def _store(self, body: dict[str, Any], delivery: Delivery) -> bool:
-        put = self._inbox.put(inbound.delivery_id(body), inbound.encode(delivery))
         try:
-            await asyncio.wait_for(put, STORE_SECONDS)
+            await self._put(inbound.delivery_id(body), inbound.encode(delivery))
         except (StoreError, TimeoutError) as error:
             log.error("delivery_not_stored", error=type(error).__name__, user=delivery.user)  # noqa: TRY400 - no traceback wanted
             DELIVERIES.labels("no").inc()
             return False
         DELIVERIES.labels("yes").inc()
-        self._nudge()
+        # Who still waits for an acknowledgement goes first; the engine looks by itself soon.
+        if not self._turns.locked():
+            self._nudge()
         return True
+
+    async def _put(self, delivery_id: str, content: str) -> None:
+        await asyncio.wait_for(self._turns.acquire(), TURN_SECONDS)
+        try:
+            await asyncio.wait_for(self._inbox.put(delivery_id, content), STORE_SECONDS)
+        finally:
+            self._turns.release()
 
     async def _tell(self, response_url: str, text: str) -> bool:
         if not response_url:

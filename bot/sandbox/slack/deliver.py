@@ -190,7 +190,8 @@ class Courier:
 
     async def _post(self, url: str, body: bytes, headers: dict[str, str]) -> Ack:
         if self._client is None:
-            self._client = aiohttp.ClientSession()
+            # A whole workspace clicks at once: nobody waits here for somebody else's answer.
+            self._client = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
         loop = asyncio.get_running_loop()
         began = loop.time()
         limit = aiohttp.ClientTimeout(total=self.ack_seconds)
