@@ -12,6 +12,7 @@ it is as if it was not there.
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Protocol
 
@@ -41,6 +42,10 @@ _LONGEST_PAUSE = 15.0
 _LONGEST_SLEEP = 1.0
 """Seconds between looks at the store when nothing is due: other replicas can add work."""
 
+
+_GIVE_BACK_PAUSE = 0.5
+"""Seconds between tries to give a claim back while the store is away, and from then until the
+item is due: an outage costs about a second beyond itself, not what is left of a lease."""
 
 _CLOCK_SLACK = 2.0
 """Seconds by which the store's clock may go back without being worth a word."""
@@ -86,6 +91,7 @@ class Engine:
         self._nudged = asyncio.Event()
         self._steps: dict[asyncio.Task[None], str] = {}
         self._latest = 0.0
+        self._stopped = asyncio.Event()
 
     def nudge(self) -> None:
         """Look at once: this process has just made something due."""
@@ -93,6 +99,7 @@ class Engine:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then finish the steps in hand."""
+        self._stopped = stop
         stopping = asyncio.create_task(stop.wait())
         try:
             while not stop.is_set():
@@ -155,9 +162,31 @@ class Engine:
             except StaleFence:
                 log.info("claim_lost")
                 await self._lost(claim)
+            except StoreUnavailable as error:
+                _tell(error)
+                await self._give_back(claim)
             except StoreError as error:
                 # The lease runs out and whoever is there then takes over.
                 _tell(error)
+
+    async def _give_back(self, claim: Claim) -> None:
+        """Give a claim back as soon as the store is there again, as long as it is ours.
+
+        The step is done again from its start; what it did already bears the same token. A stop
+        does not wait for the store: then the lease runs out, as that of a dead worker does.
+        """
+        waited = 0.0
+        while waited < claim.until - claim.now and not self._stopped.is_set():
+            waited += _GIVE_BACK_PAUSE
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), _GIVE_BACK_PAUSE)
+            try:
+                now = await self._work.now()
+                given_back = await self._work.give_back(claim, now + _GIVE_BACK_PAUSE)
+            except StoreError:
+                continue
+            log.info("claim_given_back" if given_back else "claim_lost")
+            return
 
     async def _lost(self, claim: Claim) -> None:
         handler = self._handlers.get(claim.kind)

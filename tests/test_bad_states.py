@@ -13,8 +13,9 @@ from stage import DELETE, Stage, delete_command, request_id, until
 
 from bot.engine import Engine
 from bot.models import RequestState
-from bot.sandbox.slack.workspace import ALICE, BOB
+from bot.sandbox.slack.workspace import ALICE, BOB, NETWORK_OPS
 from bot.sandbox.valkey import EmbeddedValkey
+from bot.slack import answers
 from bot.slack.messages.card import APPROVE
 from bot.store import Database, Work
 from bot.store.client import key
@@ -49,12 +50,34 @@ async def test_a_record_that_can_not_be_read_stops_no_other(brisk: Stage, damage
     assert brisk.vpc.effects(route) == 0
 
 
-async def test_a_delivery_that_can_not_be_read_is_dropped_and_logged(brisk: Stage) -> None:
+NEWER = f'{{"type":"postpone","user":"{ALICE}","channel":"{NETWORK_OPS}","until":5}}'
+
+
+async def test_a_delivery_of_another_version_waits_for_it_and_stops_no_other(
+    brisk: Stage,
+) -> None:
     with structlog.testing.capture_logs() as logs:
-        await brisk.store.inbox.put("broken", "{")
+        await brisk.store.inbox.put("newer", NEWER)
         await another_one_is_deleted(brisk, "healthy")
         await until(lambda: any(e["event"] == "delivery_unreadable" for e in logs))
-    assert await brisk.store.inbox.get("broken") is None
+    assert await brisk.store.inbox.get("newer") == NEWER
+    assert sum(e["event"] == "delivery_unreadable" for e in logs) < 10, "no hot loop"
+
+
+@pytest.mark.parametrize("content", [NEWER, "{", '["?"]'], ids=["of somebody", "cut off", "a list"])
+async def test_a_delivery_that_no_version_reads_is_forgotten_once_its_sender_is_told(
+    brisk: Stage, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    monkeypatch.setattr(answers, "UNREADABLE_SECONDS", 0.0)
+    with structlog.testing.capture_logs() as logs:
+        await brisk.store.inbox.put("newer", content)
+        await brisk.store.work.wake("inbox:newer")
+        if content == NEWER:
+            await brisk.until_told(ALICE, "This was not done")
+        await until(lambda: any(e["event"] == "delivery_not_done" for e in logs))
+        async with asyncio.timeout(10):
+            while await brisk.store.inbox.get("newer") is not None:
+                await asyncio.sleep(0.02)
 
 
 async def test_a_telling_that_can_not_be_read_stops_neither_its_request_nor_others(

@@ -9,9 +9,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from itertools import pairwise
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
+from chaos.proxy import Loss, RedisProxy
 from databases import claimed, database, set_clock
 from stage import until
 
@@ -235,17 +237,68 @@ async def test_a_kind_that_this_version_does_not_know_is_left_to_a_newer_one(
     assert await play.work.claim(30) == Idle(1.0), "kept, and looked at once a minute"
 
 
-async def test_when_the_store_fails_a_step_its_lease_runs_out_first(db: Database) -> None:
-    async def unavailable(_: Claim) -> float | None:
-        raise StoreUnavailable("ConnectionError")
+async def test_a_claim_whose_step_met_an_outage_is_given_back_and_nothing_wears_out(
+    db: Database,
+) -> None:
+    outage = True
 
-    run = Recorded(unavailable)
+    async def step(_: Claim) -> float | None:
+        if outage:
+            raise StoreUnavailable("ConnectionError")
+        return None
+
+    run = Recorded(step)
     async with playing(db, lease=30, run=run) as play:
         await play.wake("run:r-1")
-        await play.at(1029.0, unended=1)
-        assert len(run.claims) == 1
-        await play.at(1031.0, unended=1)
-    assert [c.now for c in run.claims] == [1000.0, 1031.0]
+        for number in range(1, 4):
+            await play.at(1000.0 + number)
+        outage = False
+        await play.at(1004.0)
+    assert [c.now for c in run.claims] == [1000.0, 1001.0, 1002.0, 1003.0, 1004.0]
+    assert {c.tries for c in run.claims} == {1}
+
+
+@pytest.mark.parametrize("lost", ["the end of a step", "a claim"])
+async def test_a_hiccup_of_the_store_costs_a_second_and_no_lease(
+    valkey_url: str, lost: str
+) -> None:
+    """The network to the store is cut for a second while a lease of half a minute runs."""
+    proxy = RedisProxy(lambda: urlsplit(valkey_url).port or 0)
+    await proxy.start()
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def step(_: Claim) -> float | None:
+        begun.set()
+        await go.wait()
+        return None
+
+    run = Recorded(step)
+    try:
+        async with database(proxy.url, now=0.0) as db, playing(db, lease=30, run=run) as play:
+            if lost == "a claim":
+                go.set()
+                proxy.lose(Loss(b"run:r-1", times=99))
+                proxy.lose(Loss(b"receipt", times=99))
+            async with database(valkey_url, now=0.0) as beside:
+                await Work(beside).wake("run:r-1")
+                play.engine.nudge()
+                if lost == "the end of a step":
+                    await begun.wait()
+                    proxy.lose(Loss(b"", times=999))
+                    go.set()
+                await asyncio.sleep(1.0)  # the outage
+                proxy.calm()
+                back = time.monotonic()
+                async with asyncio.timeout(10):
+                    while await beside.run(_DUE_AND_CLAIMS, (DUE, CLAIMS), "+inf") != [
+                        0,
+                        ["clock"],
+                    ]:
+                        await asyncio.sleep(0.02)
+                assert time.monotonic() - back < 5.0
+            assert run.claims
+    finally:
+        await proxy.close()
 
 
 async def test_what_this_version_can_not_read_is_put_off_and_never_given_up(db: Database) -> None:

@@ -90,6 +90,7 @@ async def test_the_whole_story_on_a_cluster(three_masters: Cluster) -> None:
         await told_and_deleted_once(stage, card)
         # The scripts that the story does not need.
         await stage.store.work.wake("inbox:nothing")
+        await stage.store.inbox.unreadable_for("nothing")
         refused = Event(kind=EventKind.REFUSED, at=1.0, by="U0NOBODY")
         await stage.store.audit.append("r-none", refused)
         stage.slack.open_home(BOB)
@@ -260,6 +261,7 @@ async def test_a_master_without_replicas_refuses_what_a_failover_would_lose(
 async def refuses_writes(stage: Stage) -> bool:
     try:
         await stage.store.work.wake("inbox:nothing")
+        await stage.store.inbox.unreadable_for("nothing")
     except StoreUnavailable as error:
         return "NOREPLICAS" in str(error)
     return False

@@ -22,6 +22,7 @@ from bot.slack.inbound import (
     Delivery,
     FormSent,
     HomeOpened,
+    Inbound,
     Rejecting,
     Stray,
     Undoing,
@@ -32,6 +33,17 @@ from bot.store import Claim, Store
 log = structlog.get_logger(__name__)
 
 _GIVEN_UP = "This did not work, several times over. Please try again."
+
+_UNREADABLE = (
+    "This was not done: the bot was changed to another version meanwhile, which can't read what "
+    "you sent to the earlier one. Please try again."
+)
+
+UNREADABLE_SECONDS = 60.0
+"""For how long what this version can't read waits for another one: what was said longer ago is not
+done any more by anybody."""
+
+_LONGEST_PAUSE = 10.0
 
 
 class Answers:
@@ -61,9 +73,7 @@ class Answers:
         try:
             delivery = inbound.decode(content)
         except (msgspec.DecodeError, ValueError):
-            log.error("delivery_unreadable", delivery=claim.id)  # noqa: TRY400 - it can hold user text
-            await self._store.inbox.remove(claim.id)
-            return None
+            return await self._unreadable(claim, content)
         try:
             again_at = await self._handle(claim, delivery)
         except SlackRateLimited as error:
@@ -79,13 +89,28 @@ class Answers:
         """Tell the person that it did not work, and forget the delivery."""
         content = await self._store.inbox.get(claim.id)
         if content is not None:
-            # Told first: while Slack is away this is tried again, once a minute.
-            try:
-                await self._replier.tell(inbound.decode(content), _GIVEN_UP)
-            except SlackRejected as error:
-                log.warning("nobody_to_tell", error=str(error))
-            await self._store.inbox.remove(claim.id)
+            await self._end(claim, inbound.sender(content), _GIVEN_UP)
         return None
+
+    async def _unreadable(self, claim: Claim, content: str) -> float | None:
+        """Leave it to a replica of another version; too old for that, its sender is told."""
+        age = await self._store.inbox.unreadable_for(claim.id)
+        if age < UNREADABLE_SECONDS:
+            log.warning("delivery_unreadable", delivery=claim.id)
+            return claim.now + min(max(age, 1.0), _LONGEST_PAUSE)
+        # Not what it says: that can be anybody's text.
+        log.error("delivery_not_done", delivery=claim.id, hint="no version that runs can read it")
+        await self._end(claim, inbound.sender(content), _UNREADABLE)
+        return None
+
+    async def _end(self, claim: Claim, sender: Inbound, words: str) -> None:
+        """Tell the person, and forget the delivery."""
+        # Told first: while Slack is away this is tried again, once a minute.
+        try:
+            await self._replier.tell(sender, words)
+        except SlackRejected as error:
+            log.warning("nobody_to_tell", error=str(error))
+        await self._store.inbox.remove(claim.id)
 
     async def _handle(self, claim: Claim, delivery: Delivery) -> float | None:
         match delivery:

@@ -118,6 +118,21 @@ def decode(content: str) -> Delivery:
     return delivery
 
 
+def sender(content: str) -> Stray:
+    """Who sent a delivery that this version can't decode, as far as that can be read."""
+    try:
+        found = msgspec.json.decode(content)
+    except (msgspec.DecodeError, ValueError):
+        found = {}
+    known = found if isinstance(found, Mapping) else {}
+    return Stray(
+        user=_text(known, "user"),
+        channel=_text(known, "channel"),
+        response_url=_text(known, "response_url"),
+        at_home=known.get("at_home") is True,
+    )
+
+
 def delivery_id(body: Mapping[str, Any]) -> str:
     """An id that is the same for every delivery of one payload.
 

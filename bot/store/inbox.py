@@ -24,6 +24,15 @@ return 1
 """
 )
 
+_FIRST = Script(
+    NOW
+    + """
+local now = seconds(ARGV[1])
+redis.call('SET', KEYS[1], string.format('%.6f', now), 'NX', 'EX', ARGV[2])
+return {redis.call('GET', KEYS[1]), string.format('%.6f', now)}
+"""
+)
+
 
 class Inbox:
     """Deliveries, by id; what they contain is for `bot.slack` to know."""
@@ -41,6 +50,12 @@ class Inbox:
         """The content of a delivery, None when it has been handled."""
         reply = await self._db.command("GET", key("inbox", delivery_id))
         return None if reply is None else str(reply)
+
+    async def unreadable_for(self, delivery_id: str) -> float:
+        """For how many seconds a delivery is known that some version could not read."""
+        keys = (key("unreadable", delivery_id),)
+        first, now = await self._db.run(_FIRST, keys, self._db.fixed_now, SEEN_SECONDS)
+        return max(0.0, float(now) - float(first))
 
     async def remove(self, delivery_id: str) -> None:
         """Forget a delivery that was handled, but not that it was."""

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Collection
 from typing import NamedTuple
 
-from bot.errors import StaleFence
+from bot.errors import StaleFence, StoreUnavailable
 from bot.store.client import CHECK_WORK, CLAIMS, DUE, NOW, WAKE, Database, Script, key
 
 
@@ -116,6 +116,9 @@ redis.call('SET', KEYS[3], '1', 'EX', ARGV[6])
 local again = redis.call('HGET', KEYS[2], 'again:' .. item)
 redis.call('HDEL', KEYS[2], 'fence:' .. item, 'lease:' .. item, 'again:' .. item)
 if ARGV[5] == 'finished' then redis.call('HDEL', KEYS[2], 'tries:' .. item) end
+if ARGV[5] == 'given back' and redis.call('HINCRBY', KEYS[2], 'tries:' .. item, -1) < 1 then
+  redis.call('HDEL', KEYS[2], 'tries:' .. item)
+end
 if again then
   redis.call('ZADD', KEYS[1], now, item)
 elseif ARGV[4] == '' then
@@ -143,16 +146,29 @@ class Work:
     def __init__(self, database: Database) -> None:
         """Work on `database`."""
         self._db = database
+        self._unanswered: list[str] = []
 
     async def claim(self, lease: float, *, full: Collection[str] = ()) -> Claim | Idle:
         """Claim what has been due longest, for `lease` seconds.
 
         `full`: kinds for which there is no room now; they are left to others, or until later.
         """
-        name = secrets.token_hex(8)
+        while self._unanswered:
+            # Its answer was lost in an outage: what it claimed then, nobody is working on.
+            earlier = await self._claim(self._unanswered.pop(), lease, full)
+            if isinstance(earlier, Claim):
+                await self._end(earlier, earlier.now, "given back")
+        return await self._claim(secrets.token_hex(8), lease, full)
+
+    async def _claim(self, name: str, lease: float, full: Collection[str]) -> Claim | Idle:
+        """Claim under a name: asked again by the same name, it answers what it did before."""
         keys = (DUE, CLAIMS, key("fence"), key("receipt", name))
         args = (self._db.fixed_now, lease, _RECEIPT_SECONDS, name, f":{':'.join(full)}:")
-        reply = await self._db.run(_CLAIM, keys, *args)
+        try:
+            reply = await self._db.run(_CLAIM, keys, *args)
+        except StoreUnavailable:
+            self._unanswered.append(name)
+            raise
         if reply[0] == "idle":
             return Idle(float(reply[1]) if reply[1] else None)
         _, item, fence, tries, now, until = reply
@@ -164,6 +180,17 @@ class Work:
         Raises:
             StaleFence: the lease was over and somebody else has, or had, the item.
         """
+        if not await self._end(claim, again_at, "failed" if failed else "finished"):
+            raise StaleFence(claim.item)
+
+    async def give_back(self, claim: Claim, again_at: float) -> bool:
+        """Let anybody have the item at `again_at`, as if it had not been claimed this time.
+
+        False: somebody else has, or had, it.
+        """
+        return await self._end(claim, again_at, "given back")
+
+    async def _end(self, claim: Claim, again_at: float | None, how: str) -> bool:
         reply = await self._db.run(
             _DONE,
             (DUE, CLAIMS, key("ended", claim.fence)),
@@ -171,11 +198,14 @@ class Work:
             claim.item,
             claim.fence,
             "" if again_at is None else f"{again_at:.6f}",
-            "failed" if failed else "finished",
+            how,
             _RECEIPT_SECONDS,
         )
-        if not int(reply):
-            raise StaleFence(claim.item)
+        return bool(int(reply))
+
+    async def now(self) -> float:
+        """The time by which items are due."""
+        return await self._db.now()
 
     async def wake(self, item: str) -> None:
         """Make `item` due now; if somebody is at it, as soon as they are done."""
