@@ -5,8 +5,10 @@ variable's name. The words never quote a secret.
 """
 
 import re
+import ssl
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -90,6 +92,57 @@ def web_address(*, ends_in_slash: bool = False) -> Callable[[str], str]:
         return text
 
     return check
+
+
+def certificates(text: str) -> str:
+    """A file of certificates that TLS can be checked with."""
+    try:
+        ssl.create_default_context(cafile=text)
+    except ssl.SSLError:
+        raise ValueError(f"{text} holds no certificate (it must be PEM)") from None
+    except OSError as error:
+        raise ValueError(f"{text} can't be read ({error.strerror})") from None
+    return text
+
+
+def directory(text: str) -> str:
+    """A directory that is there."""
+    if not Path(text).is_dir():
+        raise ValueError(f"{text} is no directory")
+    return text
+
+
+def proxy(text: str) -> str:
+    """The address of a proxy. It can hold a password, so none of it is quoted."""
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("must be the address of a proxy that starts with http:// or https://")
+    if not _host_and_port(text):
+        raise ValueError("must name a host, and a port that is a number: http://proxy.example:3128")
+    return text
+
+
+def not_proxied(text: str) -> str:
+    """Hosts that are reached without a proxy, comma-separated."""
+    for item in (part.strip() for part in text.split(",")):
+        if item and not _address(item) and not _host_and_port(f"//{item.rpartition('://')[2]}"):
+            raise ValueError(f"names {item!r}, which is no host")
+    return text
+
+
+def _host_and_port(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname and parts.port != 0)
+    except ValueError:
+        return False
+
+
+def _address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def matching(pattern: str, wrong: str) -> Callable[[str], str]:

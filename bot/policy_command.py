@@ -21,6 +21,7 @@ from bot.policy_live import unfilled, unmatched
 from bot.settings import (
     approval_channel,
     approval_timeout,
+    network,
     region,
     slack_api_url,
     vpc_endpoint,
@@ -126,6 +127,7 @@ async def _live(policy: Policy, reader: Reader) -> list[str]:
     """What Alibaba Cloud and Slack know of it; Slack only where there is a token for it."""
     token = reader.optional("SLACK_BOT_TOKEN", secret("xoxb-"))
     api_url, endpoint, default = slack_api_url(reader), vpc_endpoint(reader), region(reader)
+    network(reader)
     if reader.problems:
         raise SettingsError(reader.problems)
     warnings = []

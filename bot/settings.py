@@ -13,7 +13,18 @@ from enum import StrEnum
 
 from bot import redis_url
 from bot.alibaba.endpoints import parse_override
-from bot.environment import Reader, between, matching, one_of, secret, web_address
+from bot.environment import (
+    Reader,
+    between,
+    certificates,
+    directory,
+    matching,
+    not_proxied,
+    one_of,
+    proxy,
+    secret,
+    web_address,
+)
 from bot.errors import SettingsError
 from bot.models import People, Value
 from bot.policy import approvers
@@ -24,6 +35,10 @@ DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
 DEFAULT_SLACK_API_URL = "https://slack.com/api/"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 DAY = 86_400
+
+SHORTEST_LEASE = 10
+"""Seconds. A call to Alibaba Cloud gets a quarter of a lease, and two seconds are usual on a bad
+day: with less no answer would ever be heard."""
 
 _VCO_VARIABLES = (
     "VCO_APPROVERS",
@@ -100,7 +115,28 @@ class Settings(Value, frozen=True):
 
 def redis_target(reader: Reader) -> RedisTarget:
     """Where the database is: all that is needed to read what is recorded."""
-    return reader.get("REDIS_URL", redis_url.parse, redis_url.parse(DEFAULT_REDIS_URL))
+    return reader.get("REDIS_URL", _database, redis_url.parse(DEFAULT_REDIS_URL))
+
+
+def network(reader: Reader) -> None:
+    """Look at what the libraries read by themselves: proxies, and certificates of one's own.
+
+    They would end the bot with a traceback, or never reach anything, and name no variable.
+    """
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
+        reader.optional(name, proxy)
+        reader.optional(name.lower(), proxy)
+    for name in ("NO_PROXY", "no_proxy"):
+        reader.optional(name, not_proxied)
+    reader.optional("SSL_CERT_FILE", certificates)
+    reader.optional("SSL_CERT_DIR", directory)
+
+
+def _database(text: str) -> RedisTarget:
+    target = redis_url.parse(text)
+    if target.ca_file:
+        certificates(target.ca_file)
+    return target
 
 
 def who_decides(reader: Reader) -> tuple[People, str | None]:
@@ -166,6 +202,7 @@ def _read(reader: Reader, *, terminal: bool) -> Settings:
     app_token = reader.optional("SLACK_APP_TOKEN", secret("xapp-"))
     signing_secret = reader.optional("SLACK_SIGNING_SECRET", secret())
     redis = redis_target(reader)
+    network(reader)
     people, policy_file = who_decides(reader)
     credentials = tuple(reader.optional(name, secret()) for name in _CREDENTIALS)
     secrets = (
@@ -186,7 +223,7 @@ def _read(reader: Reader, *, terminal: bool) -> Settings:
         approval_channel=approval_channel(reader),
         approval_timeout=approval_timeout(reader),
         operation_timeout=reader.get("VCO_OPERATION_TIMEOUT", between(30, DAY), 600),
-        lease=reader.get("VCO_LEASE", between(1, 300), 30),
+        lease=reader.get("VCO_LEASE", between(SHORTEST_LEASE, 300), 30),
         token_window=reader.get("VCO_TOKEN_WINDOW", between(1, DAY), 600),
         retention=reader.get("VCO_RETENTION", between(DAY, 3650 * DAY), 90 * DAY),
         host=reader.get("HOST", matching(r"[A-Za-z0-9_.:%-]+", "is no address"), "127.0.0.1"),

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from stage import Stage
 
 from bot import pacing, watching
+from bot import settings as bot_settings
 from bot.execution import bench, sending
 from bot.sandbox.valkey import EmbeddedValkey
 from bot.sandbox.vpc import seed
@@ -22,6 +23,12 @@ os.environ["ALIBABA_CLOUD_ACCESS_KEY_SECRET"] = seed.ACCESS_KEY_SECRET
 # Machines are noisy: how long one example takes says nothing.
 settings.register_profile("noisy", deadline=None)
 settings.load_profile("noisy")
+
+
+@pytest.fixture(autouse=True)
+def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits ten seconds for a lease here; bots that are processes of their own do."""
+    monkeypatch.setattr(bot_settings, "SHORTEST_LEASE", 1)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

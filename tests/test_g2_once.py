@@ -191,7 +191,7 @@ async def test_a_bot_killed_between_storing_and_the_answer_has_one_effect(
 ) -> None:
     """kill -9 while the call hangs, before its effect or after; another process finishes it."""
     stage.hurry()
-    env = stage.environment(VCO_LEASE="2", LOG_LEVEL="ERROR")
+    env = stage.environment(VCO_LEASE="10", LOG_LEVEL="ERROR")
     bot, successor = BotProcess(env), BotProcess(env)
     route = stage.new_routes("killed")[0]
     stage.fault(route, kind)
@@ -206,7 +206,7 @@ async def test_a_bot_killed_between_storing_and_the_answer_has_one_effect(
         assert stored.client_token
 
         await successor.start()
-        assert (await stage.until_ended(card, seconds=25)).state is RequestState.DELETED
+        assert (await stage.until_ended(card, seconds=40)).state is RequestState.DELETED
     finally:
         await bot.stop()
         await successor.stop()

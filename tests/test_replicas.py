@@ -18,7 +18,7 @@ from bot.slack.connection import SOCKETS
 from bot.slack.messages.card import APPROVE
 
 DELETE = "DeleteVcoRouteEntry"
-LEASE = 2
+LEASE = 10
 UNDER_WAY = Pace(delay=0.1, seconds=600.0)
 """A task that outlasts any restart; the test ends it."""
 
@@ -180,7 +180,7 @@ async def test_what_a_dead_replica_had_begun_is_finished_by_another(
     fleet.kill(doomed)
     # Not until each is recorded as sent: one that was killed at its send heard no answer.
     for card in cards:
-        await stage.until_event(card, EventKind.SENT, seconds=20)
+        await stage.until_event(card, EventKind.SENT, seconds=30)
     finish_tasks(stage, routes)
     for card, route in zip(cards, routes, strict=True):
         await deleted_once_and_told_once(stage, card, route)

@@ -56,6 +56,9 @@ WRONG: list[tuple[dict[str, str], str]] = [
     ({"REDIS_URL": "http://127.0.0.1"}, "REDIS_URL: "),
     ({"VCO_APPROVERS": "alice"}, "VCO_APPROVERS: "),
     ({"PORT": "taken"}, "PORT: 'taken' is no whole number"),
+    ({"VCO_LEASE": "9"}, "VCO_LEASE: '9' is no whole number from 10 to 300"),
+    ({"SSL_CERT_FILE": "/no/such.pem"}, "SSL_CERT_FILE: /no/such.pem can't be read"),
+    ({"HTTPS_PROXY": "proxy.example:3128"}, "HTTPS_PROXY: must be the address of a proxy"),
     ({"VCO_APPROVAL_CHANNEL": "#ops"}, "VCO_APPROVAL_CHANNEL: '#ops' is no channel ID"),
 ]
 

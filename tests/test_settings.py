@@ -3,6 +3,8 @@
 import copy
 import pickle
 import re
+import ssl
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -127,7 +129,19 @@ def test_socket_mode_needs_no_signing_secret() -> None:
         ("VCO_APPROVAL_TIMEOUT", "30m", "'30m' is no whole number"),
         ("VCO_OPERATION_TIMEOUT", "86401", "from 30 to 86400"),
         ("VCO_OPERATION_TIMEOUT", "-600", "from 30 to 86400"),
-        ("VCO_LEASE", "0", "from 1 to 300"),
+        ("VCO_LEASE", "0", "from 1 to 300"),  # tests shorten it: see `test_serving`
+        ("HTTPS_PROXY", "proxy.example:3128", "starts with http:// or https://"),
+        ("https_proxy", "http://proxy.example:port", "a port that is a number"),
+        ("HTTP_PROXY", "http://", "must name a host"),
+        ("HTTP_PROXY", "http://[::1", "must name a host"),
+        ("ALL_PROXY", "socks5://proxy.example:1080", "starts with http:// or https://"),
+        ("NO_PROXY", "good.example, [::1", "'[::1', which is no host"),
+        ("NO_PROXY", "cache:port", "'cache:port', which is no host"),
+        ("SSL_CERT_FILE", "/no/such.pem", "/no/such.pem can't be read (No such file"),
+        ("SSL_CERT_FILE", __file__, "holds no certificate"),
+        ("SSL_CERT_DIR", "/no/such", "/no/such is no directory"),
+        ("REDIS_URL", "rediss://h?ssl_ca_certs=/no/such.pem", "/no/such.pem can't be read"),
+        ("REDIS_URL", f"rediss://h?ssl_ca_certs={__file__}", "holds no certificate"),
         ("VCO_TOKEN_WINDOW", "٣٠٠", "is no whole number"),
         ("HOST", "http://here", "is no address"),
         ("PORT", "0", "from 1 to 65535"),
@@ -139,6 +153,29 @@ def test_socket_mode_needs_no_signing_secret() -> None:
 def test_a_wrong_value_is_refused_by_name_with_the_mend(name: str, value: str, words: str) -> None:
     lines = problems(**{name: value})
     assert any(line.startswith(f"{name}: ") and words in line for line in lines)
+
+
+def test_the_password_of_a_proxy_is_told_nobody() -> None:
+    lines = problems(HTTPS_PROXY="http://user:hunter2@proxy.example:port")
+    assert lines
+    assert "hunter2" not in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTPS_PROXY", "http://user:p%40ss@proxy.example:3128"),
+        ("https_proxy", "https://proxy.example"),
+        ("HTTPS_PROXY", "  "),
+        ("NO_PROXY", "localhost,.example,10.0.0.0/8,::1,[::1]:80,cache:6379,*, http://x.example"),
+        ("SSL_CERT_FILE", ssl.get_default_verify_paths().openssl_cafile),
+        ("SSL_CERT_DIR", "/"),
+    ],
+)
+def test_what_leads_out_of_a_company_may_be_set(name: str, value: str) -> None:
+    if name == "SSL_CERT_FILE" and not Path(value).is_file():
+        pytest.skip("this machine has no certificates")
+    assert not settings(**{name: value}).warnings
 
 
 def test_a_policy_file_stands_in_for_the_approvers() -> None:

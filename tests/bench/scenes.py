@@ -20,7 +20,7 @@ from bot.sandbox.vpc.world import Pace
 from bot.slack.messages.card import APPROVE
 from bot.store.client import CLAIMS, DUE
 
-LEASE = 4
+LEASE = 10
 """Of the replicas of which one is killed in a step; the other scenes have the default, 30 s."""
 
 TASK = Pace(delay=0.1, seconds=2.0)

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from bot import engine, route_change, watching
+from bot import engine, route_change, settings, watching
 from bot.execution import bench, proving, sending
 from bot.models import Request, Watch
 from bot.store import requests, told, work
@@ -19,6 +19,7 @@ from bot.store.client import Script
 
 def hurry() -> None:
     """Let everything happen as always and in the same order, only with short pauses."""
+    _set(settings, "SHORTEST_LEASE", 1)
     _set(watching, "FIRST_POLL", 0.3)
     _set(watching, "FIRST_RECONCILE", 1.0)
     _set(bench, "_FIRST_WAIT", 0.2)
