@@ -24,7 +24,7 @@ from bot.settings import Settings
 from bot.slack.access import Access
 from bot.slack.answers import Answers
 from bot.slack.asks import Asks
-from bot.slack.authorization import NOT_OURS, HomeTeamOnly
+from bot.slack.authorization import HomeTeamOnly
 from bot.slack.boards import Boards
 from bot.slack.commands import Commands
 from bot.slack.connection import Connection
@@ -155,12 +155,14 @@ class App:
 
     def _bolt(self) -> AsyncApp:
         secret = self.settings.slack_signing_secret
+        authorize = HomeTeamOnly(self.directory, self.settings.slack_bot_token)
         listeners = Listeners(
             self.slack,
             self.store,
             self.engine.nudge,
             self.lookup,
             self.access,
+            serves=authorize.serves,
             region=self.settings.region,
             channel=self.settings.approval_channel or "",
         )
@@ -172,8 +174,7 @@ class App:
             logger=quiet,
             client=self.slack_client,
             signing_secret=secret.reveal() if secret else "",
-            authorize=HomeTeamOnly(self.directory, self.settings.slack_bot_token),  # type: ignore[arg-type] # Bolt takes an AsyncAuthorize, its annotation forgets None
-            user_facing_authorize_error_message=NOT_OURS,
+            authorize=authorize,  # type: ignore[arg-type] # Bolt takes an AsyncAuthorize, its annotation forgets None
             # What no listener knows is answered all the same.
             before_authorize=listeners.strays,
             raise_error_for_unhandled_request=True,

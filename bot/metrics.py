@@ -45,3 +45,15 @@ SOCKETS_ENDED = Counter(
     ("reason",),
     registry=REGISTRY,
 )
+UNVERIFIED = Counter(
+    "vco_route_unverified_total",
+    "Requests to Slack's endpoint that were not shown to be Slack's, by why",
+    ("why",),
+    registry=REGISTRY,
+)
+CONNECTIONS_CLOSED = Counter(
+    "vco_route_connections_closed_total",
+    "Connections that had proven nothing and were closed, by why",
+    ("why",),
+    registry=REGISTRY,
+)

@@ -1,6 +1,7 @@
 """Serving: a bot is started, listens, works, and is stopped without losing what is in hand."""
 
 import asyncio
+import logging
 import os
 import signal
 import threading
@@ -12,9 +13,11 @@ from aiohttp import web
 
 from bot.app import App, policy_of
 from bot.errors import SettingsError, TaskEnded
+from bot.http_connections import IDLE_SECONDS, Connections, MalformedLimited, most_connections
 from bot.policy import PolicySource
-from bot.server import web_app
+from bot.server import Endpoint, web_app
 from bot.settings import Settings
+from bot.slack.verification import Verification
 
 log = structlog.get_logger(__name__)
 
@@ -145,20 +148,45 @@ def _leave_at_last(status: int) -> None:
 
 @asynccontextmanager
 async def _listening(app: App) -> AsyncIterator[None]:
-    bolt = None if app.settings.socket_mode else app.bolt
-    site_app = web_app(app.readiness.check, bolt, lambda: app.directory.identity is not None)
-    runner = web.AppRunner(site_app, access_log=None, shutdown_timeout=2.0)
+    settings, loop = app.settings, asyncio.get_running_loop()
+    runner = web.AppRunner(
+        web_app(app.readiness.check, _endpoint(app)),
+        access_log=None,
+        logger=_http_log(),
+        shutdown_timeout=2.0,
+        keepalive_timeout=IDLE_SECONDS,
+        lingering_time=1.0,
+        # What is signed is the body as it is sent; Slack compresses none.
+        auto_decompress=False,
+    )
     await runner.setup()
-    site = web.TCPSite(runner, app.settings.host, app.settings.port)
+    assert runner.server is not None  # noqa: S101 - for types: it is there once set up
+    connections = Connections(runner.server, most=most_connections())
     try:
-        await site.start()
+        server = await loop.create_server(connections, settings.host, settings.port)
     except OSError as error:
         await runner.cleanup()
-        where = f"{app.settings.host}:{app.settings.port}"
+        where = f"{settings.host}:{settings.port}"
         line = f"HOST, PORT: can't listen on {where} ({error.strerror}); choose another PORT"
         raise SettingsError([line]) from None
-    log.info("listening", host=app.settings.host, port=app.settings.port)
+    log.info("listening", host=settings.host, port=settings.port)
     try:
         yield
     finally:
+        server.close()
         await runner.cleanup()
+
+
+def _endpoint(app: App) -> Endpoint | None:
+    """What answers Slack over HTTP; None in Socket Mode."""
+    secret = app.settings.slack_signing_secret
+    if app.settings.socket_mode or secret is None:
+        return None
+    return Endpoint(app.bolt, Verification(secret), lambda: app.directory.identity is not None)
+
+
+def _http_log() -> logging.Logger:
+    """The log of aiohttp's server: faults of ours, and not each of what is no HTTP."""
+    logger = logging.getLogger("bot.http")
+    logger.filters = [MalformedLimited()]
+    return logger

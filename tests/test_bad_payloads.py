@@ -1,11 +1,9 @@
 """Whatever Slack or somebody else delivers: its sender is told, and nothing is left pending."""
 
-import io
 import json
 from itertools import count
 from typing import Any
 
-import aiohttp
 import pytest
 import structlog
 from leftovers import no_traceback, nothing_is_left
@@ -193,8 +191,7 @@ FORM_TYPE = "application/x-www-form-urlencoded"
         pytest.param(FORM_TYPE, b"payload=%7Bxx", 400, id="broken payload"),
         pytest.param(FORM_TYPE, b"payload=%5B1%5D", 400, id="payload is a list"),
         pytest.param(FORM_TYPE, b'payload={"user": 5}', 400, id="user is a number"),
-        pytest.param(FORM_TYPE, b"text=\xff\xfe", 400, id="no UTF-8"),
-        pytest.param("text/plain; charset=nope", b"hello", 400, id="unknown charset"),
+        pytest.param("text/plain; charset=nope", b"hello", 200, id="unknown charset"),
         pytest.param("text/plain", b"hello", 200, id="plain text"),
         pytest.param(FORM_TYPE, b"", 200, id="empty"),
     ],
@@ -222,15 +219,6 @@ async def test_what_slack_did_not_sign_does_nothing(playing: Stage, forged: Json
     assert ack.status == 401
     await nothing_is_left(playing)
     assert playing.told(BOB) == ""
-
-
-async def test_a_body_too_large_for_slack_is_refused(playing: Stage) -> None:
-    url = playing.bots[0][2] + "/slack/events"
-    async with (
-        aiohttp.ClientSession() as session,
-        session.post(url, data=io.BytesIO(b"x" * 2_000_000)) as answer,
-    ):
-        assert answer.status == 413
 
 
 async def test_the_payload_of_another_workspace_is_refused(playing: Stage) -> None:
@@ -267,8 +255,13 @@ async def test_a_fault_of_ours_is_told_too(body: Json, answer: str) -> None:
         kept.append(delivery)
         return True
 
+    async def tell(_: str, __: str) -> bool:
+        raise AssertionError
+
     with structlog.testing.capture_logs() as events:
-        response = await Strays(keep).failed(RuntimeError("unforeseen"), body)
+        response = await Strays(keep, tell, lambda _, __: True).failed(
+            RuntimeError("unforeseen"), body
+        )
     assert response.status == 200
     assert events[0]["event"] == "listener_failed"
     assert isinstance(events[0]["exc_info"], RuntimeError)

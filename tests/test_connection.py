@@ -268,6 +268,5 @@ async def test_what_is_not_understood_ends_no_connection(stage: Stage, bot: str)
 async def test_another_workspace_is_refused_over_the_socket_too(stage: Stage, bot: str) -> None:
     assert bot
     stage.slack.workspace.team = T_OTHER
-    ack = await stage.command("status")
-    assert ack.body == ""
+    await stage.command("status")
     await stage.until_told(ALICE, "This bot serves another workspace")

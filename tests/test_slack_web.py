@@ -118,21 +118,12 @@ async def test_a_refusal_names_slacks_own_code(slack: Slack) -> None:
     assert refused.value.code == "not_in_channel"
 
 
-@pytest.mark.parametrize(
-    ("address", "becomes"),
-    [
-        ("/response/unknown", SlackRejected),
-        ("/nowhere", SlackRejected),
-        (":1", SlackUnavailable),
-        ("no address at all", SlackUnavailable),
-    ],
-)
+@pytest.mark.parametrize("address", ["/response/unknown", "/nowhere"])
 async def test_a_response_url_that_does_not_take_the_answer_is_an_error(
-    slack: Slack, local: LocalSlack, address: str, becomes: type[SlackError]
+    slack: Slack, local: LocalSlack, address: str
 ) -> None:
-    base = "" if " " in address else local.url.rpartition(":")[0] if address == ":1" else local.url
-    with pytest.raises(becomes):
-        await slack.respond(base + address, "hello")
+    with pytest.raises(SlackRejected, match="http_404"):
+        await slack.respond(local.url + address, "hello")
 
 
 @pytest.mark.parametrize("kind", ["http", "rate_limited", "lost"])

@@ -1,4 +1,8 @@
-"""Which deliveries Bolt lets in: those of the workspace that the bot token belongs to."""
+"""Which deliveries Bolt lets in: those of the workspace that the bot token belongs to.
+
+`bot.slack.strays` answers the others before Bolt comes to ask here: Bolt would send its answer to
+whatever address the payload names.
+"""
 
 from typing import Any
 
@@ -10,8 +14,6 @@ from bot.secret import Secret
 from bot.slack.people import SlackDirectory
 
 log = structlog.get_logger(__name__)
-
-NOT_OURS = "This bot serves another workspace, or has not finished starting. Nothing happened."
 
 
 class HomeTeamOnly(AsyncAuthorize):
@@ -26,6 +28,17 @@ class HomeTeamOnly(AsyncAuthorize):
         self._directory = directory
         self._token = token
 
+    def serves(self, team_id: str | None, enterprise_id: str | None) -> bool:
+        """Whether it is the bot's own workspace, or another one of its organisation."""
+        home = self._directory.identity
+        if home is not None and (
+            team_id == home.team_id
+            or (home.enterprise_id != "" and enterprise_id == home.enterprise_id)
+        ):
+            return True
+        log.warning("foreign_workspace", team=team_id)
+        return False
+
     async def __call__(
         self,
         *,
@@ -35,12 +48,7 @@ class HomeTeamOnly(AsyncAuthorize):
     ) -> AuthorizeResult | None:
         """The bot's own authorization, None for a stranger."""
         home = self._directory.identity
-        ours = home is not None and (
-            team_id == home.team_id
-            or (home.enterprise_id != "" and enterprise_id == home.enterprise_id)
-        )
-        if home is None or not ours:
-            log.warning("foreign_workspace", team=team_id)
+        if home is None or not self.serves(team_id, enterprise_id):
             return None
         return AuthorizeResult(
             enterprise_id=enterprise_id,

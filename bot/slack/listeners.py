@@ -46,7 +46,7 @@ from bot.slack.messages.reject_form import CALLBACK as REJECT_FORM
 from bot.slack.messages.reject_form import reject_form
 from bot.slack.messages.replies import looking, problem
 from bot.slack.messages.texts import Block
-from bot.slack.strays import Strays
+from bot.slack.strays import Serves, Strays
 from bot.slack.web import Slack
 from bot.store import Store
 
@@ -84,13 +84,14 @@ class Listeners:
         lookup: Lookup,
         access: Access,
         *,
+        serves: Serves,
         region: str | None,
         channel: str,
     ) -> None:
         """Store deliveries in the inbox of `store` and `nudge` the engine of this process.
 
-        `access` says who may look connections up. `region`: of a command that names none;
-        `channel`: where all cards go, if there is one.
+        `access` says who may look connections up, `serves` which workspace is ours. `region`: of
+        a command that names none; `channel`: where all cards go, if there is one.
         """
         self._slack = slack
         self._inbox = store.inbox
@@ -107,7 +108,7 @@ class Listeners:
             region=region,
             channel=channel,
         )
-        self.strays = Strays(self._store)
+        self.strays = Strays(self._store, self._tell, serves)
         self._turns = asyncio.Semaphore(PUTS_AT_ONCE)
 
     def register(self, app: AsyncApp) -> None:

@@ -12,7 +12,6 @@ import aiohttp
 import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
-from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.errors import (
     ScopeMissing,
@@ -22,7 +21,9 @@ from bot.errors import (
     SlackTokenRefused,
     SlackUnavailable,
 )
+from bot.log_limit import LimitedLog
 from bot.secret import Secret
+from bot.slack.addresses import is_slacks
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +55,11 @@ _WORKSPACE_SECONDS = 5.0
 _TRANSPORT = (aiohttp.ClientError, SlackClientError, OSError, TimeoutError, ValueError)
 """Whatever slack_sdk lets through when an answer did not come, or was no answer."""
 
+_RESPOND = aiohttp.ClientTimeout(total=5)
+_ANSWER_LIMIT = 4096
+"""Bytes that are read of the answer at a `response_url`; Slack's is `ok`, or a code."""
+
+_NO_SUCCESS = 300
 _SERVER_ERROR = 500
 _TOO_MANY = 429
 
@@ -66,6 +72,7 @@ class Slack:
         self.client = client
         self._clock = clock
         self._not_before: dict[tuple[str, str], float] = {}
+        self._foreign_url = LimitedLog(__name__, "foreign_response_url")
 
     async def call(self, method: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
         """Call `method` and return its answer.
@@ -166,21 +173,40 @@ class Slack:
     ) -> None:
         """Answer a command or a click privately.
 
+        An address that is not Slack's is none: nothing is sent to it, and no redirect is followed.
         `replace`: in place of the acknowledgement's text. Only for commands: the original of a
         click is the card itself.
         """
-        hook = AsyncWebhookClient(response_url, timeout=5, retry_handlers=[])
+        if not is_slacks(response_url, self.client.base_url):
+            self._foreign_url()
+            raise SlackRejected("response_url", "no_address_of_slack")
         said = {"text": text, "response_type": "ephemeral", "replace_original": replace}
         try:
-            answer = await hook.send_dict(said | ({"blocks": list(blocks)} if blocks else {}))
+            status, answer = await self._post_to(
+                response_url, said | ({"blocks": list(blocks)} if blocks else {})
+            )
         except _TRANSPORT as error:
             raise SlackUnavailable(f"response_url: {type(error).__name__}") from None
-        if answer.status_code == _TOO_MANY or answer.status_code >= _SERVER_ERROR:
-            raise SlackUnavailable(f"response_url: HTTP {answer.status_code}")
-        if answer.body.lstrip().startswith("<"):
+        if status == _TOO_MANY or status >= _SERVER_ERROR:
+            raise SlackUnavailable(f"response_url: HTTP {status}")
+        if answer.lstrip().startswith(b"<"):
             raise SlackUnavailable("response_url: a page, and no answer of Slack's")
-        if answer.status_code >= 400:  # noqa: PLR2004 - HTTP's first error status
-            raise SlackRejected("response_url", f"http_{answer.status_code}")
+        if status >= _NO_SUCCESS:
+            raise SlackRejected("response_url", f"http_{status}")
+
+    async def _post_to(self, address: str, body: dict[str, Any]) -> tuple[int, bytes]:
+        """Post JSON to an address and nowhere else, by the way that all calls to Slack take."""
+        async with (
+            aiohttp.ClientSession(timeout=_RESPOND) as session,
+            session.post(
+                address,
+                json=body,
+                ssl=self.client.ssl or True,
+                proxy=self.client.proxy,
+                allow_redirects=False,
+            ) as answer,
+        ):
+            return answer.status, await answer.content.read(_ANSWER_LIMIT)
 
     def _translated(self, method: str, gate: tuple[str, str], error: SlackApiError) -> SlackError:
         response = error.response
