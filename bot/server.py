@@ -46,9 +46,8 @@ _SIGNED_HEADERS = ("X-Slack-Request-Timestamp", "X-Slack-Signature")
 _HEADERS = (*_SIGNED_HEADERS, "Content-Type", "X-Slack-Retry-Num", "X-Slack-Retry-Reason")
 """What Bolt is shown of a request's headers. It obeys some others, which nobody has signed."""
 
-_READY_SECONDS = 3.0
-_NOT_READY_SECONDS = 0.5
-"""For how long an answer about readiness is given to whoever asks: each costs calls to Slack."""
+_KEPT_SECONDS = 0.5
+"""For how long an answer about readiness is given to whoever asks."""
 
 _METRICS_SECONDS = 0.25
 
@@ -141,8 +140,7 @@ class Readiness:
     async def _look(self) -> None:
         try:
             self._found = await self._checks()
-            kept = _READY_SECONDS if ready(self._found) else _NOT_READY_SECONDS
-            self._until = self._clock() + kept
+            self._until = self._clock() + _KEPT_SECONDS
         finally:
             self._looking = None
 
