@@ -7,6 +7,7 @@ The story, and where each part of it lives. Arrows go one way, down this page.
     1 command     `command`     text → a draft of what is asked, checked without any I/O
     2 preview     `asking`      who may ask where; reads the live routes
                   `preview`     routes and state → the exact route, its `impact`, a snapshot
+                  `candidates`  is there anybody who could approve it
     3 approval    `slack`       the card with its buttons, from `slack.messages`
                   `approval`    who decided, recorded once; `policy` says who may
     4 execution   `engine`      claims what is due and has one step of it done

@@ -10,6 +10,7 @@ import structlog
 
 from bot import lifecycle
 from bot.approval import Directory
+from bot.candidates import Candidates
 from bot.errors import Refused
 from bot.execution import Cloud
 from bot.matching import no_routes, obstacle
@@ -51,6 +52,7 @@ class Asking:
         self._cloud = cloud
         self._now = now
         self._policy = policy
+        self._candidates = Candidates(directory)
 
     async def ask(
         self,
@@ -118,6 +120,9 @@ class Asking:
         at, seen = await self._look(draft)
         # What is protected, and what is wide, is known only of routes that are there.
         blocks = [target.route.network for target in seen.targets]
+        terms = terms_for(policy, rule, blocks, draft.operation)
+        if not draft.break_glass:
+            await self._candidates.check(requester, terms)
         return lifecycle.ask(
             id=request_id,
             draft=draft,
@@ -125,7 +130,7 @@ class Asking:
             requester=requester,
             channel=channel,
             at=at,
-            terms=terms_for(policy, rule, blocks, draft.operation),
+            terms=terms,
         )
 
     async def _person(self, requester: str, channel: str, *, elsewhere: bool) -> Person:

@@ -4,10 +4,11 @@ Each warning names the line of its rule. Nothing is refused for it: a connection
 a group filled, tomorrow.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from fnmatch import filter as matching
 
 from bot.alibaba.client import VpcClient
+from bot.candidates import anybody
 from bot.errors import AlibabaError, SlackError
 from bot.models import People
 from bot.policy import Policy, Rule
@@ -44,21 +45,32 @@ async def unmatched(policy: Policy, vpc: VpcClient, default_region: str | None) 
 
 
 async def unfilled(policy: Policy, directory: SlackDirectory) -> list[str]:
-    """User groups that are named and can't be read, or have nobody in them."""
+    """User groups that are named and can't be read, or have nobody in them who could act."""
     named: dict[str, Rule] = {}
     for rule in policy.rules:
         for group in (g for people in _people(rule) for g in people.groups):
             named.setdefault(group, rule)
     try:
         members = await directory.members(named)
+        found = {group: await _fault(directory, members.get(group)) for group in named}
     except SlackError as error:
         return [f"the user groups can't be read: {error}"]
     return [
-        f"{policy.where(rule)}: the user group {group} "
-        + ("has nobody in it" if group in members else "can't be read; does it exist?")
+        f"{policy.where(rule)}: the user group {group} {found[group]}"
         for group, rule in named.items()
-        if not members.get(group)
+        if found[group]
     ]
+
+
+async def _fault(directory: SlackDirectory, users: Collection[str] | None) -> str:
+    """What is wrong with a group of these users, in words; empty where nothing is."""
+    if users is None:
+        return "can't be read; does it exist?"
+    if not users:
+        return "has nobody in it"
+    if await anybody(directory, frozenset(users)):
+        return ""
+    return "holds only people who have left, guests or bots"
 
 
 def _missing(rule: Rule, known: tuple[str, ...], looked_at: list[str], found: Found) -> list[str]:

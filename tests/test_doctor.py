@@ -11,7 +11,7 @@ from stage import Stage
 from bot.doctor import examine
 from bot.sandbox.scene import APP_TOKEN
 from bot.sandbox.slack.socket_mode import Edge
-from bot.sandbox.slack.workspace import NETOPS
+from bot.sandbox.slack.workspace import DORA, GINA, NETOPS
 from bot.sandbox.valkey import free_port
 from bot.sandbox.vpc import seed
 from bot.sandbox.vpc.faults import Fault, FaultKind
@@ -168,3 +168,12 @@ async def test_credentials_that_can_not_be_had_have_their_line(stage: Stage) -> 
     status, out, _ = await run("doctor", **(environment | {"HOME": "/nowhere"}))
     assert status == 1
     assert "credentials: cannot be had (Credentials.Unavailable)" in out.splitlines()
+
+
+async def test_a_group_that_only_holds_people_who_have_left_is_told(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage.slack.workspace.groups[NETOPS].users = [DORA, GINA]
+    assert await examine(Settings.from_env(stage.environment())) == 0
+    told = capsys.readouterr().out
+    assert f"the user group {NETOPS} holds only people who have left, guests or bots" in told

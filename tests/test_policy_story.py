@@ -415,6 +415,7 @@ async def test_a_replica_with_an_older_policy_lets_nobody_through_that_the_newer
 ) -> None:
     new = rule("approvals = 3", approve=f'["{BOB}", "{CAROL}", "U0DORA001"]')
     old = rule("self_approval = true", approve=f'["{ALICE}", "{BOB}", "{CAROL}"]')
+    stage.slack.workspace.people["U0DORA001"].deleted = False
     async with desk(stage, file, new) as bot, desk(stage, tmp_path / "old.toml", old) as stale:
         await bot.ask()
         with pytest.raises(Refused, match="somebody else has to decide"):

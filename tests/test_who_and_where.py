@@ -11,12 +11,15 @@ from stage import DELETE_ONE, Stage, request_id
 
 from bot.models import EventKind, RequestState
 from bot.sandbox.slack.deliver import Kind
-from bot.sandbox.slack.messages import Message
+from bot.sandbox.slack.messages import Message, text_of
 from bot.sandbox.slack.workspace import (
     ALICE,
     BOB,
     BOT,
+    CAROL,
+    DORA,
     E_GRID,
+    GINA,
     NETOPS,
     NETWORK_OPS,
     SAM,
@@ -155,3 +158,22 @@ async def test_in_a_direct_message_of_several_people_nothing_can_be_asked(
     await stage.command(DELETE_ONE, channel=GROUP_DM)
     await stage.until_told(ALICE, "I can't post here, so nobody could approve.")
     assert stage.cards(GROUP_DM) == []
+
+
+async def test_who_asks_hears_at_once_that_the_approvers_have_all_left(playing: Stage) -> None:
+    """The group has members, and pings nobody: two have left, one is a guest, one asks."""
+    workspace = playing.slack.workspace
+    workspace.groups[NETOPS].users = [DORA, GINA, ALICE, "U0GONE001"]
+    await playing.command(DELETE_ONE)
+    await playing.until_told(ALICE, "Nobody could approve this: of the approvers, too few")
+    assert playing.cards() == []
+    assert await playing.store.requests.open_ids() == []
+    workspace.groups[NETOPS].users.append(CAROL)
+    assert text_of(await playing.ask()).startswith("Delete ")
+
+
+async def test_that_nobody_may_be_there_to_approve_stops_no_request_while_it_is_not_known(
+    playing: Stage,
+) -> None:
+    playing.slack.faults.add("usergroups.users.list", "error", error="no_such_subteam")
+    assert text_of(await playing.ask()).startswith("Delete ")

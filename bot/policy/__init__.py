@@ -16,12 +16,18 @@ All of it is pure but `source`, which reads a file.
 
 from bot.policy.blocks import same_block
 from bot.policy.deciding import decide, may_ask
-from bot.policy.enough import approved_by, says_something, still_stands
+from bot.policy.enough import (
+    approved_by,
+    can_approve,
+    nobody_left,
+    says_something,
+    still_stands,
+)
 from bot.policy.people import approvers
 from bot.policy.rules import SIMPLE, BreakGlass, Matter, Policy, ProtectedPrefix, Rule, Who, Wide
 from bot.policy.source import PolicySource
 from bot.policy.terms import rule_for, rule_now, terms_for, terms_now, tightened
-from bot.policy.who import check_seen, colleague, member
+from bot.policy.who import check_seen, colleague, is_member, member
 
 __all__ = [
     "SIMPLE",
@@ -35,11 +41,14 @@ __all__ = [
     "Wide",
     "approved_by",
     "approvers",
+    "can_approve",
     "check_seen",
     "colleague",
     "decide",
+    "is_member",
     "may_ask",
     "member",
+    "nobody_left",
     "rule_for",
     "rule_now",
     "same_block",

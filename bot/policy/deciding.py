@@ -8,8 +8,8 @@ names on it.
 from bot.errors import Refused
 from bot.models import Draft, Members, Person, Request, Terms, Verdict
 from bot.policy.blocks import same_block
-from bot.policy.enough import OVER, earlier_still_count, says_something
-from bot.policy.rules import SIMPLE, Rule
+from bot.policy.enough import OVER, earlier_still_count, named_rule, says_something
+from bot.policy.rules import Rule
 from bot.policy.terms import tightened
 from bot.policy.who import colleague, readable
 
@@ -23,7 +23,7 @@ def may_ask(person: Person, draft: Draft, rule: Rule, members: Members) -> None:
     if not rule.ask.include(person.id, members):
         readable(rule.ask.people, members, "whether you may ask for this")
         raise Refused(
-            f"You are not one of those who may ask for this ({_named(rule.name)}).",
+            f"You are not one of those who may ask for this ({named_rule(rule.name)}).",
             "Ask one of them, or have the policy changed.",
         )
     if not draft.break_glass:
@@ -31,13 +31,13 @@ def may_ask(person: Person, draft: Draft, rule: Rule, members: Members) -> None:
     glass = rule.break_glass
     if glass is None:
         raise Refused(
-            f"Break-glass is not allowed here ({_named(rule.name)}).",
+            f"Break-glass is not allowed here ({named_rule(rule.name)}).",
             "Ask without it: somebody has to approve.",
         )
     if not glass.who.include(person.id, members):
         readable(glass.who.people, members, "whether you may break the glass")
         raise Refused(
-            f"You may not break the glass here ({_named(rule.name)}).",
+            f"You may not break the glass here ({named_rule(rule.name)}).",
             "Ask without it: somebody has to approve.",
         )
     if not says_something(draft.reason):
@@ -111,7 +111,7 @@ def _approver(person: Person, terms: Terms, members: Members) -> None:
     if not approvers.users and not any(members.get(group) for group in approvers.groups):
         raise Refused(
             "There is nobody who may decide on this: no approver is set, or the groups are empty.",
-            f"Ask an operator of this bot to look at {_named(terms.rule)}.",
+            f"Ask an operator of this bot to look at {named_rule(terms.rule)}.",
         )
     raise Refused("You are not one of the approvers.", "Ask one of those named on the card.")
 
@@ -138,10 +138,6 @@ def _confirmed(terms: Terms, typed: str) -> None:
             f"This is a wide route: to approve it, {terms.typed} has to be typed.",
             "Click Approve once more and type it into the form.",
         )
-
-
-def _named(rule: str) -> str:
-    return rule if rule == SIMPLE else f'rule "{rule}" of the policy'
 
 
 def _noun(request: Request) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from bot.errors import Refused
 from bot.models import Members, People, Person, Request, Terms, Verdict
-from bot.policy.rules import Who
+from bot.policy.rules import SIMPLE, Who
 from bot.policy.who import member, readable
 
 _ANEW = "Nothing was sent. Ask for it anew."
@@ -70,6 +70,29 @@ def earlier_still_count(request: Request, terms: Terms, now: People, members: Me
         raise Refused(
             "The policy asks for more by now than it did when the first approval came.", OVER
         )
+
+
+def can_approve(requester: str, terms: Terms, members: Members) -> tuple[str, ...]:
+    """Who is named to approve a request of `requester`, by person or by group, each once."""
+    approvers = terms.approvers
+    named = (*approvers.users, *(u for g in approvers.groups for u in sorted(members.get(g, ()))))
+    alone = terms.self_approval
+    return tuple(user for user in dict.fromkeys(named) if alone or user != requester)
+
+
+def nobody_left(terms: Terms) -> Refused:
+    """What whoever asks is told where too few of those named are members of the workspace."""
+    who = "Nobody" if terms.approvals == 1 else f"No {terms.approvals} people"
+    return Refused(
+        f"{who} could approve this: of the approvers, too few are members of this workspace "
+        "(not counting you, guests, bots and people who have left).",
+        f"Ask an operator of this bot to look at {named_rule(terms.rule)} and its user groups.",
+    )
+
+
+def named_rule(rule: str) -> str:
+    """A rule, in words."""
+    return rule if rule == SIMPLE else f'rule "{rule}" of the policy'
 
 
 def says_something(reason: str) -> bool:

@@ -28,6 +28,15 @@ def member(actor: Person | None, home_team: str) -> Person:
     return actor
 
 
+def is_member(actor: Person | None, home_team: str) -> bool:
+    """Whether that is a full member of our own workspace."""
+    try:
+        member(actor, home_team)
+    except Refused:
+        return False
+    return True
+
+
 def colleague(actor: Person | None, *, home_team: str, channel_shared: bool) -> Person:
     """A full member of our own workspace, in a channel that is ours alone.
 
