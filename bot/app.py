@@ -62,7 +62,8 @@ class App:
         self.slack_client = slack_client(settings.slack_bot_token, settings.slack_api_url)
         self.slack = Slack(self.slack_client)
         self.directory = SlackDirectory(self.slack)
-        self.store = Store(Database(connect(settings.redis)), settings.retention)
+        database = Database(connect(settings.redis))
+        self.store = Store(database, settings.retention, settings.redis_replicas)
         self.credentials = DefaultChain()
         self.http = new_http_client()
         self.vpc = VpcClient(

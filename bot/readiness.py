@@ -60,6 +60,7 @@ class Readiness:
         checks = {
             "redis": self._store.health.answers(),
             "storage": self._store.health.keeps(),
+            "replicas": self._store.health.survives(),
             "slack": self._slack(),
             "credentials": self._alibaba(),
         }

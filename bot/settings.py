@@ -49,6 +49,7 @@ _VCO_VARIABLES = (
     "VCO_LEASE",
     "VCO_TOKEN_WINDOW",
     "VCO_RETENTION",
+    "VCO_REDIS_REPLICAS",
 )
 
 _CREDENTIALS = (
@@ -76,6 +77,7 @@ class Settings(Value, frozen=True):
     slack_signing_secret: Secret | None
     slack_api_url: str
     redis: RedisTarget
+    redis_replicas: int | None
     region: str | None
     vpc_endpoint: str | None
     approvers: People
@@ -216,6 +218,7 @@ def _read(reader: Reader, *, terminal: bool) -> Settings:
         slack_signing_secret=signing_secret,
         slack_api_url=slack_api_url(reader),
         redis=redis,
+        redis_replicas=reader.optional("VCO_REDIS_REPLICAS", between(0, 9)),
         region=region(reader),
         vpc_endpoint=vpc_endpoint(reader),
         approvers=people,

@@ -1,6 +1,6 @@
 """Databases for the tests of the store: a real server, its clock stopped, its replies lost."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -23,6 +23,9 @@ class Twice:
         if args[0] in ("EVAL", "EVALSHA"):
             await self._redis.execute_command(*args, **options)
         return await self._redis.execute_command(*args, **options)
+
+    async def together(self, name: str, *commands: Sequence[str | float]) -> list[Any]:
+        return await self._redis.together(name, *commands)
 
     async def aclose(self) -> None:
         await self._redis.aclose()

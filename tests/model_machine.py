@@ -26,7 +26,6 @@ from hypothesis.stateful import (
 )
 from model_cloud import ACTING, PAUSE, Answer, ModelCloud, Pause, Place, reach
 from msgspec.structs import replace
-from redis.asyncio import Redis
 
 from bot import lifecycle
 from bot.engine import MAX_TRIES
@@ -34,8 +33,10 @@ from bot.errors import AlibabaError, OutcomeUnknown, Rejected, StaleFence, Throt
 from bot.execution import Execution, Limits
 from bot.execution.bench import Bench
 from bot.models import Operation, Request, RequestState, RouteState, VcoRoute, Verdict
+from bot.redis_url import parse
 from bot.store import AlreadyOpen, Claim, Database, Store
 from bot.store.client import Reply, Script
+from bot.store.connect import connect
 
 LEASE = 30.0
 EXPIRY = 900.0
@@ -79,8 +80,8 @@ class ExecutionMachine(RuleBasedStateMachine):
         super().__init__()
         self.operation = operation
         self.loop = asyncio.new_event_loop()
-        self.redis = Redis.from_url(url, decode_responses=True)
-        self.wait(self.redis.flushall())
+        self.redis = connect(parse(url))
+        self.wait(self.redis.execute_command("FLUSHALL"))
         self.db = StallingDatabase(self.redis)
         self.store = Store(self.db)
         self.now = 1000.0
@@ -287,7 +288,9 @@ class ExecutionMachine(RuleBasedStateMachine):
         self.time_passes(EXPIRY)
         self._work_until(lambda: not self.wait(self._gone_unnoticed()))
         self.check()
-        assert not self.wait(self.redis.keys("{vco}:queue:*")), "a queue is not empty"
+        assert not self.wait(self.redis.execute_command("KEYS", "{vco}:queue:*")), (
+            "a queue is not empty"
+        )
 
     async def _gone_unnoticed(self) -> list[VcoRoute]:
         """What is unconfirmed although it could be proven by now."""

@@ -241,6 +241,9 @@ class MovingAddress:
         self.port = 0
         self._server: asyncio.Server | None = None
         self._pipes: set[asyncio.Task[None]] = set()
+        self.flowing = asyncio.Event()
+        """Cleared: a partition. Connections stay open and nothing comes through."""
+        self.flowing.set()
 
     @property
     def redis_url(self) -> str:
@@ -262,15 +265,34 @@ class MovingAddress:
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection(HOST, self.target.port)
         for ends in ((reader, back), (there, writer)):
-            pipe = asyncio.create_task(_pour(*ends))
+            pipe = asyncio.create_task(_pour(*ends, self.flowing))
             self._pipes.add(pipe)
             pipe.add_done_callback(self._pipes.discard)
 
 
-async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+@asynccontextmanager
+async def partitioned() -> AsyncIterator[tuple[Server, Server, MovingAddress]]:
+    """A master that asks for one replica, that replica, and the line between them."""
+    async with _servers() as (directory, started):
+        master, replica = [Server(directory, *_DATA) for _ in range(2)]
+        await started(master)
+        async with MovingAddress(master) as line:
+            replica.file.parent.mkdir()
+            replica.file.write_text(f"replicaof {HOST} {line.port}\n")
+            await started(replica)
+            await until(partial(in_step, replica))
+            await master.ask("CONFIG", "SET", "min-replicas-max-lag", 10)
+            await master.ask("CONFIG", "SET", "min-replicas-to-write", 1)
+            yield master, replica, line
+
+
+async def _pour(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flowing: asyncio.Event
+) -> None:
     try:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
+                await flowing.wait()
                 writer.write(data)
                 await writer.drain()
     finally:

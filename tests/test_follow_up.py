@@ -20,7 +20,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from model_cloud import ModelCloud
 from msgspec.structs import replace
-from redis.asyncio import Redis
 
 from bot import follow_up, lifecycle
 from bot.execution import Limits
@@ -35,8 +34,10 @@ from bot.models import (
     Tunnel,
     Verdict,
 )
+from bot.redis_url import parse
 from bot.store import Claim, Database, Store
 from bot.store.client import key
+from bot.store.connect import connect
 
 HOUR = 3600.0
 GLASS = Terms(approvers=People(groups=("S0NETOPS",)), countersign=2 * HOUR)
@@ -207,7 +208,7 @@ def test_worse_and_well_again_take_turns(before: list[Tunnel], looks: list[list[
 
 
 async def test_the_engines_item_waits_for_half_time_and_nudges_once(valkey_url: str) -> None:
-    db = Database(Redis.from_url(valkey_url, decode_responses=True))
+    db = Database(connect(parse(valkey_url)))
     store = Store(db)
     set_clock(db, 1000.0)
     request = await store.requests.create(a_request())

@@ -20,10 +20,11 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from redis.asyncio import Redis
 
 from bot.errors import StaleFence
+from bot.redis_url import parse
 from bot.store import Claim, Database, Work
+from bot.store.connect import connect
 from bot.store.work import Idle
 
 LEASE = 10.0
@@ -38,8 +39,8 @@ class WorkMachine(RuleBasedStateMachine):
     def __init__(self, url: str, how_often: str) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.redis = Redis.from_url(url, decode_responses=True)
-        self.wait(self.redis.flushall())
+        self.redis = connect(parse(url))
+        self.wait(self.redis.execute_command("FLUSHALL"))
         self.db = Database(Twice(self.redis) if how_often == "twice" else self.redis)
         self.work = Work(self.db)
         self.now = 1000.0

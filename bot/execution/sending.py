@@ -1,7 +1,8 @@
 """Before and at the send.
 
-A send is always preceded by three things: the recorded approval still holds, the routes have
-just been read and are what was approved, and the token with its exact parameters is stored.
+A send is always preceded by four things: the recorded approval still holds, the routes have
+just been read and are what was approved, the token with its exact parameters is stored, and that
+is on as many replicas as is asked for.
 A send that was never answered is never simply repeated: first it is looked at what it did.
 """
 
@@ -14,9 +15,11 @@ from bot.errors import (
     AlibabaError,
     AlreadyGone,
     AlreadyThere,
+    NotSent,
     OutcomeUnknown,
     Refused,
     Rejected,
+    StoreUnavailable,
     Throttled,
 )
 from bot.execution.bench import Bench, failure, in_hand, patience
@@ -41,6 +44,8 @@ _PASSING = frozenset({"init", "provisioning", "attaching", "attached", "updating
 """States of a connection that end in `attached` by themselves (vco-api: State)."""
 
 _LOOK_AFTER_LOSS = 1.0
+
+_NOT_REPLICATED = "The replicas of the database do not have the record of this yet."
 
 
 async def step(bench: Bench, claim: Claim, request: Request) -> float | None:
@@ -105,6 +110,12 @@ async def _send(bench: Bench, claim: Claim, request: Request) -> float | None:
         return await bench.wait(claim, error)
     at = await bench.now()
     request = await bench.change(claim, lambda r: route_change.send(r, at))
+    try:
+        await bench.requests.secured()
+    except StoreUnavailable as error:
+        # A failover could forget the approval and this send, and nobody would watch it.
+        log.warning("not_replicated", error=str(error))
+        return await bench.wait(claim, NotSent("NotReplicated", meaning=_NOT_REPLICATED))
     route = in_hand(request)
     try:
         alibaba_id = await _call(bench.cloud, request, route)

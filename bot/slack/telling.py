@@ -97,6 +97,9 @@ class Teller:
             await self._save(claim, request, replace(told, link=link))
             await self._store.viewers.changed()
             return claim.now
+        if not request.state.open:
+            # What is said of an end is never taken back, so a failover must not forget it.
+            await self._store.requests.secured()
         if told.shown != shown and not told.fixed:
             if told.said < len(request.timeline):
                 # More than the bar has moved. Homes don't wait for the card.

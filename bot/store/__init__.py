@@ -9,6 +9,7 @@
 - `told`      what Slack has been shown of each request
 - `viewers`   who has looked at their App Home, and what it shows them
 - `pace`      how fast to go: regions that asked for a pause, how long deletions usually take
+- `replicas`  is what was written where a failover finds it
 - `health`    can this database be trusted with what was approved and sent
 - `client`    one connection pool, its timeouts, scripts, and errors
 
@@ -26,6 +27,7 @@ from bot.store.health import Health
 from bot.store.inbox import Inbox
 from bot.store.pace import Pace
 from bot.store.records import Reading, Stored
+from bot.store.replicas import Replicas
 from bot.store.requests import RETENTION_SECONDS, AlreadyOpen, Requests
 from bot.store.told import Tellings, Told
 from bot.store.viewers import Viewer, Viewers
@@ -35,13 +37,23 @@ from bot.store.work import Claim, Work
 class Store:
     """All of the store over one database."""
 
-    def __init__(self, database: Database, retention: int = RETENTION_SECONDS) -> None:
-        """Build the parts; nothing is sent yet. Finished requests are kept `retention` seconds."""
+    def __init__(
+        self,
+        database: Database,
+        retention: int = RETENTION_SECONDS,
+        replicas: int | None = None,
+    ) -> None:
+        """Build the parts; nothing is sent yet.
+
+        Finished requests are kept `retention` seconds. What must not be forgotten has to be on so
+        many `replicas`; None: as the server says.
+        """
         self.database = database
         self.work = Work(database)
-        self.requests = Requests(database, retention)
+        self.replicas = Replicas(database, replicas)
+        self.requests = Requests(database, retention, self.replicas)
         self.audit = Audit(database)
-        self.health = Health(database)
+        self.health = Health(database, self.replicas)
         self.inbox = Inbox(database)
         self.clicks = Clicks(database)
         self.tellings = Tellings(database)

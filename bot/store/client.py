@@ -37,6 +37,10 @@ class Redis(Protocol):
         """Send one command and return its reply."""
         ...
 
+    async def together(self, name: str, *commands: Sequence[str | float]) -> list[Any]:
+        """Send commands over one connection to whoever serves the key `name`."""
+        ...
+
     async def aclose(self) -> None:
         """Close all connections."""
         ...
@@ -120,6 +124,11 @@ class Database:
         """Run one command."""
         async with _translated():
             return await self._send(*args)
+
+    async def together(self, name: str, *commands: Sequence[str | float]) -> list[Reply]:
+        """Run commands over one connection, one after another, where the key `name` is."""
+        async with _translated():
+            return await self._redis.together(name, *commands)
 
     async def run(self, script: Script, keys: Sequence[str], *args: str | float) -> Reply:
         """Run a script, teaching it to the server when it does not know it."""

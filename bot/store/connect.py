@@ -6,6 +6,7 @@ that a burst is slower and never refused.
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from redis.asyncio import Redis as Standalone
@@ -62,10 +63,11 @@ def _client(target: RedisTarget) -> Redis:
         case RedisKind.SENTINEL:
             return _master(target, options | tls, tls)
         case _ if target.path:
-            return Standalone(unix_socket_path=target.path, db=target.db, **options)
+            return _OnServer(Standalone(unix_socket_path=target.path, db=target.db, **options))
         case _:
             host, port = target.hosts[0]
-            return Standalone(host=host, port=port, db=target.db, **options, **tls)
+            server = Standalone(host=host, port=port, db=target.db, **options, **tls)
+            return _OnServer(server)
 
 
 def _master(target: RedisTarget, options: dict[str, Any], tls: dict[str, Any]) -> Redis:
@@ -98,9 +100,36 @@ class _InTurn:
         async with self._turns:
             return await self._redis.execute_command(*args, **options)
 
+    async def together(self, name: str, *commands: Sequence[str | float]) -> list[Any]:
+        """Send commands over one connection, once there is one, and return their replies."""
+        async with self._turns:
+            return await self._redis.together(name, *commands)
+
     async def aclose(self) -> None:
         """Close all connections."""
         await self._redis.aclose()
+
+
+class _OnServer:
+    """One server."""
+
+    def __init__(self, server: Standalone) -> None:
+        self._server = server
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - redis-py's own signature
+        """Send one command and return its reply."""
+        return await self._server.execute_command(*args, **options)  # type: ignore[no-untyped-call] # redis-py leaves it untyped
+
+    async def together(self, _: str, *commands: Sequence[str | float]) -> list[Any]:
+        """Send commands over one connection and return their replies."""
+        async with self._server.pipeline(transaction=False) as pipe:
+            for command in commands:
+                pipe.execute_command(*command)
+            return await pipe.execute()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._server.aclose()
 
 
 class _OnCluster:
@@ -113,6 +142,16 @@ class _OnCluster:
         """Send one command to the node that it is for and return its reply."""
         return await self._cluster.execute_command(*args, **options)
 
+    async def together(self, name: str, *commands: Sequence[str | float]) -> list[Any]:
+        """Send commands over one connection to the node that holds a key."""
+        await self._cluster.initialize()
+        node = self._cluster.get_node_from_key(name)
+        async with self._cluster.pipeline() as pipe:
+            for command in commands:
+                pipe.execute_command(*command, target_nodes=node)
+            # Where the key has moved this fails, and the next command of its own finds out where.
+            return await pipe.execute(allow_redirections=False)
+
     async def aclose(self) -> None:
         """Close all connections; redis-py leaves them open while it looks for a lost node."""
         await self._cluster.aclose()
@@ -123,13 +162,17 @@ class _OnCluster:
 class _BehindSentinel:
     """The master, whichever server that is, and the Sentinels that say so."""
 
-    def __init__(self, sentinel: Sentinel, master: Redis) -> None:
+    def __init__(self, sentinel: Sentinel, master: Standalone) -> None:
         self._sentinel = sentinel
-        self._master = master
+        self._master = _OnServer(master)
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - redis-py's own signature
         """Send one command to the master and return its reply."""
         return await self._master.execute_command(*args, **options)
+
+    async def together(self, name: str, *commands: Sequence[str | float]) -> list[Any]:
+        """Send commands over one connection to the master and return their replies."""
+        return await self._master.together(name, *commands)
 
     async def aclose(self) -> None:
         """Close all connections; redis-py leaves those to the Sentinels open otherwise."""

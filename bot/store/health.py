@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from bot.errors import StoreError, StoreFault, StoreRefused
 from bot.store.audit import AUDIT, AUDIT_HEAD
 from bot.store.client import CLAIMS, DUE, Database, Script, key
+from bot.store.replicas import Replicas
 from bot.store.requests import INDEX, OPEN, UNSIGNED
 
 OK = "ok"
@@ -88,9 +89,10 @@ _TYPE = Script("return redis.call('TYPE', KEYS[1]).ok")
 class Health:
     """Looks at the database as an operator would."""
 
-    def __init__(self, database: Database) -> None:
-        """Look at `database`."""
+    def __init__(self, database: Database, replicas: Replicas | None = None) -> None:
+        """Look at `database` and its `replicas`."""
         self._db = database
+        self._replicas = replicas or Replicas(database)
 
     async def answers(self) -> str:
         """`ok` when it answers, takes writes and lets us do all that we do, else what it says."""
@@ -127,6 +129,33 @@ class Health:
             return OK
         return judged(memory, disk)
 
+    async def survives(self) -> str:
+        """`ok` when a failover finds what was approved and sent, else what keeps it from that."""
+        try:
+            wanted = await self._replicas.wanted()
+            found = {} if wanted else _flat(await self._db.command("INFO", "replication"))
+        except StoreError:
+            return OK
+        if not wanted:
+            return unguarded(str(found.get("connected_slaves", "")))
+        try:
+            await self._replicas.reached()
+        except StoreError as error:
+            return f"nothing is sent ({error})"
+        return OK
+
+
+def unguarded(replicas: str) -> str:
+    """What it means that nothing waits for so many replicas, as the server counts them; pure."""
+    if not replicas:
+        return OK
+    if replicas != "0":
+        return (
+            f"{WARNING}min-replicas-to-write is 0: a failover can forget what was approved and "
+            "sent; set it to 1, or VCO_REDIS_REPLICAS where the server hides it"
+        )
+    return f"{WARNING}there is no replica: what is lost with this server is lost"
+
 
 def judged(memory: Mapping[str, object], disk: Mapping[str, object]) -> str:
     """What the answers of `INFO memory` and `INFO persistence` mean for us; pure."""
@@ -147,6 +176,7 @@ def _flat(reply: object) -> Mapping[str, object]:
     if not isinstance(reply, Mapping):
         return {}
     nodes = [node for node in reply.values() if isinstance(node, Mapping)]
-    if not nodes:
+    # A server that has replicas tells of each in a mapping of its own.
+    if not nodes or "connected_slaves" in reply:
         return reply
     return {name: value for node in nodes for name, value in node.items()}

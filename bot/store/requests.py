@@ -21,6 +21,7 @@ from bot.models import Event, EventKind, Request, RequestState, VcoRoute
 from bot.store.audit import APPEND, AUDIT, AUDIT_HEAD, digest
 from bot.store.client import CHECK_WORK, CLAIMS, DUE, NOW, WAKE, Database, Script, key
 from bot.store.records import FIELDS, Reading, Stored, decoded, read
+from bot.store.replicas import Replicas
 from bot.store.work import Claim
 
 RETENTION_SECONDS = 90 * 24 * 3600
@@ -149,12 +150,18 @@ Returning the same object means: nothing to do. It may be called again after a c
 class Requests:
     """Deletion requests and what follows from their state: open routes, queues, the audit."""
 
-    def __init__(self, database: Database, retention: int = RETENTION_SECONDS) -> None:
+    def __init__(
+        self,
+        database: Database,
+        retention: int = RETENTION_SECONDS,
+        replicas: Replicas | None = None,
+    ) -> None:
         """Keep them in `database`, finished ones for `retention` seconds from their end.
 
         What happens to one afterwards, a reminder for example, does not make it stay longer.
         """
         self._db = database
+        self._replicas = replicas or Replicas(database)
         self.retention = retention
 
     async def get(self, request_id: str) -> Stored | None:
@@ -240,6 +247,16 @@ class Requests:
         """
         reply = await self._db.command("LPOS", _queue(request), request.id)
         return None if reply is None else int(reply)
+
+    async def secured(self) -> None:
+        """Wait until all that was recorded is on as many replicas as is asked for.
+
+        Before anything is done or said that can't be taken back: a failover must not forget it.
+
+        Raises:
+            StoreUnavailable: it did not come to be in time.
+        """
+        await self._replicas.reached()
 
     async def rejoin(self, request: Request) -> None:
         """Put a request that holds its connection back at the head of the queue."""
