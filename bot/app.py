@@ -19,6 +19,7 @@ from bot.follow_up import FollowUp
 from bot.pacing import PacedCloud
 from bot.policy import PolicySource
 from bot.readiness import Readiness
+from bot.refusals import Refusals
 from bot.secret import Secret
 from bot.settings import Settings
 from bot.slack.access import Access
@@ -32,8 +33,10 @@ from bot.slack.decisions import Decisions
 from bot.slack.forms.lookup import Lookup
 from bot.slack.homes import Homes
 from bot.slack.listeners import Listeners
+from bot.slack.notes import Notes
 from bot.slack.people import SlackDirectory
 from bot.slack.replier import Replier
+from bot.slack.shared_reads import PATIENCE_SECONDS
 from bot.slack.telling import Teller
 from bot.slack.traces import Traces
 from bot.slack.web import Slack
@@ -61,7 +64,7 @@ class App:
         self.policy = policy or policy_of(settings)
         self.slack_client = slack_client(settings.slack_bot_token, settings.slack_api_url)
         self.slack = Slack(self.slack_client)
-        self.directory = SlackDirectory(self.slack)
+        self.directory = SlackDirectory(self.slack, min(PATIENCE_SECONDS, settings.lease / 4))
         database = Database(connect(settings.redis))
         self.store = Store(database, settings.retention, settings.redis_replicas)
         self.credentials = DefaultChain()
@@ -76,8 +79,9 @@ class App:
         self.cloud = PacedCloud(self.vpc, self.store.pace)
         self.lookup = Lookup(self.cloud, self.vpc.regions)
         now = self.store.database.now
+        refusals = Refusals()
         self.approval = Approval(
-            self.store.requests, self.store.audit, self.directory, self.policy, now
+            self.store.requests, self.store.audit, self.directory, self.policy, now, refusals
         )
         self.asking = Asking(
             self.store.requests,
@@ -86,8 +90,10 @@ class App:
             self.cloud,
             now,
             self.policy,
+            refusals,
         )
         self.replier = Replier(self.slack)
+        self.notes = Notes(self.store.inbox, self.replier)
         self.access = Access(self.directory)
         channel = settings.approval_channel or ""
         self.asks = Asks(self.store, self.asking, self.replier, channel)
@@ -164,6 +170,7 @@ class App:
             self.lookup,
             self.access,
             serves=authorize.serves,
+            notes=self.notes,
             region=self.settings.region,
             channel=self.settings.approval_channel or "",
         )
@@ -187,7 +194,9 @@ class App:
 
     async def close(self) -> None:
         """Close every connection."""
+        await self.notes.close()
         await self.lookup.close()
+        await self.directory.close()
         await self.http.aclose()
         await self.store.database.close()
 

@@ -3,7 +3,8 @@
 Who the person is, who is in the groups and what kind of channel it is are asked of Slack
 afresh for every decision, and the policy is asked as it is at that moment. What was looked at is
 what is decided on: the record is changed by compare-and-set, so that of any number of clicks one
-wins and all others learn who was first.
+wins and all others learn who was first. What can be refused without asking Slack is refused
+without it, and the groups, which are few, are asked before the people, who are many.
 """
 
 import asyncio
@@ -18,6 +19,8 @@ from bot.models import (
     Decision,
     Event,
     EventKind,
+    Members,
+    People,
     Person,
     Place,
     Request,
@@ -28,13 +31,16 @@ from bot.models import (
 from bot.policy import (
     PolicySource,
     Who,
+    check_age,
     check_seen,
     decide,
+    may_decide,
     rule_now,
     still_stands,
     terms_now,
     tightened,
 )
+from bot.refusals import Refusals
 from bot.store import Audit, Requests
 
 log = structlog.get_logger(__name__)
@@ -77,6 +83,21 @@ class _Checked(NamedTuple):
     terms: Terms
 
 
+class _Looking(NamedTuple):
+    """What somebody wants to decide, and what for."""
+
+    request: Request
+    actor_id: str
+    verdict: Verdict
+    terms: Terms
+    typed: str
+
+    @property
+    def outsider(self) -> tuple[object, ...]:
+        """By what a refusal of somebody who is no approver is counted."""
+        return self.actor_id, self.terms.approvers, self.request.terms.approvers
+
+
 class _OvertakenError(Exception):
     """The request is not as it was looked at any more: look again."""
 
@@ -84,15 +105,17 @@ class _OvertakenError(Exception):
 class Approval:
     """Decides on pending requests."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the composition root hands over each part
         self,
         requests: Requests,
         audit: Audit,
         directory: Directory,
         policy: PolicySource,
         now: Callable[[], Awaitable[float]],
+        refusals: Refusals | None = None,
     ) -> None:
         """Record in `requests` what `policy` lets people decide; `now` is the store's clock."""
+        self._refusals = refusals or Refusals()
         self._requests = requests
         self._audit = audit
         self._directory = directory
@@ -108,14 +131,16 @@ class Approval:
         *,
         typed: str = "",
         delivery: str = "",
+        said_at: float | None = None,
     ) -> Result:
         """Record `verdict` by `actor_id` if they may, and if nobody was first.
 
         `typed` is what was typed to confirm, where the policy asks for that. `delivery` names
-        the click: a refusal of it is audited once, however often it is handled.
+        the click: a refusal of it is audited once, however often it is handled. `said_at`: when
+        it was clicked, None for now.
 
         Raises:
-            UserError: the request is not known.
+            UserError: the request is not known, or the click is too old.
             Refused: this person may not; the refusal is audited.
             SlackError, StoreError: it could not be found out or written; nothing was recorded.
         """
@@ -123,8 +148,12 @@ class Approval:
             request = await self._known(request_id)
             if request.state is not RequestState.PENDING:
                 return Result(request, decided=False)
+            if any((d.by, d.verdict) == (actor_id, verdict) for d in request.decisions):
+                return Result(request, decided=False)
+            check_age(said_at, await self._now())
             checked = await self._check(request, actor_id, verdict, delivery, typed)
             at = await self._now()
+            check_age(said_at, at)
             mine = Decision(verdict=verdict, by=actor_id, at=at, reason=reason)
             if at >= request.expires_at:
                 mine = Decision(verdict=Verdict.EXPIRED, by="", at=at)
@@ -137,7 +166,9 @@ class Approval:
             return Result(result, decided=decided)
         raise StoreError(f"request {request_id} changes too often to be decided on")
 
-    async def countersign(self, request_id: str, actor_id: str, *, delivery: str = "") -> Result:
+    async def countersign(
+        self, request_id: str, actor_id: str, *, delivery: str = "", said_at: float | None = None
+    ) -> Result:
         """Record that an approver has looked at a request that broke the glass, in any state.
 
         Raises:
@@ -148,8 +179,11 @@ class Approval:
             raise UserError(f"There is nothing to countersign for {request_id}.")
         if request.countersigned:
             return Result(request, decided=False)
+        check_age(said_at, await self._now())
         await self._check(request, actor_id, Verdict.COUNTERSIGNED, delivery)
-        mine = Decision(verdict=Verdict.COUNTERSIGNED, by=actor_id, at=await self._now())
+        at = await self._now()
+        check_age(said_at, at)
+        mine = Decision(verdict=Verdict.COUNTERSIGNED, by=actor_id, at=at)
         result = await self._record(request_id, lambda r: lifecycle.countersign(r, mine))
         log.info("countersigned", request=request_id, decided=mine in result.decisions)
         return Result(result, decided=mine in result.decisions)
@@ -193,25 +227,55 @@ class Approval:
         try:
             terms = self._terms(request, verdict)
             request = await self._adopt(request, tightened(request.terms, terms))
-            await self._ask_slack(request, actor_id, verdict, terms, typed)
+            looking = _Looking(request, actor_id, verdict, terms, typed)
+            may_decide(request, actor_id, verdict, terms=terms, members=None)
+            members, ask = await self._ask_groups(looking)
+            await self._ask_people(looking, members, ask)
         except Refused as refusal:
             event = await self._refused(actor_id, verdict, refusal)
-            await self._audit.append(request.id, event, cause=delivery)
+            if self._refusals.audited(actor_id):
+                await self._audit.append(request.id, event, cause=delivery)
             raise
         return _Checked(request, tightened(request.terms, terms))
 
-    async def _ask_slack(
-        self, request: Request, actor_id: str, verdict: Verdict, terms: Terms, typed: str
-    ) -> None:
-        """Have the verdict let through by what Slack says now of everybody and of the channel."""
+    async def _ask_groups(self, looking: _Looking) -> tuple[Members, Who]:
+        """Who is in the groups, by which this verdict may be recorded; and who may ask now."""
+        request, _, verdict, terms, _ = looking
         approving = verdict is Verdict.APPROVED
         ask = rule_now(self._policy.policy, request).ask if approving else Who()
+        approvers = (
+            () if verdict is Verdict.CANCELLED else (terms.approvers, request.terms.approvers)
+        )
+        groups = [group for people in (*approvers, ask.people) for group in people.groups]
+        wait = self._refusals.wait(looking.outsider)
+        if approvers and wait > 0:
+            raise Refused(
+                "You were refused several times just now, so this click was not looked into.",
+                f"Click again in {wait:.0f} s if you may decide on this.",
+            )
+        members = await self._directory.members(dict.fromkeys(groups))
+        if all(group in members for group in groups):
+            # Otherwise Slack may be away: then it is no refusal, and the next look-up says so.
+            self._may(looking, members, approvers)
+        return members, ask
+
+    def _may(self, looking: _Looking, members: Members, approvers: Collection[People]) -> None:
+        request, actor_id, verdict, terms, typed = looking
+        try:
+            may_decide(request, actor_id, verdict, terms=terms, members=members, typed=typed)
+        except Refused:
+            if not any(people.include(actor_id, members) for people in approvers):
+                self._refusals.looked_up(looking.outsider)
+            raise
+
+    async def _ask_people(self, looking: _Looking, members: Members, ask: Who) -> None:
+        """Have the verdict let through by what Slack says now of everybody and of the channel."""
+        request, actor_id, verdict, terms, typed = looking
+        approving = verdict is Verdict.APPROVED
         asked = [actor_id, request.requester, *request.approvers] if approving else [actor_id]
-        groups = (*terms.approvers.groups, *request.terms.approvers.groups, *ask.people.groups)
-        home, people, members, place = await asyncio.gather(
+        home, people, place = await asyncio.gather(
             self._directory.home_team(),
             self._people(dict.fromkeys(asked)),
-            self._directory.members(dict.fromkeys(groups)),
             self._directory.place(request.channel),
         )
         if approving:

@@ -26,8 +26,18 @@ from bot.models import (
     Snapshot,
     Verdict,
 )
-from bot.policy import Matter, PolicySource, Rule, colleague, may_ask, rule_for, terms_for
+from bot.policy import (
+    Matter,
+    PolicySource,
+    Rule,
+    check_age,
+    colleague,
+    may_ask,
+    rule_for,
+    terms_for,
+)
 from bot.preview import snapshot
+from bot.refusals import Refusals
 from bot.store import Audit, Requests
 
 log = structlog.get_logger(__name__)
@@ -44,8 +54,10 @@ class Asking:
         cloud: Cloud,
         now: Callable[[], Awaitable[float]],
         policy: PolicySource,
+        refusals: Refusals | None = None,
     ) -> None:
         """`policy` says who may ask, and what each request has to meet."""
+        self._refusals = refusals or Refusals()
         self._requests = requests
         self._audit = audit
         self._directory = directory
@@ -54,7 +66,7 @@ class Asking:
         self._policy = policy
         self._candidates = Candidates(directory)
 
-    async def ask(
+    async def ask(  # noqa: PLR0913 - what is asked for, by whom, where and when
         self,
         request_id: str,
         draft: Draft,
@@ -62,17 +74,21 @@ class Asking:
         requester: str,
         channel: str,
         elsewhere: bool = False,
+        said_at: float | None = None,
     ) -> Request:
         """Preview `draft` and store it as pending, for a card in `channel`.
 
-        `elsewhere`: that is not the channel in which the person asked.
+        `elsewhere`: that is not the channel in which the person asked. `said_at`: when they asked,
+        None for now.
 
         Raises:
             Refused: the person, the channel or the policy does not allow it; audited.
+            TooLate: it was asked for too long ago.
             PreviewError: the live routes are not what was asked for.
             AlreadyOpen: an open request is about one of these routes.
             AlibabaError, SlackError, StoreError: something could not be read; nothing is stored.
         """
+        check_age(said_at, await self._now())
         try:
             request = await self._prepare(
                 request_id, draft, requester=requester, channel=channel, elsewhere=elsewhere
@@ -82,8 +98,10 @@ class Asking:
             event = Event(
                 kind=EventKind.REFUSED, at=await self._now(), by=requester, details=details
             )
-            await self._audit.append(request_id, event, cause=request_id)
+            if self._refusals.audited(requester):
+                await self._audit.append(request_id, event, cause=request_id)
             raise
+        check_age(said_at, await self._now())
         rule = request.terms.rule
         log.info("asked", request=request_id, routes=len(request.routes), rule=rule)
         if request.glass_broken:

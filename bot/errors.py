@@ -4,6 +4,7 @@ BotError
 ├── UserError               told to the person who asked, in one line and a mend
 │   ├── CommandError        the text of a command; names the word at fault
 │   ├── PreviewError        the live state does not allow what was asked
+│   ├── TooLate             it was said too long ago to be done now
 │   └── Refused             this person or this place may not do that
 ├── SettingsError           the environment; names the variable and the mend
 ├── TaskEnded               a part that runs for as long as the bot has ended unasked
@@ -68,6 +69,10 @@ class PreviewError(UserError):
 
 class Refused(UserError):
     """A person or a place that may not do this. Refusals are told and audited."""
+
+
+class TooLate(UserError):
+    """What was said too long ago to be done now."""
 
 
 class SettingsError(BotError):

@@ -57,3 +57,15 @@ CONNECTIONS_CLOSED = Counter(
     ("why",),
     registry=REGISTRY,
 )
+SLACK_LIMITED = Counter(
+    "vco_route_slack_limited_total",
+    "Calls that Slack answered with 429, by method",
+    ("method",),
+    registry=REGISTRY,
+)
+SLACK_HELD_BACK = Counter(
+    "vco_route_slack_held_back_total",
+    "Calls that were put off so as not to exceed Slack's rate limits, by method",
+    ("method",),
+    registry=REGISTRY,
+)

@@ -14,6 +14,7 @@ from bot import settings as bot_settings
 from bot.execution import bench, sending
 from bot.sandbox.valkey import EmbeddedValkey
 from bot.sandbox.vpc import seed
+from bot.slack import budget
 
 # The official credential chain reads the environment when it is imported.
 os.environ["ALIBABA_CLOUD_ECS_METADATA_DISABLED"] = "true"
@@ -71,6 +72,8 @@ def hurried(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     for name in ("DELETE", "CREATE", "CONNECTION", "CONNECTIONS", "ROUTES"):
         action = getattr(pacing, name).action
         monkeypatch.setattr(pacing, name, pacing.Quota(action, 1_000_000, 100_000))
+    for method in budget.RATES:
+        monkeypatch.setitem(budget.RATES, method, budget.UNLIMITED)
     stage.hurry()
     return stage
 

@@ -51,8 +51,7 @@ async def test_a_page_that_lies_about_its_total_is_not_believed(
 async def test_an_api_that_hangs_is_given_up_and_told(stage: Stage) -> None:
     await stage.start_bot(VCO_LEASE="4")
     stage.vpc.faults.add(Fault(kind=FaultKind.HANG, times=None))
-    ack = await stage.command(DELETE_ONE)
-    assert ack.body.startswith("Looking at")
+    await stage.command(DELETE_ONE)
     assert "Alibaba Cloud did not answer in 1 s." in await stage.until_told(ALICE, "Nothing was")
     stage.vpc.faults.clear()
     await nothing_is_left(stage)

@@ -42,7 +42,7 @@ class Crowd:
         self.now = 0.0
         self.reading_takes = 0.0
         boards = Boards(self.store, self._built.directory, self._rows, self)
-        slack = Slack(self._built.slack_client, self)
+        slack = Slack(self._built.slack_client, self, spread=lambda _: 0.0)
         access = Access(self._built.directory, self)
         self._homes = Homes(slack, self.store.viewers, boards, access, self)
         self.wait(1000.0)

@@ -85,7 +85,8 @@ async def test_a_forged_click_does_not_get_around_the_typing(
     (route,) = hurried.new_routes("forged")
     card = await hurried.ask(delete_command(route))
     request = await hurried.request(card)
-    click = inbound.Clicked(user=BOB, channel=card.channel, request_id=request.id)
+    now = await hurried.store.database.now()
+    click = inbound.Clicked(user=BOB, channel=card.channel, request_id=request.id, said_at=now)
     await hurried.store.inbox.put("forged", inbound.encode(click))
     await hurried.until_told(BOB, "10.0.0.0/16 has to be typed")
     assert (await hurried.request(card)).state is RequestState.PENDING

@@ -45,7 +45,7 @@ def clock() -> Clock:
 @pytest.fixture
 def slack(local: LocalSlack, clock: Clock) -> Slack:
     client = AsyncWebClient(BOT_TOKEN, base_url=local.api_url, timeout=1, retry_handlers=[])
-    return Slack(client, clock)
+    return Slack(client, clock, spread=lambda _: 0.0)
 
 
 async def test_a_post_says_where_it_stands(slack: Slack, local: LocalSlack) -> None:

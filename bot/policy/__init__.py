@@ -5,6 +5,7 @@
 - `deciding`   who may ask, who may decide
 - `enough`     is what was decided enough, and does it still count
 - `who`        who somebody is: a full member of our own workspace
+- `age`        what was said long ago is not done now
 - `people`     IDs as an operator writes them; `blocks`: CIDR blocks
 - `file`       TOML text → a policy; `table` and `lines` take it apart and know its lines
 - `doubts`     what of it is most likely not meant
@@ -14,8 +15,9 @@
 All of it is pure but `source`, which reads a file.
 """
 
+from bot.policy.age import check_age
 from bot.policy.blocks import same_block
-from bot.policy.deciding import decide, may_ask
+from bot.policy.deciding import decide, may_ask, may_decide
 from bot.policy.enough import (
     approved_by,
     can_approve,
@@ -42,11 +44,13 @@ __all__ = [
     "approved_by",
     "approvers",
     "can_approve",
+    "check_age",
     "check_seen",
     "colleague",
     "decide",
     "is_member",
     "may_ask",
+    "may_decide",
     "member",
     "nobody_left",
     "rule_for",

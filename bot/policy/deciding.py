@@ -44,6 +44,43 @@ def may_ask(person: Person, draft: Draft, rule: Rule, members: Members) -> None:
         raise Refused("To break the glass you have to say why.", 'Add --reason "…".')
 
 
+def may_decide(  # noqa: PLR0913 - all that it rests on, each given by name
+    request: Request,
+    actor_id: str,
+    verdict: Verdict,
+    *,
+    terms: Terms,
+    members: Members | None,
+    typed: str = "",
+) -> None:
+    """Refuse a verdict by what the record and the groups say, whoever the actor is otherwise.
+
+    `members` is None where no group was read yet: then only what needs none is looked at.
+
+    Raises:
+        Refused: The policy does not allow this verdict.
+    """
+    match verdict:
+        case Verdict.APPROVED:
+            both = tightened(request.terms, terms)
+            _second_person(request, actor_id, alone=both.self_approval)
+            if members is not None:
+                _approver_then_and_now(request, actor_id, terms, members)
+                earlier_still_count(request, both, terms.approvers, members)
+                _confirmed(both, typed)
+        case Verdict.REJECTED | Verdict.COUNTERSIGNED:
+            alone = terms.self_approval and verdict is Verdict.REJECTED
+            _second_person(request, actor_id, alone=alone)
+            if members is not None:
+                _approver(actor_id, terms, members)
+        case Verdict.CANCELLED:
+            _requester(request, actor_id)
+        case Verdict.EXPIRED:
+            raise Refused("Nobody can let a request expire; time does.", "Reject it instead.")
+        case Verdict.BROKE_GLASS:
+            raise Refused("The glass is broken when asking, or not at all.", "Ask for it anew.")
+
+
 def decide(  # noqa: PLR0913 - all that a decision rests on, each given by name
     request: Request,
     actor: Person | None,
@@ -64,48 +101,30 @@ def decide(  # noqa: PLR0913 - all that a decision rests on, each given by name
         Refused: The actor, the place or the policy does not allow this verdict.
     """
     person = colleague(actor, home_team=home_team, channel_shared=channel_shared)
-    match verdict:
-        case Verdict.APPROVED:
-            both = tightened(request.terms, terms)
-            _second_person(request, person, alone=both.self_approval)
-            _approver_then_and_now(request, person, terms, members)
-            earlier_still_count(request, both, terms.approvers, members)
-            _confirmed(both, typed)
-        case Verdict.REJECTED:
-            _second_person(request, person, alone=terms.self_approval)
-            _approver(person, terms, members)
-        case Verdict.COUNTERSIGNED:
-            _second_person(request, person, alone=False)
-            _approver(person, terms, members)
-        case Verdict.CANCELLED:
-            _requester(request, person)
-        case Verdict.EXPIRED:
-            raise Refused("Nobody can let a request expire; time does.", "Reject it instead.")
-        case Verdict.BROKE_GLASS:
-            raise Refused("The glass is broken when asking, or not at all.", "Ask for it anew.")
+    may_decide(request, person.id, verdict, terms=terms, members=members, typed=typed)
 
 
-def _requester(request: Request, person: Person) -> None:
-    if person.id != request.requester:
+def _requester(request: Request, actor_id: str) -> None:
+    if actor_id != request.requester:
         raise Refused(
             f"Only the person who asked for this {_noun(request)} can cancel it.",
             "An approver can reject it.",
         )
 
 
-def _second_person(request: Request, person: Person, *, alone: bool) -> None:
+def _second_person(request: Request, actor_id: str, *, alone: bool) -> None:
     if not request.requester:
         raise Refused("It is not on record who asked for this.", "Ask for it anew.")
-    if person.id == request.requester and not alone:
+    if actor_id == request.requester and not alone:
         raise Refused(
             f"You asked for this {_noun(request)}, so somebody else has to decide on it.",
             "You can cancel it, or ask one of the approvers named on the card.",
         )
 
 
-def _approver(person: Person, terms: Terms, members: Members) -> None:
+def _approver(actor_id: str, terms: Terms, members: Members) -> None:
     approvers = terms.approvers
-    if approvers.include(person.id, members):
+    if approvers.include(actor_id, members):
         return
     readable(approvers, members, "whether you may decide on this")
     if not approvers.users and not any(members.get(group) for group in approvers.groups):
@@ -116,11 +135,9 @@ def _approver(person: Person, terms: Terms, members: Members) -> None:
     raise Refused("You are not one of the approvers.", "Ask one of those named on the card.")
 
 
-def _approver_then_and_now(
-    request: Request, person: Person, terms: Terms, members: Members
-) -> None:
+def _approver_then_and_now(request: Request, actor_id: str, terms: Terms, members: Members) -> None:
     both = (request.terms.approvers, terms.approvers)
-    may = [one.include(person.id, members) for one in both]
+    may = [one.include(actor_id, members) for one in both]
     unknown = any(one.unread(members) for one in both)
     if any(may) and not all(may) and not unknown:
         raise Refused(
@@ -128,8 +145,8 @@ def _approver_then_and_now(
             "or are not any more.",
             OVER,
         )
-    _approver(person, terms, members)
-    _approver(person, request.terms, members)
+    _approver(actor_id, terms, members)
+    _approver(actor_id, request.terms, members)
 
 
 def _confirmed(terms: Terms, typed: str) -> None:

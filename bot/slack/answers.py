@@ -10,8 +10,10 @@ import structlog
 from bot.command import Restore
 from bot.errors import SlackRateLimited, SlackRejected, UserError
 from bot.models import Verdict
+from bot.policy.age import MAX_AGE_SECONDS
 from bot.slack import inbound
 from bot.slack.asks import Asks
+from bot.slack.budget import Priority
 from bot.slack.commands import Commands
 from bot.slack.decisions import Decisions
 from bot.slack.forms.checks import draft_of
@@ -27,6 +29,7 @@ from bot.slack.inbound import (
     Stray,
     Undoing,
 )
+from bot.slack.people import looking_up
 from bot.slack.replier import Replier
 from bot.store import Claim, Store
 
@@ -75,9 +78,10 @@ class Answers:
         except (msgspec.DecodeError, ValueError):
             return await self._unreadable(claim, content)
         try:
-            again_at = await self._handle(claim, delivery)
+            with looking_up(_priority(delivery), claim.id):
+                again_at = await self._handle(claim, delivery)
         except SlackRateLimited as error:
-            return claim.now + error.retry_after
+            return self._after_pause(claim, delivery, error.retry_after)
         if again_at is None:
             await self._store.inbox.remove(claim.id)
         return again_at
@@ -112,6 +116,13 @@ class Answers:
             log.warning("nobody_to_tell", error=str(error))
         await self._store.inbox.remove(claim.id)
 
+    @staticmethod
+    def _after_pause(claim: Claim, delivery: Delivery, wait: float) -> float:
+        """When Slack lets us go on; or when it is too late for that, and its sender is told so."""
+        too_late = delivery.said_at + MAX_AGE_SECONDS + 1
+        at = claim.now + wait
+        return min(at, too_late) if claim.now < too_late else at
+
     async def _handle(self, claim: Claim, delivery: Delivery) -> float | None:
         match delivery:
             case CommandGiven():
@@ -139,3 +150,9 @@ class Answers:
             await self._replier.explain(sent, error)
             return None
         return await self._asks.ask(claim, sent, draft)
+
+
+def _priority(delivery: Delivery) -> Priority:
+    """How urgent it is what is looked up for a delivery."""
+    deciding = isinstance(delivery, Clicked | Rejecting)
+    return Priority.DECISION if deciding else Priority.ANSWER

@@ -71,6 +71,7 @@ class Asks:
             requester=delivery.user,
             channel=channel,
             elsewhere=channel != delivery.channel,
+            said_at=delivery.said_at,
         )
         return claim.now + _CARD_LOOK
 

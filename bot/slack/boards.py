@@ -8,8 +8,10 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from bot.approval import Directory
 from bot.errors import SlackRateLimited
 from bot.models import Members
+from bot.slack.budget import Priority
 from bot.slack.messages.board import Board, Row, groups_of
 from bot.slack.messages.reports import Row as Shown
+from bot.slack.people import looking_up
 from bot.store import Store
 
 _LATEST = 100
@@ -98,7 +100,8 @@ class Boards:
         due = [group for group in wanted if self._groups.get(group, (None, 0.0))[1] <= now]
         until = now + GROUP_SECONDS
         try:
-            found = dict(await self._directory.members(due))
+            with looking_up(Priority.HOME):
+                found = dict(await self._directory.members(due))
         except SlackRateLimited as error:
             # What was known is better than nothing.
             found, until = self._believed(due), now + error.retry_after

@@ -15,6 +15,7 @@ from bot.execution import Cloud
 from bot.history import is_request
 from bot.matching import obstacle
 from bot.models import Draft, Request, Verdict
+from bot.policy import check_age
 from bot.slack.access import Access
 from bot.slack.asks import Asks
 from bot.slack.decisions import REQUEST_ID, Decisions
@@ -64,6 +65,7 @@ class Commands:
                 case Cancel(request_id=target):
                     await self._decisions.decide(claim, given, target, Verdict.CANCELLED)
                 case looking:
+                    check_age(given.said_at, claim.now)
                     await self._access.check(given.user)
                     await self._look(given, looking)
         except (UserError, AlibabaError) as error:

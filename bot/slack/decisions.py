@@ -46,10 +46,18 @@ class Decisions:
             return
         try:
             if verdict is Verdict.COUNTERSIGNED:
-                result = await self._approval.countersign(target, delivery.user, delivery=claim.id)
+                result = await self._approval.countersign(
+                    target, delivery.user, delivery=claim.id, said_at=delivery.said_at
+                )
             else:
                 result = await self._approval.decide(
-                    target, delivery.user, verdict, reason, typed=typed, delivery=claim.id
+                    target,
+                    delivery.user,
+                    verdict,
+                    reason,
+                    typed=typed,
+                    delivery=claim.id,
+                    said_at=delivery.said_at,
                 )
         except Unreadable:
             log.error("record_unreadable", request=target)  # noqa: TRY400 - it says enough

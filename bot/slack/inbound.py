@@ -21,13 +21,15 @@ from bot.slack.payload import word as _text
 class Inbound(Value, frozen=True, tag_field="type"):
     """A delivery: `user` did something in `channel`; `response_url` answers them privately.
 
-    `at_home`: they did it in their App Home, or in a form that was opened there.
+    `at_home`: they did it in their App Home, or in a form that was opened there. `said_at`: when
+    they did it, see `bot.slack.said`; 0 where an earlier version took it, which did not say.
     """
 
     user: str
     channel: str = ""
     response_url: str = ""
     at_home: bool = False
+    said_at: float = 0.0
 
 
 class CommandGiven(Inbound, frozen=True, tag="command"):

@@ -7,10 +7,11 @@ once that nothing was. Everything slow happens in `bot.slack.answers`.
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 
@@ -29,7 +30,7 @@ from bot.slack.access import Access
 from bot.slack.forms.deleting import NO_FORM, DeleteForms
 from bot.slack.forms.fields import SHORTCUT
 from bot.slack.forms.lookup import Lookup
-from bot.slack.inbound import Delivery
+from bot.slack.inbound import Delivery, HomeOpened, Stray
 from bot.slack.messages.approve_form import CALLBACK as APPROVE_FORM
 from bot.slack.messages.approve_form import NOT_TYPED, approve_form
 from bot.slack.messages.buttons import (
@@ -46,6 +47,8 @@ from bot.slack.messages.reject_form import CALLBACK as REJECT_FORM
 from bot.slack.messages.reject_form import reject_form
 from bot.slack.messages.replies import looking, problem
 from bot.slack.messages.texts import Block
+from bot.slack.notes import NOTED, Notes
+from bot.slack.said import SignedAt, seconds_ago
 from bot.slack.strays import Serves, Strays
 from bot.slack.web import Slack
 from bot.store import Store
@@ -85,16 +88,20 @@ class Listeners:
         access: Access,
         *,
         serves: Serves,
+        notes: Notes,
         region: str | None,
         channel: str,
     ) -> None:
         """Store deliveries in the inbox of `store` and `nudge` the engine of this process.
 
-        `access` says who may look connections up, `serves` which workspace is ours. `region`: of
-        a command that names none; `channel`: where all cards go, if there is one.
+        `access` says who may look connections up, `serves` which workspace is ours, `notes` says
+        what waits. `region`: of a command that names none; `channel`: where all cards go, if there
+        is one.
         """
         self._slack = slack
         self._inbox = store.inbox
+        self._now: Callable[[], Awaitable[float]] = store.database.now
+        self._notes = notes
         self._requests = store.requests
         self._nudge = nudge
         self._default_region = region
@@ -113,6 +120,7 @@ class Listeners:
 
     def register(self, app: AsyncApp) -> None:
         """Listen on `app`."""
+        app.use(SignedAt())
         app.command(COMMAND)(self._command)
         app.action(APPROVE)(self._approve)
         app.action(CANCEL)(self._cancel)
@@ -143,8 +151,11 @@ class Listeners:
             case Help(topic=topic):
                 await ack(help_text(topic))
             case _:
-                stored = await self._store(body, given)
-                await ack(looking(command) if stored else NOT_STORED)
+                # What comes later is said once, when it comes: nothing replaces an acknowledgement.
+                if await self._store(body, given, looking(command)):
+                    await ack()
+                else:
+                    await ack(NOT_STORED)
 
     async def _approve(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         click = inbound.clicked(body, Verdict.APPROVED)
@@ -245,9 +256,11 @@ class Listeners:
             await self._store(body, opened)
         await ack()
 
-    async def _store(self, body: dict[str, Any], delivery: Delivery) -> bool:
+    async def _store(self, body: dict[str, Any], delivery: Delivery, noted: str = NOTED) -> bool:
+        """Store a delivery; `noted` is what its sender hears if its answer is long in coming."""
+        delivery_id, ago = inbound.delivery_id(body), seconds_ago(body)
         try:
-            await self._put(inbound.delivery_id(body), inbound.encode(delivery))
+            await self._put(delivery_id, delivery, ago)
         except (StoreError, TimeoutError) as error:
             log.error("delivery_not_stored", error=type(error).__name__, user=delivery.user)  # noqa: TRY400 - no traceback wanted
             DELIVERIES.labels("no").inc()
@@ -256,12 +269,17 @@ class Listeners:
         # Who still waits for an acknowledgement goes first; the engine looks by itself soon.
         if not self._turns.locked():
             self._nudge()
+        if not isinstance(delivery, HomeOpened | Stray):
+            self._notes.expect(delivery_id, delivery, noted)
         return True
 
-    async def _put(self, delivery_id: str, content: str) -> None:
+    async def _put(self, delivery_id: str, delivery: Delivery, ago: float) -> None:
         await asyncio.wait_for(self._turns.acquire(), TURN_SECONDS)
         try:
-            await asyncio.wait_for(self._inbox.put(delivery_id, content), STORE_SECONDS)
+            async with asyncio.timeout(STORE_SECONDS):
+                # By the clock that everything else goes by.
+                dated = replace(delivery, said_at=await self._now() - ago)
+                await self._inbox.put(delivery_id, inbound.encode(dated))
         finally:
             self._turns.release()
 

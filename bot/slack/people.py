@@ -1,11 +1,13 @@
-"""Who people are and what channels are, asked of Slack afresh each time.
+"""Who people are and what channels are, asked of Slack afresh each time, see `shared_reads`.
 
 What can't be found out is not guessed: an unknown user is None, an unreadable group is
 missing, a channel we can't see is None. Whoever decides treats each of these as a no.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import structlog
@@ -18,6 +20,8 @@ from bot.errors import (
     SlackUnavailable,
 )
 from bot.models import Person, Place
+from bot.slack.budget import Priority
+from bot.slack.shared_reads import PATIENCE_SECONDS, Asker, Key, SharedReads
 from bot.slack.web import Slack
 
 log = structlog.get_logger(__name__)
@@ -32,12 +36,27 @@ class Identity(NamedTuple):
     enterprise_id: str = ""
 
 
+_NOBODY = Asker()
+_asker: ContextVar[Asker] = ContextVar("asker", default=_NOBODY)
+
+
+@contextmanager
+def looking_up(priority: Priority, step: str = "") -> Iterator[None]:
+    """What is looked up in here is this urgent, and kept for `step` for a moment."""
+    token = _asker.set(Asker(step, priority))
+    try:
+        yield
+    finally:
+        _asker.reset(token)
+
+
 class SlackDirectory:
     """Users, user groups and channels of the workspace that the bot token belongs to."""
 
-    def __init__(self, slack: Slack) -> None:
-        """Ask `slack`."""
+    def __init__(self, slack: Slack, patience: float = PATIENCE_SECONDS) -> None:
+        """Ask `slack`; `patience`: how many seconds a look-up may wait for its turn."""
         self._slack = slack
+        self._reads = SharedReads(slack, patience)
         self.identity: Identity | None = None
 
     async def identify(self) -> Identity:
@@ -61,7 +80,7 @@ class SlackDirectory:
     async def person(self, user_id: str) -> Person | None:
         """A user as `users.info` shows them now, None when there is no such user."""
         try:
-            answer = await self._slack.read("users.info", user=user_id)
+            answer = await self._look_up("users.info", "user", user_id)
         except SlackRejected as error:
             log.info("unknown_person", user=user_id, code=error.code)
             return None
@@ -78,7 +97,7 @@ class SlackDirectory:
 
     async def _members(self, group_id: str) -> Collection[str] | None:
         try:
-            answer = await self._slack.read("usergroups.users.list", usergroup=group_id)
+            answer = await self._look_up("usergroups.users.list", "usergroup", group_id)
         except (SlackRateLimited, SlackTokenRefused):
             # In a storm of clicks, or with a bad token: it says nothing about the group, and can
             # be read again, so nobody is refused for it.
@@ -94,12 +113,19 @@ class SlackDirectory:
     async def place(self, channel_id: str) -> Place | None:
         """A channel as `conversations.info` shows it now, None when the bot can't see it."""
         try:
-            answer = await self._slack.read("conversations.info", channel=channel_id)
+            answer = await self._look_up("conversations.info", "channel", channel_id)
         except SlackRejected as error:
             log.info("unknown_place", channel=channel_id, code=error.code)
             return None
         channel = answer.get("channel")
         return _place(channel) if isinstance(channel, dict) else None
+
+    async def close(self) -> None:
+        """Give up look-ups that wait for their turn."""
+        await self._reads.close()
+
+    async def _look_up(self, method: str, name: str, value: str) -> dict[str, Any]:
+        return await self._reads.ask(Key(method, name, value), _asker.get())
 
 
 def _person(user: Mapping[str, Any], home: str) -> Person:

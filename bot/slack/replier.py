@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import structlog
 
 from bot.errors import BotError, SlackError, SlackRejected
-from bot.slack.inbound import CommandGiven, Inbound
+from bot.slack.inbound import Inbound
 from bot.slack.messages.replies import choices, problem
 from bot.slack.messages.texts import Block
 from bot.slack.web import Slack
@@ -30,8 +30,7 @@ class Replier:
         """
         if delivery.response_url:
             try:
-                replace = isinstance(delivery, CommandGiven)
-                await self._slack.respond(delivery.response_url, text, blocks, replace=replace)
+                await self._slack.respond(delivery.response_url, text, blocks)
             except SlackError as error:
                 log.info("response_url_failed", error=str(error))
             else:

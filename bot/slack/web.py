@@ -1,9 +1,11 @@
 """Slack's Web API, as far as we use it: calls with values, errors from our own tree.
 
 Nothing here retries: a post whose answer was lost may have been posted, so whoever calls
-decides. A method that told us to wait is not called before that time is over.
+decides. Nothing is called more often than Slack allows, nor before the time that it told us to
+wait for, see `bot.slack.budget`.
 """
 
+import random
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,8 +24,10 @@ from bot.errors import (
     SlackUnavailable,
 )
 from bot.log_limit import LimitedLog
+from bot.metrics import SLACK_HELD_BACK, SLACK_LIMITED
 from bot.secret import Secret
 from bot.slack.addresses import is_slacks
+from bot.slack.budget import RATES, SPECIAL, Budget, Priority
 
 log = structlog.get_logger(__name__)
 
@@ -60,21 +64,43 @@ _ANSWER_LIMIT = 4096
 """Bytes that are read of the answer at a `response_url`; Slack's is `ok`, or a code."""
 
 _NO_SUCCESS = 300
+_MOST_BUDGETS = 1000
+"""How many channels' budgets are kept in mind."""
+
 _SERVER_ERROR = 500
 _TOO_MANY = 429
+
+
+def _a_little_later(wait: float) -> float:
+    """Spreads those who were told to come back at the same time."""
+    return random.uniform(0.0, 0.1 + 0.25 * wait)  # noqa: S311 - no secret
 
 
 class Slack:
     """The calls that this bot makes."""
 
-    def __init__(self, client: AsyncWebClient, clock: Callable[[], float] = time.monotonic) -> None:
-        """Use `client`, which must not retry by itself."""
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        clock: Callable[[], float] = time.monotonic,
+        spread: Callable[[float], float] = _a_little_later,
+    ) -> None:
+        """Use `client`, which must not retry by itself.
+
+        `spread`: how many seconds longer than needed somebody is to wait.
+        """
         self.client = client
         self._clock = clock
-        self._not_before: dict[tuple[str, str], float] = {}
+        self._spread = spread
+        self._budgets: dict[tuple[str, str], Budget] = {}
         self._foreign_url = LimitedLog(__name__, "foreign_response_url")
 
-    async def call(self, method: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    async def call(
+        self,
+        method: str,
+        priority: Priority = Priority.DECISION,
+        **arguments: Any,  # noqa: ANN401 - JSON
+    ) -> dict[str, Any]:
         """Call `method` and return its answer.
 
         Raises:
@@ -82,21 +108,52 @@ class Slack:
         """
         # Posting is limited for each channel, everything else for the workspace.
         channel = str(arguments.get("channel", "")) if method == "chat.postMessage" else ""
-        return await self._call(method, channel, {"json": arguments})
+        self._pay(method, channel, priority)
+        return await self._send(method, channel, {"json": arguments})
 
     async def read(self, method: str, **arguments: str) -> dict[str, Any]:
         """Call a method that takes its arguments as a form, as Slack's reads do."""
-        return await self._call(method, "", {"data": arguments})
+        self._pay(method, "", Priority.DECISION)
+        return await self._send(method, "", {"data": arguments})
 
-    async def _call(self, method: str, channel: str, body: dict[str, Any]) -> dict[str, Any]:
-        gate = (method, channel)
-        wait = self._not_before.get(gate, 0.0) - self._clock()
+    async def read_claimed(self, method: str, **arguments: str) -> dict[str, Any]:
+        """The same after a `claim`."""
+        return await self._send(method, "", {"data": arguments})
+
+    def claim(self, method: str, priority: Priority) -> float:
+        """Take a call from the budget and return 0; or the seconds to wait for one."""
+        return self._budget(method).take(self._clock(), priority)
+
+    def pace(self, method: str) -> float:
+        """Seconds to leave between two reads of the same thing, so that others find calls left."""
+        return self._budget(method).pace(self._clock())
+
+    def wait(self, method: str, priority: Priority) -> float:
+        """Seconds until a call may be made, with some more to spread those who wait."""
+        wait = self._budget(method).wait(self._clock(), priority)
+        return wait + self._spread(wait)
+
+    def _pay(self, method: str, channel: str, priority: Priority) -> None:
+        wait = self._budget(method, channel).take(self._clock(), priority)
         if wait > 0:
-            raise SlackRateLimited(wait)
+            SLACK_HELD_BACK.labels(_label(method)).inc()
+            raise SlackRateLimited(wait + self._spread(wait))
+
+    def _budget(self, method: str, channel: str = "") -> Budget:
+        budget = self._budgets.get((method, channel))
+        if budget is None:
+            now = self._clock()
+            if len(self._budgets) >= _MOST_BUDGETS:
+                # A full one says nothing that a new one would not.
+                self._budgets = {k: b for k, b in self._budgets.items() if not b.full(now)}
+            budget = self._budgets[method, channel] = Budget(RATES.get(method, SPECIAL), now)
+        return budget
+
+    async def _send(self, method: str, channel: str, body: dict[str, Any]) -> dict[str, Any]:
         try:
             answer = await self.client.api_call(method, **body)
         except SlackApiError as error:
-            raise self._translated(method, gate, error) from None
+            raise self._translated(method, channel, error) from None
         except _TRANSPORT as error:
             raise SlackUnavailable(f"{method}: {type(error).__name__}") from error
         if not isinstance(answer.data, dict):
@@ -105,12 +162,12 @@ class Slack:
 
     async def socket_url(self, app_token: Secret) -> str:
         """An address for one websocket, with a ticket that is good for once and not for long."""
-        answer = await self._call(
-            "apps.connections.open", "", {"params": {"token": app_token.reveal()}}
-        )
+        method = "apps.connections.open"
+        self._pay(method, "", Priority.DECISION)
+        answer = await self._send(method, "", {"params": {"token": app_token.reveal()}})
         return _text(answer, "url")
 
-    async def post(
+    async def post(  # noqa: PLR0913 - the parts of a message
         self,
         channel: str,
         text: str,
@@ -118,6 +175,7 @@ class Slack:
         *,
         thread_ts: str = "",
         metadata: Block | None = None,
+        priority: Priority = Priority.DECISION,
     ) -> tuple[str, str]:
         """Post a message; returns the channel's ID and the message's `ts`."""
         more: dict[str, Any] = {"thread_ts": thread_ts} if thread_ts else {}
@@ -125,6 +183,7 @@ class Slack:
             more["metadata"] = metadata
         answer = await self.call(
             "chat.postMessage",
+            priority,
             channel=channel,
             text=text,
             blocks=blocks,
@@ -134,15 +193,23 @@ class Slack:
         )
         return _text(answer, "channel"), _text(answer, "ts")
 
-    async def update(self, channel: str, ts: str, text: str, blocks: list[Block]) -> None:
+    async def update(
+        self,
+        channel: str,
+        ts: str,
+        text: str,
+        blocks: list[Block],
+        *,
+        priority: Priority = Priority.DECISION,
+    ) -> None:
         """Edit a message of ours."""
-        await self.call("chat.update", channel=channel, ts=ts, text=text, blocks=blocks)
+        await self.call("chat.update", priority, channel=channel, ts=ts, text=text, blocks=blocks)
 
     async def whisper(
         self, channel: str, user: str, text: str, blocks: Sequence[Block] = ()
     ) -> None:
         """Tell one person something, in a channel, that only they see."""
-        more = {"blocks": list(blocks)} if blocks else {}
+        more: dict[str, Any] = {"blocks": list(blocks)} if blocks else {}
         await self.call("chat.postEphemeral", channel=channel, user=user, text=text, **more)
 
     async def permalink(self, channel: str, ts: str) -> str:
@@ -156,7 +223,7 @@ class Slack:
 
     async def update_view(self, view_id: str, view: Block, version: str = "") -> None:
         """Edit a modal; given its `version`, only if nobody has since (`hash_conflict`)."""
-        guard = {"hash": version} if version else {}
+        guard: dict[str, Any] = {"hash": version} if version else {}
         await self.call("views.update", view_id=view_id, view=view, **guard)
 
     async def publish_home(self, user: str, view: Block) -> None:
@@ -168,19 +235,17 @@ class Slack:
         response_url: str,
         text: str,
         blocks: Sequence[Block] = (),
-        *,
-        replace: bool = False,
     ) -> None:
-        """Answer a command or a click privately.
+        """Answer a command or a click privately, beside whatever was said before.
 
-        An address that is not Slack's is none: nothing is sent to it, and no redirect is followed.
-        `replace`: in place of the acknowledgement's text. Only for commands: the original of a
-        click is the card itself.
+        Nothing is replaced: the original of a click is the card itself, and that of a slash
+        command is none to Slack. An address that is not Slack's is none: nothing is sent to it,
+        and no redirect is followed.
         """
         if not is_slacks(response_url, self.client.base_url):
             self._foreign_url()
             raise SlackRejected("response_url", "no_address_of_slack")
-        said = {"text": text, "response_type": "ephemeral", "replace_original": replace}
+        said = {"text": text, "response_type": "ephemeral", "replace_original": False}
         try:
             status, answer = await self._post_to(
                 response_url, said | ({"blocks": list(blocks)} if blocks else {})
@@ -208,7 +273,7 @@ class Slack:
         ):
             return answer.status, await answer.content.read(_ANSWER_LIMIT)
 
-    def _translated(self, method: str, gate: tuple[str, str], error: SlackApiError) -> SlackError:
+    def _translated(self, method: str, channel: str, error: SlackApiError) -> SlackError:
         response = error.response
         status = getattr(response, "status_code", getattr(response, "status", 0))
         data = getattr(response, "data", None)
@@ -216,13 +281,19 @@ class Slack:
         if status == _TOO_MANY or code in _TOO_MUCH:
             unsaid = 1.0 if code == "ratelimited" else _WORKSPACE_SECONDS
             wait = _retry_after(getattr(response, "headers", {}), unsaid)
-            self._not_before[gate] = self._clock() + wait
-            return SlackRateLimited(wait)
+            SLACK_LIMITED.labels(_label(method)).inc()
+            if self._budget(method, channel).limited(self._clock(), wait):
+                log.warning("slack_holds_us_back", method=method, seconds=wait)
+            return SlackRateLimited(wait + self._spread(wait))
         if status >= _SERVER_ERROR or code in _TRANSIENT or not code:
             return SlackUnavailable(f"{method}: HTTP {status} {code}".strip())
         if code in _TOKEN:
             return SlackTokenRefused(method, code)
         return (ScopeMissing if code == "missing_scope" else SlackRejected)(method, code)
+
+
+def _label(method: str) -> str:
+    return method if method in RATES else "other"
 
 
 def _retry_after(headers: Any, unsaid: float) -> float:  # noqa: ANN401 - slack_sdk leaves it untyped

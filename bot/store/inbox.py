@@ -33,6 +33,13 @@ return {redis.call('GET', KEYS[1]), string.format('%.6f', now)}
 """
 )
 
+_NOTE = Script(
+    """
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+return redis.call('SET', KEYS[2], ARGV[1], 'NX', 'EX', ARGV[2]) and 1 or 0
+"""
+)
+
 
 class Inbox:
     """Deliveries, by id; what they contain is for `bot.slack` to know."""
@@ -56,6 +63,11 @@ class Inbox:
         keys = (key("unreadable", delivery_id),)
         first, now = await self._db.run(_FIRST, keys, self._db.fixed_now, SEEN_SECONDS)
         return max(0.0, float(now) - float(first))
+
+    async def note(self, delivery_id: str) -> bool:
+        """Whether a delivery still waits and its sender was not told so; now they are to be."""
+        keys = (key("inbox", delivery_id), key("noted", delivery_id))
+        return bool(int(await self._db.run(_NOTE, keys, "1", SEEN_SECONDS)))
 
     async def remove(self, delivery_id: str) -> None:
         """Forget a delivery that was handled, but not that it was."""

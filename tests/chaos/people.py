@@ -11,6 +11,7 @@ from bot.sandbox.slack import payloads
 from bot.sandbox.slack.deliver import Ack, Kind
 from bot.sandbox.slack.driver import CannotDo
 from bot.sandbox.slack.messages import Message, find_element, text_of
+from bot.sandbox.slack.state import Hook
 from bot.sandbox.slack.views import View
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, GINA, NETWORK_OPS, Json
 from bot.slack.messages.card import APPROVE, CANCEL, REJECT
@@ -24,7 +25,10 @@ _ANNOYED_AFTER = 1.0
 _CARD_WITHIN = 6.0
 """Seconds after which somebody who sees no card types the command again."""
 
-_ASK_AGAIN = ("Nothing was recorded", "could not be recorded", "did not work", "Asked for approval")
+_ASK_AGAIN = (
+    *("Nothing was recorded", "could not be recorded", "did not work", "Asked for approval"),
+    "Not done",
+)
 """Words of answers after which a card may still come, or does when asked for again."""
 
 _STORM = 12
@@ -41,8 +45,8 @@ class Typed(msgspec.Struct, kw_only=True):
 
     @property
     def stored(self) -> bool:
-        """Whether the bot said that it looks into it."""
-        return not self.ack.error and self.ack.body.startswith("Looking")
+        """Whether the bot took it, and so has to answer."""
+        return not self.ack.error and not self.ack.body
 
 
 class Clicked(msgspec.Struct, kw_only=True):
@@ -109,11 +113,9 @@ class People:
 
     def _refused(self, typed: Typed) -> bool:
         """Whether the answer is a no that asking again would not change."""
-        hook = self._slack.state.hooks[typed.hook]
-        answer = self._slack.state.find(hook.channel, hook.origin_ts, ephemeral=True)
-        words = text_of(answer)
-        looking = words.startswith("Looking")
-        return bool(words) and not looking and not any(a in words for a in _ASK_AGAIN)
+        said = [typed.ack.body, *answers(self._slack.state.hooks[typed.hook])]
+        words = "".join(said)
+        return bool(words) and not any(a in words for a in _ASK_AGAIN)
 
     async def _type(self, ask: Ask, text: str) -> Typed:
         at = self._slack.state.clock()
@@ -229,6 +231,11 @@ class People:
         self.clicked.append(sent)
         self._slack.state.close_views(who)
         return sent.taken
+
+
+def answers(hook: Hook) -> list[str]:
+    """What came back to a command or a click, but for the word that it waits."""
+    return [text for text in hook.said if not text.startswith(("Noted", "Looking"))]
 
 
 def hook_of(payload: Json) -> str:

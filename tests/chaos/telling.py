@@ -7,7 +7,7 @@ from bot.models import Event, EventKind, RequestState, RouteState, Verdict
 from bot.sandbox.slack.messages import Message, find_element, text_of
 from bot.slack.messages.card import APPROVE, CANCEL, REJECT
 from chaos.evidence import Case, Evidence
-from chaos.people import Clicked
+from chaos.people import Clicked, answers
 from chaos.plan import Kind
 
 _CARD = {
@@ -161,12 +161,12 @@ def _everybody_is_answered(found: Evidence) -> Iterator[str]:
     hooks = found.world.slack.state.hooks
     told = _told_otherwise(found)
     for typed in found.people.typed:
-        came_to_something = hooks[typed.hook].uses or found.people.cards(typed.label)
+        came_to_something = answers(hooks[typed.hook]) or found.people.cards(typed.label)
         if typed.stored and not came_to_something and not _spend(told, typed.who):
             yield f"{typed.who}'s command ({typed.label}) was taken, and nothing came of it"
     forms = {(c.who, c.request) for c in found.people.clicked if c.verdict is Verdict.REJECTED}
     for click in found.people.clicked:
-        answered = bool(click.hook) and hooks[click.hook].uses > 0
+        answered = bool(click.hook) and answers(hooks[click.hook])
         opened = click.verdict is None and (click.who, click.request) in forms
         if not click.taken or answered or opened or _decided(found, click):
             continue

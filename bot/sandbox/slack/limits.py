@@ -42,6 +42,12 @@ RATES = {
     Tier.SPECIAL: Rate(600 / 60, 600),
 }
 
+STRICT = {
+    tier: Rate(rate.per_second, max(3, rate.burst // 4)) if tier is not Tier.POST else Rate(1.0, 3)
+    for tier, rate in RATES.items()
+}
+"""The same with short bursts: how long one may be is nowhere promised."""
+
 
 class Limits:
     """The buckets. Set `enabled` to False, or change `rates`, to test something else."""
@@ -51,6 +57,10 @@ class Limits:
         self.rates = dict(RATES)
         self._clock = clock
         self._buckets: dict[tuple[Tier, str, str], tuple[float, float]] = {}
+
+    def exhaust(self, tier: Tier, method: str) -> None:
+        """Leave nothing in the bucket of this method: somebody else has spent it."""
+        self._buckets[tier, method, ""] = (0.0, self._clock())
 
     def take(self, tier: Tier, method: str, channel: str = "") -> int:
         """Spend one call. 0 when it may go ahead, else the whole seconds to wait."""

@@ -38,6 +38,7 @@ class Responses:
             hook = self._use(request.match_info["opaque"])
             await self._after_ack(hook)
             respond(self.state, hook, body)
+            hook.said.append(str(body.get("text") or ""))
         except Refusal as refusal:
             error = refusal.code
             status = 404 if error in ("expired_url", "used_url") else 400
@@ -77,6 +78,7 @@ def respond(state: State, hook: Hook, body: Json) -> None:
             state.changed()
         return
     content = read_content(args)
+    # A slash command has no original: there a second message is posted.
     if args.flag("replace_original") and origin is not None:
         edit(state, origin, content)
         return
@@ -96,20 +98,19 @@ def apply_command_ack(state: State, hook: Hook, ack: Ack) -> str:
 
 def _post(state: State, hook: Hook, content: Content, args: Arguments) -> None:
     visible = args.text("response_type") == "in_channel"
-    message = Message(
-        ts=state.new_ts(),
-        channel=hook.channel,
-        user=state.workspace.app.user,
-        text=content.text or "",
-        blocks=content.blocks or [],
-        attachments=content.attachments or [],
-        metadata=content.metadata or {},
-        thread_ts=args.text("thread_ts") or None,
-        ephemeral_to="" if visible else hook.user,
+    state.add(
+        Message(
+            ts=state.new_ts(),
+            channel=hook.channel,
+            user=state.workspace.app.user,
+            text=content.text or "",
+            blocks=content.blocks or [],
+            attachments=content.attachments or [],
+            metadata=content.metadata or {},
+            thread_ts=args.text("thread_ts") or None,
+            ephemeral_to="" if visible else hook.user,
+        )
     )
-    state.add(message)
-    if not hook.origin_ts:
-        hook.origin_ts = message.ts
 
 
 async def _read(request: web.Request) -> Json:

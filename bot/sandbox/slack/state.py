@@ -30,7 +30,7 @@ class WebCall(msgspec.Struct, kw_only=True):
 class Hook(msgspec.Struct, kw_only=True):
     """A response_url: five uses within thirty minutes. `origin_ts` is what it may replace.
 
-    `pending` until the ack of the interaction has been shown.
+    `pending` until the ack of the interaction has been shown; `said` are the texts posted to it.
     """
 
     user: str
@@ -39,6 +39,7 @@ class Hook(msgspec.Struct, kw_only=True):
     origin_ts: str = ""
     uses: int = 0
     pending: bool = False
+    said: list[str] = []
 
 
 class State:

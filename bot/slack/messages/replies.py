@@ -59,7 +59,7 @@ def _at_once(command: str) -> Block:
 
 
 def looking(command: Command) -> str:
-    """What a command is acknowledged with, before its answer comes."""
+    """What is said of a command where its answer takes longer than usual."""
     match command:
         case Delete(draft=draft):
             return f"Looking at `{draft.vpn_connection_id}` in {draft.region} …"

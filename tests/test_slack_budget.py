@@ -1,0 +1,86 @@
+"""Slack's rate limits, kept before Slack has to say so: urgent calls first. Pure."""
+
+from copy import deepcopy
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.slack.budget import TIER_2, TIER_3, Budget, Priority, Rate
+
+
+def spent(rate: Rate = TIER_3) -> Budget:
+    """A budget of which nothing is left at 0."""
+    budget = Budget(rate, 0.0)
+    while budget.take(0.0) == 0:
+        pass
+    return budget
+
+
+def calls(budget: Budget, priority: Priority, seconds: float) -> int:
+    """How many calls somebody makes in this time who makes as many as they may."""
+    made, now = 0, 0.0
+    while now < seconds:
+        wait = budget.take(now, priority)
+        made += wait == 0
+        now += max(wait, 0.001)
+    return made
+
+
+def test_no_more_is_called_than_slack_allows() -> None:
+    assert calls(Budget(TIER_3, 0.0), Priority.DECISION, 60.0) == pytest.approx(100, abs=1)
+    assert calls(spent(), Priority.DECISION, 60.0) == pytest.approx(50, abs=1)
+
+
+def test_where_nobody_wants_more_urgent_calls_the_others_get_all_of_them() -> None:
+    assert calls(spent(), Priority.PROGRESS, 120.0) == pytest.approx(92, abs=1)
+
+
+def test_however_many_bars_move_an_outcome_never_waits() -> None:
+    budget = Budget(TIER_3, 0.0)
+    assert calls(budget, Priority.PROGRESS, 30.0) > 50
+    while budget.take(31.0, Priority.PROGRESS) == 0:
+        pass
+    assert budget.take(31.0, Priority.OUTCOME) == 0
+
+
+def test_a_pause_is_kept_by_everybody() -> None:
+    budget = Budget(TIER_2, 0.0)
+    assert budget.limited(10.0, 30.0)
+    assert not budget.limited(10.1, 30.0), "those who were under way at the same time say it too"
+    assert budget.take(20.0) == pytest.approx(20.1)
+    assert budget.take(40.2) == 0
+    assert budget.take(40.2) == pytest.approx(3.0, abs=0.2)
+
+
+def test_who_is_not_alone_slows_down_and_recovers() -> None:
+    """Two replicas spend what one of them thinks it has."""
+    budget = Budget(TIER_2, 0.0)
+    budget.limited(0.0, 1.0)
+    assert budget.take(1.0) == 0
+    assert budget.take(1.0) == pytest.approx(3.0)
+    budget.limited(10.0, 1.0)
+    assert budget.take(11.0) == 0
+    assert 4.5 < budget.take(11.0) <= 6.0
+    assert budget.take(400.0) == 0
+    assert calls(spent(TIER_2), Priority.DECISION, 60.0) == pytest.approx(20, abs=1)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.0, 30.0), st.sampled_from(Priority), st.booleans()), max_size=60)
+)
+def test_whatever_happens_the_most_urgent_call_may_be_made_in_bounded_time(
+    steps: list[tuple[float, Priority, bool]],
+) -> None:
+    budget, now = Budget(TIER_2, 0.0), 0.0
+    for after, priority, limited in steps:
+        now += after
+        if limited:
+            budget.limited(now, 5.0)
+        budget.take(now, priority)
+        waits = [budget.wait(now, one) for one in Priority]
+        assert waits == sorted(waits), "less urgent is never sooner"
+        assert waits[0] <= 5.0 + 60 / (20 * 0.25)
+        later = deepcopy(budget)
+        later.wait(now + 5.0)
+        assert any(later.take(now + n, Priority.PROGRESS) == 0 for n in range(5, 65))

@@ -1,0 +1,132 @@
+"""G8: nobody stops it. While Slack's rate limits are all spent, a click that may decide is decided.
+
+The local Slack enforces the limits of each method here, with bursts as short as they may be.
+"""
+
+import asyncio
+import time
+
+from stage import Stage, delete_command, until
+
+from bot.models import EventKind, RequestState
+from bot.sandbox.slack.limits import STRICT, Tier
+from bot.sandbox.slack.messages import Message
+from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, NETOPS
+from bot.slack import budget
+
+LOOK_UPS = ("users.info", "conversations.info", "usergroups.users.list")
+
+
+RATES = dict(budget.RATES)
+
+
+async def strict(stage: Stage) -> None:
+    """Let Slack be as strict as it may be, to a bot that knows nothing of it yet."""
+    await stage.stop_bots()
+    stage.slack.limits.rates = dict(STRICT)
+    stage.slack.limits.enabled = True
+    # How fast things are told is for other tests.
+    budget.RATES.update({method: RATES[method] for method in LOOK_UPS})
+    await stage.start_bot()
+
+
+def look_ups(stage: Stage, method: str = "") -> int:
+    """How often people, groups and channels were asked for."""
+    return sum(c.method in ((method,) if method else LOOK_UPS) for c in stage.slack.requests)
+
+
+def limited(stage: Stage) -> int:
+    """How often Slack had to say that look-ups were too many."""
+    return sum(c.status == 429 and c.method in LOOK_UPS for c in stage.slack.requests)
+
+
+def answered(stage: Stage, user: str) -> int:
+    """How many clicks somebody heard that they may not decide."""
+    words = ("You are not one of the approvers", "You were refused several times")
+    return sum(stage.told(user).count(one) for one in words)
+
+
+async def cards(stage: Stage, count: int) -> list[Message]:
+    """So many pending requests, each with its card; Bob alone is an approver."""
+    stage.slack.workspace.groups[NETOPS].users[:] = [BOB]
+    routes = stage.new_routes("busy", count)
+    await asyncio.gather(*(stage.command(delete_command(route)) for route in routes))
+    await stage.slack.until(
+        lambda: stage.told(ALICE).count("Asked for approval") == count, timeout=60
+    )
+    return stage.cards()
+
+
+async def until_approved(stage: Stage, *asked: Message, seconds: float) -> None:
+    """Wait until all of these are approved."""
+    async with asyncio.timeout(seconds):
+        for card in asked:
+            while (await stage.request(card)).state is RequestState.PENDING:
+                await asyncio.sleep(0.02)
+
+
+async def test_somebody_who_may_not_decide_keeps_nobody_from_deciding(hurried: Stage) -> None:
+    await hurried.start_bot()
+    theirs, ours = await cards(hurried, 2)
+    await strict(hurried)
+    before = look_ups(hurried)
+    clicks = [hurried.approve(theirs, CAROL) for _ in range(45)]
+    await asyncio.gather(*clicks)
+    began = time.monotonic()
+    await hurried.approve(ours)
+    await until_approved(hurried, ours, seconds=3.0)
+    assert time.monotonic() - began < 3.0
+    await until(lambda: answered(hurried, CAROL) == 45)
+    assert "You are not one of the approvers." in hurried.told(CAROL)
+    assert "this click was not looked into" in hurried.told(CAROL)
+    assert look_ups(hurried) - before < 45
+    assert (await hurried.request(theirs)).state is RequestState.PENDING
+    refused = [e for _, e in await hurried.audit() if e.kind is EventKind.REFUSED]
+    assert 1 <= len(refused) <= 12
+
+
+async def test_who_was_refused_again_and_again_and_is_made_an_approver_is_heard(
+    hurried: Stage,
+) -> None:
+    await hurried.start_bot()
+    [card] = await cards(hurried, 1)
+    for _ in range(4):
+        await hurried.approve(card, CAROL)
+    await hurried.slack.until(lambda: hurried.told(CAROL).count("You are not one") == 4)
+    hurried.slack.workspace.groups[NETOPS].users.append(CAROL)
+    await hurried.approve(card, CAROL)
+    await until_approved(hurried, card, seconds=5.0)
+
+
+async def test_many_approvals_at_once_are_all_decided_and_told(hurried: Stage) -> None:
+    await hurried.start_bot()
+    asked = await cards(hurried, 24)
+    await strict(hurried)
+    before = look_ups(hurried, "usergroups.users.list")
+    await asyncio.gather(*(hurried.approve(card, BOB) for card in asked))
+    await until_approved(hurried, *asked, seconds=15.0)
+    assert look_ups(hurried, "usergroups.users.list") - before < 12
+    assert limited(hurried) <= 3
+    hurried.slack.limits.enabled = False
+    for card in asked:
+        await hurried.until_card_says(card, "Approved by", seconds=60)
+
+
+async def test_those_who_wait_for_the_same_look_up_share_one_that_began_after_they_came(
+    hurried: Stage,
+) -> None:
+    """What an earlier read has seen is nobody's answer who came later."""
+    await hurried.start_bot()
+    first, second, third = await cards(hurried, 3)
+    await strict(hurried)
+    hurried.slack.limits.exhaust(Tier.TWO, "usergroups.users.list")
+    before = look_ups(hurried, "usergroups.users.list")
+    await asyncio.gather(*(hurried.approve(card) for card in (first, second)))
+    await hurried.slack.until(lambda: limited(hurried))
+    # Nobody is an approver any more by the time at which Slack answers again.
+    hurried.slack.workspace.groups[NETOPS].users[:] = [CAROL]
+    await hurried.approve(third)
+    await hurried.slack.until(lambda: hurried.told(BOB).count("not one of the approvers") == 3)
+    assert look_ups(hurried, "usergroups.users.list") - before <= 4
+    for card in (first, second, third):
+        assert (await hurried.request(card)).state is RequestState.PENDING
