@@ -16,7 +16,7 @@ COMPILE := .venv-lock/bin/uv pip compile --quiet --universal --only-binary :all:
 	--generate-hashes --no-strip-extras --no-emit-index-url --no-header pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help sandbox test chaos bench pictures lint fmt lock image clean
+.PHONY: help sandbox test chaos bench contract pictures lint fmt lock image clean
 
 help: ## What can be made
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -34,6 +34,9 @@ chaos: .venv/dev ## Rounds in which everything goes wrong; ROUNDS=300, SEED= and
 
 bench: .venv/dev ## What a kill -9 costs, beside undisturbed deletions of the same run
 	@PYTHONPATH=.:tests $(BIN)/python -m bench $(ARGS)
+
+contract: .venv/dev ## Slack's own judgement of all that is shown; SLACK_BOT_TOKEN=xoxb-…
+	@PYTHONPATH=.:tests SLACK_BOT_TOKEN="$(SLACK_BOT_TOKEN)" $(BIN)/python -m contract
 
 pictures: .venv/dev ## Take the README's pictures anew, with a browser
 	BROWSER_TESTS=required PICTURES=.github/images $(BIN)/python -m pytest tests/test_browser*.py

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import msgspec
 from aiohttp import web
 
+from bot.sandbox.slack import block_methods as blocks
 from bot.sandbox.slack import chat_methods as chat
 from bot.sandbox.slack import conversation_methods as conversations
 from bot.sandbox.slack import people_methods as people
@@ -39,6 +40,7 @@ METHODS = {
     "api.test": Method(people.api_test, Tier.FOUR),
     "auth.test": Method(people.auth_test, Tier.SPECIAL, form_only=True),
     "apps.connections.open": Method(views.open_connection, Tier.ONE, app_level=True),
+    "blocks.validate": Method(blocks.validate, Tier.SPECIAL),
     "chat.postMessage": Method(chat.post_message, Tier.POST, "chat:write"),
     "chat.postEphemeral": Method(chat.post_ephemeral, Tier.FOUR, "chat:write"),
     "chat.update": Method(chat.update, Tier.THREE, "chat:write"),

@@ -1,0 +1,145 @@
+"""One of every message, form and page that the bot shows: for the tests, and for Slack itself.
+
+The tests have them judged by the local Slack, `make contract` by the real one.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from builders import ALICE, BOB, a_request, a_route, a_snapshot, decided, in_state, live
+from msgspec.structs import replace
+from reading import HOSTILE
+
+from bot import follow_up, lifecycle
+from bot.errors import PreviewError, Refused
+from bot.history import Found
+from bot.models import Event, EventKind, Request, RequestState, Terms, Tunnel, Verdict
+from bot.slack.forms.fields import Form, route_value
+from bot.slack.forms.lookup import Seen
+from bot.slack.messages.approve_form import approve_form
+from bot.slack.messages.board import Board, Row
+from bot.slack.messages.card import View, card
+from bot.slack.messages.delete_form import delete_form
+from bot.slack.messages.history import Recalled, history
+from bot.slack.messages.home import closed, view
+from bot.slack.messages.receipt import receipt
+from bot.slack.messages.reject_form import reject_form
+from bot.slack.messages.replies import choices, problem
+from bot.slack.messages.timeline import line
+from bot.store import Stored, Told
+
+Json = dict[str, Any]
+
+MANY = tuple(a_route(f"10.{n}.0.0/24") for n in range(20))
+LONG = a_route("2001:db8:1111:2222:3333:4444:5555:ff00/128", connection="vco-" + "x" * 25)
+REASON = HOSTILE[:300]
+TYPED = Terms(approvers=a_request().terms.approvers, approvals=2, typed="10.0.0.0/8")
+GLASS = replace(a_request().terms, countersign=7200.0)
+LINK = "https://acme.slack.com/archives/C0NETOPS/p1"
+
+
+class Golden(NamedTuple):
+    """What is shown, by a name that says which: a `message` with its blocks, or a `view`."""
+
+    name: str
+    kind: str
+    shown: Json
+
+
+def golden() -> Iterator[Golden]:
+    """All of them, each name once."""
+    yield from _cards()
+    yield from _lines()
+    yield from _answers()
+    yield from _views()
+
+
+def _message(name: str, text: str, blocks: list[Json]) -> Golden:
+    return Golden(name, "message", {"text": text, "blocks": blocks})
+
+
+def _requests() -> Iterator[tuple[str, Request]]:
+    for state in RequestState:
+        yield state.value, in_state(state, reason=REASON)
+    yield "pending, twenty routes", in_state(RequestState.PENDING, *MANY, reason=REASON)
+    yield "executing, twenty routes", in_state(RequestState.EXECUTING, *MANY)
+    yield "deleted, long names", in_state(RequestState.DELETED, LONG)
+    yield "pending, to be typed", a_request(terms=TYPED)
+    yield "glass broken", _glass_broken()
+
+
+def _glass_broken() -> Request:
+    alone = decided(Verdict.BROKE_GLASS, by=ALICE, at=1000.0, reason="INC-4211")
+    return lifecycle.decide(a_request(terms=GLASS), alone)
+
+
+def _cards() -> Iterator[Golden]:
+    for name, request in _requests():
+        yield _message(f"card: {name}", *card(request, View(now=1143.0, ahead=2, usual=40.0)))
+
+
+def _lines() -> Iterator[Golden]:
+    told: dict[EventKind, Golden] = {}
+    for request in (*(r for _, r in _requests()), *_watched()):
+        for event in request.timeline:
+            if message := line(request, event):
+                told.setdefault(event.kind, _message(f"line: {event.kind.value}", *message))
+    yield from told.values()
+
+
+def _watched() -> Iterator[Request]:
+    """Requests with what follows beside the execution."""
+    up = Tunnel(id="tun-1", status="ipsec_sa_established", up=True)
+    connection = replace(a_snapshot(a_route()).connection, tunnels=(up,))
+    changed = in_state(RequestState.DELETED, snapshot=a_snapshot(a_route(), connection=connection))
+    down = replace(connection, tunnels=(replace(up, status="down", up=False),))
+    worse = follow_up.watch(changed, 1200.0, down)
+    yield follow_up.stop_watching(follow_up.watch(worse, 1300.0, connection), 1800.0)
+    yield follow_up.nudge(a_request(), 1900.0)
+    yield follow_up.remind(_glass_broken(), 9e4)
+    yield in_state(RequestState.FAILED, *MANY[:2])
+    executing = in_state(RequestState.EXECUTING)
+    yield replace(executing, timeline=(*executing.timeline, *_rare(executing)))
+
+
+def _rare(request: Request) -> Iterator[Event]:
+    """What happens seldom, with the most that could be said of it."""
+    kinds = (
+        *(EventKind.WAITING, EventKind.ANSWER_LOST, EventKind.RECONCILED, EventKind.TROUBLE),
+        *(EventKind.COUNTERSIGNED, EventKind.TERMS_CHANGED),
+    )
+    said = {"what": REASON, "meaning": REASON, "code": "Vco.StatusNotSupport"}
+    for kind in kinds:
+        yield Event(kind=kind, at=1200.0, by=BOB, route=request.routes[0].route, details=said)
+
+
+def _answers() -> Iterator[Golden]:
+    offered = PreviewError(REASON, "Choose one.", ("delete vco-1 10.0.0.0/24 --weight 0",) * 5)
+    yield _message("answer: choices", problem(offered), choices(offered))
+    rows = [(Found(r), Told(link=LINK)) for _, r in _requests()]
+    yield _message("answer: history", *history(Recalled(rows, 3, 1, 2000), "10.0.0.0/8"))
+    yield _message("answer: no history", *history(Recalled([]), REASON))
+    for name, request in _requests():
+        stored = Stored(request, rev=7, audit="42 0123456789abcdef")
+        yield _message(f"answer: receipt, {name}", *receipt(stored, Told(link=LINK)))
+
+
+def _views() -> Iterator[Golden]:
+    values = tuple(map(route_value, MANY))
+    connection = replace(a_snapshot(MANY[0]).connection, name=REASON[:60])
+    filled = Form(region=connection.region, connection=connection.vpn_connection_id, routes=values)
+    seen = Seen(connection, tuple(map(live, MANY)))
+    yield Golden("form: new", "view", delete_form(Form(asking=True)))
+    yield Golden("form: filled in", "view", delete_form(filled, seen))
+    typing = Form(typing=True, region="cn-hangzhou", asking=True)
+    yield Golden("form: typed", "view", delete_form(typing, why="It does not answer."))
+    yield Golden("form: reject", "view", reject_form("r-abcdefghij"))
+    yield Golden("form: approve", "view", approve_form(a_request(terms=TYPED)))
+    rows = tuple(
+        Row(replace(r, id=f"r-{n}"), Told(link=LINK)) for n, (_, r) in enumerate(_requests())
+    )
+    board = Board(rows, {"S0NETOPS": frozenset({BOB})}, ("r-newer",))
+    for name, user in (("approver", BOB), ("requester", ALICE), ("bystander", "U0DORA")):
+        yield Golden(f"home: {name}", "view", view(board, user, 1900.0))
+    yield Golden("home: empty", "view", view(Board(), BOB, 1900.0))
+    yield Golden("home: closed", "view", closed(Refused(REASON, "Ask a full member.")))
