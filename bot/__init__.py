@@ -10,6 +10,7 @@ The story, and where each part of it lives. Arrows go one way, down this page.
                   `candidates`  is there anybody who could approve it
     3 approval    `slack`       the card with its buttons, from `slack.messages`
                   `approval`    who decided, recorded once; `policy` says who may
+                  `recheck`     before a send: are they still there, may they still
     4 execution   `engine`      claims what is due and has one step of it done
                   `execution`   wait, send with the stored token, watch, prove, reconcile
                   `lifecycle`, `route_change`   the state machine: pure transitions
@@ -21,7 +22,8 @@ The story, and where each part of it lives. Arrows go one way, down this page.
                   `history`     which requests were ever about a block, a connection, a request
 
 Around it: `__main__` (the command line), `app` (builds everything), `serving` (starts and stops
-it), `server` (HTTP), `settings`, `logs`; for operators `doctor`, `policy_command`, `terminal` and
+it), `server` (HTTP), `settings`, `logs`, `seal` (is a record ours); for operators `doctor`,
+`policy_command`, `terminal` and
 `auditing`; `slack/`, `alibaba/` and `store/`, whose words (payloads, JSON, keys) never leave them;
 `models` and `errors`, the domain's words; `sandbox/`, which nothing else knows.
 """

@@ -19,7 +19,9 @@ from bot.follow_up import FollowUp
 from bot.pacing import PacedCloud
 from bot.policy import PolicySource
 from bot.readiness import Readiness
+from bot.recheck import Recheck
 from bot.refusals import Refusals
+from bot.seal import Seals
 from bot.secret import Secret
 from bot.settings import Settings
 from bot.slack.access import Access
@@ -46,6 +48,9 @@ from bot.store.connect import connect
 SLACK_SECONDS = 5
 """For each call of Slack's Web API."""
 
+RECHECK_SECONDS = 3.0
+"""For how long the look at the approvers before a send may take."""
+
 PLACES = {"run": 24, "inbox": 16, "tell": 24, "follow": 8, "home": 8}
 """How many steps of each kind run at once, so that none ever waits for another: no deletion for
 cards and pages that hang in Slack, and nobody's click for a region that does not answer."""
@@ -66,7 +71,8 @@ class App:
         self.slack = Slack(self.slack_client)
         self.directory = SlackDirectory(self.slack, min(PATIENCE_SECONDS, settings.lease / 4))
         database = Database(connect(settings.redis))
-        self.store = Store(database, settings.retention, settings.redis_replicas)
+        seals = Seals(settings.seal_keys)
+        self.store = Store(database, settings.retention, settings.redis_replicas, seals)
         self.credentials = DefaultChain()
         self.http = new_http_client()
         self.vpc = VpcClient(
@@ -105,6 +111,10 @@ class App:
             background=PacedCloud(self.vpc, self.store.pace, background=True),
             now=now,
             limits=limits,
+            # A part of a step; where it takes longer, Slack counts as silent.
+            recheck=Recheck(
+                self.directory, self.policy, seconds=min(RECHECK_SECONDS, settings.lease / 4)
+            ),
         )
         self.engine = Engine(
             self.store.work,

@@ -75,6 +75,26 @@ def secret(prefix: str = "") -> Callable[[str], Secret]:
     return check
 
 
+SEAL_KEY_BYTES = 32
+_SEAL_KEY_SIGNS = 10
+
+
+def seal_keys(text: str) -> tuple[Secret, ...]:
+    """Keys for seals, comma-separated: the first one seals, the others are still believed."""
+    keys = [key.strip() for key in text.split(",")]
+    how = "make one with: openssl rand -base64 48"
+    for key in keys:
+        if len(key.encode()) < SEAL_KEY_BYTES:
+            raise ValueError(f"has a key of less than {SEAL_KEY_BYTES} bytes: {how}")
+        if not key.isascii() or not key.isprintable() or " " in key or key[0] in "\"'":
+            raise ValueError(f"has a sign in it that no key has: {how}")
+        if len(set(key)) < _SEAL_KEY_SIGNS:
+            raise ValueError(f"has a key that can be guessed: {how}")
+    if len(set(keys)) < len(keys):
+        raise ValueError("names a key twice")
+    return tuple(map(Secret, keys))
+
+
 def web_address(*, ends_in_slash: bool = False) -> Callable[[str], str]:
     """An https address; plain http only to this machine, where nobody listens in."""
 

@@ -12,7 +12,8 @@ BotError
 │   ├── StoreUnavailable    an outage: nothing was recorded, as far as we know; try later
 │   ├── StoreRefused        it is there and forbids it to us: rights, a password, a command
 │   ├── StoreFault          what is stored is not what we left there, or a fault of ours
-│   │   └── RecordLost      the record of a request is gone in the middle of its step
+│   │   ├── RecordLost      the record of a request is gone in the middle of its step
+│   │   └── SealBroken      it does not bear our seal: somebody else may have written it
 │   ├── StaleFence          another worker has taken over; drop what you were doing
 │   └── Unreadable          a record that this version cannot read
 ├── SlackError              Slack's Web API
@@ -108,6 +109,14 @@ class StoreFault(StoreError):
 
 class RecordLost(StoreFault):
     """A request that was being worked on has no record any more: somebody has emptied Redis."""
+
+
+class SealBroken(StoreFault):
+    """What was found in Redis is not as this bot left it; `content` is what was found of it."""
+
+    def __init__(self, why: str, content: str = "") -> None:
+        super().__init__(why)
+        self.content = content
 
 
 class StaleFence(StoreError):

@@ -23,6 +23,12 @@ DELIVERIES = Counter(
     ("stored",),
     registry=REGISTRY,
 )
+SEALS_BROKEN = Counter(
+    "vco_route_seals_broken_total",
+    "What was found in Redis without our seal, and was not acted on: requests and deliveries",
+    ("kind",),
+    registry=REGISTRY,
+)
 OUTCOMES = Counter(
     "vco_route_outcomes_total",
     "Routes whose deletion ended, by how",

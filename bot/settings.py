@@ -22,6 +22,7 @@ from bot.environment import (
     not_proxied,
     one_of,
     proxy,
+    seal_keys,
     secret,
     web_address,
 )
@@ -50,6 +51,7 @@ _VCO_VARIABLES = (
     "VCO_TOKEN_WINDOW",
     "VCO_RETENTION",
     "VCO_REDIS_REPLICAS",
+    "VCO_SEAL_KEY",
 )
 
 _CREDENTIALS = (
@@ -88,6 +90,7 @@ class Settings(Value, frozen=True):
     lease: int
     token_window: int
     retention: int
+    seal_keys: tuple[Secret, ...]
     host: str
     port: int
     log_format: LogFormat
@@ -207,10 +210,12 @@ def _read(reader: Reader, *, terminal: bool) -> Settings:
     network(reader)
     people, policy_file = who_decides(reader)
     credentials = tuple(reader.optional(name, secret()) for name in _CREDENTIALS)
+    seals = reader.optional("VCO_SEAL_KEY", seal_keys) or ()
     secrets = (
         *(bot_token, app_token, signing_secret),
         *(redis.password, redis.sentinel_password),
         *credentials,
+        *seals,
     )
     return Settings(
         slack_bot_token=bot_token,
@@ -229,6 +234,7 @@ def _read(reader: Reader, *, terminal: bool) -> Settings:
         lease=reader.get("VCO_LEASE", between(SHORTEST_LEASE, 300), 30),
         token_window=reader.get("VCO_TOKEN_WINDOW", between(1, DAY), 600),
         retention=reader.get("VCO_RETENTION", between(DAY, 3650 * DAY), 90 * DAY),
+        seal_keys=seals,
         host=reader.get("HOST", matching(r"[A-Za-z0-9_.:%-]+", "is no address"), "127.0.0.1"),
         port=reader.get("PORT", between(1, 65535), 3000),
         log_format=reader.get(

@@ -17,6 +17,7 @@ from bot.models import (
     RouteState,
     VcoRoute,
 )
+from bot.recheck import Recheck
 from bot.store import Claim, Pace, Requests
 from bot.watching import backoff, next_reconcile
 
@@ -42,11 +43,14 @@ class Bench:
         now: Callable[[], Awaitable[float]],
         limits: Limits,
         background: Cloud | None = None,
+        recheck: Recheck | None = None,
     ) -> None:
         """Work on `requests` against `cloud`; `now` is the store's clock.
 
-        `background`: the cloud for what nobody waits for, where it differs.
+        `background`: the cloud for what nobody waits for, where it differs. `recheck` looks at
+        the approvers again before a send; a bot that serves always has one.
         """
+        self.recheck = recheck
         self.requests = requests
         self.pace = pace
         self.cloud = cloud
@@ -54,13 +58,16 @@ class Bench:
         self.limits = limits
         self.background = background or cloud
 
-    async def change(self, claim: Claim, change: Callable[[Request], Request]) -> Request:
-        """Apply a transition under the claim.
+    async def change(
+        self, claim: Claim, change: Callable[[Request], Request], *, sealed: bool = False
+    ) -> Request:
+        """Apply a transition under the claim; with `sealed`, only to what bears our seal.
 
         Raises:
+            SealBroken: it does not.
             StaleFence: somebody else has taken over, or the request is gone.
         """
-        request = await self.requests.update(claim.id, change, claim=claim)
+        request = await self.requests.update(claim.id, change, claim=claim, sealed=sealed)
         if request is None:
             raise StaleFence(claim.item)
         return request

@@ -19,11 +19,15 @@ from bot.errors import (
     OutcomeUnknown,
     Refused,
     Rejected,
+    SealBroken,
+    SlackError,
+    SlackRateLimited,
     StoreUnavailable,
     Throttled,
 )
-from bot.execution.bench import Bench, failure, in_hand, patience
+from bot.execution.bench import Bench, failure, give_up, in_hand, patience
 from bot.execution.cloud import Cloud
+from bot.metrics import SEALS_BROKEN
 from bot.models import (
     Connection,
     Failure,
@@ -46,6 +50,12 @@ _PASSING = frozenset({"init", "provisioning", "attaching", "attached", "updating
 _LOOK_AFTER_LOSS = 1.0
 
 _NOT_REPLICATED = "The replicas of the database do not have the record of this yet."
+SILENCE_SECONDS = 60.0
+"""For how long a send waits for Slack to say whether the approvers are still there."""
+
+_SILENT = "SlackSilent"
+
+NOT_LOOKED_AGAIN = "the approvers could not be looked at again: Slack did not answer"
 
 
 async def step(bench: Bench, claim: Claim, request: Request) -> float | None:
@@ -100,16 +110,26 @@ async def _having_looked(
 async def _send(bench: Bench, claim: Claim, request: Request) -> float | None:
     try:
         approved_by(request)
+        silent_until = await _look_again(bench, claim, request)
     except Refused as refusal:
-        problem = refusal.problem
-        await bench.change(claim, lambda r: lifecycle.drift(r, claim.now, problem))
-        return None
+        return await _not_any_more(bench, claim, request, refusal.problem)
+    if silent_until is not None:
+        return silent_until
+    return await _record_and_call(bench, claim, request)
+
+
+async def _record_and_call(bench: Bench, claim: Claim, request: Request) -> float | None:
+    """Take a place in the quota, record the send, and send."""
     try:
         await bench.cloud.admit(request.region, request.operation)
     except AlibabaError as error:
         return await bench.wait(claim, error)
     at = await bench.now()
-    request = await bench.change(claim, lambda r: route_change.send(r, at))
+    try:
+        request = await bench.change(claim, lambda r: route_change.send(r, at), sealed=True)
+    except SealBroken as error:
+        await _unsealed(bench, claim, error)
+        return None
     try:
         await bench.requests.secured()
     except StoreUnavailable as error:
@@ -124,6 +144,68 @@ async def _send(bench: Bench, claim: Claim, request: Request) -> float | None:
     at = await bench.now()
     await bench.change(claim, lambda r: route_change.accept(r, at, alibaba_id))
     return at + next_poll(0.0, bench.limits.operation)
+
+
+async def _look_again(bench: Bench, claim: Claim, request: Request) -> float | None:
+    """Look at the approvers again; returns when to go on where Slack is silent for now.
+
+    Silent for long, it holds nothing up: what is on record satisfied the policy when Slack was
+    asked for the decision. That it was not asked again is told.
+
+    Raises:
+        Refused: The policy or Slack says no.
+    """
+    if bench.recheck is None:
+        return None
+    try:
+        await bench.recheck.check(request, claim.now)
+    except SlackError as error:
+        waited_for = await _slack_is_silent(bench, claim, request, error)
+        if waited_for is None:
+            log.warning("approvers_not_looked_at_again", error=str(error))
+        return waited_for
+    return None
+
+
+async def _slack_is_silent(
+    bench: Bench, claim: Claim, request: Request, error: SlackError
+) -> float | None:
+    at, most = await bench.now(), min(SILENCE_SECONDS, bench.limits.operation / 4)
+    if any(e.details.get("what") == NOT_LOOKED_AGAIN for e in request.timeline):
+        return None
+    said = (e.at for e in request.timeline if e.details.get("code") == _SILENT)
+    until = next(said, at) + most
+    if at >= until:
+        await bench.change(claim, lambda r: lifecycle.trouble(r, at, NOT_LOOKED_AGAIN))
+        return None
+    meaning = "Slack does not say whether the approvers are still there."
+    request = await bench.change(claim, lambda r: route_change.wait(r, at, _SILENT, meaning))
+    asked = error.retry_after if isinstance(error, SlackRateLimited) else 0.0
+    return min(at + max(patience(request), asked), until)
+
+
+async def _not_any_more(bench: Bench, claim: Claim, request: Request, why: str) -> float | None:
+    """Send nothing (more): what an unanswered send has done is found by looking."""
+    if in_hand(request).outcome_unknown:
+        await bench.change(claim, route_change.watch)
+        return claim.now
+    log.warning("approval_void", why=why)
+    await bench.change(claim, lambda r: lifecycle.drift(r, claim.now, why))
+    return None
+
+
+async def _unsealed(bench: Bench, claim: Claim, error: SealBroken) -> None:
+    """Send nothing for a record that is not ours."""
+    why = str(error)
+    log.error("seal_broken", request=claim.id, why=why)
+    SEALS_BROKEN.labels("request").inc()
+    at = await bench.now()
+    failure = Failure(
+        code="SealBroken",
+        meaning=f"The record of this request can't be trusted, so nothing was sent. {why}",
+        next_step="Tell the bot's operator, and ask anew.",
+    )
+    await bench.change(claim, lambda r: give_up(r, at, failure))
 
 
 async def _call(cloud: Cloud, request: Request, route: RouteChange) -> str:

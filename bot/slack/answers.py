@@ -8,7 +8,8 @@ import msgspec
 import structlog
 
 from bot.command import Restore
-from bot.errors import SlackRateLimited, SlackRejected, UserError
+from bot.errors import SealBroken, SlackRateLimited, SlackRejected, UserError
+from bot.metrics import SEALS_BROKEN
 from bot.models import Verdict
 from bot.policy.age import MAX_AGE_SECONDS
 from bot.slack import inbound
@@ -42,6 +43,11 @@ _UNREADABLE = (
     "you sent to the earlier one. Please try again."
 )
 
+_UNSEALED = (
+    "This was not done: what the bot had noted of it does not bear the bot's seal. "
+    "Please try again; if it happens once more, tell the bot's operator."
+)
+
 UNREADABLE_SECONDS = 60.0
 """For how long what this version can't read waits for another one: what was said longer ago is not
 done any more by anybody."""
@@ -70,7 +76,11 @@ class Answers:
 
     async def step(self, claim: Claim) -> float | None:
         """Handle one delivery; it is forgotten once it has been answered."""
-        content = await self._store.inbox.get(claim.id)
+        try:
+            content = await self._store.inbox.get(claim.id)
+        except SealBroken as error:
+            await self._unsealed(claim, error)
+            return None
         if content is None:
             return None
         try:
@@ -91,10 +101,19 @@ class Answers:
 
     async def give_up(self, claim: Claim) -> float | None:
         """Tell the person that it did not work, and forget the delivery."""
-        content = await self._store.inbox.get(claim.id)
+        try:
+            content = await self._store.inbox.get(claim.id)
+        except SealBroken as error:
+            content = error.content
         if content is not None:
             await self._end(claim, inbound.sender(content), _GIVEN_UP)
         return None
+
+    async def _unsealed(self, claim: Claim, error: SealBroken) -> None:
+        """Act on nothing that may not have come from Slack."""
+        log.error("seal_broken", delivery=claim.id, why=str(error))
+        SEALS_BROKEN.labels("delivery").inc()
+        await self._end(claim, inbound.sender(error.content), _UNSEALED)
 
     async def _unreadable(self, claim: Claim, content: str) -> float | None:
         """Leave it to a replica of another version; too old for that, its sender is told."""

@@ -20,6 +20,7 @@ which Tair demands. Keys of live things bear no TTL: managed servers often evict
 its effect twice.
 """
 
+from bot.seal import Seals
 from bot.store.audit import Audit
 from bot.store.clicks import Clicks
 from bot.store.client import Database
@@ -42,19 +43,21 @@ class Store:
         database: Database,
         retention: int = RETENTION_SECONDS,
         replicas: int | None = None,
+        seals: Seals | None = None,
     ) -> None:
         """Build the parts; nothing is sent yet.
 
         Finished requests are kept `retention` seconds. What must not be forgotten has to be on so
-        many `replicas`; None: as the server says.
+        many `replicas`; None: as the server says. `seals` seal what is stored; without them
+        nothing is sealed.
         """
         self.database = database
         self.work = Work(database)
         self.replicas = Replicas(database, replicas)
-        self.requests = Requests(database, retention, self.replicas)
+        self.requests = Requests(database, retention, self.replicas, seals)
         self.audit = Audit(database)
         self.health = Health(database, self.replicas)
-        self.inbox = Inbox(database)
+        self.inbox = Inbox(database, seals)
         self.clicks = Clicks(database)
         self.tellings = Tellings(database)
         self.viewers = Viewers(database)

@@ -5,6 +5,8 @@ a process killed in between loses nothing: another one takes it from here. Its i
 Slack, so that a payload that is delivered twice is stored once.
 """
 
+from bot.errors import SealBroken
+from bot.seal import Seals
 from bot.store.client import CHECK_WORK, CLAIMS, DUE, NOW, WAKE, Database, Script, key
 
 SEEN_SECONDS = 3600
@@ -44,19 +46,30 @@ return redis.call('SET', KEYS[2], ARGV[1], 'NX', 'EX', ARGV[2]) and 1 or 0
 class Inbox:
     """Deliveries, by id; what they contain is for `bot.slack` to know."""
 
-    def __init__(self, database: Database) -> None:
-        """Keep deliveries in `database`."""
+    def __init__(self, database: Database, seals: Seals | None = None) -> None:
+        """Keep deliveries in `database`, sealed by `seals`."""
         self._db = database
+        self._seals = seals or Seals()
 
     async def put(self, delivery_id: str, content: str) -> None:
         """Store a delivery and make it due; one that was stored before is left as it is."""
         keys = (DUE, CLAIMS, key("inbox", delivery_id), key("seen", delivery_id))
-        await self._db.run(_PUT, keys, self._db.fixed_now, f"inbox:{delivery_id}", content)
+        stored = self._seals.closed(delivery_id, content)
+        await self._db.run(_PUT, keys, self._db.fixed_now, f"inbox:{delivery_id}", stored)
 
     async def get(self, delivery_id: str) -> str | None:
-        """The content of a delivery, None when it has been handled."""
+        """The content of a delivery, None when it has been handled.
+
+        Raises:
+            SealBroken: it does not bear our seal, so it may never have come from Slack.
+        """
         reply = await self._db.command("GET", key("inbox", delivery_id))
-        return None if reply is None else str(reply)
+        if reply is None:
+            return None
+        content, wrong = self._seals.opened(delivery_id, str(reply))
+        if wrong:
+            raise SealBroken(wrong, content)
+        return content
 
     async def unreadable_for(self, delivery_id: str) -> float:
         """For how many seconds a delivery is known that some version could not read."""

@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from bot.errors import BotError, RecordLost, StaleFence, StoreError
+from bot.errors import BotError, RecordLost, SealBroken, StaleFence, StoreError
 from bot.metrics import OUTCOMES
 from bot.models import Event, EventKind, Request, RequestState, VcoRoute
+from bot.seal import Seals
 from bot.store.audit import APPEND, AUDIT, AUDIT_HEAD, digest
 from bot.store.client import CHECK_WORK, CLAIMS, DUE, NOW, WAKE, Database, Script, key
 from bot.store.records import FIELDS, Reading, Stored, decoded, read
@@ -98,7 +99,7 @@ end
 -- From here nothing can fail. The audit is first all the same: nothing happens unseen.
 local audit = redis.call('HGET', KEYS[5], 'audit') or ''
 for _, event in ipairs(cmd.events) do audit = append(cmd.id, event[1], event[2]) end
-redis.call('HSET', KEYS[5], 'data', cmd.data, 'state', cmd.state, 'rev', rev + 1,
+redis.call('HSET', KEYS[5], 'data', cmd.data, 'seal', cmd.seal, 'state', cmd.state, 'rev', rev + 1,
            'writes', string.sub(cmd.write .. ' ' .. writes, 1, 200), 'audit', audit)
 if cmd.created > 0 then
   redis.call('ZADD', KEYS[8], cmd.created, cmd.id)
@@ -155,13 +156,16 @@ class Requests:
         database: Database,
         retention: int = RETENTION_SECONDS,
         replicas: Replicas | None = None,
+        seals: Seals | None = None,
     ) -> None:
         """Keep them in `database`, finished ones for `retention` seconds from their end.
 
         What happens to one afterwards, a reminder for example, does not make it stay longer.
+        `seals` seal the records; without them nothing is sealed.
         """
         self._db = database
         self._replicas = replicas or Replicas(database)
+        self._seals = seals or Seals()
         self.retention = retention
 
     async def get(self, request_id: str) -> Stored | None:
@@ -184,7 +188,7 @@ class Requests:
             AlreadyOpen: an open request holds one of its routes.
         """
         holds = [_route_field(request, r.route) for r in request.routes]
-        if not await self._commit(None, request, 0, hold=holds):
+        if not await self._commit(None, request, 0, hold=holds, seal=self._seals.of(request)):
             stored = await self.get(request.id)
             if stored is None:
                 raise StoreError(f"request {request.id} was changed and is gone")
@@ -192,23 +196,35 @@ class Requests:
         return request
 
     async def update(
-        self, request_id: str, change: Change, *, claim: Claim | None = None
+        self,
+        request_id: str,
+        change: Change,
+        *,
+        claim: Claim | None = None,
+        sealed: bool = False,
     ) -> Request | None:
         """Apply a transition atomically; None when there is no such request.
 
-        With a `claim`, only as long as that claim is the newest one.
+        With a `claim`, only as long as that claim is the newest one; with `sealed`, only if the
+        record bears our seal. What does not bear it never gets it by a change: what somebody else
+        has written stays theirs.
 
         Raises:
+            SealBroken: it does not, and should.
             StaleFence: a newer claim exists.
         """
         for _ in range(_CONFLICTS):
             stored = await self.get(request_id)
             if stored is None:
                 return None
+            wrong = self._seals.wrong(stored.request, stored.seal)
+            if wrong and sealed:
+                raise SealBroken(wrong)
             new = change(stored.request)
             if new is stored.request:
                 return new
-            if await self._commit(stored.request, new, stored.rev, claim=claim):
+            seal = self._seals.of(new) if self._seals.on and not wrong else stored.seal
+            if await self._commit(stored.request, new, stored.rev, claim=claim, seal=seal):
                 return new
         raise StoreError(f"request {request_id} changes too often to be written")
 
@@ -262,7 +278,7 @@ class Requests:
         """Put a request that holds its connection back at the head of the queue."""
         await self._db.run(_REJOIN, (_queue(request),), request.id)
 
-    async def _commit(
+    async def _commit(  # noqa: PLR0913 - what changes, and under which conditions
         self,
         old: Request | None,
         new: Request,
@@ -270,6 +286,7 @@ class Requests:
         *,
         claim: Claim | None = None,
         hold: Iterable[str] = (),
+        seal: str,
     ) -> bool:
         ended = not new.state.open
         happened = new.timeline[len(old.timeline) if old else 0 :]
@@ -286,6 +303,7 @@ class Requests:
             "fence": claim.fence if claim else "",
             "data": msgspec.json.encode(new).decode(),
             "state": str(new.state),
+            "seal": seal,
             "retain": self.retention if ended else 0,
             "events": [_audited(new.id, event) for event in happened],
             "hold": list(hold),

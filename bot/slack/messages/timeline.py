@@ -84,7 +84,9 @@ def _said(request: Request, event: Event) -> str | None:  # noqa: C901, PLR0911,
             asker = mention(request.requester)
             return f"Expired: not enough approvals in time. {asker}, ask again if needed."
         case EventKind.DRIFTED:
-            return f"Stopped before sending: what was approved has changed. {details['changed']}"
+            told = " ".join(filter(None, [mention(request.requester), _deciders(request)]))
+            what = escape(details["changed"])
+            return f"Stopped before sending: what was approved has changed. {what} {told}"
         case EventKind.SENDING if "unanswered" in details:
             return f"Sending again with the same token (attempt {details['attempt']})"
         case EventKind.SENT:
