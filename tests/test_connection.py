@@ -190,6 +190,18 @@ async def test_a_connection_is_replaced_before_it_ends(stage: Stage, bot: str) -
     assert len(sockets) == 2
 
 
+async def test_an_end_that_was_announced_and_does_not_come_is_made(
+    stage: Stage, bot: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert bot
+    monkeypatch.setattr(socket, "RETIRE_SECONDS", 0.1)
+    sockets = stage.slack.sockets
+    warned = sockets.names[0]
+    await sockets.warn(warned, seconds=60)
+    await until(lambda: warned not in sockets.names)
+    await until(all_back(sockets))
+
+
 async def test_connections_that_slack_renews_come_back(stage: Stage, bot: str) -> None:
     await stage.slack.sockets.refresh()
     await until(all_back(stage.slack.sockets))
@@ -229,7 +241,12 @@ async def test_too_many_websockets_leave_the_one_that_is_open(
     await until(lambda: "too_many_websockets" in stage.slack.sockets.refusals)
     await until_says(url, "ok")
     await answers(stage)
+    # Wanting a second one it tries less and less often; wanting one at all it does not.
+    await until(lambda: stage.slack.sockets.refusals.count("too_many_websockets") >= 4)
+    stage.slack.sockets.cut()
+    assert await until(lambda: len(stage.slack.sockets) == 1) < 2
     monkeypatch.setattr(edge, "MOST_SOCKETS", 10)
+    stage.slack.sockets.cut()
     await until(all_back(stage.slack.sockets))
 
 

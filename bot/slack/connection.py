@@ -8,7 +8,6 @@ tries one stale ticket for ever, and says that it is connected.
 
 import asyncio
 import random
-from itertools import count
 from time import monotonic
 
 import structlog
@@ -60,6 +59,7 @@ class Connection:
         self._app_token = app_token
         self._network = Network(slack.client.proxy, slack.client.ssl or True)
         self._turn = asyncio.Lock()
+        self._lost = asyncio.Event()
         self._sockets: set[Socket] = set()
         self._trouble = "not connected yet"
         self._heard_at = 0.0
@@ -139,13 +139,18 @@ class Connection:
         finally:
             self._heard_at = max(self._heard_at, socket.heard_at)
             self._sockets.discard(socket)
+            self._lost.set()
             SOCKETS_OPEN.dec()
 
     async def _open(self, app_token: Secret, *, starting: bool = False) -> Socket:
         """Try until there is a new websocket. One at a time: tickets are scarce."""
         async with self._turn:
-            for attempt in count():
-                await asyncio.sleep(_jittered(pause(attempt)))
+            attempt = 0
+            while True:
+                if await self._loses_one_within(_jittered(pause(attempt))):
+                    # What could wait as a second websocket can't as the only one.
+                    attempt = 0
+                attempt += 1
                 try:
                     socket = await self._opened(app_token)
                 except SlackError as error:
@@ -157,13 +162,19 @@ class Connection:
                     if isinstance(error, SlackRateLimited):
                         await asyncio.sleep(error.retry_after)
                 else:
-                    log.info("socket_open", attempts=attempt + 1)
+                    log.info("socket_open", attempts=attempt)
                     return socket
-        raise AssertionError("unreachable: count() has no end")
+
+    async def _loses_one_within(self, seconds: float) -> bool:
+        self._lost.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._lost.wait()
+        except TimeoutError:
+            return False
 
     async def _opened(self, app_token: Secret) -> Socket:
-        url = await self._slack.socket_url(app_token)
-        return await open_socket(url, self._network)
+        return await open_socket(await self._slack.socket_url(app_token), self._network)
 
     async def _handle(self, envelope: Envelope) -> str | None:
         request = AsyncBoltRequest(

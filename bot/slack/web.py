@@ -165,7 +165,10 @@ class Slack:
         method = "apps.connections.open"
         self._pay(method, "", Priority.DECISION)
         answer = await self._send(method, "", {"params": {"token": app_token.reveal()}})
-        return _text(answer, "url")
+        url = _text(answer, "url")
+        if not url.startswith("wss://" if self.client.base_url.startswith("https://") else "ws"):
+            raise SlackUnavailable(f"{method}: an address without encryption")
+        return url
 
     async def post(  # noqa: PLR0913 - the parts of a message
         self,
