@@ -98,6 +98,10 @@ class Readiness:
             return f"refuses SLACK_BOT_TOKEN ({error.code}); all that is to be told waits for it"
         except SlackError as error:
             return f"does not answer ({error})"
+        if missing := self._directory.missing_scopes:
+            said = f"the bot's token lacks {', '.join(sorted(missing))}: install the app again"
+            # Without these nothing can be told, and nobody can decide.
+            return said if missing & {"chat:write", "users:read"} else f"{WARNING}{said}"
         self._slack_until = time.monotonic() + _SLACK_SECONDS
         return OK
 

@@ -4,6 +4,8 @@ A revoked token, a disabled app, a token that has expired say something about th
 nothing about a channel, a card or a person.
 """
 
+import asyncio
+
 import aiohttp
 import pytest
 from leftovers import no_traceback
@@ -19,10 +21,10 @@ DEST = seed.SHADOWED_DEST
 REFUSALS = ["token_revoked", "invalid_auth", "account_inactive", "token_expired", "not_authed"]
 
 
-def refused(stage: Stage, method: str) -> bool:
-    """Whether a call of this method has met the refusal of the token."""
+def refused(stage: Stage, *methods: str) -> bool:
+    """Whether a call of one of these methods has met the refusal of the token."""
     code = stage.slack.token_error
-    return any(c.method == method and c.error == code for c in stage.slack.requests)
+    return any(c.method in methods and c.error == code for c in stage.slack.requests)
 
 
 @pytest.mark.parametrize("code", REFUSALS)
@@ -63,7 +65,8 @@ async def test_a_click_waits_for_the_token_and_its_sender_is_taken_for_no_strang
     card = await playing.ask()
     playing.slack.token_error = "token_revoked"
     await playing.approve(card)
-    await playing.slack.until(lambda: refused(playing, "users.info"))
+    looked_up = ("users.info", "usergroups.users.list", "conversations.info")
+    await playing.slack.until(lambda: refused(playing, *looked_up))
     playing.slack.token_error = ""
     await playing.until_event(card, EventKind.APPROVED)
     refusals = [e for _, e in await playing.audit() if e.kind is EventKind.REFUSED]
@@ -107,9 +110,24 @@ async def test_a_scope_that_was_taken_away_delays_the_story_too(hurried: Stage) 
     await hurried.slack.until(
         lambda: any(c.error == "missing_scope" for c in hurried.slack.requests)
     )
+    url = hurried.bots[0][2]
+    lacks = "the bot's token lacks chat:write: install the app again"
+    assert lacks in await _ready(url, 503)
+    hurried.slack.web_api.scopes = scopes - {"groups:history"}
+    assert "warning: the bot's token lacks groups:history" in await _ready(url, 200)
     hurried.slack.web_api.scopes = scopes
     await hurried.until_card_says(card, "Proven:", seconds=30)
     assert hurried.slack.dms(ALICE) == []
+
+
+async def _ready(url: str, wanted: int) -> str:
+    """What /readyz says as soon as it answers with this status."""
+    async with aiohttp.ClientSession() as session, asyncio.timeout(20):
+        while True:
+            async with session.get(f"{url}/readyz") as answer:
+                if answer.status == wanted:
+                    return await answer.text()
+            await asyncio.sleep(0.05)
 
 
 async def test_readiness_says_that_slack_refuses_the_token_and_that_it_is_mended(
@@ -117,14 +135,23 @@ async def test_readiness_says_that_slack_refuses_the_token_and_that_it_is_mended
 ) -> None:
     url = await stage.start_bot()
     stage.slack.token_error = "token_revoked"
-    async with aiohttp.ClientSession() as session:
-        words = ""
-        while "token_revoked" not in words:
-            async with session.get(f"{url}/readyz") as answer:
-                words, status = await answer.text(), answer.status
-        assert status == 503
-        assert "SLACK_BOT_TOKEN" in words
-        stage.slack.token_error = ""
-        while status != 200:
-            async with session.get(f"{url}/readyz") as answer:
-                status = answer.status
+    assert "refuses SLACK_BOT_TOKEN (token_revoked)" in await _ready(url, 503)
+    stage.slack.token_error = ""
+    await _ready(url, 200)
+
+
+async def test_a_bot_that_is_started_with_a_new_token_tells_what_the_old_one_could_not(
+    hurried: Stage,
+) -> None:
+    await hurried.start_bot()
+    [route] = hurried.new_routes("rotated")
+    card = await hurried.approved(route)
+    await hurried.until_event(card, EventKind.APPROVED)
+    hurried.slack.token_error = "token_revoked"
+    await hurried.until_ended(card)
+    await hurried.stop_bots()
+    hurried.slack.token_error = ""
+    await hurried.start_bot()
+    await hurried.until_card_says(card, "Proven:", seconds=40)
+    thread = await hurried.until_thread_says(card, "deleted in")
+    assert len(set(thread)) == len(thread)

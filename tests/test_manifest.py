@@ -12,6 +12,7 @@ import yaml
 
 from bot.sandbox import scene
 from bot.sandbox.slack.workspace import default_workspace
+from bot.slack import web
 
 HERE = Path(__file__).parent.parent
 MANIFEST: dict[str, Any] = yaml.safe_load((HERE / "manifest.yml").read_text())
@@ -82,7 +83,7 @@ def test_the_scopes_are_those_of_the_methods_that_are_called_and_no_others() -> 
 
 
 def test_the_local_slack_of_the_sandbox_grants_these_scopes_alone() -> None:
-    assert set(SCOPES) == scene.SCOPES
+    assert set(SCOPES) == scene.SCOPES == web.SCOPES
 
 
 def test_the_local_slack_of_the_sandbox_has_this_command() -> None:

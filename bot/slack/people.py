@@ -69,6 +69,11 @@ class SlackDirectory:
         self.identity = Identity(team, user, bot, enterprise)
         return self.identity
 
+    @property
+    def missing_scopes(self) -> frozenset[str]:
+        """The scopes that the bot's token lacked when it was last identified."""
+        return self._slack.missing
+
     def own_user(self) -> str:
         """The bot's own user ID, empty while it is not known."""
         return self.identity.user_id if self.identity else ""

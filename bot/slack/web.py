@@ -67,6 +67,14 @@ _NO_SUCCESS = 300
 _MOST_BUDGETS = 1000
 """How many channels' budgets are kept in mind."""
 
+SCOPES = frozenset(
+    {
+        *("commands", "chat:write", "users:read", "usergroups:read"),
+        *("channels:read", "groups:read", "channels:history", "groups:history"),
+    }
+)
+"""What manifest.yml asks for."""
+
 _SERVER_ERROR = 500
 _TOO_MANY = 429
 
@@ -87,12 +95,14 @@ class Slack:
     ) -> None:
         """Use `client`, which must not retry by itself.
 
-        `spread`: how many seconds longer than needed somebody is to wait.
+        `spread`: how many seconds longer than needed somebody is to wait. `missing`: the scopes
+        that the bot's token had not when it was last asked who it is.
         """
         self.client = client
         self._clock = clock
         self._spread = spread
         self._budgets: dict[tuple[str, str], Budget] = {}
+        self.missing: frozenset[str] = frozenset()
         self._foreign_url = LimitedLog(__name__, "foreign_response_url")
 
     async def call(
@@ -158,6 +168,8 @@ class Slack:
             raise SlackUnavailable(f"{method}: {type(error).__name__}") from error
         if not isinstance(answer.data, dict):
             raise SlackUnavailable(f"{method}: no JSON object")
+        if method == "auth.test" and (granted := answer.headers.get("x-oauth-scopes")):
+            self.missing = SCOPES.difference(scope.strip() for scope in granted.split(","))
         return answer.data
 
     async def socket_url(self, app_token: Secret) -> str:
