@@ -28,9 +28,9 @@ test: .venv/dev ## All tests; COV=--cov measures coverage too, ARGS=tests/test_x
 	@rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest $(or $(ARGS),$(COV) --numprocesses $(AT_ONCE))
 
-chaos: .venv/dev ## Rounds in which everything goes wrong; ROUNDS=300, SEED= and ROUND= repeat one
+chaos: .venv/dev ## Rounds in which everything goes wrong; ROUNDS=300, MODE=http|socket|both; SEED= and ROUND= repeat one
 	@PYTHONPATH=.:tests $(BIN)/python -m chaos $(ROUNDS:%=--rounds %) $(SEED:%=--seed %) \
-		$(ROUND:%=--round %) $(ARGS)
+		$(ROUND:%=--round %) $(MODE:%=--mode %) $(ARGS)
 
 bench: .venv/dev ## What a kill -9 costs, beside undisturbed deletions of the same run
 	@PYTHONPATH=.:tests $(BIN)/python -m bench $(ARGS)

@@ -24,13 +24,15 @@ _ports = cycle(range(_FIRST_PORT, _FIRST_PORT + _RANGE))
 class Zygote:
     """`async with Zygote() as zygote:`; all bots end with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Path = _ROOT) -> None:
+        """`root`: where the version of the bot is that it forks."""
+        self._root = root
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         """Start it; it takes orders as soon as it has imported everything."""
-        paths = os.pathsep.join((str(_ROOT), str(_ROOT / "tests")))
+        paths = os.pathsep.join((str(self._root), str(self._root / "tests")))
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -38,6 +40,7 @@ class Zygote:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             start_new_session=True,
+            cwd=self._root,
             env={"PATH": os.environ["PATH"], "PYTHONPATH": paths},
         )
         return self
@@ -70,7 +73,12 @@ class Bot:
         self, zygote: Zygote, environment: dict[str, str], log: Path, broken: str = ""
     ) -> None:
         self._zygote = zygote
-        self._order = {"env": environment, "log": str(log), "broken": broken}
+        self._order = {
+            "env": environment,
+            "log": str(log),
+            "broken": broken,
+            "clock": str(log.with_name("clock")),
+        }
         self.url = f"http://127.0.0.1:{environment['PORT']}"
         self.pid: int | None = None
         self.stopped = False

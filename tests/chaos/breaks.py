@@ -8,26 +8,49 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import structlog
 from msgspec.structs import replace
 
 from bot import engine, route_change, settings, watching
+from bot.environment import between
 from bot.execution import bench, proving, sending
 from bot.models import Request, Watch
-from bot.slack import budget
+from bot.slack import budget, connection, socket, socket_mode
 from bot.store import requests, told, work
 from bot.store.client import Script
+
+log = structlog.get_logger(__name__)
 
 
 def hurry() -> None:
     """Let everything happen as always and in the same order, only with short pauses."""
-    _set(settings, "SHORTEST_LEASE", 1)
     _set(watching, "FIRST_POLL", 0.3)
     _set(watching, "FIRST_RECONCILE", 1.0)
     _set(bench, "_FIRST_WAIT", 0.2)
     _set(bench, "_LONGEST_WAIT", 0.8)
     _set(sending, "_LOOK_AFTER_LOSS", 0.2)
     budget.RATES.update(dict.fromkeys(budget.RATES, budget.UNLIMITED))
+    _set(settings, "between", lambda _, most: between(1, most))
+    _set(socket_mode, "PING_SECONDS", 0.5)
+    _set(socket_mode, "YOUNG_SECONDS", 2.0)
+    _set(socket_mode, "_LONGEST_PAUSE", 2.0)
+    _set(socket, "CONNECT_SECONDS", 1.5)
+    _set(socket, "RETIRE_SECONDS", 2.0)
+    _set(connection, "_PAUSE_SECONDS", 0.3)
     _set(engine, "_pause", lambda tries: min(0.2 * 2.0 ** min(tries, 10), 2.0))
+
+
+def tell_of_conflicts() -> None:
+    """Log what the bot need not: that a change was made anew because of somebody else's."""
+    commit = requests.Requests._commit  # noqa: SLF001 - there is no other place to see it
+
+    async def told(*args: Any, **more: Any) -> bool:  # noqa: ANN401 - passed on
+        done = await commit(*args, **more)
+        if not done:
+            log.info("chaos_conflict")
+        return done
+
+    _set(requests.Requests, "_commit", told)
 
 
 def _fence() -> None:

@@ -8,9 +8,11 @@ from typing import ClassVar
 
 from bot.sandbox.slack.faults import Fault as SlackFault
 from bot.sandbox.slack.faults import FaultKind as SlackKind
+from bot.sandbox.slack.socket_mode import Edge
 from bot.sandbox.vpc.faults import Armed
 from bot.sandbox.vpc.faults import Fault as ApiFault
 from bot.sandbox.vpc.faults import FaultKind as ApiKind
+from chaos import clock
 from chaos.bots import Bot
 from chaos.plan import Fault, Kind
 from chaos.proxy import Loss
@@ -24,6 +26,7 @@ _API = {
     Kind.HTML_BEFORE: ApiKind.HTML_BEFORE,
     Kind.HTML_AFTER: ApiKind.HTML_AFTER,
     Kind.SERVER_ERROR: ApiKind.ERROR,
+    Kind.REFUSED: ApiKind.ERROR,
     Kind.THROTTLED: ApiKind.THROTTLED,
     Kind.BUSY: ApiKind.BUSY,
     Kind.SLOW: ApiKind.SLOW_AFTER,
@@ -35,7 +38,8 @@ _API = {
     Kind.NEVER_UPDATING: ApiKind.NEVER_UPDATING,
     Kind.FAILS_SILENTLY: ApiKind.FAILS_SILENTLY,
 }
-_ONLY_DELETE = frozenset({Kind.BUSY, Kind.NEVER_UPDATING, Kind.FAILS_SILENTLY})
+_CODES = {Kind.SERVER_ERROR: ("InternalError", 500), Kind.REFUSED: ("Forbidden.RAM", 403)}
+_ONLY_DELETE = frozenset({Kind.REFUSED, Kind.BUSY, Kind.NEVER_UPDATING, Kind.FAILS_SILENTLY})
 _SLACK = {
     Kind.SLACK_500: SlackKind.HTTP,
     Kind.SLACK_429: SlackKind.RATE_LIMITED,
@@ -83,6 +87,7 @@ class Trouble:
         while self._tasks:
             await asyncio.gather(*self._tasks)
         world.slack.outage = world.slack.redeliver = False
+        world.slack.sockets.edge = Edge.OPEN
         for bot in world.bots:
             if bot.stopped:
                 bot.send(signal.SIGCONT)
@@ -130,8 +135,8 @@ class Trouble:
                 skip=fault.skip,
                 seconds=fault.seconds,
                 retry_after_ms=int(fault.seconds * 500),
-                code="InternalError" if fault.kind is Kind.SERVER_ERROR else "",
-                status=500 if fault.kind is Kind.SERVER_ERROR else None,
+                code=_CODES.get(fault.kind, ("", None))[0],
+                status=_CODES.get(fault.kind, ("", None))[1],
             )
         )
         self._api.append((fault.kind, armed))
@@ -259,6 +264,41 @@ class Trouble:
         self._world.slack.redeliver = False
         self._count[fault.kind] += (len(self._world.slack.deliveries) - before) // 2
 
+    async def _socket_edge(self, fault: Fault) -> None:
+        sockets = self._world.slack.sockets
+        self._count[fault.kind] += 1
+        edges = {Kind.SOCKET_REFUSED: Edge.REFUSES, Kind.SOCKET_HANGS: Edge.HANGS}
+        sockets.cut(edges.get(fault.kind, Edge.OPEN))
+        await asyncio.sleep(fault.seconds)
+        sockets.edge = Edge.OPEN
+
+    async def _socket_alone(self, fault: Fault) -> None:
+        """Sockets that fall silent, or are asked to come back."""
+        sockets = self._world.slack.sockets
+        self._count[fault.kind] += 1
+        if fault.kind is Kind.SOCKET_SILENT:
+            sockets.freeze()
+        else:
+            await sockets.refresh()
+
+    async def _forbid(self, fault: Fault) -> None:
+        """An operator takes a right away, and sees what he did."""
+        self._count[fault.kind] += 1
+        async with self._valkey:
+            database = self._world.store.database
+            await database.command("ACL", "SETUSER", "default", f"-{fault.detail}")
+            await asyncio.sleep(fault.seconds)
+            await database.command("ACL", "SETUSER", "default", f"+{fault.detail}")
+
+    async def _jump(self, fault: Fault) -> None:
+        self._count[fault.kind] += 1
+        clock.jump(self._world.clock, fault.seconds)
+
+    async def _fail_over(self, fault: Fault) -> None:
+        async with self._valkey:
+            await self._world.fail_over(fault.seconds)
+        self._count[fault.kind] += 1
+
     _others: ClassVar[dict[Kind, Callable[["Trouble", Fault], Awaitable[None]]]] = {
         Kind.BOT_KILLED: _kill_bot,
         Kind.BOT_STOPPED: _stop_bot,
@@ -274,4 +314,12 @@ class Trouble:
         Kind.STATE_CHANGED: _elsewhere,
         Kind.SLACK_OUTAGE: _slack_outage,
         Kind.REDELIVERED: _redeliver,
+        Kind.SOCKET_CUT: _socket_edge,
+        Kind.SOCKET_REFUSED: _socket_edge,
+        Kind.SOCKET_HANGS: _socket_edge,
+        Kind.SOCKET_SILENT: _socket_alone,
+        Kind.SOCKET_REFRESHED: _socket_alone,
+        Kind.REDIS_FORBIDS: _forbid,
+        Kind.CLOCK_JUMPED: _jump,
+        Kind.FAILOVER: _fail_over,
     }

@@ -13,7 +13,7 @@ from bot.sandbox.vpc import SECRET_MARKERS, seed
 from bot.sandbox.vpc.calls import Call
 from bot.sandbox.vpc.world import Task
 from chaos.evidence import Case, Evidence
-from chaos.plan import APPROVERS
+from chaos.plan import APPROVERS, Kind
 
 _SECRETS = (*SECRET_MARKERS, BOT_TOKEN, SIGNING_SECRET, seed.ACCESS_KEY_SECRET)
 _UNSENT = (
@@ -25,6 +25,9 @@ _EXPECTED_ERRORS = frozenset({"delivery_not_stored", "request_given_up"})
 
 _CLOCK = 0.05
 """Seconds by which two clocks of one machine may seem to differ."""
+
+_FORBIDDEN_ERRORS = frozenset({"store_refused", "store_fault"})
+"""What it logs besides where a command is forbidden."""
 
 
 def safety(found: Evidence) -> Iterator[str]:
@@ -76,17 +79,25 @@ def _route(call: Call) -> VcoRoute:
 
 
 def _recorded_first(found: Evidence) -> Iterator[str]:
+    slack = _slack_of(found)
     recorded: dict[str, float] = {}
     for case in found.cases.values():
         for event in case.sendings:
             recorded.setdefault(event.details["client_token"], event.at)
     for call in found.sends:
         at = recorded.get(call.client_token)
-        if at is None or at > call.at + _CLOCK:
+        if at is None or at > call.at + slack:
             yield f"a deletion of {call.summary} was sent that was not recorded first"
 
 
+def _slack_of(found: Evidence) -> float:
+    """Seconds by which the store's clock and ours may differ in this round."""
+    jumps = (f.seconds for f in found.world.plan.faults if f.kind is Kind.CLOCK_JUMPED)
+    return _CLOCK + sum(map(abs, jumps))
+
+
 def _approved(found: Evidence, case: Case) -> Iterator[str]:
+    slack = _slack_of(found)
     decisions = case.decisions
     if len(decisions) > 1:
         yield f"{case.id}: decided {len(decisions)} times: {[str(d.kind) for d in decisions]}"
@@ -101,7 +112,7 @@ def _approved(found: Evidence, case: Case) -> Iterator[str]:
             c
             for c in found.people.clicked
             if (c.request, c.who, c.verdict) == (case.id, approval.by, Verdict.APPROVED)
-            and c.at <= min((call.at for call in calls), default=approval.at) + _CLOCK
+            and c.at <= min((call.at for call in calls), default=approval.at) + slack
         ]
         if approval.by not in APPROVERS or approval.by == case.requester:
             yield f"{case.id}: approved by {approval.by}, who may not"
@@ -126,7 +137,7 @@ def _ends_are_true(found: Evidence, case: Case) -> Iterator[str]:
         effects = effects_of(found, case, route)
         where = f"{case.id}: {route.route_dest} is told {state}"
         if state is RouteState.DELETED:
-            gone = [t for t in _tasks(found, route) if t.effect_at <= at + _CLOCK]
+            gone = [t for t in _tasks(found, route) if t.effect_at <= at + _slack_of(found)]
             if not gone and not found.elsewhere(route):
                 yield f"{where}, and was not gone then"
             if found.world.vpc.route_present(route) and not found.elsewhere(route):
@@ -140,10 +151,19 @@ def _tasks(found: Evidence, route: VcoRoute) -> list[Task]:
 
 
 def _one_change_at_a_time(found: Evidence) -> Iterator[str]:
+    given_up = {
+        route.vpn_connection_id
+        for case in found.cases.values()
+        for event in case.events
+        if (route := event.route) and event.details.get("state") == RouteState.UNCONFIRMED
+    }
     for call in found.world.vpc.overlaps():
         # Where somebody else takes our route away meanwhile, it is proven gone before the task
         # that was to delete it has ended; what follows is refused, waits, and changes nothing.
         if call.vpn_connection_id in found.changed_elsewhere and not call.effect:
+            continue
+        # What could not be proven in time may still be at work; the next one is refused and waits.
+        if call.vpn_connection_id in given_up and not call.effect:
             continue
         yield f"a deletion of {call.summary} was sent while another change ran"
 
@@ -163,12 +183,14 @@ def _no_secrets(found: Evidence) -> Iterator[str]:
 
 
 def _nobody_died(found: Evidence) -> Iterator[str]:
+    forbidden = found.world.plan.kinds & {Kind.REDIS_FORBIDS, Kind.FAILOVER}
+    expected = _EXPECTED_ERRORS | (_FORBIDDEN_ERRORS if forbidden else frozenset())
     for bot in found.world.bots:
         for status in bot.deaths:
             yield f"a bot ended by itself, with status {status}"
     for line in found.logs:
         error = line.get("level") in ("error", "critical")
-        if "exception" in line or (error and line.get("event") not in _EXPECTED_ERRORS):
+        if "exception" in line or (error and line.get("event") not in expected):
             yield f"a log says: {line.get('event')} {str(line.get('exception', ''))[-600:]}"
     if found.unread:
         yield f"a log has lines of its own: {' / '.join(found.unread[-3:])}"

@@ -24,6 +24,10 @@ class Kind(StrEnum):
     REDIS_CUT = "redis: connections cut"
     REDIS_SLOW = "redis: slow"
     WRITE_HELD = "redis: a write arrives after its lease"
+    REDIS_FORBIDS = "redis: a command is forbidden for seconds"
+    CLOCK_JUMPED = "redis: its clock jumps"
+    FAILOVER = "valkey: a failover forgets what it had acknowledged"
+    REFUSED = "api: refused for good"
     LOST_BEFORE = "api: lost before the effect"
     LOST_AFTER = "api: answer lost after the effect"
     RESET = "api: connection reset"
@@ -51,6 +55,20 @@ class Kind(StrEnum):
     SLACK_GARBLED = "slack: HTML instead of JSON"
     SLACK_OUTAGE = "slack: outage for seconds"
     REDELIVERED = "slack: everything delivered twice"
+    SOCKET_CUT = "socket: all cut"
+    SOCKET_REFUSED = "socket: edge refuses for seconds"
+    SOCKET_HANGS = "socket: edge hangs for seconds"
+    SOCKET_SILENT = "socket: open and silent"
+    SOCKET_REFRESHED = "socket: told to come back"
+
+
+class Mode(StrEnum):
+    """How Slack reaches the bots."""
+
+    HTTP = "http"
+    SOCKET = "socket"
+    BOTH = "both"
+    """Every other round by either."""
 
 
 class Click(StrEnum):
@@ -103,7 +121,9 @@ class Plan(Value, frozen=True):
     """A round. Times are in seconds; after `quiet_at` nothing goes wrong any more.
 
     `task_delay` is how long an accepted task does not show, `task_seconds` how long it then
-    runs, `listing_lag` how much later the list of routes follows.
+    runs, `listing_lag` how much later the list of routes follows. `expiry` and `operation` are
+    the bots' time-outs, `tiers` whether Slack keeps its rate limits, and `replica` whether Valkey
+    has one, so that it can fail over.
     """
 
     seed: str
@@ -117,12 +137,24 @@ class Plan(Value, frozen=True):
     asks: tuple[Ask, ...]
     faults: tuple[Fault, ...]
     quiet_at: float
+    mode: Mode = Mode.HTTP
+    expiry: int = 1800
+    operation: int = 30
+    tiers: bool = False
+    replica: bool = False
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """What goes wrong in it."""
+        return frozenset(fault.kind for fault in self.faults)
 
     def __str__(self) -> str:
         """The plan as a person reads it, in the order of time."""
         head = (
             f"round {self.number} of {self.seed!r}: {self.replicas} replicas, "
-            f"lease {self.lease} s, task {self.task_delay:g}+{self.task_seconds:g} s, "
+            f"{self.mode}, lease {self.lease} s, task {self.task_delay:g}+{self.task_seconds:g} s, "
+            f"expiry {self.expiry} s, operation {self.operation} s, "
+            f"{'tiers, ' if self.tiers else ''}{'a replica, ' if self.replica else ''}"
             f"quiet at {self.quiet_at:g} s"
         )
         events = [(fault.at, _words(fault)) for fault in self.faults]

@@ -7,14 +7,16 @@ round that is played again gives the same pressure and not the same microseconds
 from random import Random
 
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, GINA
-from chaos.plan import APPROVERS, Act, Ask, Click, Fault, Kind, Plan
+from chaos.plan import APPROVERS, Act, Ask, Click, Fault, Kind, Mode, Plan
 
 REQUESTERS = (ALICE, ALICE, BOB, CAROL)
 """Who asks; Alice may not approve."""
 
 
-def plan(seed: str, number: int) -> Plan:
+def plan(seed: str, number: int, mode: Mode = Mode.HTTP) -> Plan:
     """The plan of a round."""
+    if mode is Mode.BOTH:
+        mode = (Mode.HTTP, Mode.SOCKET)[number % 2]
     random = Random(f"{seed}/{number}")  # noqa: S311 - repeatable on purpose
     connections = tuple(random.randint(3, 6) for _ in range(random.randint(1, 3)))
     replicas = random.choice((1, 2, 2, 3))
@@ -23,11 +25,19 @@ def plan(seed: str, number: int) -> Plan:
         _ask(random, number, connections, busy_until) for number in range(random.randint(1, 4))
     )
     lease = random.choice((1, 2, 2))
+    kinds = _kinds(random, mode)
     faults = [
-        _fault(random, busy_until, replicas, connections, lease)
+        _fault(random, busy_until, replicas, connections, lease, kinds)
         for _ in range(random.choice((2, 3, 4, 5, 6, 8, 10)))
     ]
-    ends = max((f.at + f.seconds for f in faults), default=0.0)
+    if random.random() < _FAILOVERS:
+        faults.append(_fault(random, busy_until, replicas, connections, lease, [Kind.FAILOVER]))
+    faults = _once(faults)
+    silent = any(f.kind in _RARE for f in faults)
+    replica = any(f.kind is Kind.FAILOVER for f in faults)
+    operation = random.choice((30, 6, 6, 6) if silent else (30, 30, 6))
+    expiry = random.choice((*(1800,) * 5, 6))
+    ends = max((f.at + max(f.seconds, 0.0) for f in faults), default=0.0)
     return Plan(
         seed=seed,
         number=number,
@@ -40,7 +50,31 @@ def plan(seed: str, number: int) -> Plan:
         asks=tuple(sorted(asks, key=lambda a: a.at)),
         faults=tuple(sorted(faults, key=lambda f: f.at)),
         quiet_at=_round(max(busy_until, ends) + 0.5),
+        mode=mode,
+        expiry=expiry,
+        operation=operation,
+        tiers=random.random() < 0.1,
+        replica=replica,
     )
+
+
+def _kinds(random: Random, mode: Mode) -> list[Kind]:
+    """What may go wrong in a round: one thing alone, a few, or everything at once."""
+    every = [k for k in Kind if mode is Mode.SOCKET or not k.startswith("socket:")]
+    some = random.choice((1, 2, 4, len(every), len(every), len(every)))
+    if some < len(every):
+        return random.sample(every, some)
+    # The longest of all and the most special have their share when they meet nothing else.
+    return [k for k in every if k not in _RARE and k is not Kind.FAILOVER] + list(_COMMON)
+
+
+def _once(faults: list[Fault]) -> list[Fault]:
+    """One failover is enough, and a server that comes back is none that fails over."""
+    failovers = [f for f in faults if f.kind is Kind.FAILOVER]
+    if not failovers:
+        return faults
+    others = (Kind.FAILOVER, Kind.VALKEY_KILLED)
+    return [*failovers[:1], *(f for f in faults if f.kind not in others)]
 
 
 def _ask(random: Random, number: int, connections: tuple[int, ...], until: float) -> Ask:
@@ -98,14 +132,23 @@ _COMMON = (
     *(Kind.BOT_STOPPED_AT_SEND, Kind.VALKEY_KILLED, Kind.REPLY_LOST, Kind.REPLY_LOST),
     *(Kind.LOST_BEFORE, Kind.LOST_AFTER, Kind.LOST_AFTER, Kind.BUSY, Kind.SLACK_LOST),
 )
+_FAILOVERS = 0.05
+"""The part of the rounds in which Valkey fails over, whatever else there is."""
+
+_FORBIDDEN = ("xadd", "hset", "zadd", "set", "expire")
 _RARE = (Kind.FAILS_SILENTLY,)
 """Leads to a whole operation time-out, so a round with it takes long."""
 
 
-def _fault(
-    random: Random, until: float, replicas: int, connections: tuple[int, ...], lease: int
+def _fault(  # noqa: PLR0913, PLR0917 - what a round is made of
+    random: Random,
+    until: float,
+    replicas: int,
+    connections: tuple[int, ...],
+    lease: int,
+    kinds: list[Kind],
 ) -> Fault:
-    kind = random.choice([k for k in Kind if k not in _RARE] + list(_COMMON))
+    kind = random.choice(kinds)
     if random.random() < 0.015:
         kind = random.choice(_RARE)
     group = kind.partition(":")[0]
@@ -117,15 +160,20 @@ def _fault(
         stopped = kind in (Kind.BOT_STOPPED, Kind.BOT_STOPPED_AT_SEND)
         seconds = _round(lease + random.uniform(0.3, 2.5)) if stopped else min(seconds, 2.0)
     elif group == "redis":
-        detail = random.choice(_KEYS)
+        detail = random.choice(_FORBIDDEN if kind is Kind.REDIS_FORBIDS else _KEYS)
         seconds = _round(lease + random.uniform(0.3, 2.0)) if kind is Kind.WRITE_HELD else seconds
     elif group == "api":
         detail = random.choice(_ACTIONS)
         times = 1 if kind in _RARE else times
     elif group == "slack":
         detail = random.choice(_METHODS)
+    elif group == "socket":
+        seconds = _round(random.uniform(0.5, 4.0))
     elif group == "elsewhere":
         skip = random.randrange(connections[target])
+    if kind is Kind.CLOCK_JUMPED:
+        # A second's worth, or more than any lease.
+        seconds = _round(random.choice((-10.0, -1.5, 1.5, 5.0, 10.0)))
     if kind is Kind.SLACK_HANG:
         # An edit that takes effect after a later edit can't be known by anybody.
         detail = "chat.postMessage" if detail in ("chat.update", "*") else detail

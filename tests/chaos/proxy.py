@@ -48,6 +48,8 @@ class RedisProxy:
         self._links: set[asyncio.Task[None]] = set()
         self._losses: list[Loss] = []
         self.delay = 0.0
+        self.held = False
+        """Nothing that the server says gets through any more; what it does say is lost."""
         self.port = 0
         self.sent = bytearray()
 
@@ -115,7 +117,7 @@ class RedisProxy:
         lost = asyncio.Event()
         tasks = {
             asyncio.create_task(self._commands(reader, server, lost)),
-            asyncio.create_task(_replies(answers, writer, lost)),
+            asyncio.create_task(self._replies(answers, writer, lost)),
         }
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -139,11 +141,10 @@ class RedisProxy:
             server.write(chunk)
             await server.drain()
 
-
-async def _replies(
-    answers: asyncio.StreamReader, writer: asyncio.StreamWriter, lost: asyncio.Event
-) -> None:
-    while not lost.is_set() and (chunk := await answers.read(_CHUNK)):
-        if not lost.is_set():
-            writer.write(chunk)
-            await writer.drain()
+    async def _replies(
+        self, answers: asyncio.StreamReader, writer: asyncio.StreamWriter, lost: asyncio.Event
+    ) -> None:
+        while not lost.is_set() and (chunk := await answers.read(_CHUNK)):
+            if not lost.is_set() and not self.held:
+                writer.write(chunk)
+                await writer.drain()

@@ -5,7 +5,8 @@ import time
 from collections import Counter
 
 from chaos.directed import DIRECTED
-from chaos.plan import Kind
+from chaos.plan import Kind, Mode
+from chaos.reached import OUTCOMES, missed, total
 from chaos.rounds import Result
 
 _WIDTH = 46
@@ -24,6 +25,17 @@ class Tally:
     def violations(self) -> list[Result]:
         """The rounds that went wrong."""
         return sorted((r for r in self.results if r.violations), key=lambda r: r.number)
+
+    @property
+    def missed(self) -> list[str]:
+        """What was not reached as often as so many rounds should."""
+        counts = self._reached()
+        for kind, number in total(r.faults for r in self.results).items():
+            counts[f"fault: {kind}"] += number
+        return missed(counts, Counter(Mode(r.mode) for r in self.results))
+
+    def _reached(self) -> Counter[str]:
+        return total(r.reached for r in self.results)
 
     def add(self, result: Result) -> None:
         """Count a round, and move the live line."""
@@ -46,6 +58,7 @@ class Tally:
         for result in self.results:
             faults.update(result.faults)
             outcomes.update(result.outcomes)
+        reached = {n: c for n, c in sorted(self._reached().items()) if n not in OUTCOMES}
         names = [*(kind.value for kind in Kind)]
         rows = [
             ("**rounds**", len(self.results)),
@@ -56,6 +69,7 @@ class Tally:
             ("deletions that took effect", self._sum("effects")),
             *((f"requests {name}", count) for name, count in sorted(outcomes.items())),
             ("messages that came twice", self._sum("repeats")),
+            *reached.items(),
             ("**faults**", sum(faults.values())),
             *((name, faults[name]) for name in names if faults[name]),
             ("**violations**", sum(len(r.violations) for r in self.results)),
@@ -63,7 +77,8 @@ class Tally:
         head = [f"Seed {self._seed}, {self._seconds():.0f} s", ""]
         head += [f"| {'what':{_WIDTH}} | {'count':>7} |", f"|{'-' * (_WIDTH + 2)}|--------:|"]
         body = [f"| {name:{_WIDTH}} | {count:>7,} |" for name, count in rows]
-        return "\n".join([*head, *body, *self._wrong()])
+        missed = [f"Not reached often enough: {words}" for words in self.missed]
+        return "\n".join([*head, *body, *missed, *self._wrong()])
 
     def _wrong(self) -> list[str]:
         lines = []
@@ -87,4 +102,4 @@ def _again(result: Result) -> str:
     """The command that plays a round again."""
     if result.seed.startswith(DIRECTED):
         return f"make chaos ARGS='--directed {result.seed.removeprefix(DIRECTED)}'"
-    return f"make chaos SEED={result.seed} ROUND={result.number}"
+    return f"make chaos SEED={result.seed} ROUND={result.number} MODE={result.mode}"

@@ -18,12 +18,14 @@ from chaos.evidence import Evidence, gather
 from chaos.faults import Trouble
 from chaos.invariants import safety
 from chaos.people import People
-from chaos.plan import Plan
-from chaos.telling import MAY_REPEAT, in_the_end, repeats, told_twice
-from chaos.world import OPERATION_SECONDS, World
+from chaos.plan import Mode, Plan
+from chaos.reached import reached
+from chaos.telling import MAY_REPEAT, in_the_end, repeats, taken_back, told_twice
+from chaos.world import World
 
-SETTLED_WITHIN = OPERATION_SECONDS + 20.0
-"""Seconds that everything may take to end and to be told, once nothing goes wrong any more."""
+SETTLED_WITHIN = 50.0
+"""Seconds, more than any operation time-out, for everything to end and to be told, once nothing
+goes wrong any more."""
 
 _LOOK = 0.3
 _AFTERWARDS = 0.7
@@ -44,17 +46,19 @@ class Result(msgspec.Struct, kw_only=True):
     effects: int = 0
     repeats: int = 0
     outcomes: dict[str, int] = {}
+    reached: dict[str, int] = {}
+    mode: Mode = Mode.HTTP
     seconds: float = 0.0
     dump: str = ""
 
 
 class Slot:
-    """Where rounds are played one after the other: a Valkey, and a zygote shared with others."""
+    """Where rounds are played one after the other: a Valkey, and zygotes shared with others."""
 
     def __init__(
-        self, zygote: Zygote, broken: str = "", settled_within: float = SETTLED_WITHIN
+        self, *zygotes: Zygote, broken: str = "", settled_within: float = SETTLED_WITHIN
     ) -> None:
-        self._zygote = zygote
+        self._zygotes = zygotes
         self._settled_within = settled_within
         self._broken = broken
         # The same port after every restart, and none that the system gives to others meanwhile.
@@ -78,14 +82,16 @@ class Slot:
         return result
 
     async def _play(self, plan: Plan, directory: Path) -> Result:
-        async with World(plan, self._zygote, self._valkey, directory, self._broken) as world:
+        async with World(plan, self._zygotes, self._valkey, directory, self._broken) as world:
             people, trouble = People(world), Trouble(world)
             async with asyncio.TaskGroup() as group:
                 group.create_task(people.run())
                 group.create_task(trouble.run())
             found, told = await _settled(world, people, trouble, self._settled_within)
             unknowable = sum(n for kind, n in trouble.count.items() if kind in MAY_REPEAT)
-            violations = [*safety(found), *told_twice(found, unknowable), *told]
+            # What was acknowledged and is forgotten can't be told as it was.
+            twice = [] if plan.replica else told_twice(found, unknowable)
+            violations = [*safety(found), *taken_back(found), *twice, *told]
             result = _result(found, trouble, violations)
             if violations:
                 result.dump = _dump(found, violations)
@@ -115,7 +121,9 @@ def _result(found: Evidence, trouble: Trouble, violations: list[str]) -> Result:
     return Result(
         seed=plan.seed,
         number=plan.number,
+        mode=plan.mode,
         violations=violations,
+        reached=dict(reached(found)),
         faults={kind.value: count for kind, count in trouble.count.items()},
         requests=len(found.cases),
         clicks=len(found.people.clicked),

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from bot.models import Event, EventKind, RequestState, RouteState, Verdict
 from bot.sandbox.slack.messages import Message, find_element, text_of
@@ -36,15 +37,32 @@ MAY_REPEAT = frozenset(
 
 def in_the_end(found: Evidence) -> Iterator[str]:
     """Everything that must hold once the world is calm, within the time that is allowed."""
+    forgot = found.world.plan.replica
     for case in found.cases.values():
         if EventKind.ASKED not in {e.kind for e in case.events}:
             continue  # a refusal before there was a request
         if case.state in (RequestState.APPROVED, RequestState.EXECUTING):
             yield f"{case.id}: approved, and has not ended"
-        else:
+        elif not forgot:
             yield from _card(case)
-        yield from _thread(case)
-    yield from _everybody_is_answered(found)
+        if not forgot:
+            yield from _thread(case)
+    if not forgot:
+        yield from _everybody_is_answered(found)
+
+
+def taken_back(found: Evidence) -> Iterator[str]:
+    """A card that has said what became of the routes says nothing else afterwards."""
+    for case in found.cases.values():
+        for card in case.cards:
+            said = [_title({"blocks": blocks}) for blocks in (*card.past, card.blocks)]
+            ends = [words for words in said if words.startswith(_CARD[RequestState.DELETED])]
+            if ends and not said[-1].startswith(_CARD[RequestState.DELETED]):
+                yield f"{case.id}: its card said {ends[0]!r} and now says {said[-1]!r}"
+
+
+def _title(message: Any) -> str:  # noqa: ANN401 - JSON
+    return text_of(message).split("\n", 1)[0]
 
 
 def told_twice(found: Evidence, unknowable: int) -> Iterator[str]:
@@ -147,6 +165,7 @@ _LINES = {
     EventKind.UPDATING: "Connection is updating",
     EventKind.RECONCILED: "Proven after all",
     EventKind.TROUBLE: "Needs attention",
+    EventKind.NUDGED: "waits for you",
 }
 _ENDS = {
     RouteState.DELETED: "deleted in",

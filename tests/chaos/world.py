@@ -1,6 +1,7 @@
 """One scene: bots, Valkey behind a proxy, a local Slack and a local cloud."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -16,40 +17,48 @@ from bot.sandbox.vpc.world import Pace
 from bot.store import Database, Store
 from bot.store.connect import connect
 from chaos.bots import Bot, Zygote, unusual_port
-from chaos.plan import Plan
+from chaos.plan import Mode, Plan
 from chaos.proxy import RedisProxy
+from chaos.replica import Replica, port_of
 
 REGIONS = (seed.HANGZHOU, seed.SINGAPORE)
-OPERATION_SECONDS = 30
-"""The shortest `VCO_OPERATION_TIMEOUT` that a deployment can set."""
 
 
 class World:
     """Everything that a round needs, from its start to its end."""
 
     def __init__(
-        self, plan: Plan, zygote: Zygote, valkey: EmbeddedValkey, directory: Path, broken: str = ""
+        self,
+        plan: Plan,
+        zygotes: Sequence[Zygote],
+        valkey: EmbeddedValkey,
+        directory: Path,
+        broken: str = "",
     ) -> None:
+        """`zygotes`: replicas come from each of them in turn."""
         self.plan = plan
         self.directory = directory
         self.valkey = valkey
-        self.proxy = RedisProxy(lambda: int(valkey.url.rsplit(":", 1)[1].split("/")[0]))
+        self.replica = Replica(valkey) if plan.replica else None
+        self.proxy = RedisProxy(lambda: port_of(self.valkey))
         self.slack = local_slack()
         self.vpc = LocalVpc({seed.ACCESS_KEY_ID: seed.ACCESS_KEY_SECRET})
         self.bots: list[Bot] = []
-        self._zygote = zygote
+        self._zygotes = zygotes
         self._broken = broken
 
     async def __aenter__(self) -> Self:
         """Set the scene up; the bots are ready."""
         await self.valkey.start()
         # What the bots remember, read past the proxy: to look from outside, never to act.
-        self.store = Store(Database(connect(redis_url.parse(self.valkey.url))))
+        self.store = self._store()
         await self.store.database.command("FLUSHALL")
+        if self.replica:
+            await self.replica.start()
         await self.proxy.start()
         await self.slack.start()
         await self.vpc.start()
-        self.slack.limits.enabled = False
+        self.slack.limits.enabled = self.plan.tiers
         self._build()
         for number in range(self.plan.replicas):
             self.add_bot(number)
@@ -65,18 +74,41 @@ class World:
         await self.slack.close()
         await self.vpc.close()
         await self.proxy.close()
+        if self.replica:
+            await self.replica.close()
+
+    @property
+    def clock(self) -> Path:
+        """The file that says how far the store's clock is off."""
+        return self.directory / "clock"
+
+    async def fail_over(self, forget: float) -> None:
+        """Lose the master, and with it what it acknowledged in the last seconds."""
+        assert self.replica is not None
+        self.valkey = await self.replica.promote(forget)
+        await self.proxy.cut()
+        await self.store.database.close()
+        self.store = self._store()
+        await self.replica.rejoin()
+
+    def _store(self) -> Store:
+        return Store(Database(connect(redis_url.parse(self.valkey.url))))
 
     def add_bot(self, number: int) -> Bot:
         """One more replica, not started yet."""
-        env = environment(self.slack, self.vpc, self.proxy.url) | {
+        socket_mode = self.plan.mode is Mode.SOCKET
+        env = environment(self.slack, self.vpc, self.proxy.url, socket_mode=socket_mode) | {
             "PORT": str(unusual_port()),
             "VCO_LEASE": str(self.plan.lease),
-            "VCO_OPERATION_TIMEOUT": str(OPERATION_SECONDS),
+            "VCO_OPERATION_TIMEOUT": str(self.plan.operation),
+            "VCO_APPROVAL_TIMEOUT": str(self.plan.expiry),
             "LOG_FORMAT": "json",
         }
-        bot = Bot(self._zygote, env, self.directory / f"bot{number}.log", self._broken)
+        zygote = self._zygotes[number % len(self._zygotes)]
+        bot = Bot(zygote, env, self.directory / f"bot{number}.log", self._broken)
         self.bots.append(bot)
-        self.slack.deliver_to(*(f"{b.url}/slack/events" for b in self.bots))
+        if not socket_mode:
+            self.slack.deliver_to(*(f"{b.url}/slack/events" for b in self.bots))
         return bot
 
     def _build(self) -> None:

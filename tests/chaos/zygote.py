@@ -12,10 +12,12 @@ import sys
 import threading
 import traceback
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from bot.sandbox.vpc import seed
-from chaos.breaks import BREAKS, hurry
+from chaos import clock
+from chaos.breaks import BREAKS, hurry, tell_of_conflicts
 
 _CRASHED = 70
 
@@ -24,6 +26,7 @@ def main() -> None:
     """Follow orders until there are no more."""
     _import_everything()
     hurry()
+    tell_of_conflicts()
     lifeline, alive = os.pipe()
     bots: set[int] = set()
     try:
@@ -85,6 +88,7 @@ def _be_a_bot(order: dict[str, Any], lifeline: int) -> int:
     os.environ.clear()
     os.environ.update(order["env"])
     threading.Thread(target=_follow, args=(lifeline,), daemon=True).start()
+    clock.follow(Path(order["clock"]))
     if order["broken"]:
         BREAKS[order["broken"]]()
     bot = import_module("bot.__main__")
