@@ -479,7 +479,12 @@ class Hands:
         return Stored(self._do(None, lambda: self.world.record), 0)
 
     async def update(
-        self, _: str, change: Callable[[Request], Request], *, claim: Claim | None = None
+        self,
+        _: str,
+        change: Callable[[Request], Request],
+        *,
+        claim: Claim | None = None,
+        sealed: bool = False,  # noqa: ARG002 - nobody forges anything here
     ) -> Request:
         # Nothing has been learned since the claim: it is one with what came before.
         only_begun = claim is not None and all(isinstance(h, Request | int) for h in self.heard)
@@ -496,6 +501,9 @@ class Hands:
             woken = claim is None or self.world.scheduled
             self.world = self.world._replace(record=bare(new), scheduled=woken)
         return self.world.record
+
+    async def secured(self) -> None:
+        """No failover here."""
 
     async def position(self, _: Request) -> int:
         return 0

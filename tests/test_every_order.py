@@ -87,6 +87,7 @@ def with_resends_for_ever(patch: pytest.MonkeyPatch) -> None:
 
 def with_self_approval(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(approval, "decide", lambda *_, **__: None)
+    patch.setattr(approval, "may_decide", lambda *_, **__: None)
 
 
 def without_approval_before_a_send(patch: pytest.MonkeyPatch) -> None:
