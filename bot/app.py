@@ -137,6 +137,7 @@ class App:
             },
             lease=settings.lease,
             places=PLACES,
+            upkeep=self.store.repair.look,
         )
         self.bolt = self._bolt()
         self.connection = Connection(

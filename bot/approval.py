@@ -327,4 +327,10 @@ class Approval:
 
 
 def _unknown(request_id: str) -> UserError:
-    return UserError(f"Request {request_id} is not known any more.", "Please ask again.")
+    # A card that is older than the records, or a database that has lost them.
+    log.warning("request_unknown", request=request_id)
+    return UserError(
+        f"Request {request_id} is not known any more. Nothing was done by this.",
+        "Please ask again; where its card says that something is under way, nobody is at it: "
+        "look at the route in the console first.",
+    )

@@ -22,11 +22,16 @@ async def export(env: Environment, write: Write = sys.stdout.write) -> int:
 
 
 async def examine(env: Environment, write: Write = sys.stdout.write) -> int:
-    """Recompute the chain; returns 0 when it is whole, else 1. The head is worth noting down."""
+    """Recompute the chain; returns 0 when it is whole and all there, else 1.
+
+    The head is worth noting down: a database that has lost everything knows of no loss.
+    """
     async with opened(env) as store:
         found = verify([entry async for entry in store.audit.entries()], await store.audit.head())
+        losses = await store.audit.losses()
     write(_verdict(found) + "\n")
-    return 1 if found.problem else 0
+    write("".join(f"Not all of it is here: {loss}.\n" for loss in losses))
+    return 1 if found.problem or losses else 0
 
 
 def _line(number: int, entry: Entry) -> str:

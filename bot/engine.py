@@ -11,7 +11,7 @@ it is as if it was not there.
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from types import MappingProxyType
 from typing import Protocol
@@ -20,6 +20,7 @@ import structlog
 
 from bot.errors import (
     BotError,
+    RecordLost,
     StaleFence,
     StoreError,
     StoreFault,
@@ -27,7 +28,7 @@ from bot.errors import (
     StoreUnavailable,
     Unreadable,
 )
-from bot.metrics import STEP_SECONDS, STEPS
+from bot.metrics import ALARMS, STEP_SECONDS, STEPS
 from bot.store import Claim, Work
 from bot.store.work import Idle
 
@@ -51,6 +52,10 @@ _CLOCK_SLACK = 2.0
 """Seconds by which the store's clock may go back without being worth a word."""
 
 
+UPKEEP_SECONDS = 5.0
+"""Seconds between looks at whether the database has lost anything."""
+
+
 class Handler(Protocol):
     """Does the steps of one kind of item."""
 
@@ -70,7 +75,7 @@ class Handler(Protocol):
 class Engine:
     """Runs handlers over what is due in `work`, so many steps of each kind at a time."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root names each part
         self,
         work: Work,
         handlers: Mapping[str, Handler],
@@ -78,11 +83,14 @@ class Engine:
         lease: float = 30.0,
         places: Mapping[str, int] = MappingProxyType({}),
         workers: int = 16,
+        upkeep: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Prepare; `run` starts it. `lease` is in seconds and covers one step.
 
         `places`: how many steps of a kind may run at once; `workers` where it does not say.
+        `upkeep` is done at the start and every few seconds, beside the steps.
         """
+        self._upkeep = upkeep
         self._work = work
         self._handlers = handlers
         self._lease = lease
@@ -101,6 +109,7 @@ class Engine:
         """Work until `stop` is set, then finish the steps in hand."""
         self._stopped = stop
         stopping = asyncio.create_task(stop.wait())
+        keeping_up = asyncio.create_task(self._keep_up(stop))
         try:
             while not stop.is_set():
                 claimed = await self._claim()
@@ -112,8 +121,21 @@ class Engine:
                 await asyncio.wait(self._steps)
         finally:
             stopping.cancel()
+            keeping_up.cancel()
             for step in self._steps:
                 step.cancel()
+
+    async def _keep_up(self, stop: asyncio.Event) -> None:
+        while self._upkeep is not None and not stop.is_set():
+            try:
+                await self._upkeep()
+            except StoreError as error:
+                _tell(error)
+            except Exception:
+                # The steps go on whatever it is.
+                log.exception("upkeep_failed")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), UPKEEP_SECONDS)
 
     async def _claim(self) -> Claim | float:
         self._nudged.clear()
@@ -245,6 +267,9 @@ def _tell(error: StoreError) -> None:
     match error:
         case StoreRefused():
             log.error("store_refused", error=str(error))
+        case RecordLost():
+            log.error("record_lost", error=str(error))
+            ALARMS.labels("record_lost").inc()
         case StoreFault():
             log.error("store_fault", error=str(error))
         case _:

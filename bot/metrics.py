@@ -75,3 +75,9 @@ SLACK_HELD_BACK = Counter(
     ("method",),
     registry=REGISTRY,
 )
+ALARMS = Counter(
+    "vco_route_alarms_total",
+    "What the database has lost under us: what was due, a record, or what it knew before",
+    ("what",),
+    registry=REGISTRY,
+)

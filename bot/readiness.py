@@ -65,7 +65,12 @@ class Readiness:
             "credentials": self._alibaba(),
         }
         words = await asyncio.gather(*(_bounded(check) for check in checks.values()))
-        found = dict(zip(checks, words, strict=True)) | self._deliveries() | self._file()
+        found = (
+            dict(zip(checks, words, strict=True))
+            | self._losses()
+            | self._deliveries()
+            | self._file()
+        )
         self._tell(found)
         return found
 
@@ -74,6 +79,11 @@ class Readiness:
             if word != self._told.get(name, OK):
                 log.log(20 if word == OK else 30, "check", what=name, found=word)
         self._told = found
+
+    def _losses(self) -> dict[str, str]:
+        """What the database has lost while this process was running."""
+        lost = self._store.repair.alarm
+        return {"records": f"{WARNING}{lost}"} if lost else {}
 
     def _deliveries(self) -> dict[str, str]:
         """Do Slack's deliveries reach us? Over HTTP only Slack knows."""

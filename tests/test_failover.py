@@ -10,8 +10,7 @@ from stage import Stage, delete_command
 
 from bot.errors import StoreUnavailable
 from bot.models import EventKind, RequestState
-from bot.sandbox.slack.messages import Message, text_of
-from bot.sandbox.slack.workspace import BOB
+from bot.sandbox.slack.messages import Message, find_element, text_of
 from bot.sandbox.vpc.world import Pace
 from bot.slack.messages.card import APPROVE
 from bot.store import Store
@@ -46,7 +45,8 @@ async def test_nothing_is_sent_that_a_failover_would_forget() -> None:
         await promote(master, replica, address)
         # The failover has forgotten the approval: it is asked for again, and then it counts.
         await until_pending(stage, card)
-        await stage.slack.click(BOB, card.channel, card.ts, APPROVE, stale=True)
+        await stage.slack.until(lambda: find_element(card.blocks, APPROVE), timeout=20)
+        await stage.approve(card)
         assert (await stage.until_ended(card, seconds=30)).state is RequestState.DELETED
         assert stage.vpc.effects(route) == 1
 

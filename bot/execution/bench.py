@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 from bot import route_change
-from bot.errors import AlibabaError, StaleFence, Throttled
+from bot.errors import AlibabaError, RecordLost, Throttled
 from bot.execution.cloud import Cloud, Limits, PacedCloud
 from bot.models import (
     Connection,
@@ -65,11 +65,12 @@ class Bench:
 
         Raises:
             SealBroken: it does not.
-            StaleFence: somebody else has taken over, or the request is gone.
+            StaleFence: somebody else has taken over.
+            RecordLost: the request is gone.
         """
         request = await self.requests.update(claim.id, change, claim=claim, sealed=sealed)
         if request is None:
-            raise StaleFence(claim.item)
+            raise RecordLost(f"the record of {claim.id} is gone")
         return request
 
     async def look(

@@ -3,6 +3,7 @@
 import structlog
 
 from bot import lifecycle, route_change
+from bot.errors import RecordLost
 from bot.execution import proving, sending
 from bot.execution.bench import Bench, give_up, in_hand
 from bot.models import Decision, Failure, Request, RequestState, Verdict
@@ -37,7 +38,8 @@ class Execution:
         """Do whatever the request needs next."""
         stored = await self._bench.requests.get(claim.id)
         if stored is None:
-            return None
+            # Records of what is under way bear no time to live: this one was taken away.
+            raise RecordLost(f"the record of {claim.id} is gone")
         request = stored.request
         match request.state:
             case RequestState.PENDING:

@@ -9,6 +9,7 @@
 - `told`      what Slack has been shown of each request
 - `viewers`   who has looked at their App Home, and what it shows them
 - `pace`      how fast to go: regions that asked for a pause, how long deletions usually take
+- `repair`    what the database has lost, and what follows from the records, built anew
 - `replicas`  is what was written where a failover finds it
 - `health`    can this database be trusted with what was approved and sent
 - `client`    one connection pool, its timeouts, scripts, and errors
@@ -28,6 +29,7 @@ from bot.store.health import Health
 from bot.store.inbox import Inbox
 from bot.store.pace import Pace
 from bot.store.records import Reading, Stored
+from bot.store.repair import Repair
 from bot.store.replicas import Replicas
 from bot.store.requests import RETENTION_SECONDS, AlreadyOpen, Requests
 from bot.store.told import Tellings, Told
@@ -62,6 +64,7 @@ class Store:
         self.tellings = Tellings(database)
         self.viewers = Viewers(database)
         self.pace = Pace(database)
+        self.repair = Repair(database, self.work, self.requests, self.audit, self.tellings)
 
 
 __all__ = [

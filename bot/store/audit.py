@@ -21,6 +21,11 @@ from bot.store.client import CLAIMS, DUE, Database, Script, key
 AUDIT = key("audit")
 AUDIT_HEAD = key("audit-head")
 
+STORE = "(database)"
+"""Whose entries are about the database itself, in the place of a request's id."""
+
+_EMPTY = "there is no entry; if there ever was one, all of it is lost"
+
 _PAGE = 500
 _CAUSE_SECONDS = 3600
 
@@ -140,6 +145,13 @@ class Audit:
     async def events(self) -> list[tuple[str, Event]]:
         """All that happened, oldest first: request ids and events."""
         return [(entry.request, entry.event) async for entry in self.entries()]
+
+    async def losses(self) -> list[str]:
+        """What it says of itself: that entries are missing which the chain can't miss."""
+        if not await self.head():
+            return [_EMPTY]
+        own = [entry.event async for entry in self.entries() if entry.request == STORE]
+        return [event.details.get("what", "") for event in own]
 
     async def head(self) -> str:
         """How many entries were ever recorded, and the last link: `<count> <link>`."""

@@ -4,6 +4,7 @@ How many replicas have to have it is what the server asks for itself, `min-repli
 what the settings say, where the server does not tell. With none, nothing is waited for.
 """
 
+import asyncio
 import time
 from collections.abc import Mapping
 
@@ -27,6 +28,8 @@ class Replicas:
         self._db = database
         self._set = wanted
         self._asked = (-_ASKED_FOR, 0)
+        self._running: asyncio.Task[None] | None = None
+        self._next: asyncio.Task[None] | None = None
 
     async def wanted(self) -> int:
         """How many replicas have to have what was written; 0 where the server does not tell."""
@@ -44,9 +47,22 @@ class Replicas:
         Raises:
             StoreUnavailable: it did not come to be in time.
         """
-        count = await self.wanted()
-        if not count:
+        if not await self.wanted():
             return
+        # Who asks while somebody waits shares the next wait: it begins after all their writes,
+        # and steps that wait for replicas that are away don't keep the connections from others.
+        if self._next is None:
+            self._next = asyncio.create_task(self._wait_after(self._running))
+            self._next.add_done_callback(_seen)
+        await asyncio.shield(self._next)
+
+    async def _wait_after(self, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait({before})
+        self._running, self._next = self._next, None
+        await self._wait(await self.wanted())
+
+    async def _wait(self, count: int) -> None:
         # WAIT counts from the last write of its own connection: so it gets one, which comes
         # after all others.
         mark = ("SET", _MARK, "1", "EX", 60)
@@ -64,3 +80,9 @@ class Replicas:
         # A map or a flat list, by the version of the protocol.
         values = list(reply.values()) if isinstance(reply, Mapping) else list(reply)
         return int(values[-1]) if values else 0
+
+
+def _seen(task: asyncio.Task[None]) -> None:
+    """Whoever waited has its error; if nobody does any more, nobody has to hear of it."""
+    if not task.cancelled():
+        task.exception()

@@ -146,6 +146,9 @@ class Work:
     def __init__(self, database: Database) -> None:
         """Work on `database`."""
         self._db = database
+        self._latest = 0
+        self.forgot = False
+        """Whether a claim had a number that had been given out before."""
         self._unanswered: list[str] = []
 
     async def claim(self, lease: float, *, full: Collection[str] = ()) -> Claim | Idle:
@@ -172,6 +175,9 @@ class Work:
         if reply[0] == "idle":
             return Idle(float(reply[1]) if reply[1] else None)
         _, item, fence, tries, now, until = reply
+        number = int(fence.partition("-")[0])
+        self.forgot = self.forgot or number <= self._latest
+        self._latest = number
         return Claim(item, fence, int(tries), float(now), float(until))
 
     async def done(self, claim: Claim, again_at: float | None, *, failed: bool = False) -> None:

@@ -1,0 +1,130 @@
+"""A database that loses something under a bot at work: it is said, and what can be is mended."""
+
+import aiohttp
+import pytest
+import structlog
+from databases import claimed, database
+from program import run
+from stage import DELETE, Stage, delete_command, until
+
+from bot.errors import RecordLost
+from bot.metrics import ALARMS
+from bot.models import EventKind, RequestState
+from bot.sandbox.slack.workspace import BOB
+from bot.sandbox.vpc.world import Pace
+from bot.slack.messages.card import APPROVE
+from bot.store import Work
+from bot.store.audit import STORE
+from bot.store.client import DUE
+
+SLOW = Pace(delay=0.05, seconds=600.0)
+
+
+def alarms(what: str) -> float:
+    return float(ALARMS.labels(what)._value.get())  # noqa: SLF001 - the client has no public way
+
+
+@pytest.fixture
+def quick(brisk: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """Losses are looked for ten times a second."""
+    monkeypatch.setattr("bot.engine.UPKEEP_SECONDS", 0.1)
+    return brisk
+
+
+async def another_one_is_deleted(stage: Stage, name: str) -> None:
+    [route] = stage.new_routes(name)
+    assert (await stage.until_ended(await stage.approved(route))).state is RequestState.DELETED
+
+
+async def test_a_database_that_is_emptied_under_a_deletion_is_an_alarm(
+    hurried: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.engine.UPKEEP_SECONDS", 0.1)
+    url = await hurried.start_bot()
+    [route] = hurried.new_routes("emptied", pace=SLOW)
+    card = await hurried.approved(route)
+    await hurried.until_event(card, EventKind.SENT)
+    before = alarms("went_back")
+    with structlog.testing.capture_logs() as logs:
+        await hurried.store.database.command("FLUSHALL")
+        await until(lambda: any(e["event"] == "store_went_back" for e in logs))
+    assert alarms("went_back") > before
+    async with aiohttp.ClientSession() as session, session.get(f"{url}/readyz") as answer:
+        assert answer.status == 200, "what comes next can be done"
+        assert "the database went back" in await answer.text()
+
+    await hurried.slack.click(BOB, card.channel, card.ts, APPROVE, stale=True)
+    assert "look at the route in the console" in await hurried.until_told(BOB, "not known any more")
+    assert len(hurried.vpc.calls_of(DELETE)) == 1
+
+    await another_one_is_deleted(hurried, "afterwards")
+    assert STORE in [request for request, _ in await hurried.audit()]
+    status, out, _ = await run("audit", "--verify", REDIS_URL=hurried.redis_url)
+    assert status == 1
+    assert "Not all of it is here: the database went back" in out
+
+
+@pytest.mark.parametrize("how", ["lost", "a text", "a hash"])
+async def test_what_is_due_is_built_anew_where_it_is_lost_or_written_over(
+    quick: Stage, how: str
+) -> None:
+    [waiting, undecided] = [quick.new_routes(name)[0] for name in ("waiting", "undecided")]
+    quick.vpc.set_state(waiting.vpn_connection_id, "updating")
+    card = await quick.approved(waiting)
+    await quick.until_thread_says(card, "Waiting")
+    pending = await quick.ask(delete_command(undecided))
+    db = quick.store.database
+    with structlog.testing.capture_logs() as logs:
+        await db.command("DEL", DUE)
+        if how == "a text":
+            await db.command("SET", DUE, "somebody's")
+        elif how == "a hash":
+            await db.command("HSET", DUE, "somebody", "1")
+        await until(lambda: any(e["event"] == "due_lost" for e in logs))
+    quick.vpc.set_state(waiting.vpn_connection_id, "attached")
+    assert (await quick.until_ended(card)).state is RequestState.DELETED
+    await quick.until_card_says(card, "Proven:")
+    await quick.approve(pending)
+    assert (await quick.until_ended(pending)).state is RequestState.DELETED
+
+
+async def test_what_is_due_and_was_lost_while_no_bot_ran_is_built_anew_at_the_start(
+    hurried: Stage,
+) -> None:
+    await hurried.start_bot()
+    [route] = hurried.new_routes("restarted")
+    hurried.vpc.set_state(route.vpn_connection_id, "updating")
+    card = await hurried.approved(route)
+    await hurried.until_thread_says(card, "Waiting")
+    await hurried.stop_bots()
+    await hurried.store.database.command("DEL", DUE)
+    hurried.vpc.set_state(route.vpn_connection_id, "attached")
+    await hurried.start_bot()
+    assert (await hurried.until_ended(card)).state is RequestState.DELETED
+    await hurried.until_card_says(card, "Proven:")
+
+
+async def test_a_step_whose_record_is_gone_is_an_alarm(brisk: Stage) -> None:
+    with structlog.testing.capture_logs() as logs:
+        await brisk.store.work.wake("run:r-nobody")
+        await until(lambda: any(e["event"] == "record_lost" for e in logs))
+    assert RecordLost.__name__ in {e.get("error") for e in logs if e["event"] == "step_failed"}
+
+
+async def test_numbers_of_claims_only_grow_or_the_database_went_back(valkey_url: str) -> None:
+    async with database(valkey_url) as db:
+        work = Work(db)
+        for _ in range(3):
+            await work.wake("run:a")
+            await work.done(await claimed(work), None)
+        assert not work.forgot
+        await db.command("FLUSHALL")
+        await work.wake("run:a")
+        await claimed(work)
+        assert work.forgot
+
+
+async def test_an_empty_audit_is_not_called_whole(valkey_url: str) -> None:
+    status, out, _ = await run("audit", "--verify", REDIS_URL=valkey_url)
+    assert status == 1
+    assert "there is no entry; if there ever was one, all of it is lost" in out
