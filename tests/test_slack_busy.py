@@ -6,6 +6,7 @@ The local Slack enforces the limits of each method here, with bursts as short as
 import asyncio
 import time
 
+from builders import approved, deleted
 from stage import Stage, delete_command, until
 
 from bot.models import EventKind, RequestState
@@ -13,6 +14,9 @@ from bot.sandbox.slack.limits import STRICT, Tier
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, NETOPS
 from bot.slack import budget
+from bot.slack.budget import Priority
+from bot.slack.telling import urgency_of_edit
+from bot.store import Told
 
 LOOK_UPS = ("users.info", "conversations.info", "usergroups.users.list")
 
@@ -130,3 +134,25 @@ async def test_those_who_wait_for_the_same_look_up_share_one_that_began_after_th
     assert look_ups(hurried, "usergroups.users.list") - before <= 4
     for card in (first, second, third):
         assert (await hurried.request(card)).state is RequestState.PENDING
+
+
+async def test_what_slack_put_off_was_not_posted_so_nothing_is_searched_for(hurried: Stage) -> None:
+    """A search of the thread costs a call of the same few."""
+    await hurried.start_bot()
+    [card] = await cards(hurried, 1)
+    hurried.slack.faults.add("chat.postMessage", "rate_limited", times=2)
+    await hurried.approve(card)
+    thread = await hurried.until_thread_says(card, "deleted in")
+    assert len(thread) == len(set(thread)) == 4
+    methods = {call.method for call in hurried.slack.requests}
+    assert methods & {"conversations.replies", "conversations.history"} == set()
+
+
+def test_an_end_goes_before_a_state_and_a_state_before_a_bar() -> None:
+    yes = approved()
+    moved = [
+        urgency_of_edit(deleted(), Told()),
+        urgency_of_edit(yes, Told()),
+        urgency_of_edit(yes, Told(said=len(yes.timeline))),
+    ]
+    assert moved == [Priority.OUTCOME, Priority.CARD, Priority.PROGRESS]

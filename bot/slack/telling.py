@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from bot import lifecycle
 from bot.errors import ScopeMissing, SlackRateLimited, SlackRejected
 from bot.models import Decision, Request, RequestState, Verdict
+from bot.slack.budget import Priority
 from bot.slack.messages.card import Message, View, card
 from bot.slack.messages.timeline import line
 from bot.slack.traces import CARD, Traces, metadata
@@ -121,7 +122,8 @@ class Teller:
         self, claim: Claim, request: Request, told: Told, message: Message, shown: str
     ) -> None:
         try:
-            await self._slack.update(told.channel, told.card_ts, *message)
+            urgency = urgency_of_edit(request, told)
+            await self._slack.update(told.channel, told.card_ts, *message, priority=urgency)
         except SlackRejected as error:
             if error.code not in _NO_EDITS:
                 raise
@@ -156,9 +158,18 @@ class Teller:
                 return Posted(channel, found, earlier=True)
         else:
             await self._save(claim, request, replace(told, posting=part))
-        where = await self._slack.post(
-            channel, *message, thread_ts=told.card_ts, metadata=metadata(request.id, part)
-        )
+        try:
+            where = await self._slack.post(
+                channel,
+                *message,
+                thread_ts=told.card_ts,
+                metadata=metadata(request.id, part),
+                priority=Priority.LINE if request.state.open and told.card_ts else Priority.OUTCOME,
+            )
+        except SlackRateLimited:
+            # Surely nothing was posted: there is nothing to look for the next time.
+            await self._save(claim, request, replace(told, posting=""))
+            raise
         return Posted(*where, earlier=False)
 
     async def _view(self, claim: Claim, request: Request) -> View:
@@ -190,6 +201,13 @@ class Teller:
     async def _save(self, claim: Claim, request: Request, told: Told) -> None:
         retain = None if request.state.open else self._store.requests.retention
         await self._store.tellings.save(claim, told, retain=retain)
+
+
+def urgency_of_edit(request: Request, told: Told) -> Priority:
+    """How urgent it is that a card changes: its end, its state, or only its bar."""
+    if not request.state.open:
+        return Priority.OUTCOME
+    return Priority.CARD if told.said < len(request.timeline) else Priority.PROGRESS
 
 
 def _placed(told: Told, place: Posted, shown: str) -> Told:
