@@ -9,6 +9,7 @@ The story, and where each part of it lives. Arrows go one way, down this page.
                   `preview`     routes and state → the exact route, its `impact`, a snapshot
                   `candidates`  is there anybody who could approve it
     3 approval    `slack`       the card with its buttons, from `slack.messages`
+                  `eligibility` may this person decide, as Slack says now; `refusals` of it
                   `approval`    who decided, recorded once; `policy` says who may
                   `recheck`     before a send: are they still there, may they still
     4 execution   `engine`      claims what is due and has one step of it done

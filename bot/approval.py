@@ -3,43 +3,27 @@
 Who the person is, who is in the groups and what kind of channel it is are asked of Slack
 afresh for every decision, and the policy is asked as it is at that moment. What was looked at is
 what is decided on: the record is changed by compare-and-set, so that of any number of clicks one
-wins and all others learn who was first. What can be refused without asking Slack is refused
-without it, and the groups, which are few, are asked before the people, who are many.
+wins and all others learn who was first.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import NamedTuple, Protocol
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 import structlog
 
 from bot import lifecycle
+from bot.eligibility import Directory, Eligibility, Wanted
 from bot.errors import Refused, StoreError, UserError
 from bot.models import (
     Decision,
     Event,
     EventKind,
-    Members,
-    People,
-    Person,
-    Place,
     Request,
     RequestState,
     Terms,
     Verdict,
 )
-from bot.policy import (
-    PolicySource,
-    Who,
-    check_age,
-    check_seen,
-    decide,
-    may_decide,
-    rule_now,
-    still_stands,
-    terms_now,
-    tightened,
-)
+from bot.policy import PolicySource, check_age, terms_now, tightened
 from bot.refusals import Refusals
 from bot.store import Audit, Requests
 
@@ -47,26 +31,6 @@ log = structlog.get_logger(__name__)
 
 _GOES = 20
 """How often a decision is looked at anew because others decide at the same time."""
-
-
-class Directory(Protocol):
-    """Who people are and what channels are, as Slack says right now."""
-
-    async def home_team(self) -> str:
-        """The workspace that this bot serves."""
-        ...
-
-    async def person(self, user_id: str) -> Person | None:
-        """A user, None when Slack does not know them."""
-        ...
-
-    async def members(self, group_ids: Collection[str]) -> Mapping[str, Collection[str]]:
-        """The users of each group that could be read; the others are missing."""
-        ...
-
-    async def place(self, channel_id: str) -> Place | None:
-        """A channel, None when the bot can't see it."""
-        ...
 
 
 class Result(NamedTuple):
@@ -81,21 +45,6 @@ class _Checked(NamedTuple):
 
     request: Request
     terms: Terms
-
-
-class _Looking(NamedTuple):
-    """What somebody wants to decide, and what for."""
-
-    request: Request
-    actor_id: str
-    verdict: Verdict
-    terms: Terms
-    typed: str
-
-    @property
-    def outsider(self) -> tuple[object, ...]:
-        """By what a refusal of somebody who is no approver is counted."""
-        return self.actor_id, self.terms.approvers, self.request.terms.approvers
 
 
 class _OvertakenError(Exception):
@@ -118,7 +67,7 @@ class Approval:
         self._refusals = refusals or Refusals()
         self._requests = requests
         self._audit = audit
-        self._directory = directory
+        self._eligibility = Eligibility(directory, policy, self._refusals)
         self._policy = policy
         self._now = now
 
@@ -227,75 +176,13 @@ class Approval:
         try:
             terms = self._terms(request, verdict)
             request = await self._adopt(request, tightened(request.terms, terms))
-            looking = _Looking(request, actor_id, verdict, terms, typed)
-            may_decide(request, actor_id, verdict, terms=terms, members=None)
-            members, ask = await self._ask_groups(looking)
-            await self._ask_people(looking, members, ask)
+            await self._eligibility.check(Wanted(request, actor_id, verdict, terms, typed))
         except Refused as refusal:
             event = await self._refused(actor_id, verdict, refusal)
             if self._refusals.audited(actor_id):
                 await self._audit.append(request.id, event, cause=delivery)
             raise
         return _Checked(request, tightened(request.terms, terms))
-
-    async def _ask_groups(self, looking: _Looking) -> tuple[Members, Who]:
-        """Who is in the groups, by which this verdict may be recorded; and who may ask now."""
-        request, _, verdict, terms, _ = looking
-        approving = verdict is Verdict.APPROVED
-        ask = rule_now(self._policy.policy, request).ask if approving else Who()
-        approvers = (
-            () if verdict is Verdict.CANCELLED else (terms.approvers, request.terms.approvers)
-        )
-        groups = [group for people in (*approvers, ask.people) for group in people.groups]
-        wait = self._refusals.wait(looking.outsider)
-        if approvers and wait > 0:
-            raise Refused(
-                "You were refused several times just now, so this click was not looked into.",
-                f"Click again in {wait:.0f} s if you may decide on this.",
-            )
-        members = await self._directory.members(dict.fromkeys(groups))
-        if all(group in members for group in groups):
-            # Otherwise Slack may be away: then it is no refusal, and the next look-up says so.
-            self._may(looking, members, approvers)
-        return members, ask
-
-    def _may(self, looking: _Looking, members: Members, approvers: Collection[People]) -> None:
-        request, actor_id, verdict, terms, typed = looking
-        try:
-            may_decide(request, actor_id, verdict, terms=terms, members=members, typed=typed)
-        except Refused:
-            if not any(people.include(actor_id, members) for people in approvers):
-                self._refusals.looked_up(looking.outsider)
-            raise
-
-    async def _ask_people(self, looking: _Looking, members: Members, ask: Who) -> None:
-        """Have the verdict let through by what Slack says now of everybody and of the channel."""
-        request, actor_id, verdict, terms, typed = looking
-        approving = verdict is Verdict.APPROVED
-        asked = [actor_id, request.requester, *request.approvers] if approving else [actor_id]
-        home, people, place = await asyncio.gather(
-            self._directory.home_team(),
-            self._people(dict.fromkeys(asked)),
-            self._directory.place(request.channel),
-        )
-        if approving:
-            check_seen(place)
-        decide(
-            request,
-            people[actor_id],
-            verdict,
-            terms=terms,
-            members=members,
-            home_team=home,
-            channel_shared=place is not None and place.shared,
-            typed=typed,
-        )
-        if approving:
-            still_stands(request, ask, people=people, members=members, home_team=home)
-
-    async def _people(self, users: Collection[str]) -> dict[str, Person | None]:
-        found = await asyncio.gather(*map(self._directory.person, users))
-        return dict(zip(users, found, strict=True))
 
     def _terms(self, request: Request, verdict: Verdict) -> Terms:
         """What the policy asks now; what it asked then, for what only ever makes things safer.

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from bot import lifecycle
-from bot.approval import Directory
 from bot.candidates import Candidates
+from bot.eligibility import Directory
 from bot.errors import Refused
 from bot.execution import Cloud
 from bot.matching import no_routes, obstacle

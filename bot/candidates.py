@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import structlog
 
-from bot.approval import Directory
+from bot.eligibility import Directory
 from bot.errors import SlackError
 from bot.models import Terms
 from bot.policy import can_approve, is_member, nobody_left

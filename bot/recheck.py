@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from msgspec.structs import replace
 
-from bot.approval import Directory
+from bot.eligibility import Directory
 from bot.errors import Refused, SlackUnavailable
 from bot.models import Members, Person, Request, Terms
 from bot.policy import (

@@ -7,7 +7,7 @@ routes of a company's network. Whoever can't be placed sees nothing.
 import time
 from collections.abc import Callable
 
-from bot.approval import Directory
+from bot.eligibility import Directory
 from bot.policy import member
 
 _BELIEVED_SECONDS = 300.0

@@ -91,7 +91,8 @@ class Answers:
             with looking_up(_priority(delivery), claim.id):
                 again_at = await self._handle(claim, delivery)
         except SlackRateLimited as error:
-            return self._after_pause(claim, delivery, error.retry_after)
+            now = await self._store.database.now()
+            return self._after_pause(now, delivery, error.retry_after)
         if again_at is None:
             await self._store.inbox.remove(claim.id)
         return again_at
@@ -136,11 +137,10 @@ class Answers:
         await self._store.inbox.remove(claim.id)
 
     @staticmethod
-    def _after_pause(claim: Claim, delivery: Delivery, wait: float) -> float:
+    def _after_pause(now: float, delivery: Delivery, wait: float) -> float:
         """When Slack lets us go on; or when it is too late for that, and its sender is told so."""
         too_late = delivery.said_at + MAX_AGE_SECONDS + 1
-        at = claim.now + wait
-        return min(at, too_late) if claim.now < too_late else at
+        return min(now + wait, too_late) if now < too_late else now + wait
 
     async def _handle(self, claim: Claim, delivery: Delivery) -> float | None:
         match delivery:

@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable
 
-from bot.approval import Directory
+from bot.eligibility import Directory
 from bot.errors import SlackRateLimited
 from bot.models import Members
 from bot.slack.budget import Priority

@@ -23,7 +23,7 @@ from bot.slack.web import Slack
 KEPT_SECONDS = 10.0
 """For how long what a step has found out serves the same step when it is tried again."""
 
-PATIENCE_SECONDS = 2.0
+PATIENCE_SECONDS = 0.5
 """How long a step waits for its turn before it frees its place."""
 
 _LONGEST_PACE = 60.0
@@ -97,14 +97,13 @@ class SharedReads:
         """
         kept = self._kept.get((asker.step, key))
         if kept is not None and kept.until > self._clock():
-            return await kept.answer
+            return await asyncio.shield(kept.answer)
         read = self._join(key, asker)
         try:
             async with asyncio.timeout(self._patience):
                 await read.begun.wait()
         except TimeoutError:
-            wait = self._slack.wait(key.method, asker.priority)
-            raise SlackRateLimited(max(0.2, wait)) from None
+            raise SlackRateLimited(self._expected(read)) from None
         # Shielded: others wait for it too.
         return await asyncio.shield(read.answer)
 
@@ -140,9 +139,7 @@ class SharedReads:
                         await asyncio.wait_for(joined.wait(), wait)
                     continue
                 del waiting[read.key]
-                self._begun[read.key] = self._clock()
-                read.begun.set()
-                self._start(self._read(read))
+                self._begin(read)
         finally:
             del self._waiting[method], self._joined[method]
 
@@ -160,6 +157,22 @@ class SharedReads:
         read = min(ready, key=lambda one: (one.priority, one.order))
         return read, self._slack.claim(method, read.priority)
 
+    def _expected(self, read: _Read) -> float:
+        """In about how many seconds a read will have been made."""
+        pace = self._slack.pace(read.key.method)
+        due = self._begun.get(read.key, -_LONGEST_PACE) + pace - self._clock()
+        return max(0.2, due, self._slack.wait(read.key.method, read.priority))
+
+    def _begin(self, read: _Read) -> None:
+        now = self._clock()
+        self._begun[read.key] = now
+        self._kept = {key: kept for key, kept in self._kept.items() if kept.until > now}
+        # From now on, so that a step that comes back while it is under way does not ask anew.
+        for step in read.steps:
+            self._kept[step, read.key] = _Kept(read.answer, now + KEPT_SECONDS)
+        read.begun.set()
+        self._start(self._read(read))
+
     async def _read(self, read: _Read) -> None:
         method, name, value = read.key
         try:
@@ -173,21 +186,15 @@ class SharedReads:
             self._fail(read, error)
         else:
             read.answer.set_result(answer)
-            self._keep(read)
         finally:
             if not read.answer.done():
                 self._fail(read, SlackUnavailable(f"{method}: given up"))
 
-    @staticmethod
-    def _fail(read: _Read, error: SlackError) -> None:
+    def _fail(self, read: _Read, error: SlackError) -> None:
+        for step in read.steps:
+            self._kept.pop((step, read.key), None)
         read.answer.set_exception(error)
         read.answer.exception()  # whoever waited may be gone; it is not to be logged for that
-
-    def _keep(self, read: _Read) -> None:
-        now = self._clock()
-        self._kept = {key: kept for key, kept in self._kept.items() if kept.until > now}
-        for step in read.steps:
-            self._kept[step, read.key] = _Kept(read.answer, now + KEPT_SECONDS)
 
     def _start(self, coroutine: Any) -> None:  # noqa: ANN401 - any coroutine
         task = asyncio.create_task(coroutine)
