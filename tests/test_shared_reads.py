@@ -111,3 +111,11 @@ async def test_a_failure_is_everybodys_and_nobody_keeps_it(
     with pytest.raises(SlackUnavailable):
         await reads.ask(user(BOB), CLICK)
     assert (await reads.ask(user(BOB), CLICK))["user"]["id"] == BOB
+
+
+async def test_who_can_not_come_back_for_it_waits_for_their_turn(
+    local: LocalSlack, reads: SharedReads
+) -> None:
+    """The look before a send, for example, has no step of its own to keep anything for."""
+    await limit(local, reads, user(ALICE))
+    assert (await reads.ask(user(BOB), Asker()))["user"]["id"] == BOB

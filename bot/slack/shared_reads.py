@@ -28,6 +28,10 @@ PATIENCE_SECONDS = 0.5
 
 _LONGEST_PACE = 60.0
 
+_ALONE_SECONDS = 5.0
+"""The same where nobody comes back for what was read meanwhile: longer than two turns for a group
+of users are apart."""
+
 Answer = dict[str, Any]
 
 
@@ -43,7 +47,7 @@ class Asker(NamedTuple):
     """Who wants to know, and how urgent it is; for a `step` without an id nothing is kept."""
 
     step: str = ""
-    priority: Priority = Priority.ANSWER
+    priority: Priority = Priority.DECISION
 
 
 class _Read:
@@ -100,7 +104,7 @@ class SharedReads:
             return await asyncio.shield(kept.answer)
         read = self._join(key, asker)
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._patience if asker.step else _ALONE_SECONDS):
                 await read.begun.wait()
         except TimeoutError:
             raise SlackRateLimited(self._expected(read)) from None
