@@ -5,8 +5,9 @@ import logging
 from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.alibaba import client as alibaba
 from bot.alibaba.auth import Acs3Auth
-from bot.alibaba.client import VpcClient
+from bot.alibaba.client import NO_QUOTAS, VpcClient
 from bot.alibaba.credentials import DefaultChain
 from bot.alibaba.endpoints import endpoints
 from bot.alibaba.transport import new_http_client
@@ -15,8 +16,9 @@ from bot.asking import Asking
 from bot.engine import Engine
 from bot.execution import Execution, Limits
 from bot.execution.bench import Bench
+from bot.execution.reading import STEP_SECONDS, Readings
 from bot.follow_up import FollowUp
-from bot.pacing import PacedCloud
+from bot.pacing import Quotas
 from bot.policy import PolicySource
 from bot.readiness import Readiness
 from bot.recheck import Recheck
@@ -51,6 +53,9 @@ SLACK_SECONDS = 5
 RECHECK_SECONDS = 3.0
 """For how long the look at the approvers before a send may take."""
 
+READING_PATIENCE = 20.0
+"""How long one call of a reading may wait for its share of the quota; it holds no place."""
+
 PLACES = {"run": 24, "inbox": 16, "tell": 24, "follow": 8, "home": 8}
 """How many steps of each kind run at once, so that none ever waits for another: no deletion for
 cards and pages that hang in Slack, and nobody's click for a region that does not answer."""
@@ -75,20 +80,16 @@ class App:
         self.store = Store(database, settings.retention, settings.redis_replicas, seals)
         self.credentials = DefaultChain()
         self.http = new_http_client()
-        self.vpc = VpcClient(
-            self.http,
-            endpoints(settings.vpc_endpoint),
-            Acs3Auth(self.credentials),
-            # A step makes up to four calls within its lease.
-            attempt_seconds=min(10.0, settings.lease / 4),
-        )
-        self.cloud = PacedCloud(self.vpc, self.store.pace)
-        self.lookup = Lookup(self.cloud, self.vpc.regions)
+        self.vpc = self._vpc()
+        # Who waits for an answer waits a moment for a quota; a step's reading can wait longer.
+        self.cloud = self._vpc(self._quotas(patience=1.0))
+        self.lookup = Lookup(self.cloud, self.cloud.regions)
         now = self.store.database.now
         refusals = Refusals()
         self.approval = Approval(
             self.store.requests, self.store.audit, self.directory, self.policy, now, refusals
         )
+        self.readings = Readings(step=min(STEP_SECONDS, settings.lease / 4))
         self.asking = Asking(
             self.store.requests,
             self.store.audit,
@@ -96,6 +97,7 @@ class App:
             self.cloud,
             now,
             self.policy,
+            self.readings,
             refusals,
         )
         self.replier = Replier(self.slack)
@@ -107,8 +109,11 @@ class App:
         bench = Bench(
             requests=self.store.requests,
             pace=self.store.pace,
-            cloud=self.cloud,
-            background=PacedCloud(self.vpc, self.store.pace, background=True),
+            places=self._quotas(),
+            cloud=self._vpc(self._quotas(patience=READING_PATIENCE)),
+            background=self._vpc(self._quotas(patience=READING_PATIENCE, background=True)),
+            region_steps=PLACES["run"] // 3,
+            readings=self.readings,
             now=now,
             limits=limits,
             # A part of a step; where it takes longer, Slack counts as silent.
@@ -149,6 +154,24 @@ class App:
             self.credentials,
             self.policy,
             socket=self.connection.state if settings.socket_mode else None,
+        )
+
+    def _quotas(self, *, patience: float = 0.0, background: bool = False) -> Quotas:
+        return Quotas(
+            self.store.pace,
+            share=self.settings.quota_share,
+            patience=patience,
+            background=background,
+        )
+
+    def _vpc(self, quotas: alibaba.Quotas = NO_QUOTAS) -> VpcClient:
+        return VpcClient(
+            self.http,
+            endpoints(self.settings.vpc_endpoint),
+            Acs3Auth(self.credentials),
+            # A step makes one call itself; a reading of many calls goes on over several steps.
+            attempt_seconds=min(10.0, self.settings.lease / 4),
+            quotas=quotas,
         )
 
     def _answers(self) -> Answers:
@@ -208,6 +231,7 @@ class App:
         await self.notes.close()
         await self.lookup.close()
         await self.directory.close()
+        await self.readings.close()
         await self.http.aclose()
         await self.store.database.close()
 

@@ -13,7 +13,8 @@ from bot.candidates import Candidates
 from bot.eligibility import Directory
 from bot.errors import Refused
 from bot.execution import Cloud
-from bot.matching import no_routes, obstacle
+from bot.execution.reading import Readings
+from bot.matching import obstacle
 from bot.models import (
     Decision,
     Draft,
@@ -54,9 +55,11 @@ class Asking:
         cloud: Cloud,
         now: Callable[[], Awaitable[float]],
         policy: PolicySource,
+        readings: Readings,
         refusals: Refusals | None = None,
     ) -> None:
         """`policy` says who may ask, and what each request has to meet."""
+        self._readings = readings
         self._refusals = refusals or Refusals()
         self._requests = requests
         self._audit = audit
@@ -87,6 +90,7 @@ class Asking:
             PreviewError: the live routes are not what was asked for.
             AlreadyOpen: an open request is about one of these routes.
             AlibabaError, SlackError, StoreError: something could not be read; nothing is stored.
+            StillReading: the routes are being read; ask again in a moment.
         """
         check_age(said_at, await self._now())
         try:
@@ -135,7 +139,7 @@ class Asking:
             Matter(region=draft.region, vpn_connection_id=draft.vpn_connection_id, channel=channel),
         )
         await self._may(person, draft, rule)
-        at, seen = await self._look(draft)
+        at, seen = await self._look(request_id, draft)
         # What is protected, and what is wide, is known only of routes that are there.
         blocks = [target.route.network for target in seen.targets]
         terms = terms_for(policy, rule, blocks, draft.operation)
@@ -170,15 +174,19 @@ class Asking:
         members = await self._directory.members(dict.fromkeys(groups)) if groups else {}
         may_ask(person, draft, rule, members)
 
-    async def _look(self, draft: Draft) -> tuple[float, Snapshot]:
+    async def _look(self, request_id: str, draft: Draft) -> tuple[float, Snapshot]:
         """When we looked, and what the approver will be shown."""
-        connection = await self._cloud.connection(draft.region, draft.vpn_connection_id)
-        if problem := obstacle(connection):
-            # Its routes can't be read either, and why would hide this.
-            raise no_routes(connection, problem)
-        routes = await self._cloud.routes(draft.region, draft.vpn_connection_id)
+        look = await self._readings.read(
+            request_id,
+            self._cloud,
+            draft.region,
+            draft.vpn_connection_id,
+            bgp=True,
+            # Where there is an obstacle its routes can't be read either, and why would hide it.
+            readable=lambda connection: not obstacle(connection),
+        )
         at = await self._now()
-        return at, snapshot(draft, connection, routes, at=at)
+        return at, snapshot(draft, look.connection, look.listed, at=at)
 
 
 def _wanted(draft: Draft) -> str:

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from bot.errors import AlibabaError
 from bot.execution.bench import Bench
+from bot.execution.regions import ROOM_AFTER, Regions
 from bot.models import Connection, Event, EventKind, Request, RequestState, Tunnel
 from bot.store import Claim
 
@@ -24,6 +25,9 @@ log = structlog.get_logger(__name__)
 
 WATCH_EVERY = 30.0
 """Seconds between looks at a connection that nobody waits for."""
+
+_REGION_STEPS = 4
+"""How many connections of one region are looked at, at once: reminders have room besides."""
 
 FIRST_REMINDER = 900.0
 LONGEST_REMINDER = 24 * 3600.0
@@ -38,6 +42,7 @@ class FollowUp:
     def __init__(self, bench: Bench) -> None:
         """Work at `bench`, in the background."""
         self._bench = bench
+        self._regions = Regions(_REGION_STEPS)
 
     async def step(self, claim: Claim) -> float | None:
         """Do what is due; returns when something will be, None when nothing more will."""
@@ -68,6 +73,12 @@ class FollowUp:
     async def _watch(self, claim: Claim, request: Request) -> float | None:
         if not watched(request):
             return None
+        if self._regions.full(request.region):
+            return claim.now + ROOM_AFTER
+        with self._regions.busy(request.region):
+            return await self._look(claim, request)
+
+    async def _look(self, claim: Claim, request: Request) -> float | None:
         try:
             seen = await self._bench.background.connection(
                 request.region, request.vpn_connection_id

@@ -1,8 +1,9 @@
 """2 preview, the impact: where traffic goes when routes go.
 
-For each address the connection uses the routes with the longest prefix, among them the ones
-with the highest weight; equals share. Blocks are compared as numbers and never spelled out
-address by address, so that 500 routes, or a /0 of IPv6, cost milliseconds.
+The longest prefix decides, and nothing else is claimed: a weight has no actual effect at present,
+says the vendor's page. Routes with the same prefix stand side by side. Blocks are compared as
+numbers and never spelled out address by address, so that 500 routes, or a /0 of IPv6, cost
+milliseconds.
 """
 
 from bisect import bisect_right
@@ -70,12 +71,11 @@ def _impact(target: LiveRoute, now: "_Table", after: "_Table") -> Impact:
     covers the whole destination.
     """
     block = network_of(target.route)
-    best_now = {identity(live) for live in now.best_covering(block)}
-    carries = _uncovered(block, now.inside(block)) if identity(target) in best_now else ()
+    carries = _uncovered(block, now.inside(block))
     return Impact(
         route=target.route,
         carries=carries,
-        takers=after.best_covering(block) if carries else (),
+        takers=after.longest_covering(block) if carries else (),
         inside=tuple(live for smaller in after.inside(block) for live in after.to(smaller)),
         not_restorable=not_restorable(block),
     )
@@ -86,14 +86,14 @@ class _Table:
 
     def __init__(self, routes: Iterable[LiveRoute]) -> None:
         self._routes: dict[Network, list[LiveRoute]] = {}
-        for live in sorted({identity(r): r for r in routes}.values(), key=_by_preference):
+        for live in sorted({identity(r): r for r in routes}.values(), key=_by_name):
             self._routes.setdefault(network_of(live.route), []).append(live)
         self._blocks = sorted(self._routes, key=_position)
         self._positions = [_position(block) for block in self._blocks]
         self._lengths = {block.prefixlen for block in self._blocks}
 
     def to(self, block: Network) -> Sequence[LiveRoute]:
-        """The routes to exactly this block, the preferred ones first."""
+        """The routes to exactly this block."""
         return self._routes.get(block, ())
 
     def inside(self, block: Network) -> Sequence[Network]:
@@ -102,14 +102,13 @@ class _Table:
         last = (block.version, int(block.broadcast_address), block.max_prefixlen)
         return self._blocks[start : bisect_right(self._positions, last)]
 
-    def best_covering(self, block: Network) -> tuple[LiveRoute, ...]:
-        """The best routes among those that cover all of `block`; equals share."""
+    def longest_covering(self, block: Network) -> tuple[LiveRoute, ...]:
+        """The routes with the longest prefix among those that cover all of `block`."""
         for length in range(block.prefixlen, -1, -1):
             if length not in self._lengths:
                 continue
             if found := self.to(block.supernet(new_prefix=length)):
-                weight = found[0].route.weight
-                return tuple(live for live in found if live.route.weight == weight)
+                return tuple(found)
         return ()
 
 
@@ -117,8 +116,8 @@ def _position(block: Network) -> tuple[int, int, int]:
     return block.version, int(block.network_address), block.prefixlen
 
 
-def _by_preference(live: LiveRoute) -> tuple[int, str, str]:
-    """The heaviest first, then an order that does not depend on how the cloud lists them."""
+def _by_name(live: LiveRoute) -> tuple[int, str, str]:
+    """An order that does not depend on how the cloud lists them: by weight, next hop, kind."""
     return -live.route.weight, live.route.next_hop, live.kind
 
 

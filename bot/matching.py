@@ -75,7 +75,7 @@ def absent(draft: Draft, routes: Sequence[LiveRoute]) -> tuple[LiveRoute, ...]:
         if why := not_restorable(network_of(target.route)):
             raise PreviewError(why, "Nothing was recorded.")
     if not targets:
-        names = ", ".join(f"{r.route_dest} (weight {r.weight})" for r in draft.exact)
+        names = ", ".join(f"{r.route_dest} (weight {r.shown_weight})" for r in draft.exact)
         raise PreviewError(
             f"{names} is on {draft.vpn_connection_id} already.", "There is nothing to put back."
         )
@@ -85,7 +85,7 @@ def absent(draft: Draft, routes: Sequence[LiveRoute]) -> tuple[LiveRoute, ...]:
 def _exactly(draft: Draft, route: VcoRoute, routes: Sequence[LiveRoute]) -> LiveRoute:
     """The one live custom route that is just this one."""
     for live in routes:
-        if live.kind is RouteKind.CUSTOM and live.route == route:
+        if live.kind is RouteKind.CUSTOM and live.route == route and route.weight_known:
             return live
     custom = [r for r in routes if r.kind is RouteKind.CUSTOM]
     pinned = msgspec.structs.replace(draft, weight=route.weight, next_hop=route.next_hop, exact=())
@@ -106,6 +106,12 @@ def _the_one(draft: Draft, dest: str, routes: Iterable[LiveRoute]) -> LiveRoute:
     block = ip_network(dest)
     custom = list({r.route: r for r in routes if r.kind is RouteKind.CUSTOM}.values())
     fits = [r for r in custom if network_of(r.route) == block and _fits(draft, r.route)]
+    if any(not r.route.weight_known for r in fits):
+        raise PreviewError(
+            f"The weight of a route to {dest} on {draft.vpn_connection_id} could not be read, "
+            "and without it the route can't be named to Alibaba Cloud.",
+            "Delete it in the console, or name another one with `--weight`.",
+        )
     if len(fits) == 1:
         return fits[0]
     if fits:
@@ -135,7 +141,8 @@ def _no_such_route(
     hop = f" with next hop {draft.next_hop}" if draft.next_hop is not None else ""
     both = f"{weight} and{hop.removeprefix(' with')}" if weight and hop else weight + hop
     problem = f"{draft.vpn_connection_id} has no route to {dest}{both}."
-    kin = [r for r in custom if network_of(r.route).version == block.version]
+    known = [r for r in custom if r.route.weight_known]
+    kin = [r for r in known if network_of(r.route).version == block.version]
     if not kin:
         return PreviewError(
             problem, f"It has no IPv{block.version} routes that could be deleted here."

@@ -1,100 +1,106 @@
 """Keep every call to the VPC API inside the vendor's quotas, over all replicas.
 
-Wraps the client: before a call it takes its share of the region's quota from the store. Where
-none is left it says so as the vendor would, without asking them: `Throttled`, with the time to
-wait. Background work leaves half of every quota to people who wait for an answer.
+Every quota belongs to one action in one region, and waiting for one delays whoever wants it and
+nobody else.
+
+- A read, each page of a list for itself, takes its share as it is made. It waits a little; where
+  that is not enough, `Throttled` says how long to wait, as the vendor would, without asking them.
+  Work that nobody waits for leaves half of every quota to people.
+- A change has its place reserved, in the order in which changes were approved, before its routes
+  are looked at for the last time: `reserve`.
+- What the vendor refuses for too many calls pauses that action in that region, as long as it says.
 """
 
-from typing import NamedTuple
+import asyncio
 
-from bot.alibaba.paging import PAGE_SIZE
+from bot.alibaba.errors import Call
 from bot.errors import Throttled
-from bot.execution import Cloud
-from bot.models import Connection, LiveRoute, Operation, VcoRoute
+from bot.models import Operation, Request
 from bot.store import Pace
 
-
-class Quota(NamedTuple):
-    """So many calls a minute, of which `burst` may come at once."""
-
-    action: str
-    per_minute: int
-    burst: int
-
+SHARE = 90
+"""Percent of the vendor's quotas that are ours: others use the account, too."""
 
 # The vendor's page names 60 deletes and 600 of each read in 60 s, for an account, a region and
-# a call (reference: Quotas). Others use the account too, so a tenth is left to them.
-DELETE = Quota("DeleteVcoRouteEntry", 54, 18)
-# Of creations no quota is known: they are treated as if it were that of deletions.
-CREATE = Quota("CreateVcoRouteEntry", 54, 18)
-CONNECTION = Quota("DescribeVpnConnection", 540, 180)
-CONNECTIONS = Quota("DescribeVpnConnections", 540, 180)
-ROUTES = Quota("DescribeVcoRouteEntries", 540, 180)
+# a call (reference: Quotas). Of creations no quota is known: they are treated like deletions.
+CHANGES = {Operation.DELETE: "DeleteVcoRouteEntry", Operation.RESTORE: "CreateVcoRouteEntry"}
+CHANGES_A_MINUTE = 60
+READS_A_MINUTE = 600
 
-_LISTS = 2
-"""Reading the routes of a connection takes a call for custom routes and one for BGP's."""
+MARGIN = 2.0
+"""Seconds by which our window is longer than theirs: calls travel unequally long."""
+
+SOME_SECONDS = 5.0
+"""How long an action is left alone where the vendor does not say."""
+
+_PART_AT_ONCE = 3
+"""Of a minute's reads this part may come at once."""
 
 
-class PacedCloud:
-    """The VPC API, called no faster than it may be."""
+class Quotas:
+    """The quotas of calls that are made with the same patience."""
 
-    def __init__(self, cloud: Cloud, pace: Pace, *, background: bool = False) -> None:
-        """`background`: leave half of every quota to others."""
-        self._cloud = cloud
+    def __init__(
+        self,
+        pace: Pace,
+        *,
+        share: int = SHARE,
+        window: float = 60.0,
+        patience: float = 1.0,
+        background: bool = False,
+    ) -> None:
+        """Keep them in `pace`.
+
+        `share`: how much is ours, in percent; `window`: what the vendor counts in, in seconds;
+        `patience`: how long a read waits here at most; `background`: leave half to others.
+        """
         self._pace = pace
+        self._changes = max(1, CHANGES_A_MINUTE * share // 100)
+        self._window = window + MARGIN
+        reads = max(_PART_AT_ONCE, READS_A_MINUTE * share // 100)
+        self._burst = reads // _PART_AT_ONCE
+        self._every = window / (reads - self._burst)
         self._part = 2 if background else 1
-        self._pages: dict[str, int] = {}
+        self._patience = patience
 
-    async def connection(self, region: str, vpn_connection_id: str) -> Connection:
-        """Read one connection."""
-        await self._take(region, CONNECTION)
-        return await self._cloud.connection(region, vpn_connection_id)
+    async def take(self, call: Call) -> None:
+        """Wait until a read may be made; a change has its place already."""
+        if call.changes:
+            return
+        waited = 0.0
+        while (wait := await self._take(call)) > 0:
+            waited += wait
+            if waited > self._patience:
+                raise Throttled(
+                    "Quota",
+                    meaning=f"{call.action} is called as often as is allowed in {call.region}.",
+                    next_step=f"Try again in {wait:.0f} s.",
+                    retry_after=wait,
+                )
+            await asyncio.sleep(wait)
 
-    async def connections(self, region: str) -> tuple[Connection, ...]:
-        """Read all connections of a region; takes as many calls as it took the last time."""
-        await self._take(region, CONNECTIONS, self._pages.get(region, 1))
-        found = await self._cloud.connections(region)
-        self._pages[region] = len(found) // PAGE_SIZE + 1
-        return found
+    async def throttled(self, call: Call, retry_after: float | None) -> None:
+        """Leave this action alone in this region, as all replicas will."""
+        seconds = SOME_SECONDS if retry_after is None else retry_after
+        if seconds > 0:
+            await self._pace.pause(call.region, call.action, seconds)
 
-    async def routes(self, region: str, vpn_connection_id: str) -> tuple[LiveRoute, ...]:
-        """Read all routes of a connection."""
-        await self._take(region, ROUTES, _LISTS)
-        return await self._cloud.routes(region, vpn_connection_id)
+    async def reserve(self, request: Request) -> float:
+        """Reserve the place of the next change of a request; 0, or the seconds until its time.
 
-    async def admit(self, region: str, operation: Operation) -> None:
-        """Take a place in the quota of these changes, before a send is even stored."""
-        await self._take(region, DELETE if operation is Operation.DELETE else CREATE)
-
-    async def delete_route(
-        self, region: str, route: VcoRoute, *, client_token: str, overlay_mode: str | None
-    ) -> str:
-        """Ask for the deletion of a route that was admitted; returns Alibaba's request id."""
-        return await self._cloud.delete_route(
-            region, route, client_token=client_token, overlay_mode=overlay_mode
+        Changes go in the order in which their requests were decided.
+        """
+        sends = ".".join(str(route.sends) for route in request.routes)
+        return await self._pace.place(
+            request.region,
+            CHANGES[request.operation],
+            f"{request.id}/{sends}",
+            order=max((d.at for d in request.decisions), default=request.created_at),
+            calls=self._changes,
+            window=self._window,
         )
 
-    async def create_route(
-        self, region: str, route: VcoRoute, *, client_token: str, overlay_mode: str | None
-    ) -> str:
-        """Ask for the creation of a route that was admitted; returns Alibaba's request id."""
-        return await self._cloud.create_route(
-            region, route, client_token=client_token, overlay_mode=overlay_mode
+    async def _take(self, call: Call) -> float:
+        return await self._pace.take(
+            call.region, call.action, calls=1, every=self._every, burst=self._burst // self._part
         )
-
-    async def _take(self, region: str, quota: Quota, calls: int = 1) -> None:
-        burst = quota.burst // self._part
-        wait = await self._pace.take(
-            region,
-            quota.action,
-            calls=min(calls, burst),  # more could never come at once
-            every=60.0 / (quota.per_minute - quota.burst),
-            burst=burst,
-        )
-        if wait > 0:
-            raise Throttled(
-                "Quota",
-                meaning=f"{quota.action} has been called as often as is allowed in {region}.",
-                next_step=f"Try again in {wait:.0f} s.",
-                retry_after=wait,
-            )

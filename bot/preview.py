@@ -15,6 +15,7 @@ from bot.models import (
     LiveRoute,
     Operation,
     RouteKind,
+    RouteList,
     Snapshot,
     VcoRoute,
 )
@@ -22,14 +23,13 @@ from bot.models import (
 __all__ = ["drift", "resolve", "snapshot"]
 
 
-def snapshot(
-    draft: Draft, connection: Connection, routes: Sequence[LiveRoute], *, at: float
-) -> Snapshot:
+def snapshot(draft: Draft, connection: Connection, listed: RouteList, *, at: float) -> Snapshot:
     """What the approver is shown; `at` is in seconds since the epoch, by Redis.
 
     Raises:
         PreviewError: See `bot.matching.resolve`.
     """
+    routes = listed.routes
     targets = resolve(draft, connection, routes)
     if draft.operation is Operation.RESTORE:
         # What would go if they went again: just what comes back with them.
@@ -39,20 +39,22 @@ def snapshot(
             connection=connection,
             targets=targets,
             impacts=impacts(targets, present),
+            bgp_unknown=not listed.bgp_known,
         )
     return Snapshot(
         taken_at=at,
         connection=connection,
         targets=targets,
         impacts=impacts(targets, routes),
-        last_routes=not remaining(routes, targets),
+        last_routes=listed.bgp_known and not remaining(routes, targets),
+        bgp_unknown=not listed.bgp_known,
     )
 
 
 def drift(
     snapshot: Snapshot,
     connection: Connection,
-    routes: Sequence[LiveRoute],
+    listed: RouteList,
     *,
     done: Sequence[VcoRoute] = (),
     operation: Operation = Operation.DELETE,
@@ -62,7 +64,12 @@ def drift(
     `done` are the routes of this request that are deleted already: they are counted as if they
     were still there and about to go, as on the card. One that somebody put back counts as a
     route that stays. A connection that is merely `updating` is waited for and no drift.
+
+    Routes learned over BGP count where they were listed both times. Where their listing fails now,
+    those that were on the card are taken to be there still; where it had failed before, the card
+    says so, and nobody has relied on them.
     """
+    routes = _comparable(snapshot, listed)
     undone = [t for t in snapshot.targets if t.route not in done]
     if operation is Operation.RESTORE:
         return (
@@ -73,8 +80,18 @@ def drift(
     return (
         _connection_drift(snapshot.connection, connection)
         or _target_drift(undone, routes)
-        or _impact_drift(snapshot, routes, done)
+        or _impact_drift(snapshot, routes, done, bgp_known=listed.bgp_known)
     )
+
+
+def _comparable(seen: Snapshot, now: RouteList) -> Sequence[LiveRoute]:
+    custom = tuple(live for live in now.routes if live.kind is RouteKind.CUSTOM)
+    if seen.bgp_unknown:
+        return custom
+    if now.bgp_known:
+        return now.routes
+    shown = (live for impact in seen.impacts for live in (*impact.takers, *impact.inside))
+    return *custom, *(live for live in shown if live.kind is RouteKind.BGP)
 
 
 def _connection_drift(seen: Connection, now: Connection) -> str | None:
@@ -118,7 +135,7 @@ def _gain_drift(seen: Snapshot, routes: Sequence[LiveRoute]) -> str | None:
 
 
 def _impact_drift(
-    seen: Snapshot, routes: Sequence[LiveRoute], done: Sequence[VcoRoute]
+    seen: Snapshot, routes: Sequence[LiveRoute], done: Sequence[VcoRoute], *, bgp_known: bool
 ) -> str | None:
     there = {identity(live) for live in routes}
     going = [t for t in seen.targets if t.route not in done or identity(t) not in there]
@@ -130,7 +147,7 @@ def _impact_drift(
         if difference := _difference(impact, now[impact.route]):
             return difference
     last = not remaining(before, going)
-    if last != seen.last_routes:
+    if last != seen.last_routes and bgp_known and not seen.bgp_unknown:
         name = seen.connection.vpn_connection_id
         return (
             f"{name} would now be left without any route."
@@ -177,4 +194,4 @@ def _name(live: LiveRoute) -> str:
     route = live.route
     hop = f", next hop {route.next_hop}" if route.next_hop != route.vpn_connection_id else ""
     learned = ", learned over BGP" if live.kind is RouteKind.BGP else ""
-    return f"{route.route_dest} (weight {route.weight}{hop}{learned})"
+    return f"{route.route_dest} (weight {route.shown_weight}{hop}{learned})"

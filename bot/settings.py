@@ -49,6 +49,7 @@ _VCO_VARIABLES = (
     "VCO_OPERATION_TIMEOUT",
     "VCO_LEASE",
     "VCO_TOKEN_WINDOW",
+    "VCO_QUOTA_SHARE",
     "VCO_RETENTION",
     "VCO_REDIS_REPLICAS",
     "VCO_SEAL_KEY",
@@ -89,6 +90,7 @@ class Settings(Value, frozen=True):
     operation_timeout: int
     lease: int
     token_window: int
+    quota_share: int
     retention: int
     seal_keys: tuple[Secret, ...]
     host: str
@@ -233,6 +235,7 @@ def _read(reader: Reader, *, terminal: bool) -> Settings:
         operation_timeout=reader.get("VCO_OPERATION_TIMEOUT", between(30, DAY), 600),
         lease=reader.get("VCO_LEASE", between(SHORTEST_LEASE, 300), 30),
         token_window=reader.get("VCO_TOKEN_WINDOW", between(1, DAY), 600),
+        quota_share=reader.get("VCO_QUOTA_SHARE", between(1, 100), 90),
         retention=reader.get("VCO_RETENTION", between(DAY, 3650 * DAY), 90 * DAY),
         seal_keys=seals,
         host=reader.get("HOST", matching(r"[A-Za-z0-9_.:%-]+", "is no address"), "127.0.0.1"),

@@ -7,6 +7,10 @@ before the background task starts, though, and still see the old `attached`. So 
 - `updating` was never seen: `attached` and the route absent, `READS_WITHOUT_UPDATING` reads in
   a row.
 
+A list that came on several pages was read over some time. Where a route moves from one page to
+another meanwhile, because an earlier one goes, it can be on neither as they were read. So of such
+lists it takes two in a row at least.
+
 Of a restoration the same, with the route present, next hop and weight included. `attached`
 alone proves nothing. All delays are in seconds.
 """
@@ -28,6 +32,7 @@ tasks: taking one of them for ours would cheapen the proof to a single read.
 """
 
 READS_AFTER_UPDATING = 1
+READS_OF_PAGES = 2
 READS_WITHOUT_UPDATING = 3
 
 FIRST_POLL = 1.0
@@ -54,6 +59,7 @@ def fold(watch: Watch, seen: Observation, *, present: bool = False) -> Watch:
         watch,
         updating_seen=watch.updating_seen or state == UPDATING,
         settled_reads=watch.settled_reads + 1 if settled else 0,
+        paged=settled and (seen.paged or (watch.settled_reads > 0 and watch.paged)),
         polls=watch.polls + 1,
         state=state,
         present=seen.present,
@@ -62,7 +68,9 @@ def fold(watch: Watch, seen: Observation, *, present: bool = False) -> Watch:
 
 def proven(watch: Watch) -> bool:
     """Whether what was seen proves that the route is as it should be."""
-    needed = READS_AFTER_UPDATING if watch.updating_seen else READS_WITHOUT_UPDATING
+    needed = READS_OF_PAGES if watch.paged else READS_AFTER_UPDATING
+    if not watch.updating_seen:
+        needed = READS_WITHOUT_UPDATING
     return watch.settled_reads >= needed
 
 

@@ -1,6 +1,6 @@
 """Small builders of the domain's values, for tests that need one and care about little of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from msgspec.structs import replace
@@ -18,6 +18,7 @@ from bot.models import (
     People,
     Request,
     RequestState,
+    RouteList,
     RouteState,
     Snapshot,
     Terms,
@@ -49,6 +50,11 @@ def a_route(dest: str = "10.0.0.0/24", *, connection: str = CONNECTION) -> VcoRo
 def live(route: VcoRoute, **changes: Any) -> LiveRoute:  # noqa: ANN401 - fields of LiveRoute
     """The same as the API lists it."""
     return LiveRoute(route=route, **({"state": "published"} | changes))
+
+
+def listed(routes: Iterable[LiveRoute], **changes: Any) -> RouteList:  # noqa: ANN401 - fields
+    """The same, as a whole list of routes."""
+    return RouteList(routes=tuple(routes), **changes)
 
 
 def a_snapshot(*routes: VcoRoute, **changes: Any) -> Snapshot:  # noqa: ANN401 - fields of Snapshot

@@ -69,9 +69,8 @@ def hurried(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setattr(bench, "_FIRST_WAIT", 0.1)
     monkeypatch.setattr(bench, "_LONGEST_WAIT", 0.4)
     monkeypatch.setattr(sending, "_LOOK_AFTER_LOSS", 0.1)
-    for name in ("DELETE", "CREATE", "CONNECTION", "CONNECTIONS", "ROUTES"):
-        action = getattr(pacing, name).action
-        monkeypatch.setattr(pacing, name, pacing.Quota(action, 1_000_000, 100_000))
+    monkeypatch.setattr(pacing, "CHANGES_A_MINUTE", 1_000_000)
+    monkeypatch.setattr(pacing, "READS_A_MINUTE", 1_000_000)
     for method in budget.RATES:
         monkeypatch.setitem(budget.RATES, method, budget.UNLIMITED)
     stage.hurry()

@@ -6,7 +6,7 @@ The tests have them judged by the local Slack, `make contract` by the real one.
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from builders import ALICE, BOB, a_request, a_route, a_snapshot, decided, in_state, live
+from builders import ALICE, BOB, a_request, a_route, a_snapshot, decided, in_state, listed, live
 from msgspec.structs import replace
 from reading import HOSTILE
 
@@ -128,7 +128,7 @@ def _views() -> Iterator[Golden]:
     values = tuple(map(route_value, MANY))
     connection = replace(a_snapshot(MANY[0]).connection, name=REASON[:60])
     filled = Form(region=connection.region, connection=connection.vpn_connection_id, routes=values)
-    seen = Seen(connection, tuple(map(live, MANY)))
+    seen = Seen(connection, listed(map(live, MANY)))
     yield Golden("form: new", "view", delete_form(Form(asking=True)))
     yield Golden("form: filled in", "view", delete_form(filled, seen))
     typing = Form(typing=True, region="cn-hangzhou", asking=True)

@@ -27,7 +27,7 @@ from bot.errors import (
     Rejected,
     Throttled,
 )
-from bot.models import Connection, LiveRoute, Operation, VcoRoute
+from bot.models import Connection, Request, RouteList, VcoRoute
 
 LAG = 2.0
 WORK = 6.0
@@ -123,8 +123,10 @@ class ModelCloud:
         self.late: deque[Call] = deque()
         self.read: dict[str, frozenset[VcoRoute]] = {}
 
-    async def admit(self, region: str, operation: Operation) -> None:
+    async def reserve(self, request: Request) -> float:
         """There is always a place."""
+        assert request.region == self._region
+        return 0.0
 
     async def connection(self, region: str, vpn_connection_id: str) -> Connection:
         if self.unreadable:
@@ -137,11 +139,12 @@ class ModelCloud:
         assert region == self._region
         return tuple([await self.connection(region, line) for line in self._lines])
 
-    async def routes(self, region: str, vpn_connection_id: str) -> tuple[LiveRoute, ...]:
+    async def routes(self, region: str, vpn_connection_id: str, *, bgp: bool = True) -> RouteList:
         assert region == self._region
         there = self.there(vpn_connection_id)
         self.read[ACTING.get()] = there
-        return tuple(map(live, sorted(there, key=lambda r: r.route_dest)))
+        listed = map(live, sorted(there, key=lambda r: r.route_dest))
+        return RouteList(routes=tuple(listed), bgp_known=bgp)
 
     async def delete_route(
         self, region: str, route: VcoRoute, *, client_token: str, overlay_mode: str | None

@@ -94,6 +94,7 @@ class ExecutionMachine(RuleBasedStateMachine):
             Bench(
                 requests=self.store.requests,
                 pace=self.store.pace,
+                places=self.cloud,
                 cloud=self.cloud,
                 now=self.db.now,
                 limits=LIMITS,

@@ -16,7 +16,7 @@ from enum import StrEnum
 from types import SimpleNamespace
 from typing import Any, NamedTuple, NoReturn
 
-from builders import ALICE, BOB, CAROL, REGION, a_request, a_route, live
+from builders import ALICE, BOB, CAROL, REGION, a_request, a_route, listed, live
 from msgspec.structs import replace
 
 from bot import lifecycle
@@ -41,6 +41,7 @@ from bot.models import (
     Place,
     Request,
     RouteChange,
+    RouteList,
     VcoRoute,
     Verdict,
     Watch,
@@ -357,6 +358,7 @@ async def _run(seen: World, worker: Actor, answer: Answer, fresh: bool) -> Next:
         Bench(
             requests=hands,  # type: ignore[arg-type] # the part of it that steps use
             pace=hands,  # type: ignore[arg-type] # the same
+            places=hands,
             cloud=hands,
             now=hands.now,
             limits=LIMITS,
@@ -525,8 +527,9 @@ class Hands:
     async def took(self, *_: object) -> None:
         """The same."""
 
-    async def admit(self, *_: object) -> None:
+    async def reserve(self, _: Request) -> float:
         """There is always a place."""
+        return 0.0
 
     # The cloud.
 
@@ -547,9 +550,9 @@ class Hands:
         self.looked = shown or frozenset()
         return shown
 
-    async def routes(self, *_: str) -> tuple[Any, ...]:
+    async def routes(self, *_: str, bgp: bool = True) -> RouteList:
         shown = [heard for heard in self.heard if isinstance(heard, frozenset)][-1]
-        return tuple(map(live, sorted(shown, key=lambda r: r.route_dest)))
+        return listed(map(live, sorted(shown, key=lambda r: r.route_dest)), bgp_known=bgp)
 
     async def connections(self, region: str) -> NoReturn:
         raise NotImplementedError(region)

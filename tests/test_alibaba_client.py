@@ -33,7 +33,15 @@ from bot.errors import (
     Rejected,
     Throttled,
 )
-from bot.models import Connection, LiveRoute, RouteKind, Tunnel, VcoRoute
+from bot.models import (
+    UNKNOWN_WEIGHT,
+    Connection,
+    LiveRoute,
+    RouteKind,
+    RouteList,
+    Tunnel,
+    VcoRoute,
+)
 
 REGION = "cn-hangzhou"
 VCO = "vco-p0w5112fgnl2ihlmf0000"
@@ -534,7 +542,7 @@ def paged(entries: list[dict[str, object]]) -> Callable[[int], dict[str, object]
 @pytest.mark.parametrize("count", [0, 1, 49, 50, 51, 100, 120])
 async def test_all_routes_of_all_pages_are_read(count: int, vpc: Script, client: VpcClient) -> None:
     vpc.then(lists(paged([entry(number) for number in range(count)])))
-    found = await client.routes(REGION, VCO)
+    found = (await client.routes(REGION, VCO)).routes
     assert [live.route.route_dest for live in found] == [
         entry(number)["RouteDest"] for number in range(count)
     ]
@@ -551,7 +559,7 @@ async def test_custom_and_bgp_routes_are_told_apart_and_blocks_are_canonical(
         "Source": "VPN_BGP",
     }
     vpc.then(lists(paged([entry(7, VpnConnectionId=VCO)]), paged([bgp])))
-    assert await client.routes(REGION, VCO) == (
+    assert (await client.routes(REGION, VCO)).routes == (
         LiveRoute(
             route=VcoRoute(
                 vpn_connection_id=VCO, route_dest="10.0.7.0/24", next_hop=VCO, weight=100
@@ -560,7 +568,10 @@ async def test_custom_and_bgp_routes_are_told_apart_and_blocks_are_canonical(
         ),
         LiveRoute(
             route=VcoRoute(
-                vpn_connection_id=VCO, route_dest="2408:4001:10::/48", next_hop="", weight=0
+                vpn_connection_id=VCO,
+                route_dest="2408:4001:10::/48",
+                next_hop="",
+                weight=UNKNOWN_WEIGHT,
             ),
             kind=RouteKind.BGP,
             state="Active",
@@ -573,7 +584,7 @@ async def test_a_service_that_ignores_the_type_asked_for_does_not_make_bgp_route
 ) -> None:
     both = paged([entry(1), entry(2, RouteEntryType="bgp")])
     vpc.then(lists(both, both))
-    kinds = [live.kind for live in await client.routes(REGION, VCO)]
+    kinds = [live.kind for live in (await client.routes(REGION, VCO)).routes]
     assert kinds == [RouteKind.CUSTOM, RouteKind.BGP]
 
 
@@ -581,7 +592,7 @@ async def test_a_page_that_lists_a_route_twice_counts_it_once(
     vpc: Script, client: VpcClient
 ) -> None:
     vpc.then(lists(paged([entry(1), entry(1), entry(2)])))
-    assert len(await client.routes(REGION, VCO)) == 2
+    assert len((await client.routes(REGION, VCO)).routes) == 2
 
 
 async def test_a_service_that_gives_smaller_pages_than_asked_for_is_still_read_to_the_end(
@@ -589,14 +600,14 @@ async def test_a_service_that_gives_smaller_pages_than_asked_for_is_still_read_t
 ) -> None:
     entries = [entry(number) for number in range(25)]
     vpc.then(lists(lambda number: page(entries[(number - 1) * 10 : number * 10], 25)))
-    assert len(await client.routes(REGION, VCO)) == 25
+    assert len((await client.routes(REGION, VCO)).routes) == 25
 
 
 async def test_a_list_without_entries_may_leave_the_list_out(
     vpc: Script, client: VpcClient
 ) -> None:
     vpc.then(gives({"TotalCount": 0}))
-    assert await client.routes(REGION, VCO) == ()
+    assert await client.routes(REGION, VCO) == RouteList()
 
 
 FULL = [entry(number) for number in range(50)]
@@ -623,7 +634,7 @@ async def test_pages_that_do_not_add_up_never_pass_for_the_whole_list(
     with pytest.raises(OutcomeUnknown) as caught:
         await client.routes(REGION, VCO)
     assert caught.value.code == "Answer.Unreliable"
-    assert len(vpc.seen) <= 200
+    assert len(vpc.seen) <= 201
 
 
 async def test_pages_that_go_on_past_the_total_are_not_read_on_for_ever(
@@ -635,10 +646,83 @@ async def test_pages_that_go_on_past_the_total_are_not_read_on_for_ever(
     assert len(vpc.seen) == 4
 
 
-async def test_bgp_pages_that_lie_spoil_the_whole_reading(vpc: Script, client: VpcClient) -> None:
+async def test_bgp_pages_that_lie_cost_the_bgp_routes_and_nothing_else(
+    vpc: Script, client: VpcClient
+) -> None:
     vpc.then(lists(paged([entry(1)]), lambda _: page([], 3)))
-    with pytest.raises(OutcomeUnknown, match="TotalCount is 3, but 0 came"):
-        await client.routes(REGION, VCO)
+    found = await client.routes(REGION, VCO)
+    assert [live.kind for live in found.routes] == [RouteKind.CUSTOM]
+    assert not found.bgp_known
+    vpc.then(lists(paged([entry(1)]), paged([entry(2, RouteEntryType="bgp")])))
+    await client.routes(REGION, VCO)
+    assert (await client.routes(REGION, VCO)).bgp_known
+
+
+async def test_a_listing_for_a_proof_asks_for_custom_routes_alone(
+    vpc: Script, client: VpcClient
+) -> None:
+    vpc.then(lists(paged([entry(n) for n in range(60)])))
+    found = await client.routes(REGION, VCO, bgp=False)
+    assert (len(found.routes), found.bgp_known, found.paged) == (60, False, True)
+    assert {seen.query["RouteEntryType"] for seen in vpc.seen} == {"custom"}
+
+
+@pytest.mark.parametrize("count", [0, 1, 49, 50, 51, 120])
+@pytest.mark.parametrize("said", ["its own rows", "nothing"])
+async def test_a_total_that_counts_its_page_or_is_missing_ends_with_a_short_page(
+    vpc: Script, client: VpcClient, count: int, said: str
+) -> None:
+    entries = [entry(number) for number in range(count)]
+
+    def give(number: int) -> dict[str, object]:
+        rows = entries[(number - 1) * 50 : number * 50]
+        told = page(rows, len(rows))
+        return told if said == "its own rows" else {"VcoRouteEntries": rows}
+
+    vpc.then(lists(give))
+    found = await client.routes(REGION, VCO, bgp=False)
+    assert [live.route.route_dest for live in found.routes] == [e["RouteDest"] for e in entries]
+    assert len(vpc.seen) == count // 50 + 1
+
+
+async def test_a_page_that_fails_is_asked_for_again_and_the_pages_before_it_are_kept(
+    vpc: Script, client: VpcClient
+) -> None:
+    entries = [entry(number) for number in range(120)]
+    honest, failed = paged(entries), False
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        nonlocal failed
+        number = int(request.query["PageNumber"])
+        if number == 3 and not failed:
+            failed = True
+            return web.Response(status=502)
+        return web.json_response(honest(number))
+
+    vpc.then(answer)
+    assert len((await client.routes(REGION, VCO, bgp=False)).routes) == 120
+    assert [seen.query["PageNumber"] for seen in vpc.seen] == ["1", "2", "3", "3"]
+
+
+@pytest.mark.parametrize(
+    ("written", "weight"),
+    [
+        (100, 100),
+        ("100", 100),
+        ("0", 0),
+        (None, UNKNOWN_WEIGHT),
+        ("high", UNKNOWN_WEIGHT),
+        (True, UNKNOWN_WEIGHT),
+        (-1, UNKNOWN_WEIGHT),
+        ([], UNKNOWN_WEIGHT),
+    ],
+)
+async def test_a_weight_that_is_odd_makes_no_route_unreadable(
+    vpc: Script, client: VpcClient, written: object, weight: int
+) -> None:
+    vpc.then(lists(paged([entry(1, Weight=written), entry(2)])))
+    found = (await client.routes(REGION, VCO)).routes
+    assert [live.route.weight for live in found] == [weight, 100]
 
 
 async def test_a_list_that_changed_while_it_was_read_is_read_once_more(
@@ -652,22 +736,20 @@ async def test_a_list_that_changed_while_it_was_read_is_read_once_more(
         gives(page([entry(60)], 51)),
         gives(page([], 0)),
     )
-    found = await client.routes(REGION, VCO)
+    found = (await client.routes(REGION, VCO)).routes
     assert [live.route.route_dest for live in found] == [row["RouteDest"] for row in changed]
 
 
 @pytest.mark.parametrize(
     ("body", "named"),
     [
-        ({"VcoRouteEntries": []}, "TotalCount"),
+        ({}, "VcoRouteEntries"),
         ({"TotalCount": 3}, "VcoRouteEntries"),
         ({"TotalCount": "1", "VcoRouteEntries": []}, "TotalCount"),
         ({"TotalCount": 1, "VcoRouteEntries": {}}, "VcoRouteEntries"),
         (page([{"NextHop": VCO, "Weight": 100}], 1), "RouteDest"),
         (page([entry(1, RouteDest="10.0.0.1/24")], 1), "RouteDest"),
         (page([entry(1, RouteDest="ten")], 1), "RouteDest"),
-        (page([entry(1, Weight="100")], 1), "Weight"),
-        (page([entry(1, Weight=None)], 1), "Weight"),
         (page([entry(1, NextHop=None)], 1), "NextHop"),
         (page([entry(1, RouteEntryType="static")], 1), "RouteEntryType"),
         (page([entry(1, VpnConnectionId="vco-other")], 1), "VpnConnectionId"),

@@ -228,5 +228,5 @@ async def test_so_is_that_of_a_connection_that_lists_none(vpc: LocalVpc, client:
 async def test_no_route_has_a_description(vpc: LocalVpc, client: VpcClient) -> None:
     vpc.add_connection(VCO)
     vpc.add_route(VCO, "10.0.0.0/8")
-    (route,) = await client.routes(REGION, VCO)
+    (route,) = (await client.routes(REGION, VCO)).routes
     assert route.description == ""

@@ -28,6 +28,7 @@ from reading import HOSTILE, mrkdwn, objects
 
 from bot import lifecycle, route_change
 from bot.models import (
+    UNKNOWN_WEIGHT,
     Connection,
     Impact,
     Operation,
@@ -170,10 +171,26 @@ def test_a_route_that_carries_nothing_moves_no_traffic() -> None:
     assert "no traffic moves" in impact_of()
 
 
-def test_takers_of_one_rank_share_and_bgp_is_named() -> None:
+def test_what_covers_the_addresses_afterwards_is_one_prefix_with_its_routes() -> None:
     bgp = live(a_route("10.0.0.0/8"), kind=RouteKind.BGP)
     said = impact_of(carries=("10.0.0.0/24",), takers=(live(a_route("10.0.0.0/8")), bgp))
-    assert "`10.0.0.0/8` (weight 100, BGP) share them." in said
+    assert "`10.0.0.0/8` (weight 100, this connection; weight 100, BGP) takes over all" in said
+
+
+def test_of_the_same_prefix_it_is_said_that_it_stays_and_nothing_of_what_its_weight_does() -> None:
+    standby = live(replace(a_route(), weight=0))
+    said = impact_of(carries=("10.0.0.0/24",), takers=(standby,))
+    assert "If it goes: 256 addresses. The same prefix stays: weight 0, this connection." in said
+    unknown = live(replace(a_route(), weight=UNKNOWN_WEIGHT))
+    said = impact_of(carries=("10.0.0.0/24",), takers=(unknown,))
+    assert "The same prefix stays: weight unknown, this connection." in said
+
+
+def test_what_could_not_be_read_over_bgp_is_said() -> None:
+    request = a_request()
+    unread = replace(request, snapshot=replace(request.snapshot, bgp_unknown=True))
+    assert "Routes learned over BGP could not be read" in shown(unread)
+    assert "over BGP" not in shown(request)
 
 
 def test_smaller_routes_inside_go_on_as_before() -> None:
@@ -205,7 +222,7 @@ def test_a_single_address_is_one_in_every_sentence() -> None:
     assert "*Nothing on this connection covers it any more.*" in shown(uncovered)
     assert "nothing here covers it any more." in confirm_of(uncovered)
     assert "1 address. `10.0.0.0/16` (weight 100, this connection) takes it over." in shown(moved)
-    assert "1 address moves to 10.0.0.0/16 (weight 100)." in confirm_of(moved)
+    assert "1 address moves to 10.0.0.0/16." in confirm_of(moved)
 
 
 def test_a_count_that_is_no_power_of_two_says_so() -> None:
@@ -244,7 +261,7 @@ def test_the_confirm_restates_the_sentence_and_what_traffic_does_next() -> None:
         route=a_route(), carries=("10.0.0.0/24",), takers=(live(a_route("10.0.0.0/16")),)
     )
     request = a_request(reason="", snapshot=a_snapshot(a_route(), impacts=(taken,)))
-    moves = "256 addresses move to 10.0.0.0/16 (weight 100)."
+    moves = "256 addresses move to 10.0.0.0/16."
     assert confirm_of(request) == f"{sentence} {moves}"
     idle = a_request(reason="", snapshot=a_snapshot(a_route(), impacts=(Impact(route=a_route()),)))
     assert confirm_of(idle) == f"{sentence} Weight 100; no traffic moves."
@@ -428,7 +445,7 @@ def test_slack_takes_twenty_routes_with_the_most_there_can_be_to_say_of_each() -
     _, blocks = card(request, VIEW)
     assert problems_in_blocks(blocks) == []
     assert len(text_of({"blocks": blocks})) <= MOST_BLOCKS_TEXT
-    assert shown(request).count("and 29 more share them.") == 20
+    assert shown(request).count("and 29 more) takes over all of them.") == 20
 
 
 @pytest.mark.parametrize("state", RequestState)

@@ -3,10 +3,11 @@
 Each request has a connection of its own, so that many of them run in one scene at once.
 """
 
-from stage import Stage, delete_command
+from stage import DELETE, Stage, delete_command
 
 from bot.models import EventKind, RequestState, RouteState
 from bot.sandbox.vpc.faults import Fault, FaultKind
+from bot.sandbox.vpc.world import Pace
 
 BUSY = (
     "VpnConnection.Configuring",
@@ -45,18 +46,27 @@ async def test_what_means_busy_is_waited_for_and_sent_again_with_the_same_token(
         assert sum("Waiting:" in line for line in thread) == 1
 
 
-async def test_a_throttled_region_is_left_alone_as_long_as_it_asked(brisk: Stage) -> None:
-    """The pause is for the whole region: another request there waits as well."""
+async def test_what_is_throttled_waits_as_long_as_it_is_told_and_nothing_else_does(
+    brisk: Stage,
+) -> None:
+    """Other deletions in the region wait as well; what was sent is watched, proven and told."""
     first, second = (brisk.new_routes(f"throttled{n}")[0] for n in range(2))
-    brisk.fault(first, FaultKind.THROTTLED, retry_after_ms=1500)
+    (sent,) = brisk.new_routes("sent", pace=Pace(delay=0.1, seconds=1.0))
+    brisk.fault(first, FaultKind.THROTTLED, retry_after_ms=4000)
+    before = await brisk.approved(sent)
+    await brisk.until_event(before, EventKind.SENT)
     other = await brisk.ask(delete_command(second))
     card = await brisk.approved(first)
     told_to_wait = (await brisk.until_event(card, EventKind.WAITING)).at
     await brisk.approve(other)
+    proven = await brisk.until_ended(before)
+    assert proven.state is RequestState.DELETED
+    assert proven.ended_at < told_to_wait + 3.9
     for one in (card, other):
         assert (await brisk.until_ended(one)).state is RequestState.DELETED
-    later = [call.at for call in brisk.vpc.calls if call.at > told_to_wait]
-    assert min(later) >= told_to_wait + 1.45
+    later = [call.at for call in brisk.vpc.calls_of(DELETE) if call.at > told_to_wait]
+    assert len(later) == 2
+    assert min(later) >= told_to_wait + 3.9
     assert len({call.client_token for call in brisk.sends_of(first)}) == 1
 
 

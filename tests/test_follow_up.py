@@ -214,7 +214,12 @@ async def test_the_engines_item_waits_for_half_time_and_nudges_once(valkey_url: 
     request = await store.requests.create(a_request())
     cloud = ModelCloud(REGION, lambda: 1000.0, [a_route()])
     bench = Bench(
-        requests=store.requests, pace=store.pace, cloud=cloud, now=db.now, limits=Limits()
+        requests=store.requests,
+        pace=store.pace,
+        places=cloud,
+        cloud=cloud,
+        now=db.now,
+        limits=Limits(),
     )
     handler = follow_up.FollowUp(bench)
 
@@ -251,10 +256,12 @@ async def test_reminders_of_a_countersignature_make_no_request_stay_longer_than_
         assert 0 < await db.command("TTL", record) <= 5000
         assert await store.requests.unsigned_ids() == [request.id]
         await db.command("DEL", record)  # as at the end of its time
+        cloud = ModelCloud(REGION, lambda: 1000.0, [a_route()])
         bench = Bench(
             requests=store.requests,
             pace=store.pace,
-            cloud=ModelCloud(REGION, lambda: 1000.0, [a_route()]),
+            places=cloud,
+            cloud=cloud,
             now=db.now,
             limits=Limits(),
         )

@@ -7,14 +7,14 @@ from ipaddress import ip_network
 from typing import Any
 
 import pytest
-from builders import CONNECTION, REGION, a_route, live
+from builders import CONNECTION, REGION, a_route, listed, live
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from reading import HOSTILE, mrkdwn, objects
 
 from bot.errors import NotSent, Rejected, StoreUnavailable
-from bot.models import Connection, LiveRoute, RouteKind, VcoRoute
+from bot.models import Connection, LiveRoute, RouteKind, RouteList, VcoRoute
 from bot.sandbox.slack.blocks import problems_in_view
 from bot.sandbox.slack.elements import OPTIONS
 from bot.sandbox.slack.messages import text_of
@@ -36,7 +36,7 @@ def a_connection(id: str = CONNECTION, **changes: Any) -> Connection:  # noqa: A
 
 
 def seen(*routes: LiveRoute, **changes: Any) -> Seen:  # noqa: ANN401 - fields of Connection
-    return Seen(a_connection(**changes), routes)
+    return Seen(a_connection(**changes), listed(routes))
 
 
 def a_form(*routes: VcoRoute, **changes: Any) -> Form:  # noqa: ANN401 - fields of Form
@@ -161,7 +161,7 @@ def test_slack_takes_the_form_whatever_is_in_the_cloud(
     picked = data.draw(st.lists(st.sampled_from(custom), max_size=20)) if custom else []
     form = a_form(*picked, asking=data.draw(st.booleans()))
     for shown in (
-        delete_form(form, Seen(connection, tuple(routes))),
+        delete_form(form, Seen(connection, listed(routes))),
         delete_form(fields.typing(form), why=data.draw(names)),
     ):
         assert problems_in_view(shown) == []
@@ -170,7 +170,7 @@ def test_slack_takes_the_form_whatever_is_in_the_cloud(
 @given(text=names)
 def test_what_is_typed_by_others_is_shown_and_never_interpreted(text: str) -> None:
     odd = VcoRoute(vpn_connection_id=CONNECTION, route_dest="10.0.0.0/24", next_hop="h", weight=0)
-    look = Seen(a_connection(name=HOSTILE, state=HOSTILE), (live(odd, state=HOSTILE),))
+    look = Seen(a_connection(name=HOSTILE, state=HOSTILE), listed([live(odd, state=HOSTILE)]))
     for shown in (
         delete_form(a_form(odd), look),
         delete_form(a_form(typing=True, connection=text[:90]), why=HOSTILE),
@@ -351,9 +351,9 @@ class SlowCloud:
         await self._answer("connection")
         return a_connection(vpn_connection_id, region=region, attach_type=self.attach_type)
 
-    async def routes(self, region: str, vpn_connection_id: str) -> tuple[LiveRoute, ...]:
+    async def routes(self, region: str, vpn_connection_id: str) -> RouteList:
         await self._answer(f"routes in {region}")
-        return (live(a_route(connection=vpn_connection_id)),)
+        return listed([live(a_route(connection=vpn_connection_id))])
 
 
 Looking = Callable[[Lookup], Awaitable[object]]
@@ -406,7 +406,7 @@ async def test_a_failure_is_told_and_not_kept(cloud: SlowCloud) -> None:
     assert await lookup.connections(REGION) == Unseen(NO_STORE)
     cloud.error = None
     look = await lookup.routes(REGION, CONNECTION)
-    assert look == Seen(a_connection(), (live(a_route()),))
+    assert look == Seen(a_connection(), listed([live(a_route())]))
 
 
 async def test_routes_are_not_looked_for_where_a_connection_can_have_none(
@@ -414,7 +414,7 @@ async def test_routes_are_not_looked_for_where_a_connection_can_have_none(
 ) -> None:
     cloud.attach_type = "NO_ASSOCIATED"
     found = await Lookup(cloud, cloud.regions).routes(REGION, CONNECTION)
-    assert found == Seen(a_connection(attach_type="NO_ASSOCIATED"), ())
+    assert found == Seen(a_connection(attach_type="NO_ASSOCIATED"))
     assert cloud.calls == ["connection"]
 
 

@@ -33,20 +33,20 @@ def test_the_smallest_containing_block_takes_over() -> None:
     assert impact.takers == (near,)
 
 
-def test_the_standby_takes_over_before_any_containing_block() -> None:
+def test_the_same_prefix_stays_before_any_containing_block_whatever_its_weight() -> None:
     active, standby, wide = live("10.1.2.0/24"), live("10.1.2.0/24", 0), live("10.0.0.0/8")
-    (impact,) = impacts([active], [active, standby, wide])
-    assert impact.takers == (standby,)
+    assert impacts([active], [active, standby, wide])[0].takers == (standby,)
+    assert impacts([standby], [active, standby, wide])[0].takers == (active,)
 
 
-def test_a_standby_behind_an_active_route_carries_nothing() -> None:
-    active, standby = live("10.1.2.0/24"), live("10.1.2.0/24", 0)
-    (impact,) = impacts([standby], [active, standby])
-    assert impact.carries == ()
-    assert impact.takers == ()
+def test_nothing_is_claimed_from_a_weight() -> None:
+    heavy, light = live("10.1.2.0/24"), live("10.1.2.0/24", 0)
+    for target in (heavy, light):
+        (impact,) = impacts([target], [heavy, light])
+        assert impact.carries == ("10.1.2.0/24",)
 
 
-def test_equal_routes_share_and_the_other_one_goes_on_alone() -> None:
+def test_of_equal_routes_the_other_one_stays() -> None:
     one, other = live("10.1.2.0/24", hop="vco-a"), live("10.1.2.0/24", hop="vco-b")
     (impact,) = impacts([one], [one, other])
     assert impact.carries == ("10.1.2.0/24",)
@@ -148,9 +148,9 @@ LENGTH = {dest: ip_network(dest).prefixlen for dest in DESTS}
 
 
 def best(routes: list[LiveRoute], address: IPv4Address | IPv6Address) -> set[LiveRoute]:
-    """The longest prefix, then the weight, for one address: the rule itself, spelled out."""
+    """The longest prefix for one address: the rule itself, spelled out."""
     covering = [r for r in routes if address in COVERED[r.route.route_dest]]
-    ranks = [(LENGTH[r.route.route_dest], r.route.weight) for r in covering]
+    ranks = [LENGTH[r.route.route_dest] for r in covering]
     return {r for r, rank in zip(covering, ranks, strict=True) if rank == max(ranks)}
 
 

@@ -12,6 +12,7 @@ from builders import (
     approved,
     decided,
     in_state,
+    listed,
     live,
 )
 from msgspec.structs import replace
@@ -72,7 +73,7 @@ def test_a_choice_that_would_run_at_once_is_asked_about_once_more() -> None:
 
 def test_a_list_that_is_too_long_says_where_the_rest_is() -> None:
     some = [live(a_route(f"10.0.{n}.0/24")) for n in range(43)]
-    said = routes(a_snapshot(a_route()).connection, some).splitlines()
+    said = routes(a_snapshot(a_route()).connection, listed(some)).splitlines()
     assert len(said) == 1 + 40 + 1
     assert said[-1] == "… and 3 more; the form of `/vco-route delete` searches them"
 
@@ -209,6 +210,6 @@ def test_a_route_that_is_no_block_hides_no_other_from_whoever_types_an_address()
     connection = Connection(
         vpn_connection_id="vco-p0w5112f", region="cn-hangzhou", state="attached"
     )
-    seen = Seen(connection, (odd, live(a_route("10.0.0.0/8"))))
+    seen = Seen(connection, listed([odd, live(a_route("10.0.0.0/8"))]))
     assert [o["value"] for o in route_options(seen, "10.8.5.1")] == ["10.0.0.0/8|100"]
     assert [o["value"] for o in route_options(seen, "def")] == ["default|100"]

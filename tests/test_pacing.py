@@ -1,117 +1,164 @@
 """Calls stay inside the vendor's quotas: by region, by call, over all replicas."""
 
 from collections.abc import AsyncIterator
+from itertools import count
+from random import Random
 
 import pytest
 import pytest_asyncio
-from builders import REGION, a_route
+from builders import REGION, approved
 from databases import database, set_clock
-from model_cloud import ModelCloud
+from msgspec.structs import replace
 
+from bot.alibaba.errors import Call
 from bot.errors import Throttled
-from bot.models import Operation, VcoRoute
-from bot.pacing import CONNECTIONS, CREATE, DELETE, PacedCloud
+from bot.models import Operation, Request
+from bot.pacing import MARGIN, Quotas
 from bot.store import Database, Store
 
-EACH = {Operation.DELETE: DELETE, Operation.RESTORE: CREATE}
+READ = Call(action="DescribeVcoRouteEntries", region=REGION)
+WINDOW = 60 + MARGIN
 
 
 @pytest_asyncio.fixture
 async def db(valkey_url: str) -> AsyncIterator[Database]:
     async with database(valkey_url) as opened:
+        set_clock(opened, 1000.0)
         yield opened
 
 
-def paced(db: Database, *routes: VcoRoute, background: bool = False) -> PacedCloud:
-    cloud = ModelCloud(REGION, lambda: 1000.0, routes or (a_route(),))
-    return PacedCloud(cloud, Store(db).pace, background=background)
+def quotas(db: Database, **changes: float) -> Quotas:
+    return Quotas(Store(db).pace, patience=0.0, **changes)  # type: ignore[arg-type] # numbers all
 
 
-def many_connections(count: int) -> list[VcoRoute]:
-    return [a_route(connection=f"vco-{n}") for n in range(count)]
+def request(number: int, **changes: object) -> Request:
+    """One that was approved as the so-manieth."""
+    made = replace(approved(), id=f"r-{number}", **changes)
+    (decision,) = made.decisions
+    return replace(made, decisions=(replace(decision, at=500.0 + number),))
 
 
-async def admitted(cloud: PacedCloud, operation: Operation, tries: int = 100) -> int:
-    """How many changes are admitted at once."""
-    for count in range(tries):
+async def placed(db: Database, *requests: Request, share: int = 90) -> list[float]:
+    """How long each has to wait."""
+    return [await quotas(db, share=share).reserve(one) for one in requests]
+
+
+async def reads(quotas: Quotas, call: Call = READ) -> tuple[int, float]:
+    """How many calls may be made at once, and how long the next one waits."""
+    for number in count():
         try:
-            await cloud.admit(REGION, operation)
-        except Throttled:
-            return count
-    return tries
+            await quotas.take(call)
+        except Throttled as told:
+            return number, told.retry_after or 0.0
+    raise AssertionError
 
 
-async def listed(cloud: PacedCloud) -> int:
-    """How many times all connections can be read at once."""
-    for count in range(1000):
-        try:
-            await cloud.connections(REGION)
-        except Throttled:
-            return count
-    raise AssertionError("nothing stops it")
+async def test_deletions_and_creations_have_a_quota_each_in_each_region(db: Database) -> None:
+    assert await placed(db, *map(request, range(54))) == [0.0] * 54
+    assert await placed(db, request(54)) == [WINDOW]
+    assert await placed(db, request(55, operation=Operation.RESTORE)) == [0.0]
+    assert await placed(db, request(56, region="eu-central-1")) == [0.0]
 
 
-async def test_deletions_and_creations_have_a_quota_each(db: Database) -> None:
-    cloud = paced(db)
-    assert await admitted(cloud, Operation.DELETE) == DELETE.burst
-    assert await admitted(cloud, Operation.RESTORE) == CREATE.burst
-    with pytest.raises(Throttled, match="CreateVcoRouteEntry") as told:
-        await cloud.admit(REGION, Operation.RESTORE)
-    assert told.value.retry_after is not None
-    set_clock(db, 1000.0 + told.value.retry_after)
-    await cloud.admit(REGION, Operation.RESTORE)
+async def test_who_has_no_place_is_told_its_time_and_is_not_overtaken(db: Database) -> None:
+    await placed(db, *map(request, range(6)), share=10)
+    first, second = request(6), request(7)
+    assert await placed(db, second, first, share=10) == [WINDOW, WINDOW]
+    set_clock(db, 1000.0 + WINDOW - 1)
+    assert await placed(db, *map(request, range(8, 12)), share=10) == [1.0] * 4
+    # Six places become free; the seventh and later ones wait for the round after.
+    assert await placed(db, request(12), share=10) == [1.0 + WINDOW]
+    set_clock(db, 1000.0 + WINDOW)
+    assert await placed(db, request(12), share=10) == [WINDOW]
+    assert await placed(db, second, first, share=10) == [0.0, 0.0]
 
 
-async def test_another_region_has_a_quota_of_its_own(db: Database) -> None:
-    cloud = paced(db)
-    await admitted(cloud, Operation.RESTORE)
-    await cloud.admit("eu-central-1", Operation.RESTORE)
+async def test_the_order_of_approval_is_kept_whoever_asks_first(db: Database) -> None:
+    await placed(db, *map(request, range(6)), share=10)
+    late = [request(n) for n in range(20, 26)]
+    assert await placed(db, *late, share=10) == [WINDOW] * 6
+    early = request(10)
+    assert await placed(db, early, share=10) == [WINDOW]
+    # The last of the others goes one round later for it.
+    assert await placed(db, late[-1], share=10) == [2 * WINDOW]
 
 
-@pytest.mark.parametrize("operation", Operation)
-async def test_no_minute_has_more_changes_than_the_quota_however_hard_it_is_tried(
-    db: Database, operation: Operation
+async def test_who_never_comes_back_gives_their_place_up(db: Database) -> None:
+    await placed(db, *map(request, range(6)), share=10)
+    await placed(db, *map(request, range(6, 12)), share=10)
+    set_clock(db, 1000.0 + WINDOW)
+    assert await placed(db, request(12), share=10) == [WINDOW]
+    set_clock(db, 1000.0 + WINDOW + 121)
+    assert await placed(db, request(12), share=10) == [0.0]
+
+
+async def test_a_place_that_was_taken_is_not_taken_twice_for_one_send(db: Database) -> None:
+    await placed(db, *[request(1)] * 10, share=10)
+    assert await placed(db, *map(request, range(2, 7)), share=10) == [0.0] * 5
+    assert await placed(db, request(7), share=10) == [WINDOW]
+
+
+@pytest.mark.parametrize("longest", [3, 15, 90])
+async def test_no_window_has_more_changes_than_the_quota_however_hard_it_is_tried(
+    db: Database, longest: int
 ) -> None:
-    cloud, times = paced(db), []
-    for tick in range(360):
-        at = 1000.0 + tick / 2
-        set_clock(db, at)
-        times += [at] * await admitted(cloud, operation)
+    draw = Random(longest)  # noqa: S311 - the same draws each time
+    now, times, numbers = 1000.0, [], count()
+    waiting = [request(next(numbers)) for _ in range(8)]
+    while now < 1000 + 6 * WINDOW:
+        set_clock(db, now)
+        for one in draw.sample(waiting, draw.randint(0, len(waiting))):
+            if await quotas(db, share=10).reserve(one) == 0:
+                times.append(now)
+                waiting[waiting.index(one)] = request(next(numbers))
+        now += draw.uniform(0, longest)
     most = max(sum(1 for t in times if start <= t < start + 60) for start in times)
-    assert most <= EACH[operation].per_minute
-    assert len(times) > 2 * most  # and it goes on at that pace
+    assert most <= 6
+    assert len(times) > 12  # and it goes on
+
+
+async def test_each_page_of_a_list_is_counted_as_it_is_read(db: Database) -> None:
+    at_once, wait = await reads(quotas(db))
+    assert at_once == 180
+    assert 0 < wait < 1
+    assert (await reads(quotas(db), replace(READ, action="DescribeVpnConnection")))[0] == 180
+    assert (await reads(quotas(db), replace(READ, region="eu-central-1")))[0] == 180
+
+
+async def test_no_minute_has_more_reads_than_the_quota(db: Database) -> None:
+    times: list[float] = []
+    for tick in range(0, 180, 3):
+        set_clock(db, 1000.0 + tick)
+        times += [1000.0 + tick] * (await reads(quotas(db)))[0]
+    most = max(sum(1 for t in times if start <= t < start + 60) for start in set(times))
+    assert most <= 540
+    assert len(times) > 1000
 
 
 async def test_background_work_leaves_half_to_people(db: Database) -> None:
-    assert await admitted(paced(db, background=True), Operation.DELETE) == DELETE.burst // 2
-    assert await admitted(paced(db), Operation.DELETE) == DELETE.burst // 2
+    background = Quotas(Store(db).pace, patience=0.0, background=True)
+    assert (await reads(background))[0] == 90
+    assert (await reads(quotas(db)))[0] == 90
 
 
-async def test_replicas_share_the_quota(db: Database) -> None:
-    first, second = paced(db), paced(db)
-    assert await admitted(first, Operation.DELETE, tries=10) == 10
-    assert await admitted(second, Operation.DELETE) == DELETE.burst - 10
+async def test_a_read_waits_a_little_for_its_share(db: Database) -> None:
+    await reads(quotas(db))
+    db.fixed_now = ""  # the clock goes on
+    await Quotas(Store(db).pace, patience=5.0).take(READ)
 
 
-async def test_reading_all_connections_takes_a_call_for_each_page_of_them(db: Database) -> None:
-    # How many pages there are is known from the reading before.
-    assert await listed(paced(db)) == CONNECTIONS.burst
-    set_clock(db, 2000.0)
-    assert await listed(paced(db, *many_connections(120))) == 1 + (CONNECTIONS.burst - 1) // 3
-
-
-async def test_the_longest_list_can_be_read_again_after_a_wait(db: Database) -> None:
-    cloud = paced(db, *many_connections(5000), background=True)
-    assert len(await cloud.connections(REGION)) == 5000
-    with pytest.raises(Throttled) as told:
-        await cloud.connections(REGION)
-    assert told.value.retry_after is not None
-    set_clock(db, 1000.0 + told.value.retry_after)
-    assert len(await cloud.connections(REGION)) == 5000
-
-
-async def test_a_connection_of_the_list_is_as_if_it_were_read_alone(db: Database) -> None:
-    cloud = paced(db)
-    assert await cloud.connections(REGION) == (
-        await cloud.connection(REGION, a_route().vpn_connection_id),
-    )
+async def test_what_the_vendor_refuses_pauses_that_action_there_for_all_replicas(
+    db: Database,
+) -> None:
+    change = Call(action="DeleteVcoRouteEntry", region=REGION)
+    await quotas(db).throttled(READ, 12.5)
+    assert await reads(quotas(db)) == (0, 12.5)
+    assert (await reads(quotas(db), replace(READ, action="DescribeVpnConnection")))[0] == 180
+    assert (await reads(quotas(db), replace(READ, region="eu-central-1")))[0] == 180
+    assert await placed(db, request(1)) == [0.0]
+    await quotas(db).throttled(change, 30.0)
+    assert await placed(db, request(2), request(3, operation=Operation.RESTORE)) == [30.0, 0.0]
+    set_clock(db, 1012.6)
+    assert (await reads(quotas(db)))[0] == 180
+    set_clock(db, 1030.0)
+    assert await placed(db, request(2)) == [0.0]

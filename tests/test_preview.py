@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
+from builders import listed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -252,7 +253,7 @@ HALF = live("10.1.2.0/25")
 
 
 def seen(*dests: str, routes: Sequence[LiveRoute]) -> Snapshot:
-    return snapshot(draft(*dests), ATTACHED, routes, at=5.0)
+    return snapshot(draft(*dests), ATTACHED, listed(routes), at=5.0)
 
 
 def test_a_snapshot_holds_the_targets_and_what_happens_when_all_of_them_go() -> None:

@@ -398,13 +398,6 @@ async def test_what_was_told_is_kept_as_long_as_its_request(db: Database, store:
 # --- how fast to go ------------------------------------------------------------------
 
 
-async def test_a_region_pauses_for_all_replicas(store: Store) -> None:
-    assert await store.pace.paused_until("cn-hangzhou") == 0.0
-    await store.pace.pause("cn-hangzhou", 1012.5)
-    assert await store.pace.paused_until("cn-hangzhou") == 1012.5
-    assert await store.pace.paused_until("eu-central-1") == 0.0
-
-
 async def test_the_usual_duration_is_the_median_of_the_last_ones(store: Store) -> None:
     assert await store.pace.usual("cn-hangzhou") == USUAL_SECONDS
     for seconds in (500.0, *[30.0] * 15, *[60.0] * 5, 44.0):

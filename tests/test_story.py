@@ -18,7 +18,8 @@ async def test_a_route_is_asked_for_approved_deleted_once_and_proven_gone(playin
 
     # A card appears in the channel: what would go, what traffic would do next, who decides.
     card = await playing.slack.until(lambda: next(iter(playing.cards()), None))
-    takeover = "`192.168.0.0/16` (weight 100, this connection) takes over all of them."
+    twins = "weight 100, this connection; weight 0, this connection"
+    takeover = f"`192.168.0.0/16` ({twins}) takes over all of them."
     assert text_of(card).splitlines()[:7] == [
         f"Delete {seed.SHADOWED_DEST} from {seed.ORDINARY} (cn-hangzhou)",
         "office-shanghai",

@@ -1,7 +1,7 @@
 """What undoes a request, and what it takes to put a route back just as it was."""
 
 import pytest
-from builders import REGION, a_request, a_route, approved, deleted, in_state, live, restored
+from builders import REGION, a_request, a_route, approved, deleted, in_state, listed, live, restored
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -31,7 +31,7 @@ OTHER = live(a_route("10.0.0.0/16"))
 
 
 def preview_of(draft: Draft, *routes: LiveRoute) -> tuple[LiveRoute, ...]:
-    return snapshot(draft, CONNECTION, routes, at=2000.0).targets
+    return snapshot(draft, CONNECTION, listed(routes), at=2000.0).targets
 
 
 def test_what_was_deleted_is_put_back_with_its_next_hop_and_weight() -> None:
@@ -99,8 +99,8 @@ def test_what_nobody_may_create_is_refused_before_anybody_approves(dest: str) ->
 
 
 def restoring(*routes: LiveRoute) -> str | None:
-    seen = snapshot(undo(deleted()), CONNECTION, [OTHER], at=2000.0)
-    return drift(seen, CONNECTION, routes, operation=Operation.RESTORE)
+    seen = snapshot(undo(deleted()), CONNECTION, listed([OTHER]), at=2000.0)
+    return drift(seen, CONNECTION, listed(routes), operation=Operation.RESTORE)
 
 
 def test_a_restoration_that_finds_all_as_it_was_goes_on() -> None:
@@ -120,9 +120,9 @@ def test_traffic_that_would_come_from_elsewhere_stops_a_restoration() -> None:
 def test_routes_put_back_by_this_request_are_no_drift() -> None:
     pair = (a_route("10.0.0.0/24"), a_route("10.0.1.0/24"))
     draft = undo(in_state(RequestState.DELETED, *pair))
-    seen = snapshot(draft, CONNECTION, [OTHER], at=2000.0)
+    seen = snapshot(draft, CONNECTION, listed([OTHER]), at=2000.0)
     half = (OTHER, live(pair[0], state="published"))
-    assert drift(seen, CONNECTION, half, done=pair[:1], operation=Operation.RESTORE) is None
+    assert drift(seen, CONNECTION, listed(half), done=pair[:1], operation=Operation.RESTORE) is None
 
 
 # --- the proof -----------------------------------------------------------------------------

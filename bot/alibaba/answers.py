@@ -5,17 +5,21 @@ pre-shared keys of connections among it) is skipped by the decoder and never bec
 Field names are the vendor's, in its own case: `route_dest` is `RouteDest`.
 """
 
+import re
 from ipaddress import ip_network
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from bot.alibaba.errors import Call, no_reliable_answer
+from bot.alibaba.paging import Page
 from bot.alibaba.tunnels import WireTunnels, tunnels
 from bot.errors import OutcomeUnknown
-from bot.models import Connection, LiveRoute, RouteKind, VcoRoute
+from bot.models import UNKNOWN_WEIGHT, Connection, LiveRoute, RouteKind, VcoRoute
 
 Item = TypeVar("Item")
+
+_DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 class _Wire(msgspec.Struct, rename="pascal", frozen=True):
@@ -60,30 +64,35 @@ class _ConnectionList(_Wire, frozen=True):
     vpn_connection: list[WireConnection]
 
 
-class ConnectionPage(_Wire, frozen=True):
+class _Paged(_Wire, frozen=True):
+    """What a page of a list says of itself, of any type: hints, that spoil nothing."""
+
+    total_count: Any = None
+    page_size: Any = None
+
+
+class ConnectionPage(_Paged, frozen=True, kw_only=True):
     """DescribeVpnConnections."""
 
     vpn_connections: _ConnectionList
-    total_count: int
 
 
 class _Route(_Wire, frozen=True):
     route_dest: str
     next_hop: str | None = None
-    weight: int | None = None
+    weight: Any = None
     state: str | None = None
     route_entry_type: str | None = None
     vpn_connection_id: str | None = None
 
 
-class RoutePage(_Wire, frozen=True):
+class RoutePage(_Paged, frozen=True, kw_only=True):
     """DescribeVcoRouteEntries. The list may be missing where the count says zero.
 
     No route in it has a description (sdk 7.2.2), though one can be given when it is created: so
     `LiveRoute.description` stays empty, and a route that is put back comes without one.
     """
 
-    total_count: int
     vco_route_entries: list[_Route] | None = None
 
 
@@ -140,25 +149,39 @@ def connection(wire: WireConnection, call: Call) -> Connection:
     )
 
 
-def connections(page: ConnectionPage, call: Call) -> tuple[list[Connection], int]:
-    """The connections of a page, and the length of the whole list by the vendor's count."""
+def connections(page: ConnectionPage, call: Call) -> Page[Connection]:
+    """The connections of a page."""
     rows = [connection(wire, call) for wire in page.vpn_connections.vpn_connection]
-    return rows, page.total_count
+    return Page(rows, _number(page.total_count), _number(page.page_size))
 
 
-def routes(page: RoutePage, asked: RouteKind, call: Call) -> tuple[list[LiveRoute], int]:
-    """The routes of a page, and the total; one that is not understood spoils the page."""
-    if page.vco_route_entries is None and page.total_count:
+def routes(page: RoutePage, asked: RouteKind, call: Call) -> Page[LiveRoute]:
+    """The routes of a page; one that is not understood spoils it, but for its weight."""
+    total = _number(page.total_count)
+    if page.vco_route_entries is None and total != 0:
         raise unusable(call, "VcoRouteEntries is missing")
     rows = [_live_route(wire, asked, call) for wire in page.vco_route_entries or ()]
-    return rows, page.total_count
+    return Page(rows, total, _number(page.page_size))
+
+
+def _number(value: object) -> int | None:
+    """A whole number, which the vendor may write as text; None for anything else."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        return int(value)
+    return None
 
 
 def _live_route(wire: _Route, asked: RouteKind, call: Call) -> LiveRoute:
-    """One route. Only a bgp route may lack its next hop (empty) and weight (0, the lower)."""
+    """One route. Only a bgp route may lack its next hop (empty).
+
+    A weight that is not understood is unknown: such a route is shown and can't be chosen.
+    """
     kind = _kind(wire.route_entry_type, asked, call)
-    if kind is RouteKind.CUSTOM and (not wire.next_hop or wire.weight is None):
-        raise unusable(call, "NextHop or Weight of a custom route is missing")
+    if kind is RouteKind.CUSTOM and not wire.next_hop:
+        raise unusable(call, "NextHop of a custom route is missing")
+    weight = _number(wire.weight)
     if (wire.vpn_connection_id or call.vpn_connection_id) != call.vpn_connection_id:
         raise unusable(call, "VpnConnectionId of a route is that of another connection")
     try:
@@ -169,7 +192,7 @@ def _live_route(wire: _Route, asked: RouteKind, call: Call) -> LiveRoute:
         vpn_connection_id=call.vpn_connection_id,
         route_dest=route_dest,
         next_hop=wire.next_hop or "",
-        weight=wire.weight or 0,
+        weight=UNKNOWN_WEIGHT if weight is None or weight < 0 else weight,
     )
     return LiveRoute(route=route, kind=kind, state=wire.state or "")
 

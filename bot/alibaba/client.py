@@ -8,20 +8,21 @@ where the signature alone was refused: waiting and repeating belong to the execu
 import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import httpx
 import structlog
+from msgspec.structs import replace
 
 from bot.alibaba import answers, errors
 from bot.alibaba.codes import to_sign_again
 from bot.alibaba.endpoints import Endpoint
 from bot.alibaba.errors import Call
-from bot.alibaba.paging import PAGE_SIZE, read_all
+from bot.alibaba.paging import PAGE_SIZE, Listed, Page, read_all
 from bot.alibaba.signing import canonical_query
 from bot.alibaba.transport import ATTEMPT_SECONDS, Reply, attempt
-from bot.errors import AlibabaError, AlreadyGone, AlreadyThere
-from bot.models import Connection, LiveRoute, RouteKind, VcoRoute
+from bot.errors import AlibabaError, AlreadyGone, AlreadyThere, Throttled
+from bot.models import Connection, LiveRoute, RouteKind, RouteList, VcoRoute
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +32,31 @@ HOME_REGION = "cn-hangzhou"
 
 Item = TypeVar("Item")
 Params = Mapping[str, str | int | None]
+
+
+class Quotas(Protocol):
+    """Keeps calls inside the vendor's quotas."""
+
+    async def take(self, call: Call) -> None:
+        """Wait until `call` may be made; raises `Throttled` where that takes too long."""
+        ...
+
+    async def throttled(self, call: Call, retry_after: float | None) -> None:
+        """Hear that the vendor refused this call, for so many seconds where it said so."""
+        ...
+
+
+class _NoQuotas:
+    """For whoever makes a handful of calls by hand."""
+
+    async def take(self, call: Call) -> None:
+        """Nobody waits."""
+
+    async def throttled(self, call: Call, retry_after: float | None) -> None:
+        """Nobody remembers it."""
+
+
+NO_QUOTAS = _NoQuotas()
 
 
 class VpcClient:
@@ -46,9 +72,10 @@ class VpcClient:
         auth: see `bot.alibaba.auth.Acs3Auth`.
         attempt_seconds: the most that one HTTP attempt may take.
         now: our clock, in seconds since the epoch, to be compared with the service's.
+        quotas: asked before every single call, each page of a list among them.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - three parts, and knobs by name with a default
         self,
         http: httpx.AsyncClient,
         endpoint: Endpoint,
@@ -56,12 +83,14 @@ class VpcClient:
         *,
         attempt_seconds: float = ATTEMPT_SECONDS,
         now: Callable[[], float] = time.time,
+        quotas: Quotas = NO_QUOTAS,
     ) -> None:
         self._http = http
         self._endpoint = endpoint
         self._auth = auth
         self._attempt_seconds = attempt_seconds
         self._now = now
+        self._quotas = quotas
 
     async def delete_route(
         self, region: str, route: VcoRoute, *, client_token: str, overlay_mode: str | None = None
@@ -122,21 +151,31 @@ class VpcClient:
         """All IPsec-VPN connections of a region."""
         call = Call(action="DescribeVpnConnections", region=region)
 
-        async def fetch(number: int) -> tuple[list[Connection], int]:
+        async def fetch(number: int) -> Page[Connection]:
             params: Params = {"RegionId": region, "PageNumber": number, "PageSize": PAGE_SIZE}
             page = await self._call(call, params, answers.ConnectionPage)
             return answers.connections(page, call)
 
-        return await read_all(fetch, call)
+        return (await read_all(fetch, call)).rows
 
-    async def routes(self, region: str, vpn_connection_id: str) -> tuple[LiveRoute, ...]:
+    async def routes(self, region: str, vpn_connection_id: str, *, bgp: bool = True) -> RouteList:
         """All routes of a connection, custom ones first, with canonical CIDR blocks.
 
-        A bgp route that has no weight gets 0, the lower one.
+        Those learned over BGP are a listing of its own: whether it works where a connection has
+        no BGP is not known, and nothing is proven by it. So where it fails, that is said and
+        nothing else is lost. Without `bgp` it is not asked for.
         """
         custom = await self._routes(region, vpn_connection_id, RouteKind.CUSTOM)
-        bgp = await self._routes(region, vpn_connection_id, RouteKind.BGP)
-        return tuple(dict.fromkeys(custom + bgp))
+        known = RouteList(routes=custom.rows, bgp_known=False, paged=custom.pages > 1)
+        if not bgp:
+            return known
+        try:
+            learned = await self._routes(region, vpn_connection_id, RouteKind.BGP)
+        except AlibabaError as error:
+            log.warning("bgp_routes_unreadable", connection=vpn_connection_id, code=error.code)
+            return known
+        every = tuple(dict.fromkeys(custom.rows + learned.rows))
+        return replace(known, routes=every, bgp_known=True)
 
     async def regions(self) -> tuple[str, ...]:
         """The ids of all regions; the cheapest call that shows that the credentials work."""
@@ -146,12 +185,12 @@ class VpcClient:
 
     async def _routes(
         self, region: str, vpn_connection_id: str, kind: RouteKind
-    ) -> tuple[LiveRoute, ...]:
+    ) -> Listed[LiveRoute]:
         call = Call(
             action="DescribeVcoRouteEntries", region=region, vpn_connection_id=vpn_connection_id
         )
 
-        async def fetch(number: int) -> tuple[list[LiveRoute], int]:
+        async def fetch(number: int) -> Page[LiveRoute]:
             params: Params = {
                 "RegionId": region,
                 "VpnConnectionId": vpn_connection_id,
@@ -174,6 +213,8 @@ class VpcClient:
         if not errors.is_error(answer):
             return answers.decode(reply.body, type_, call)
         error = errors.classify(answer, call)
+        if isinstance(error, Throttled):
+            await self._quotas.throttled(call, error.retry_after)
         if repeated and isinstance(error, AlreadyGone | AlreadyThere):
             raise _perhaps_by_us(error, call)
         raise error
@@ -188,6 +229,7 @@ class VpcClient:
                 "x-acs-version": API_VERSION,
             },
         )
+        await self._quotas.take(call)
         start = time.monotonic()
         try:
             reply = await attempt(

@@ -5,6 +5,8 @@ came of it under its fence. Everything before and after the one call is a pure t
 `bot.lifecycle` and `bot.route_change`.
 
 - `cloud`     what is needed of the VPC API, and how long things may take
+- `reading`   a connection and its routes, over several steps where that takes long
+- `regions`   how many steps at once one region may keep busy
 - `bench`     what every step works with: record, cloud, clock
 - `sending`   before and at the send: wait, void, or send with the stored token
 - `proving`   after the send: watch until it is proven; reconcile what is unconfirmed

@@ -1,14 +1,17 @@
 """The bench that every step works at: the record, the cloud, the clock, and patience."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
+
+from msgspec.structs import replace
 
 from bot import route_change
 from bot.errors import AlibabaError, RecordLost, Throttled
-from bot.execution.cloud import Cloud, Limits, PacedCloud
+from bot.execution.cloud import Cloud, Limits, Places
+from bot.execution.reading import Reading, Readings
+from bot.execution.regions import Regions
 from bot.models import (
-    Connection,
+    UNKNOWN_WEIGHT,
     Failure,
-    LiveRoute,
     Observation,
     Request,
     RequestState,
@@ -39,16 +42,20 @@ class Bench:
         *,
         requests: Requests,
         pace: Pace,
-        cloud: PacedCloud,
+        cloud: Cloud,
+        places: Places,
         now: Callable[[], Awaitable[float]],
         limits: Limits,
         background: Cloud | None = None,
         recheck: Recheck | None = None,
+        region_steps: int = 8,
+        readings: Readings | None = None,
     ) -> None:
         """Work on `requests` against `cloud`; `now` is the store's clock.
 
-        `background`: the cloud for what nobody waits for, where it differs. `recheck` looks at
-        the approvers again before a send; a bot that serves always has one.
+        `places`: the quota of changes; `background`: the cloud for what nobody waits for, where
+        it differs; `region_steps`: how many steps at once one region may keep busy. `recheck`
+        looks at the approvers again before a send; a bot that serves always has one.
         """
         self.recheck = recheck
         self.requests = requests
@@ -56,7 +63,10 @@ class Bench:
         self.cloud = cloud
         self.now = now
         self.limits = limits
+        self.places = places
         self.background = background or cloud
+        self.regions = Regions(region_steps)
+        self.readings = readings or Readings()
 
     async def change(
         self, claim: Claim, change: Callable[[Request], Request], *, sealed: bool = False
@@ -73,28 +83,30 @@ class Bench:
             raise RecordLost(f"the record of {claim.id} is gone")
         return request
 
-    async def look(
-        self, request: Request, *, background: bool = False
-    ) -> tuple[Connection, Sequence[LiveRoute]]:
-        """The connection, and its routes where it is attached (they change while it is not)."""
-        cloud = self.background if background else self.cloud
-        seen = await cloud.connection(request.region, request.vpn_connection_id)
-        if not seen.attached:
-            return seen, ()
-        return seen, await cloud.routes(request.region, request.vpn_connection_id)
+    async def look(self, request: Request, *, bgp: bool, background: bool = False) -> Reading:
+        """The connection, and its routes where it is attached; with `bgp` all of them.
 
-    async def observe(
-        self, claim: Claim, request: Request, seen: Connection, live: Sequence[LiveRoute]
-    ) -> Request:
+        Raises:
+            StillReading: it takes longer than a step.
+        """
+        route = in_hand(request)
+        # What a reading belongs to: as soon as anything was recorded of the route, it is another.
+        poll = (request.id, request.state, request.current, route.sends, route.waits)
+        return await self.readings.read(
+            (*poll, route.watch.polls, bgp),
+            self.background if background else self.cloud,
+            request.region,
+            request.vpn_connection_id,
+            bgp=bgp,
+        )
+
+    async def observe(self, claim: Claim, request: Request, look: Reading) -> Request:
         """Remember what a look showed of the route in hand."""
-        sighted, at = sight(seen, live, in_hand(request).route), await self.now()
+        sighted, at = sight(look, in_hand(request).route), await self.now()
         return await self.change(claim, lambda r: route_change.observe(r, at, sighted))
 
     async def wait(self, claim: Claim, error: AlibabaError) -> float:
-        """Be patient with `error`; returns when to go on. A throttled region pauses whole.
-
-        However long the region is to be left alone: the deadline is kept.
-        """
+        """Be patient with `error`; returns when to go on, at the deadline of the route at last."""
         at = await self.now()
         request = await self.change(
             claim, lambda r: route_change.wait(r, at, error.code, error.meaning)
@@ -102,7 +114,6 @@ class Bench:
         pause = patience(request)
         if isinstance(error, Throttled):
             pause = max(pause, error.retry_after or 0.0)
-            await self.pace.pause(request.region, at + pause)
         return min(at + pause, max(self.deadline(request), at + _FIRST_WAIT))
 
     async def fail(self, claim: Claim, failure: Failure) -> None:
@@ -133,13 +144,19 @@ def in_hand(request: Request) -> RouteChange:
     return request.routes[-1 if request.current is None else request.current]
 
 
-def sight(seen: Connection, live: Sequence[LiveRoute], route: VcoRoute) -> Observation:
-    """What a look showed of one route."""
-    if not seen.attached:
-        return Observation(state=seen.state)
+def sight(look: Reading, route: VcoRoute) -> Observation:
+    """What a look showed of one route.
+
+    One that has its block and next hop, and a weight that could not be read, may be it or not.
+    """
+    state = look.connection.state
+    if not look.connection.attached:
+        return Observation(state=state)
     # A route learned from the peer can look the same and stay: it is not the one we delete.
-    custom = [r.route for r in live if r.kind is RouteKind.CUSTOM]
-    return Observation(state=seen.state, present=route in custom)
+    custom = [r.route for r in look.listed.routes if r.kind is RouteKind.CUSTOM]
+    if route not in custom and replace(route, weight=UNKNOWN_WEIGHT) in custom:
+        return Observation(state=state)
+    return Observation(state=state, present=route in custom, paged=look.listed.paged)
 
 
 def patience(request: Request) -> float:

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from bot.models import Connection, LiveRoute, Operation, Value, VcoRoute
+from bot.models import Connection, Request, RouteList, Value, VcoRoute
 
 
 class Cloud(Protocol):
@@ -16,8 +16,8 @@ class Cloud(Protocol):
         """Read all connections of a region, or fail; never a part of them."""
         ...
 
-    async def routes(self, region: str, vpn_connection_id: str) -> tuple[LiveRoute, ...]:
-        """Read all routes of a connection, or fail; never a part of them."""
+    async def routes(self, region: str, vpn_connection_id: str, *, bgp: bool = True) -> RouteList:
+        """Read all routes of a connection, or fail; a part may miss of those from BGP alone."""
         ...
 
     async def delete_route(
@@ -33,11 +33,11 @@ class Cloud(Protocol):
         ...
 
 
-class PacedCloud(Cloud, Protocol):
-    """The same, kept inside the vendor's quotas."""
+class Places(Protocol):
+    """The quota of changes."""
 
-    async def admit(self, region: str, operation: Operation) -> None:
-        """Take a place in the quota of these changes; `Throttled` says how long to wait."""
+    async def reserve(self, request: Request) -> float:
+        """Reserve the place of a request's next change; 0, or the seconds until its time."""
         ...
 
 

@@ -6,6 +6,8 @@ from bot import lifecycle, route_change
 from bot.errors import RecordLost
 from bot.execution import proving, sending
 from bot.execution.bench import Bench, give_up, in_hand
+from bot.execution.reading import StillReading
+from bot.execution.regions import ROOM_AFTER
 from bot.models import Decision, Failure, Request, RequestState, Verdict
 from bot.store import Claim
 
@@ -13,6 +15,9 @@ log = structlog.get_logger(__name__)
 
 _QUEUED_LOOK = 60.0
 """Seconds between looks of a request that waits in the queue; its turn wakes it anyway."""
+
+_READING_LOOK = 0.5
+"""Seconds between looks whether a long reading is finished."""
 
 _NEEDS_ATTENTION = Failure(
     code="NeedsAttention",
@@ -41,9 +46,19 @@ class Execution:
             # Records of what is under way bear no time to live: this one was taken away.
             raise RecordLost(f"the record of {claim.id} is gone")
         request = stored.request
+        if request.state is RequestState.PENDING:
+            return await self._expire(claim, request)
+        if self._bench.regions.full(request.region):
+            return claim.now + ROOM_AFTER
+        with self._bench.regions.busy(request.region):
+            try:
+                return await self._work(claim, request)
+            except StillReading:
+                # It goes on meanwhile, and this step holds no place.
+                return await self._bench.now() + _READING_LOOK
+
+    async def _work(self, claim: Claim, request: Request) -> float | None:
         match request.state:
-            case RequestState.PENDING:
-                return await self._expire(claim, request)
             case RequestState.APPROVED | RequestState.EXECUTING:
                 return await self._advance(claim, request)
             case RequestState.UNCONFIRMED:
@@ -87,10 +102,6 @@ class Execution:
         if ahead:
             return claim.now + _QUEUED_LOOK
         request = await self._bench.change(claim, lambda r: route_change.start(r, claim.now))
-        deadline = self._bench.deadline(request)
-        paused_until = await self._bench.pace.paused_until(request.region)
-        if claim.now < min(paused_until, deadline):
-            return min(paused_until, deadline)
         if in_hand(request).state.watched:
             return await proving.step(self._bench, claim, request)
         return await sending.step(self._bench, claim, request)

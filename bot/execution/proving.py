@@ -1,13 +1,12 @@
 """After the send: watch until the change is proven; reconcile what could not be proven."""
 
-from collections.abc import Sequence
-
 import structlog
 
 from bot import lifecycle, route_change
 from bot.errors import AlibabaError
 from bot.execution.bench import Bench, in_hand, sight
-from bot.models import Connection, LiveRoute, Request, RequestState, RouteState
+from bot.execution.reading import Reading, StillReading
+from bot.models import Request, RequestState, RouteState
 from bot.route_change import DONE
 from bot.store import Claim
 from bot.watching import next_poll, next_reconcile, proven
@@ -21,12 +20,16 @@ RECONCILE_SECONDS = 24 * 3600.0
 async def step(bench: Bench, claim: Claim, request: Request) -> float | None:
     """Look once more at the route in hand: is its change proven?"""
     try:
-        seen, live = await bench.look(request)
+        look = await bench.look(request, bgp=False)
+    except StillReading:
+        if claim.now > bench.deadline(request):
+            return await bench.too_late(claim)
+        raise
     except AlibabaError as error:
         if claim.now > bench.deadline(request):
             return await bench.too_late(claim)
         return await bench.wait(claim, error)
-    request = await bench.observe(claim, request, seen, live)
+    request = await bench.observe(claim, request, look)
     route, at = in_hand(request), await bench.now()
     if proven(route.watch):
         request = await bench.change(claim, lambda r: route_change.end(r, at, DONE[r.operation]))
@@ -44,23 +47,21 @@ async def reconcile(bench: Bench, claim: Claim, request: Request) -> float | Non
         await bench.change(claim, lambda r: lifecycle.trouble(r, claim.now, "no longer looked at"))
         return None
     try:
-        seen, live = await bench.look(request, background=True)
+        look = await bench.look(request, bgp=False, background=True)
     except AlibabaError as error:
         log.info("reconcile_failed", code=error.code)
         return claim.now + next_reconcile(since)
     for index, route in enumerate(request.routes):
         if route.state is RouteState.UNCONFIRMED:
-            request = await _reconcile_route(bench, claim, index, seen, live)
+            request = await _reconcile_route(bench, claim, index, look)
     if request.state is not RequestState.UNCONFIRMED:
         return None
     return claim.now + next_reconcile(since)
 
 
-async def _reconcile_route(
-    bench: Bench, claim: Claim, index: int, seen: Connection, live: Sequence[LiveRoute]
-) -> Request:
+async def _reconcile_route(bench: Bench, claim: Claim, index: int, look: Reading) -> Request:
     def change(request: Request) -> Request:
-        sighted = sight(seen, live, request.routes[index].route)
+        sighted = sight(look, request.routes[index].route)
         request = route_change.look_again(request, index, sighted)
         if proven(request.routes[index].watch):
             return route_change.confirm(request, claim.now, index)

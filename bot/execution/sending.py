@@ -6,8 +6,6 @@ is on as many replicas as is asked for.
 A send that was never answered is never simply repeated: first it is looked at what it did.
 """
 
-from collections.abc import Sequence
-
 import structlog
 
 from bot import lifecycle, route_change
@@ -27,11 +25,11 @@ from bot.errors import (
 )
 from bot.execution.bench import Bench, failure, give_up, in_hand, patience
 from bot.execution.cloud import Cloud
+from bot.execution.reading import Reading
 from bot.metrics import SEALS_BROKEN
 from bot.models import (
     Connection,
     Failure,
-    LiveRoute,
     Operation,
     Request,
     RouteChange,
@@ -68,7 +66,7 @@ async def step(bench: Bench, claim: Claim, request: Request) -> float | None:
     if claim.now > bench.deadline(request):
         return await bench.too_late(claim)
     try:
-        seen, live = await bench.look(request)
+        look = await bench.look(request, bgp=True)
     except Rejected as error:
         if in_hand(request).outcome_unknown:
             return await bench.wait(claim, error)
@@ -77,22 +75,18 @@ async def step(bench: Bench, claim: Claim, request: Request) -> float | None:
     except AlibabaError as error:
         return await bench.wait(claim, error)
     if in_hand(request).outcome_unknown:
-        request = await bench.observe(claim, request, seen, live)
-    return await _having_looked(bench, claim, request, seen, live)
+        request = await bench.observe(claim, request, look)
+    return await _having_looked(bench, claim, request, look)
 
 
 async def _having_looked(
-    bench: Bench,
-    claim: Claim,
-    request: Request,
-    seen: Connection,
-    live: Sequence[LiveRoute],
+    bench: Bench, claim: Claim, request: Request, look: Reading
 ) -> float | None:
     """Wait, watch, void, or send."""
     route = in_hand(request)
-    if not seen.attached:
-        return await _not_attached(bench, claim, request, seen)
-    changed = _drift(request, seen, live)
+    if not look.connection.attached:
+        return await _not_attached(bench, claim, request, look.connection)
+    changed = _drift(request, look)
     # By now, not by when the step began: the look may have taken long.
     window_over = await bench.now() - route.first_sent_at > bench.limits.token_window
     if route.outcome_unknown and (changed or window_over):
@@ -120,10 +114,8 @@ async def _send(bench: Bench, claim: Claim, request: Request) -> float | None:
 
 async def _record_and_call(bench: Bench, claim: Claim, request: Request) -> float | None:
     """Take a place in the quota, record the send, and send."""
-    try:
-        await bench.cloud.admit(request.region, request.operation)
-    except AlibabaError as error:
-        return await bench.wait(claim, error)
+    if wait := await bench.places.reserve(request):
+        return await _wait_for_place(bench, claim, request, wait)
     at = await bench.now()
     try:
         request = await bench.change(claim, lambda r: route_change.send(r, at), sealed=True)
@@ -208,6 +200,16 @@ async def _unsealed(bench: Bench, claim: Claim, error: SealBroken) -> None:
     await bench.change(claim, lambda r: give_up(r, at, failure))
 
 
+async def _wait_for_place(
+    bench: Bench, claim: Claim, request: Request, wait: float
+) -> float | None:
+    """Sleep until the place that is reserved is free; nobody else waits for it."""
+    at = await bench.now()
+    meaning = f"Its turn in the quota of changes in {request.region} comes in {wait:.0f} s."
+    request = await bench.change(claim, lambda r: route_change.wait(r, at, "Quota", meaning))
+    return min(at + wait, max(bench.deadline(request), at))
+
+
 async def _call(cloud: Cloud, request: Request, route: RouteChange) -> str:
     """The one call of a step that changes anything; returns Alibaba's request id."""
     ask = cloud.delete_route if request.operation is Operation.DELETE else cloud.create_route
@@ -264,6 +266,8 @@ async def _not_attached(
     return None
 
 
-def _drift(request: Request, seen: Connection, live: Sequence[LiveRoute]) -> str | None:
+def _drift(request: Request, look: Reading) -> str | None:
     done = [r.route for r in request.routes if r.state.done]
-    return drift(request.snapshot, seen, live, done=done, operation=request.operation)
+    return drift(
+        request.snapshot, look.connection, look.listed, done=done, operation=request.operation
+    )

@@ -11,7 +11,16 @@ has one (`route_dest`, `next_hop`, `weight`).
 - `request`   a request, its routes, and everything that happens to them
 """
 
-from bot.models.cloud import Connection, LiveRoute, Network, RouteKind, Tunnel, VcoRoute
+from bot.models.cloud import (
+    UNKNOWN_WEIGHT,
+    Connection,
+    LiveRoute,
+    Network,
+    RouteKind,
+    RouteList,
+    Tunnel,
+    VcoRoute,
+)
 from bot.models.people import Decision, Person, Place, Verdict
 from bot.models.preview import Draft, Impact, Operation, Snapshot
 from bot.models.request import (
@@ -29,6 +38,7 @@ from bot.models.terms import Members, People, Terms
 from bot.models.value import Value
 
 __all__ = [
+    "UNKNOWN_WEIGHT",
     "Connection",
     "Decision",
     "Draft",
@@ -48,6 +58,7 @@ __all__ = [
     "RequestState",
     "RouteChange",
     "RouteKind",
+    "RouteList",
     "RouteState",
     "Snapshot",
     "Terms",

@@ -8,6 +8,10 @@ from bot.models.value import Value
 Network = IPv4Network | IPv6Network
 
 
+UNKNOWN_WEIGHT = -1
+"""The weight of a route whose weight was not said, or not understood."""
+
+
 class VcoRoute(Value, frozen=True):
     """A destination-based route of an IPsec-VPN connection; all four fields identify it."""
 
@@ -15,6 +19,16 @@ class VcoRoute(Value, frozen=True):
     route_dest: str
     next_hop: str
     weight: int
+
+    @property
+    def weight_known(self) -> bool:
+        """Whether the listing said a weight; without one a route can't be named in a change."""
+        return self.weight != UNKNOWN_WEIGHT
+
+    @property
+    def shown_weight(self) -> str:
+        """The weight for people."""
+        return str(self.weight) if self.weight_known else "unknown"
 
     @property
     def network(self) -> Network:
@@ -36,6 +50,18 @@ class LiveRoute(Value, frozen=True):
     kind: RouteKind = RouteKind.CUSTOM
     state: str = ""
     description: str = ""
+
+
+class RouteList(Value, frozen=True):
+    """The routes of a connection, all of its custom ones among them.
+
+    `bgp_known`: whether those learned over BGP are listed too, which is a reading of its own that
+    may fail alone. `paged`: whether it took more than one page, read one after the other.
+    """
+
+    routes: tuple[LiveRoute, ...] = ()
+    bgp_known: bool = True
+    paged: bool = False
 
 
 class Tunnel(Value, frozen=True):

@@ -38,10 +38,11 @@ class Draft(Value, frozen=True):
 class Impact(Value, frozen=True):
     """What happens to traffic when one route goes.
 
-    `carries` are the blocks for which the route is the best one now (longest prefix, then
-    weight). `takers` are the remaining routes that are the best ones for them afterwards;
-    empty: nothing on this connection covers them any more. `inside` are remaining routes to
-    smaller blocks within the destination: they go on as before.
+    `carries` are the addresses for which no longer prefix exists now: traffic to them may use this
+    route. `takers` are the remaining routes with the longest prefix that covers them afterwards,
+    among them those with the same prefix, whatever their weight (which has no actual effect at
+    present, says the vendor); empty: nothing on this connection covers them any more. `inside` are
+    remaining routes to smaller blocks within the destination: they go on as before.
     """
 
     route: VcoRoute
@@ -52,10 +53,14 @@ class Impact(Value, frozen=True):
 
 
 class Snapshot(Value, frozen=True):
-    """What the approver saw, and what must still be true when the deletion is sent (G6)."""
+    """What the approver saw, and what must still be true when the deletion is sent (G6).
+
+    `bgp_unknown`: the routes learned over BGP could not be read, so they are not counted.
+    """
 
     taken_at: float
     connection: Connection
     targets: tuple[LiveRoute, ...]
     impacts: tuple[Impact, ...]
     last_routes: bool = False
+    bgp_unknown: bool = False

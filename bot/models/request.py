@@ -65,18 +65,21 @@ class RouteState(StrEnum):
 class Observation(Value, frozen=True):
     """What one poll saw: the connection's state, and whether the route is still listed.
 
-    `present` is None where the routes were not read (the connection was not `attached`).
+    `present` is None where the routes were not read (the connection was not `attached`). `paged`:
+    the list came on several pages, read one after the other.
     """
 
     state: str
     present: bool | None = None
+    paged: bool = False
 
 
 class Watch(Value, frozen=True):
     """What all polls of a change saw so far; `bot.watching` folds observations into it.
 
     `settled_reads` are the reads in a row that saw the connection attached and the route as it
-    should be: absent after a deletion, present after a restoration.
+    should be: absent after a deletion, present after a restoration. `paged`: in one of these
+    reads the list came on several pages.
     """
 
     updating_seen: bool = False
@@ -84,6 +87,7 @@ class Watch(Value, frozen=True):
     polls: int = 0
     state: str = ""
     present: bool | None = None
+    paged: bool = False
 
 
 class Failure(Value, frozen=True):

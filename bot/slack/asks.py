@@ -10,6 +10,7 @@ import structlog
 
 from bot.asking import Asking
 from bot.errors import AlibabaError, Unreadable, UserError
+from bot.execution.reading import STEP_SECONDS, StillReading
 from bot.lifecycle import request_id
 from bot.models import Draft, Request, RequestState
 from bot.slack.inbound import Inbound
@@ -24,6 +25,9 @@ CARD_SECONDS = 10.0
 """For how long an answer waits for the card, so that it can link to it."""
 
 _CARD_LOOK = 0.15
+
+_READING_LOOK = STEP_SECONDS + 0.5
+"""Seconds after which it is looked again whether a long list of routes has been read."""
 
 
 class Asks:
@@ -40,6 +44,8 @@ class Asks:
         """Ask for `draft` on behalf of whoever sent `delivery`; returns when to look again."""
         try:
             return await self._ask(claim, delivery, draft)
+        except StillReading:
+            return claim.now + _READING_LOOK
         except AlreadyOpen as error:
             await self._already_open(delivery, error.request_id)
         except (UserError, AlibabaError) as error:

@@ -123,8 +123,8 @@ class Commands:
         if problem := obstacle(connection):
             await self._replier.tell(given, reports.no_routes(connection, problem))
             return
-        routes = await self._cloud.routes(region, connection_id)
-        await self._replier.tell(given, reports.routes(connection, routes))
+        listed = await self._cloud.routes(region, connection_id)
+        await self._replier.tell(given, reports.routes(connection, listed))
 
     async def _status(self, given: CommandGiven, target: str | None) -> None:
         if target:

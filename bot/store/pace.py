@@ -1,9 +1,10 @@
 """How fast to go: shared by all replicas, and never needed for safety.
 
-A region that throttles one replica throttles the account, so all of them pause. How long
-deletions have taken there lately is what a progress bar is measured against.
+Every quota is that of one action in one region, and so is every pause: who waits for one stops
+nobody else. How long deletions have taken lately is what a progress bar is measured against.
 """
 
+from math import ceil
 from statistics import median
 
 from bot.store.client import NOW, Database, Script, key
@@ -22,13 +23,57 @@ local now, every = seconds(ARGV[1]), tonumber(ARGV[2])
 local burst, calls = tonumber(ARGV[3]), tonumber(ARGV[4])
 local taken = math.max(now, tonumber(redis.call('GET', KEYS[1]) or '0'))
 local after = taken + calls * every
-local wait = after - burst * every - now
+local wait = math.max(after - burst * every, tonumber(redis.call('GET', KEYS[2]) or '0')) - now
 -- Below a millisecond it is the rounding that waits, and the answer would say 0 all the same.
 if wait > 0.001 then return string.format('%.3f', wait) end
 redis.call('SET', KEYS[1], string.format('%.6f', after), 'EX', 300)
 return '0'
 """
 )
+
+
+_PLACE = Script(
+    NOW
+    + """
+-- A sliding window of calls that were made, and the ones that wait in their order. Of the places
+-- that are free in the window the first who wait have one each, whether or not they come for it at
+-- once; so nobody is overtaken, and who has none knows when to come.
+local now, id, order = seconds(ARGV[1]), ARGV[2], ARGV[3]
+local calls, window, patience = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local paused = tonumber(redis.call('GET', KEYS[4]) or '0')
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - window)
+for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now)) do
+  redis.call('ZREM', KEYS[2], gone)
+  redis.call('ZREM', KEYS[3], gone)
+end
+-- Run again after a lost reply, this finds that it was done.
+if redis.call('ZSCORE', KEYS[1], id) then return '0' end
+redis.call('ZADD', KEYS[2], order, id)
+local made = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
+local count = #made / 2
+local before = redis.call('ZRANK', KEYS[2], id) - (calls - count)
+local at = math.max(now, paused)
+if before >= 0 then
+  -- The place is one that becomes free when a call leaves the window, or a later round of it.
+  local nth = before % calls
+  local since = nth < count and tonumber(made[2 * nth + 2]) or now
+  at = math.max(at, since + window * (1 + math.floor(before / calls)))
+end
+local wait = at - now
+if wait <= 0.001 then
+  redis.call('ZREM', KEYS[2], id)
+  redis.call('ZREM', KEYS[3], id)
+  redis.call('ZADD', KEYS[1], string.format('%.6f', now), id)
+else
+  redis.call('ZADD', KEYS[3], string.format('%.6f', at + patience), id)
+end
+for i = 1, 3 do redis.call('EXPIRE', KEYS[i], 86400) end
+if wait <= 0.001 then return '0' end
+return string.format('%.3f', wait)
+"""
+)
+# Whoever does not come back for so long after their time gives their place up; in seconds.
+_PATIENCE = 120
 
 
 class Pace:
@@ -45,17 +90,39 @@ class Pace:
 
         `every`: seconds in which one call becomes free again; `burst`: how many may come at once.
         """
+        keys = (key("quota", region, action), key("pause", region, action))
         args = (self._db.fixed_now, every, burst, calls)
-        return float(await self._db.run(_TAKE, (key("quota", region, action),), *args))
+        return float(await self._db.run(_TAKE, keys, *args))
 
-    async def pause(self, region: str, until: float) -> None:
-        """Call nothing in `region` before `until`."""
-        await self._db.command("SET", key("pause", region), f"{until:.3f}", "EX", 300)
+    async def place(  # noqa: PLR0913 - a quota, and who wants what of it
+        self,
+        region: str,
+        action: str,
+        name: str,
+        *,
+        order: float,
+        calls: int,
+        window: float,
+    ) -> float:
+        """Take a place for one call among `calls` in any `window` seconds, in a fair order.
 
-    async def paused_until(self, region: str) -> float:
-        """When `region` may be called again; in the past where it may be called now."""
-        reply = await self._db.command("GET", key("pause", region))
-        return 0.0 if reply is None else float(reply)
+        Returns 0 where `name` may call now, or the seconds until its time; then it asks again.
+        Those who wait have their turn by `order`, the smallest first.
+        """
+        keys = (
+            key("made", region, action),
+            key("waiting", region, action),
+            key("patience", region, action),
+            key("pause", region, action),
+        )
+        args = (self._db.fixed_now, name, f"{order:.6f}", calls, window, _PATIENCE)
+        return float(await self._db.run(_PLACE, keys, *args))
+
+    async def pause(self, region: str, action: str, seconds: float) -> None:
+        """Make no call of `action` in `region` for so long."""
+        until = await self._db.now() + seconds
+        name = key("pause", region, action)
+        await self._db.command("SET", name, f"{until:.3f}", "EX", max(1, ceil(seconds)))
 
     async def took(self, region: str, seconds: float) -> None:
         """Remember how long a deletion took."""

@@ -14,7 +14,7 @@ import structlog
 
 from bot.errors import AlibabaError, NotSent, OutcomeUnknown, StoreError
 from bot.matching import obstacle
-from bot.models import Connection, LiveRoute
+from bot.models import Connection, LiveRoute, RouteList
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,7 @@ class Readable(Protocol):
         """Read one connection."""
         ...
 
-    async def routes(self, region: str, vpn_connection_id: str) -> tuple[LiveRoute, ...]:
+    async def routes(self, region: str, vpn_connection_id: str) -> RouteList:
         """Read all routes of a connection."""
         ...
 
@@ -52,7 +52,12 @@ class Seen(NamedTuple):
     """A connection and its routes, as they are now."""
 
     connection: Connection
-    routes: tuple[LiveRoute, ...]
+    listed: RouteList = RouteList()
+
+    @property
+    def routes(self) -> tuple[LiveRoute, ...]:
+        """The routes that are listed."""
+        return self.listed.routes
 
 
 class Unseen(NamedTuple):
@@ -98,7 +103,7 @@ class Lookup:
             connection = await self._cloud.connection(region, vpn_connection_id)
             if obstacle(connection):
                 # Its routes can't be read, and the form says why from what is known already.
-                return Seen(connection, ())
+                return Seen(connection)
             return Seen(connection, await self._cloud.routes(region, vpn_connection_id))
 
         return await self._shared((region, vpn_connection_id), read, KEEP_SECONDS)

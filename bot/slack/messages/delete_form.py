@@ -123,7 +123,7 @@ def _impact(form: Form, seen: Seen) -> Iterator[Block]:
     given = FormSent(user="", region=form.region, connection=form.connection, routes=form.routes)
     try:
         draft = draft_of(given)
-        shown = snapshot(draft, seen.connection, seen.routes, at=0.0)
+        shown = snapshot(draft, seen.connection, seen.listed, at=0.0)
     except UserError as error:
         yield section(f":warning: {escape(error.problem)}")
         return

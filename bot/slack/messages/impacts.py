@@ -10,6 +10,9 @@ _COUNTABLE = 2**32
 """Above this (only IPv6 gets there) a number of addresses is told as a power of two."""
 
 
+BGP_UNKNOWN = "Routes learned over BGP could not be read, so they are not counted here."
+
+
 def impact_lines(request: Request, impact: Impact, named: int) -> Iterator[str]:
     """What happens to traffic, naming at most `named` routes of each kind."""
     if request.operation is Operation.RESTORE:
@@ -17,13 +20,15 @@ def impact_lines(request: Request, impact: Impact, named: int) -> Iterator[str]:
         return
     last = request.snapshot.last_routes
     if not impact.carries:
-        yield "If it goes: no traffic moves. Better routes carry all of its addresses now."
+        yield "If it goes: no traffic moves. Smaller routes inside carry all of its addresses."
     else:
         lost = "" if impact.takers else _lost(impact)
         yield f"If it goes: {_moved(impact)}{lost}. {_next(impact, named, last=last)}"
     if impact.inside:
         names = _few([r.route.route_dest for r in impact.inside], named)
         yield f"Goes on as before inside it: {names}."
+    if request.snapshot.bgp_unknown:
+        yield f":warning: {BGP_UNKNOWN}"
     if impact.not_restorable:
         yield f":warning: {escape(impact.not_restorable)}"
 
@@ -61,33 +66,53 @@ def _next(impact: Impact, named: int, *, last: bool) -> str:
     if not impact.takers:
         left = ": no route is left on it" if last else ""
         return f":warning: *Nothing on this connection covers {them} any more{left}.*"
+    if _same(impact):
+        return f"The same prefix stays: {_routes(impact, named)}."
     takes = "takes it over" if them == "it" else "takes over all of them"
-    verb = takes if len(impact.takers) == 1 else f"share {them}"
-    return f"{_listed([_taker(t) for t in impact.takers], named)} {verb}."
+    return f"{_takers(impact, named)} {takes}."
 
 
-def _taker(taker: LiveRoute) -> str:
-    via = "BGP" if taker.kind is RouteKind.BGP else "this connection"
-    return f"`{escape(taker.route.route_dest)}` (weight {taker.route.weight}, {via})"
+def _same(impact: Impact) -> bool:
+    """Whether what covers the addresses afterwards is the same prefix, by another route."""
+    return impact.takers[0].route.route_dest == impact.route.route_dest
+
+
+def _takers(impact: Impact, named: int) -> str:
+    """The prefix that covers the addresses afterwards, with its routes; there is only one."""
+    prefix = escape(impact.takers[0].route.route_dest)
+    return f"`{prefix}` ({_routes(impact, named)})"
+
+
+def _routes(impact: Impact, named: int) -> str:
+    """What tells the routes to one prefix apart; nothing is claimed from their weights."""
+    return _listed(
+        [f"weight {t.route.shown_weight}, {_via(t)}" for t in impact.takers], named, "; "
+    )
+
+
+def _via(taker: LiveRoute) -> str:
+    return "BGP" if taker.kind is RouteKind.BGP else "this connection"
 
 
 def _few(names: Sequence[str], named: int) -> str:
     return _listed([escape(name) for name in names], named)
 
 
-def _listed(words: Sequence[str], named: int) -> str:
+def _listed(words: Sequence[str], named: int, between: str = ", ") -> str:
     rest = len(words) - named
-    return ", ".join(words[:named]) + (f" and {rest} more" if rest > 0 else "")
+    return between.join(words[:named]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _gain(impact: Impact, named: int) -> str:
     """A restoration, seen from what the route would carry and what carries that now."""
     if not impact.carries:
-        return "If it comes back: no traffic moves. Better routes carry all of its addresses."
+        return "If it comes back: no traffic moves. Smaller routes inside carry all of it."
     if not impact.takers:
         return f"If it comes back: {_moved(impact)}, which nothing on this connection covers now."
-    now = _listed([_taker(t) for t in impact.takers], named)
-    return f"If it comes back: it takes over {_moved(impact)} from {now}."
+    if _same(impact):
+        there = _routes(impact, named)
+        return f"If it comes back: {_moved(impact)}. The same prefix is there already: {there}."
+    return f"If it comes back: it takes over {_moved(impact)} from {_takers(impact, named)}."
 
 
 def restated(request: Request, impact: Impact) -> str:
@@ -99,7 +124,7 @@ def restated(request: Request, impact: Impact) -> str:
     count, them = _count(impact.carries), _them(impact)
     if not impact.takers:
         return f" {count}, weight {impact.route.weight}: nothing here covers {them} any more."
-    taker = impact.takers[0].route
-    more = f" and {len(impact.takers) - 1} more" if len(impact.takers) > 1 else ""
+    if _same(impact):
+        return f" {count}, weight {impact.route.weight}: the same prefix stays."
     move = "moves" if them == "it" else "move"
-    return f" {count} {move} to {taker.route_dest} (weight {taker.weight}){more}."
+    return f" {count} {move} to {impact.takers[0].route.route_dest}."

@@ -65,7 +65,8 @@ def connection_options(found: Sequence[Connection] | Unseen, typed: str) -> list
 def deletable(routes: Iterable[LiveRoute]) -> list[LiveRoute]:
     """The routes that a form can offer: custom ones, each once, in the vendor's order."""
     custom = {r.route: r for r in routes if r.kind is RouteKind.CUSTOM}
-    return [r for r in custom.values() if len(route_value(r.route)) <= VALUE_LIMIT]
+    known = (r for r in custom.values() if r.route.weight_known)
+    return [r for r in known if len(route_value(r.route)) <= VALUE_LIMIT]
 
 
 def route_option(live: LiveRoute) -> Block:

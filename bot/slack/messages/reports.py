@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from bot.command import PREFIX
-from bot.models import Connection, LiveRoute, Request
+from bot.models import Connection, Request, RouteList
 from bot.slack.messages.card import first_line
+from bot.slack.messages.impacts import BGP_UNKNOWN
 from bot.slack.messages.texts import clock, escape, mention, route_words
 from bot.slack.messages.urgency import urgency
 from bot.store import Told
@@ -44,9 +45,12 @@ def status(rows: Sequence[Row], unreadable: Sequence[str] = ()) -> str:
     return "\n".join([*lines, *_rest(len(rows)), *broken])
 
 
-def routes(connection: Connection, live: Sequence[LiveRoute]) -> str:
+def routes(connection: Connection, listed: RouteList) -> str:
     """A connection's state and routes."""
-    head = _head(connection)
+    head, live = _head(connection), listed.routes
+    unknown = [] if listed.bgp_known else [f"_{BGP_UNKNOWN}_"]
+    if not live and unknown:
+        return "\n".join([f"{head} and has no custom routes.", *unknown])
     if not live:
         return f"{head} and has no routes."
     lines = [
@@ -55,7 +59,7 @@ def routes(connection: Connection, live: Sequence[LiveRoute]) -> str:
         for r in live[:_MOST]
     ]
     more = [f"{rest}; the form of `{PREFIX} delete` searches them" for rest in _rest(len(live))]
-    return "\n".join([f"{head}:", *lines, *more])
+    return "\n".join([f"{head}:", *lines, *more, *unknown])
 
 
 def no_routes(connection: Connection, problem: str) -> str:

@@ -86,7 +86,7 @@ def route_words(route: VcoRoute) -> str:
     """What identifies a route besides its destination."""
     own = route.next_hop == route.vpn_connection_id
     hop = "the connection itself" if own else escape(route.next_hop)
-    return f"weight {route.weight} · next hop {hop}"
+    return f"weight {route.shown_weight} · next hop {hop}"
 
 
 def header(text: str) -> Block:
