@@ -34,14 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("serve", help="serve Slack, as the environment says (the default)")
     commands.add_parser("sandbox", help="run everything on this machine, to try it")
     commands.add_parser("doctor", help="check what a deployment needs")
-    audit = commands.add_parser("audit", help="export what happened, as JSON lines")
-    audit.add_argument("--verify", action="store_true", help="has anybody changed it?")
+    _add_audit(commands.add_parser("audit", help="export what happened, verify it, trim it"))
     _add_requests(commands.add_parser("requests", help="what is in flight; `show ID`: all of one"))
     _add_policy(commands.add_parser("policy", help="check a policy file, or explain it"))
     given = parser.parse_args(arguments)
     try:
         if given.command == "audit":
-            return _audit(verify=given.verify)
+            return _audit(given)
         if given.command == "requests":
             return _requests(given)
         if given.command == "policy":
@@ -52,6 +51,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE_ERROR if isinstance(error, SettingsError) else FAILED
     except KeyboardInterrupt:
         return 130
+
+
+def _add_audit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--verify",
+        nargs="*",
+        metavar="FILE",
+        help="has anybody changed it? With FILEs, what was trimmed is verified too",
+    )
+    parts = parser.add_subparsers(dest="part")
+    export = parts.add_parser("export", help="write it into a new file, verified")
+    export.add_argument("file", metavar="FILE")
+    trim = parts.add_parser("trim", help="remove from Redis what these files hold, verified")
+    trim.add_argument("files", metavar="FILE", nargs="+")
 
 
 def _add_requests(parser: argparse.ArgumentParser) -> None:
@@ -128,10 +141,16 @@ def _policy(given: argparse.Namespace) -> int:
     )
 
 
-def _audit(*, verify: bool) -> int:
-    from bot.auditing import examine, export  # noqa: PLC0415
+def _audit(given: argparse.Namespace) -> int:
+    from bot.auditing import examine, export, export_to, trim  # noqa: PLC0415
 
-    return asyncio.run(examine(os.environ) if verify else export(os.environ))
+    if given.part == "export":
+        return asyncio.run(export_to(os.environ, given.file))
+    if given.part == "trim":
+        return asyncio.run(trim(os.environ, given.files))
+    if given.verify is not None:
+        return asyncio.run(examine(os.environ, given.verify))
+    return asyncio.run(export(os.environ))
 
 
 def _requests(given: argparse.Namespace) -> int:

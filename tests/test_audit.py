@@ -1,7 +1,11 @@
 """The audit: whole as long as nobody touches it, and any change of it is found."""
 
+import asyncio
 import json
+import os
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -12,10 +16,12 @@ from hypothesis import strategies as st
 from program import run
 from stage import Stage
 
+from bot.auditing import examine, export_to
+from bot.errors import Unreadable
 from bot.models import Event, EventKind, Verdict
 from bot.sandbox.valkey import free_port
 from bot.store import Database, Store
-from bot.store.audit import AUDIT, AUDIT_HEAD, Entry, Verification, link, verify
+from bot.store.audit import AUDIT, AUDIT_CUT, AUDIT_HEAD, Cut, Entry, Verification, link, verify
 
 HOW_MANY = 5
 
@@ -246,3 +252,177 @@ async def test_the_command_says_that_the_database_is_away(
     assert (status, out) == (2, "")
     [line] = err.splitlines()
     assert line.startswith(f"REDIS_URL: 127.0.0.1:{port} does not answer")
+
+
+# --- export and trim -----------------------------------------------------------------
+
+
+async def audit(stage: Stage, *arguments: object) -> tuple[int, str, str]:
+    return await run("audit", *map(str, arguments), **stage.environment())
+
+
+async def more(store: Store, names: range) -> None:
+    for number in names:
+        await store.audit.append(f"r-{number}", happened(number))
+
+
+async def test_what_was_exported_is_trimmed_and_verified_across_the_cut(
+    stage: Stage, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "1.jsonl", tmp_path / "2.jsonl"
+    head = (await record(stage.store))[-1].link
+    said = await audit(stage, "export", first)
+    assert said == (0, f"Exported entries 1 to 5 to {first}, head {head}.\n", "")
+    await more(stage.store, range(5, 8))
+    assert await audit(stage, "trim", first) == (0, "Removed entries 1 to 5 from Redis.\n", "")
+    assert [e.request for e in await entries_of(stage.store)] == ["r-5", "r-6", "r-7"]
+    assert int(await stage.store.database.command("XLEN", AUDIT)) == 3
+    assert await audit(stage, "trim", first) == (0, "Nothing to remove.\n", "")
+
+    status, out, _ = await audit(stage, "--verify")
+    assert status == 0
+    assert "8 entries" in out
+    assert "entries 1 to 5 were trimmed" in out
+    status, out, _ = await audit(stage, "--verify", first)
+    assert status == 0
+    assert "trimmed" not in out
+
+    assert (await audit(stage, "export", second))[0] == 0
+    assert (await audit(stage, "trim", second, first))[0] == 0
+    assert await entries_of(stage.store) == []
+    await more(stage.store, range(8, 10))
+    status, out, _ = await audit(stage, "--verify", second, first)
+    assert (status, out.partition(",")[0]) == (0, "The audit is whole: 10 entries")
+    # Without the file in between something is missing, and that is said.
+    await audit(stage, "export", tmp_path / "3.jsonl")
+    status, out, _ = await audit(stage, "--verify", first, tmp_path / "3.jsonl")
+    assert (status, "entries 6 to 8 are missing" in out) == (1, True)
+    status, out, _ = await audit(stage, "--verify", first)
+    assert (status, "entries 6 to 8 are neither in these files nor in Redis" in out) == (1, True)
+
+
+def _change_a_line(lines: list[str]) -> list[str]:
+    return [*lines[:2], lines[2].replace(BOB, "U0NOBODY"), *lines[3:]]
+
+
+def _drop_a_line(lines: list[str]) -> list[str]:
+    return [*lines[:2], *lines[3:]]
+
+
+def _drop_the_last_line_but_keep_the_count(lines: list[str]) -> list[str]:
+    return [*lines[:4], lines[3].replace('"n":4', '"n":5')]
+
+
+def _write_all_anew(lines: list[str]) -> list[str]:
+    """Every link computed anew, as somebody with the program could."""
+    before, made = "", []
+    for number, line in enumerate(lines, start=1):
+        body = line.partition('"event":')[2][:-1].replace(BOB, "U0NOBODY")
+        name = f"r-{number - 1}"
+        new = link(before, name, body)
+        head = json.dumps({"n": number, "request": name, "link": new, "after": before})
+        made.append(f'{head[:-1]},"event":{body}}}')
+        before = new
+    return made
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [_change_a_line, _drop_a_line, _drop_the_last_line_but_keep_the_count, _write_all_anew],
+)
+async def test_a_changed_file_is_found_before_and_after_the_cut_and_trims_nothing(
+    stage: Stage, tmp_path: Path, tamper: Callable[[list[str]], list[str]]
+) -> None:
+    await record(stage.store)
+    good, bad = tmp_path / "good.jsonl", tmp_path / "bad.jsonl"
+    await audit(stage, "export", good)
+    text = await asyncio.to_thread(good.read_text)
+    await asyncio.to_thread(bad.write_text, "\n".join(tamper(text.splitlines())) + "\n")
+    status, out, _ = await audit(stage, "trim", bad)
+    assert (status, out.endswith("Nothing was removed.\n")) == (1, True)
+    assert len(await entries_of(stage.store)) == HOW_MANY
+    assert (await audit(stage, "trim", good))[0] == 0
+    assert (await audit(stage, "--verify", bad))[0] == 1
+    assert (await audit(stage, "--verify", good))[0] == 0
+
+
+async def test_nothing_is_trimmed_that_is_not_in_the_files(stage: Stage, tmp_path: Path) -> None:
+    first, second = tmp_path / "1.jsonl", tmp_path / "2.jsonl"
+    await record(stage.store)
+    await audit(stage, "export", first)
+    lines = (await asyncio.to_thread(first.read_text)).splitlines(keepends=True)
+    await asyncio.to_thread(second.write_text, "".join(lines[2:]))
+    status, out, _ = await audit(stage, "trim", second)
+    assert (status, "Redis has entries 1 to 2 too" in out) == (1, True)
+    assert len(await entries_of(stage.store)) == HOW_MANY
+
+
+async def test_an_audit_that_was_changed_is_not_archived_as_if_it_were_whole(
+    stage: Stage, tmp_path: Path
+) -> None:
+    recorded, file = await record(stage.store), tmp_path / "1.jsonl"
+    await _change_an_event(stage.store.database, recorded)
+    status, out, _ = await audit(stage, "export", file)
+    assert (status, out.endswith("Nothing was exported.\n")) == (1, True)
+    assert await asyncio.to_thread(os.listdir, tmp_path) == []
+
+
+async def test_an_archive_is_never_overwritten(stage: Stage, tmp_path: Path) -> None:
+    await record(stage.store)
+    file = tmp_path / "1.jsonl"
+    await audit(stage, "export", file)
+    status, _, err = await audit(stage, "export", file)
+    assert (status, "is there already" in err) == (2, True)
+
+
+async def test_others_append_while_it_is_exported_verified_and_trimmed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.store.audit._PAGE", 2)
+    await record(store, 9)
+    cut = await store.audit.cut()
+    places: dict[int, Cut] = {}
+
+    def see(place: str, number: int, entry: Entry) -> None:
+        places[number] = Cut(number, entry.link, place)
+
+    _, found = await asyncio.gather(more(store, range(9, 30)), store.audit.verify(see))
+    assert not found.problem
+    trimmed, *_ = await asyncio.gather(
+        store.audit.trim(cut, places[6]), store.audit.verify(), more(store, range(30, 40))
+    )
+    assert trimmed
+    assert not (await store.audit.trim(cut, places[7])), "by what was known before the cut"
+    found = await store.audit.verify()
+    assert (found.entries, found.problem, found.trimmed) == (40, "", 6)
+
+
+@pytest.mark.parametrize("change", ["5 {link}", "6 {other} {place}", "x y z"])
+async def test_a_cut_that_somebody_moved_is_found(store: Store, change: str) -> None:
+    await record(store)
+    places: list[Cut] = []
+    await store.audit.verify(lambda place, n, e: places.append(Cut(n, e.link, place)))
+    await store.audit.trim(Cut(), places[2])
+    forged = change.format(link=places[2].link, other="0" * 40, place=places[2].place)
+    await store.database.command("SET", AUDIT_CUT, forged)
+    try:
+        problem = (await store.audit.verify()).problem
+    except Unreadable as error:
+        problem = str(error)
+    assert problem
+
+
+async def test_a_long_audit_is_verified_and_exported_in_the_memory_of_a_page(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten times as many entries take no more memory."""
+    monkeypatch.setattr("bot.store.audit._PAGE", 100)
+    peaks = []
+    for names in (range(200), range(200, 2000)):
+        await more(stage.store, names)
+        tracemalloc.start()
+        assert await examine(stage.environment(), write=lambda _: None) == 0
+        await export_to(stage.environment(), str(tmp_path / f"{names.stop}"), lambda _: None)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.5 * peaks[0]

@@ -9,7 +9,7 @@ prints and which is worth noting elsewhere, is no longer what it was.
 
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -20,6 +20,7 @@ from bot.store.client import CLAIMS, DUE, Database, Script, key
 
 AUDIT = key("audit")
 AUDIT_HEAD = key("audit-head")
+AUDIT_CUT = key("audit-cut")
 
 STORE = "(database)"
 """Whose entries are about the database itself, in the place of a request's id."""
@@ -69,11 +70,76 @@ class Entry(NamedTuple):
 
 
 class Verification(NamedTuple):
-    """How many entries were found whole, the last link, and what is wrong, if anything."""
+    """How many entries there are, the last link, and what is wrong, if anything.
+
+    Of the first `trimmed` only the number and the link at the cut are known.
+    """
 
     entries: int
     head: str
     problem: str = ""
+    trimmed: int = 0
+
+
+class Cut(NamedTuple):
+    """The last entry that was trimmed: its number, its link, its place in the stream."""
+
+    number: int = 0
+    link: str = ""
+    place: str = ""
+
+    def __str__(self) -> str:
+        """As it is stored; empty where nothing was trimmed."""
+        return f"{self.number} {self.link} {self.place}" if self.number else ""
+
+    @classmethod
+    def parse(cls, text: str) -> "Cut":
+        """What was stored.
+
+        Raises:
+            Unreadable: somebody's editor wrote it.
+        """
+        if not text:
+            return cls()
+        count, _, rest = text.partition(" ")
+        link, _, place = rest.partition(" ")
+        if not (count.isdecimal() and link and place):
+            raise Unreadable("where the audit was cut can't be read")
+        return cls(int(count), link, place)
+
+
+See = Callable[[str, int, Entry], object]
+"""What is shown each entry as it is read: its place in the stream, its number, and itself."""
+
+
+class Chain:
+    """Recomputes links, entry by entry."""
+
+    def __init__(self, after: Cut | None = None) -> None:
+        """Go on after a cut."""
+        self.trimmed, self.link, _ = after or Cut()
+        self.count = self.trimmed
+
+    def add(self, entry: Entry) -> str:
+        """Take the next entry; returns what is wrong with it, if anything."""
+        self.count += 1
+        if entry.link != link(self.link, entry.request, entry.body):
+            return f"entry {self.count} ({entry.request}) is not the one that was recorded there"
+        self.link = entry.link
+        return ""
+
+    def found(self, problem: str = "") -> Verification:
+        """What was found so far."""
+        return Verification(self.count, self.link, problem, self.trimmed)
+
+    def against(self, head: str) -> Verification:
+        """What was found where nothing more is; `head` is as the store keeps it."""
+        if head == (f"{self.count} {self.link}" if self.count else ""):
+            return self.found()
+        known = head.partition(" ")[0] or "0"
+        there = self.count - self.trimmed
+        trimmed = f" and {self.trimmed} were trimmed" if self.trimmed else ""
+        return self.found(f"{known} entries were recorded, {there} are there{trimmed}")
 
 
 def digest(request: str, body: str) -> str:
@@ -89,18 +155,24 @@ def link(before: str, request: str, body: str) -> str:
 
 
 def verify(entries: Iterable[Entry], head: str) -> Verification:
-    """Recompute the chain; `head` is `<count> <link>` as the store keeps it."""
-    before, count = "", 0
-    for count, entry in enumerate(entries, start=1):
-        expected = link(before, entry.request, entry.body)
-        if entry.link != expected:
-            problem = f"entry {count} ({entry.request}) is not the one that was recorded there"
-            return Verification(count, before, problem)
-        before = entry.link
-    if head != (f"{count} {before}" if count else ""):
-        known = head.partition(" ")[0] or "0"
-        return Verification(count, before, f"{known} entries were recorded, {count} are there")
-    return Verification(count, before)
+    """Recompute the chain of an audit that was never cut; `head` is as the store keeps it."""
+    chain = Chain()
+    for entry in entries:
+        if problem := chain.add(entry):
+            return chain.found(problem)
+    return chain.against(head)
+
+
+_TRIM = Script(
+    """
+local cut = redis.call('GET', KEYS[1]) or ''
+if cut == ARGV[2] then return 1 end
+if cut ~= ARGV[1] or not redis.call('XRANGE', KEYS[2], ARGV[3], ARGV[3])[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2])
+return 1
+"""
+)
+"""Lua: move the cut. What lies before it counts as gone from then on, and is removed afterwards."""
 
 
 _APPEND_ONE = Script(
@@ -132,15 +204,64 @@ class Audit:
         await self._db.run(_APPEND_ONE, keys, *content, _CAUSE_SECONDS)
 
     async def entries(self) -> AsyncIterator[Entry]:
-        """All entries, oldest first."""
-        after = "-"
+        """All entries that were not trimmed, oldest first."""
+        async for _, entry in self._placed((await self.cut()).place):
+            yield entry
+
+    async def _placed(self, place: str) -> AsyncIterator[tuple[str, Entry]]:
+        """All entries after `place`, each with its own."""
         while True:
+            after = f"({place}" if place else "-"
             page = await self._db.command("XRANGE", AUDIT, after, "+", "COUNT", _PAGE)
-            for _, fields in page:
-                yield _entry(fields)
+            for at, fields in page:
+                place = str(at)
+                yield place, _entry(fields)
             if len(page) < _PAGE:
                 return
-            after = f"({page[-1][0]}"
+
+    async def cut(self) -> Cut:
+        """Up to where the audit was trimmed."""
+        return Cut.parse(str(await self._db.command("GET", AUDIT_CUT) or ""))
+
+    async def verify(self, see: See | None = None) -> Verification:
+        """Recompute the chain from the cut on, while others append to it or trim it."""
+        while True:
+            cut = await self.cut()
+            found = await self.read(cut, see)
+            if not found.problem or await self.cut() == cut:
+                return found
+
+    async def read(self, cut: Cut, see: See | None = None) -> Verification:
+        """Recompute the chain once, in constant memory, and show each entry that is whole."""
+        chain, place, head = Chain(cut), cut.place, ""
+        while True:
+            async for at, entry in self._placed(place):
+                place = at
+                if problem := chain.add(entry):
+                    return chain.found(problem)
+                if see is not None:
+                    see(place, chain.count, entry)
+            # What was appended while we read is there by now: read on, unless it is not.
+            before, head = head, await self.head()
+            found = chain.against(head)
+            if not found.problem or head == before:
+                return found
+
+    async def trim(self, cut: Cut, until: Cut) -> bool:
+        """Remove everything up to and with `until`, where the audit was cut at `cut` so far.
+
+        Entries that are appended meanwhile come after it. False: somebody else has trimmed.
+        """
+        if until.number > cut.number:
+            moved = (str(cut), str(until), until.place)
+            if not int(await self._db.run(_TRIM, (AUDIT_CUT, AUDIT), *moved)):
+                return False
+        if until.place:
+            # Also where an earlier trim was killed after it had moved the cut.
+            milliseconds, _, number = until.place.partition("-")
+            first_kept = f"{milliseconds}-{int(number) + 1}"
+            await self._db.command("XTRIM", AUDIT, "MINID", first_kept)
+        return True
 
     async def events(self) -> list[tuple[str, Event]]:
         """All that happened, oldest first: request ids and events."""
