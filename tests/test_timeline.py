@@ -78,9 +78,10 @@ def test_an_expiry_calls_the_requester() -> None:
     ]
 
 
-def test_drift_says_what_has_changed() -> None:
+def test_drift_says_what_has_changed_and_calls_whoever_asked_and_approved() -> None:
     assert thread(in_state(RequestState.VOID))[-1] == (
-        "Stopped before sending: what was approved has changed. The route is gone already."
+        "Stopped before sending: what was approved has changed. The route is gone already. "
+        "<@U0ALICE> <@U0BOB>"
     )
 
 
