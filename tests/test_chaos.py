@@ -23,6 +23,7 @@ FOUND = {
     "token": "ClientTokens for",
     "proof": "and was not gone then",
     "decision": "decided ",
+    "replicas": "was sent that was not recorded first",
 }
 """What a round has to say when a mechanism is off."""
 

@@ -16,7 +16,7 @@ from bot.environment import between
 from bot.execution import bench, proving, sending
 from bot.models import Request, Watch
 from bot.slack import budget, connection, socket, socket_mode
-from bot.store import requests, told, work
+from bot.store import replicas, requests, told, work
 from bot.store.client import Script
 
 log = structlog.get_logger(__name__)
@@ -30,6 +30,7 @@ def hurry() -> None:
     _set(bench, "_LONGEST_WAIT", 0.8)
     _set(sending, "_LOOK_AFTER_LOSS", 0.2)
     budget.RATES.update(dict.fromkeys(budget.RATES, budget.UNLIMITED))
+    _set(replicas, "_IN_TIME", 300)
     _set(settings, "between", lambda _, most: between(1, most))
     _set(socket_mode, "PING_SECONDS", 0.5)
     _set(socket_mode, "YOUNG_SECONDS", 2.0)
@@ -92,11 +93,21 @@ def _decision() -> None:
     _rewrite(requests, "_COMMIT", "if rev ~= cmd.rev then", "if false then")
 
 
+def _replicas() -> None:
+    """Wait for no replica before a send."""
+
+    async def secured(_: requests.Requests) -> None:
+        """It is written, and that is that."""
+
+    _set(requests.Requests, "secured", secured)
+
+
 BREAKS: Mapping[str, Callable[[], None]] = {
     "fence": _fence,
     "token": _token,
     "proof": _proof,
     "decision": _decision,
+    "replicas": _replicas,
 }
 
 

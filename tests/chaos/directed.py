@@ -72,6 +72,14 @@ _PLANS: Mapping[str, Plan] = {
         faults=(Fault(at=0.5, kind=Kind.REDIS_SLOW, seconds=4.0),),
         quiet_at=5.0,
     ),
+    # Approved while no replica hears it; then the master is lost.
+    "replicas": replace(
+        _CALM,
+        asks=(replace(_ASK, acts=(Act(after=2.0, who=BOB, click=Click.APPROVE),)),),
+        faults=(Fault(at=1.5, kind=Kind.FAILOVER, seconds=3.0),),
+        quiet_at=5.0,
+        replica=True,
+    ),
 }
 
 PLANS = {name: replace(plan, seed=DIRECTED + name) for name, plan in _PLANS.items()}
