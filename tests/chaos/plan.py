@@ -26,7 +26,7 @@ class Kind(StrEnum):
     WRITE_HELD = "redis: a write arrives after its lease"
     REDIS_FORBIDS = "redis: a command is forbidden for seconds"
     CLOCK_JUMPED = "redis: its clock jumps"
-    FAILOVER = "valkey: a failover forgets what it had acknowledged"
+    FAILOVER = "valkey: a failover that forgets writes"
     REFUSED = "api: refused for good"
     LOST_BEFORE = "api: lost before the effect"
     LOST_AFTER = "api: answer lost after the effect"

@@ -27,6 +27,7 @@ LEAST: Mapping[str, float] = {
     "guard: a delivery came twice": 5,
     "guard: sent again with its token": 3,
     "guard: proven after all": 0.3,
+    "guard: not on a replica yet": 0.3,
     "error: busy": 3,
     "error: throttled": 1.5,
     "error: outcome unknown": 10,
