@@ -29,6 +29,8 @@ CLOSED_AT = 8.0
 GONE_AT = 9.0
 """Then the process ends, whatever still hangs in it, a thread for example."""
 
+_ENGINE = "engine"
+
 
 async def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT, then finish the steps in hand and leave.
@@ -70,8 +72,8 @@ async def run(settings: Settings, stop: asyncio.Event, policy: PolicySource | No
     listening = AsyncExitStack()
     began = 0.0
     try:
-        await listening.enter_async_context(_listening(app))
-        tasks = _start(app, stop)
+        server = await listening.enter_async_context(_listening(app))
+        tasks = _start(app, server, stop)
         try:
             await _until_one_ends(tasks, stop)
         finally:
@@ -86,12 +88,20 @@ async def run(settings: Settings, stop: asyncio.Event, policy: PolicySource | No
         log.info("stopped")
 
 
-def _start(app: App, stop: asyncio.Event) -> list[asyncio.Task[None]]:
+def _start(
+    app: App, server: asyncio.AbstractServer, stop: asyncio.Event
+) -> list[asyncio.Task[None]]:
     """What runs for as long as the bot."""
     return [
-        asyncio.create_task(app.engine.run(stop), name="engine"),
+        asyncio.create_task(app.engine.run(stop), name=_ENGINE),
+        asyncio.create_task(_while_it_listens(server), name="http"),
         asyncio.create_task(app.connection.run(), name="slack"),
     ]
+
+
+async def _while_it_listens(server: asyncio.AbstractServer) -> None:
+    while server.is_serving():
+        await asyncio.sleep(1.0)
 
 
 async def _until_one_ends(tasks: Collection[asyncio.Task[None]], stop: asyncio.Event) -> None:
@@ -117,8 +127,8 @@ async def _drain(tasks: Collection[asyncio.Task[None]]) -> None:
     if not tasks:
         return
     for task in tasks:
-        if task.get_name() == "slack":
-            # At once: what Slack delivers from now on is for another replica.
+        if task.get_name() != _ENGINE:
+            # At once: what Slack delivers over a websocket from now on is for another replica.
             task.cancel()
     _, late = await asyncio.wait(tasks, timeout=DRAINED_AT)
     for task in late:
@@ -147,7 +157,7 @@ def _leave_at_last(status: int) -> None:
 
 
 @asynccontextmanager
-async def _listening(app: App) -> AsyncIterator[None]:
+async def _listening(app: App) -> AsyncIterator[asyncio.AbstractServer]:
     settings, loop = app.settings, asyncio.get_running_loop()
     runner = web.AppRunner(
         web_app(app.readiness.check, _endpoint(app)),
@@ -171,7 +181,7 @@ async def _listening(app: App) -> AsyncIterator[None]:
         raise SettingsError([line]) from None
     log.info("listening", host=settings.host, port=settings.port)
     try:
-        yield
+        yield server
     finally:
         server.close()
         await runner.cleanup()

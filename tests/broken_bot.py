@@ -1,5 +1,6 @@
 """The bot with one part that breaks: `python broken_bot.py PART`, a process of its own."""
 
+import asyncio
 import sys
 import time
 from collections.abc import Callable
@@ -49,6 +50,10 @@ def _sockets() -> None:
     _set(connection, "open_socket", _raise_later)
 
 
+def _http() -> None:
+    _set(asyncio.Server, "is_serving", lambda _: False)
+
+
 def _thread() -> None:
     """A look-up of a name, for example, that nobody can break off."""
     _set(DefaultChain, "_ask", lambda _: time.sleep(60))
@@ -57,6 +62,7 @@ def _thread() -> None:
 PARTS: dict[str, Callable[[], None]] = {
     "claims": _claims,
     "engine": _engine,
+    "http": _http,
     "pings": _pings,
     "sockets": _sockets,
     "thread": _thread,

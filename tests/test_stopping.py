@@ -37,6 +37,7 @@ async def broken(part: str, environment: dict[str, str]) -> asyncio.subprocess.P
     [
         ("claims", "engine", WORDS),
         ("engine", "engine", ""),
+        ("http", "http", ""),
         ("pings", "slack", WORDS),
         ("sockets", "slack", WORDS),
     ],
