@@ -136,7 +136,7 @@ async def test_what_people_write_is_shown_and_never_interpreted(brisk: Stage) ->
     # What somebody wrote in the cloud's console is no better.
     brisk.vpc.connection(seed.TWINS).name = HOSTILE
     await brisk.command(f"list {seed.TWINS}")
-    await brisk.until_told(ALICE, "*b* `c` &amp; :boom:")
+    await brisk.until_told(ALICE, "\u2217b\u2217 \u02cbc\u02cb &amp; \u2236boom:")
     for call in brisk.slack.requests:
         interpreted += mrkdwn_of(call.args)
     assert len(interpreted) > 30

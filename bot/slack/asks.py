@@ -15,7 +15,7 @@ from bot.lifecycle import request_id
 from bot.models import Draft, Request, RequestState
 from bot.slack.inbound import Inbound
 from bot.slack.messages import reports
-from bot.slack.messages.texts import escape
+from bot.slack.messages.texts import prose
 from bot.slack.replier import Replier
 from bot.store import AlreadyOpen, Claim, Store
 
@@ -85,7 +85,7 @@ class Asks:
         told = await self._store.tellings.get(request.id)
         # Cancelled by the bot itself: the card could not be posted.
         if request.state is RequestState.CANCELLED and not request.decisions[-1].by:
-            await self._replier.tell(delivery, f":warning: {escape(request.why)}")
+            await self._replier.tell(delivery, f":warning: {prose(request.why)}")
         elif told.link or claim.now - request.created_at > CARD_SECONDS:
             await self._replier.tell(delivery, reports.asked(request, told))
         else:

@@ -7,7 +7,7 @@ import structlog
 from bot.errors import BotError, SlackError, SlackRejected
 from bot.slack.inbound import Inbound
 from bot.slack.messages.replies import choices, problem
-from bot.slack.messages.texts import Block
+from bot.slack.messages.texts import Block, paragraphs
 from bot.slack.web import Slack
 
 log = structlog.get_logger(__name__)
@@ -28,6 +28,8 @@ class Replier:
         Raises:
             SlackError: it could not be said anywhere.
         """
+        # As a block: Slack makes links of whatever looks like an address in a mere text.
+        blocks = blocks or paragraphs(text)
         if delivery.response_url:
             try:
                 await self._slack.respond(delivery.response_url, text, blocks)

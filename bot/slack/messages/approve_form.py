@@ -4,7 +4,7 @@ from bot.models import Request
 from bot.slack.inbound import TYPED_ACTION, TYPED_BLOCK
 from bot.slack.messages.card import first_line
 from bot.slack.messages.pending import preview
-from bot.slack.messages.texts import Block, context, escape, mention, quoted, section
+from bot.slack.messages.texts import Block, context, literal, mention, quoted, section, visible
 from bot.slack.messages.words import words
 
 CALLBACK = "vco_route_approve_form"
@@ -25,13 +25,16 @@ def approve_form(request: Request) -> Block:
         "submit": {"type": "plain_text", "text": "Approve"},
         "close": {"type": "plain_text", "text": "Not yet"},
         "blocks": [
-            section(f"*{escape(first_line(request))}*"),
+            section(f"*{literal(first_line(request))}*"),
             *preview(request),
             context(asked, *reason),
             {
                 "type": "input",
                 "block_id": TYPED_BLOCK,
-                "label": {"type": "plain_text", "text": f"Type {request.terms.typed} to approve"},
+                "label": {
+                    "type": "plain_text",
+                    "text": visible(f"Type {request.terms.typed} to approve"),
+                },
                 "element": {
                     "type": "plain_text_input",
                     "action_id": TYPED_ACTION,

@@ -7,7 +7,7 @@ Whoever can't see what a button stands beside hears it in its label.
 from typing import Any
 
 from bot.models import Operation, Request, RequestState
-from bot.slack.messages.texts import Block, button, cut, sentence, what
+from bot.slack.messages.texts import Block, button, cut, sentence, visible, what
 from bot.slack.messages.words import words
 
 APPROVE = "vco_route_approve"
@@ -26,8 +26,8 @@ _LABEL_LIMIT = 75
 def confirm(title: str, text: str, do: str) -> Block:
     """The dialog between a click and its effect; limits by Slack's Block Kit reference."""
     return {
-        "title": {"type": "plain_text", "text": title[:100]},
-        "text": {"type": "plain_text", "text": text[:300]},
+        "title": {"type": "plain_text", "text": visible(title)[:100]},
+        "text": {"type": "plain_text", "text": visible(text)[:300]},
         "confirm": {"type": "plain_text", "text": do[:30]},
         "deny": {"type": "plain_text", "text": "Not yet"},
     }

@@ -27,10 +27,11 @@ from bot.slack.messages.texts import (
     Block,
     Message,
     clock,
+    code,
     context,
     duration,
-    escape,
     header,
+    literal,
     mention,
     named,
     plain,
@@ -94,8 +95,8 @@ def card(request: Request, view: View) -> Message:
 def _notification(request: Request) -> str:
     """What a lock screen shows: the first line, and of what only waits that it does."""
     if request.state is not RequestState.PENDING:
-        return escape(first_line(request))
-    wanted = escape(sentence(words(request).do, request))
+        return literal(first_line(request))
+    wanted = literal(sentence(words(request).do, request))
     return f"Approval wanted: {wanted}, asked by {mention(request.requester)}"
 
 
@@ -104,7 +105,7 @@ def _about(request: Request) -> Iterator[Block]:
     connection = request.snapshot.connection
     parts: list[str | Block] = [plain(connection.name)] if connection.name else []
     if request.state is RequestState.PENDING:
-        parts.append(f"connection {escape(connection.state)}")
+        parts.append(f"connection {literal(connection.state)}")
     elif len(request.routes) == 1:
         parts.append(route_words(request.routes[0].route))
     if parts:
@@ -138,9 +139,9 @@ def _asked(request: Request) -> Block:
     """Who asked, and why; with the id, which a pending card has beside its expiry."""
     asked = f"Asked by {mention(request.requester)}"
     if request.state is not RequestState.PENDING:
-        asked += f" · `{request.id}`"
+        asked += f" · {code(request.id)}"
     if request.origin:
-        asked += f" · undoes `{request.origin}`"
+        asked += f" · undoes {code(request.origin)}"
     return context(asked, quoted(request.reason)) if request.reason else context(asked)
 
 
@@ -149,11 +150,11 @@ def _needed(request: Request) -> Block:
     some = request.terms.approvals
     left = lifecycle.missing(request)
     needs = "one" if some == 1 else f"{left} more" if left < some else str(some)
-    typing = f", each types {escape(request.terms.typed)}" if request.terms.typed else ""
+    typing = f", each types {literal(request.terms.typed)}" if request.terms.typed else ""
     parts = [
         f"Needs {needs} of {named(request.terms.approvers.ids)}{typing}",
         f"expires {clock(request.expires_at)}",
-        f"`{request.id}`",
+        f"{code(request.id)}",
     ]
     return context(" · ".join(parts))
 

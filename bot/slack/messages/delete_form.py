@@ -23,7 +23,7 @@ from bot.slack.messages.options import (
     route_option,
 )
 from bot.slack.messages.pending import preview
-from bot.slack.messages.texts import Block, button, context, escape, plain, section
+from bot.slack.messages.texts import Block, button, context, literal, plain, prose, section
 
 _EXAMPLE = "192.168.10.0/24"
 
@@ -59,7 +59,7 @@ def _chosen(form: Form, seen: Seen | None) -> Iterator[Block]:
     if seen is None:
         return
     if problem := _obstacle(form, seen):
-        yield section(f":warning: {escape(problem)}")
+        yield section(f":warning: {prose(problem)}")
         return
     yield _about(seen)
     yield _routes(form, seen)
@@ -96,7 +96,7 @@ def _about(seen: Seen) -> Block:
     learned = sum(r.kind is RouteKind.BGP for r in seen.routes)
     more = f", and {learned} learned over BGP that can't be deleted here" if learned else ""
     has = f"{count} route{'' if count == 1 else 's'}{more}"
-    return context(f"*{escape(seen.connection.state)}* · {has}")
+    return context(f"*{literal(seen.connection.state)}* · {has}")
 
 
 def _routes(form: Form, seen: Seen) -> Block:
@@ -125,13 +125,13 @@ def _impact(form: Form, seen: Seen) -> Iterator[Block]:
         draft = draft_of(given)
         shown = snapshot(draft, seen.connection, seen.listed, at=0.0)
     except UserError as error:
-        yield section(f":warning: {escape(error.problem)}")
+        yield section(f":warning: {prose(error.problem)}")
         return
     request = lifecycle.ask(
         id="", draft=draft, snapshot=shown, requester="", channel="", at=0.0, terms=Terms()
     )
     yield {"type": "divider"}
-    yield section(f"*{escape(first_line(request))}*")
+    yield section(f"*{literal(first_line(request))}*")
     yield from preview(request)
     yield {"type": "divider"}
 

@@ -6,7 +6,7 @@ from bot.models import Failure, Operation, Request, RequestState
 from bot.route_change import NOT_SENT
 from bot.slack.messages.buttons import looks_first
 from bot.slack.messages.progress import route_lines
-from bot.slack.messages.texts import Block, escape, section
+from bot.slack.messages.texts import Block, code, prose, section
 from bot.slack.messages.words import words
 from bot.undo import undoable
 
@@ -41,13 +41,13 @@ def _nothing_sent(request: Request) -> str:
     match request.state:
         case RequestState.VOID:
             stopped = "It was stopped before sending. Ask again to see it as it is now."
-            return f"Nothing was sent: {escape(request.why)}\n{stopped}"
+            return f"Nothing was sent: {prose(request.why)}\n{stopped}"
         case RequestState.EXPIRED:
             who = "Too few" if request.approvers else "Nobody"
             return f"{who} approved in time. Nothing was sent; ask again if it still matters."
         # Of a person the reason stands beside their name.
         case RequestState.CANCELLED if request.why and not request.decisions[-1].by:
-            return f"Nothing was sent: {escape(request.why)}"
+            return f"Nothing was sent: {prose(request.why)}"
         case _:
             return "Nothing was sent."
 
@@ -69,7 +69,7 @@ def proof(request: Request) -> str:
 def _names(request: Request) -> Iterator[Block]:
     """Which routes it was about, where the first line only counts them."""
     if len(request.routes) > 1:
-        names = (f"`{escape(r.route.route_dest)}`" for r in request.routes)
+        names = (f"{code(r.route.route_dest)}" for r in request.routes)
         yield section(", ".join(names))
 
 
@@ -80,8 +80,8 @@ def _failures(request: Request) -> Iterator[Block]:
 
 
 def _failure(failure: Failure) -> str:
-    lines = [f"*{escape(failure.meaning)}*", escape(failure.next_step)]
-    ids = [f"code `{escape(failure.code)}`"]
+    lines = [f"*{prose(failure.meaning)}*", prose(failure.next_step)]
+    ids = [f"code {code(failure.code)}"]
     if failure.alibaba_request_id:
-        ids.append(f"Alibaba request `{escape(failure.alibaba_request_id)}`")
+        ids.append(f"Alibaba request {code(failure.alibaba_request_id)}")
     return "\n".join([*filter(None, lines), " · ".join(ids)])

@@ -11,9 +11,10 @@ from bot.slack.messages.texts import (
     Block,
     Message,
     clock,
+    code,
     context,
     cut,
-    escape,
+    literal,
     mention,
     quoted,
     section,
@@ -58,9 +59,9 @@ def history(recalled: Recalled, about: str | None) -> Message:
 
 def _title(about: str | None, recalled: Recalled) -> str:
     if not recalled.rows:
-        return f"Nothing is remembered about `{escape(about)}`." if about else "Nothing yet."
+        return f"Nothing is remembered about {code(about)}." if about else "Nothing yet."
     newest = ", newest first" if len(recalled.rows) > 1 else ""
-    return f"History of `{escape(about)}`{newest}" if about else f"The latest requests{newest}"
+    return f"History of {code(about)}{newest}" if about else f"The latest requests{newest}"
 
 
 def _fallback(recalled: Recalled, about: str | None) -> str:
@@ -68,13 +69,13 @@ def _fallback(recalled: Recalled, about: str | None) -> str:
         return _title(about, recalled)
     count = len(recalled.rows) + recalled.more
     requests = "1 request" if count == 1 else f"{count:,} requests"
-    newest = escape(first_line(recalled.rows[0][0].request))
+    newest = literal(first_line(recalled.rows[0][0].request))
     return f"{_title(about, recalled)}: {requests}. {newest}"
 
 
 def _row(found: Found, told: Told, about: str | None) -> Iterator[Block]:
     request = found.request
-    line = escape(first_line(request))
+    line = literal(first_line(request))
     linked = f"<{told.link}|{line}>" if told.link.startswith("http") else line
     mark = "→ " if is_request(about) and request.id == about else ""
     lines = [f"{mark}*{linked}*", _who(request), *_kin(found)]
@@ -92,9 +93,9 @@ def _who(request: Request) -> str:
     else:
         said = [f"ended {clock(request.ended_at, day=True)}", asked]
     said += filter(None, map(_decided, request.decisions))
-    said.append(f"`{request.id}`")
+    said.append(f"{code(request.id)}")
     if request.origin:
-        said.append(f"undoes `{request.origin}`")
+        said.append(f"undoes {code(request.origin)}")
     return " · ".join(said)
 
 
@@ -111,7 +112,7 @@ def _kin(found: Found) -> Iterator[str]:
         return
     for how, words in _KINSHIP.items():
         names = [
-            f"`{escape(kin.change.route.route_dest)}`{_state(found.request, kin)}"
+            f"{code(kin.change.route.route_dest)}{_state(found.request, kin)}"
             for kin in found.kin
             if kin.kinship is how
         ]

@@ -7,7 +7,7 @@ from bot.errors import Refused
 from bot.slack.messages.board import Board, Row, places
 from bot.slack.messages.buttons import NEW
 from bot.slack.messages.home_rows import asked, ended, mentioned, running, waiting
-from bot.slack.messages.texts import Block, button, context, escape, header, mention, section
+from bot.slack.messages.texts import Block, button, code, context, header, mention, prose, section
 
 _MOST = 5
 """How many rows a part shows before it counts the rest: a view holds 100 blocks (Slack, Block
@@ -37,7 +37,7 @@ def view(board: Board, user: str, now: float) -> Block:
 
 def closed(refusal: Refused) -> Block:
     """The page of somebody who may not look."""
-    return {"type": "home", "blocks": [section(escape(f"{refusal.problem} {refusal.mend}"))]}
+    return {"type": "home", "blocks": [section(prose(f"{refusal.problem} {refusal.mend}"))]}
 
 
 def _part(
@@ -84,7 +84,7 @@ def _unread(groups: Sequence[str]) -> Iterator[Block]:
 
 def _warning(unreadable: Sequence[str]) -> Iterator[Block]:
     if unreadable:
-        names = ", ".join(f"`{one}`" for one in unreadable[:_MOST_MENTIONED])
+        names = ", ".join(f"{code(one)}" for one in unreadable[:_MOST_MENTIONED])
         more = len(unreadable) - _MOST_MENTIONED
         rest = f" and {more} more" if more > 0 else ""
         yield section(f":warning: {names}{rest} can't be read by this version of the bot.")

@@ -21,12 +21,14 @@ from bot.slack.messages.progress import View, progress
 from bot.slack.messages.texts import (
     Block,
     clock,
+    code,
     context,
     cut,
-    escape,
+    literal,
     mention,
     named,
     plain,
+    prose,
     quoted,
     section,
 )
@@ -59,7 +61,7 @@ def running(row: Row, now: float) -> Iterator[Block]:
     """What is being done, and how far it is."""
     yield section(_title(row))
     yield from _work(row, now)
-    yield context(*_name(row.request), f"{_who(row.request)} · `{row.request.id}`")
+    yield context(*_name(row.request), f"{_who(row.request)} · {code(row.request.id)}")
 
 
 def asked(row: Row) -> Iterator[Block]:
@@ -89,7 +91,7 @@ def ended(row: Row) -> Iterator[Block]:
         line["accessory"] = again_button(request)
     yield line
     against = [quoted(cut(d.reason, _WHY_LIMIT)) for d in request.decisions[-1:] if _against(d)]
-    said = f"{_who(request)}{_end(request)} · `{request.id}`"
+    said = f"{_who(request)}{_end(request)} · {code(request.id)}"
     yield context(*_name(request), said, *against)
 
 
@@ -101,7 +103,7 @@ def _title(row: Row) -> str:
 
 
 def _link(row: Row) -> str:
-    line = escape(first_line(row.request))
+    line = literal(first_line(row.request))
     return f"<{row.told.link}|{line}>" if row.told.link.startswith("http") else line
 
 
@@ -111,7 +113,7 @@ def _impact(request: Request) -> Iterator[str]:
     if len(impacts) == 1:
         yield from impact_lines(request, impacts[0], _NAMED)
         return
-    yield ", ".join(f"`{escape(r.route.route_dest)}`" for r in request.routes)
+    yield ", ".join(f"{code(r.route.route_dest)}" for r in request.routes)
     if bare := uncovered(request):
         some = f"{len(bare)} of them" if len(bare) < len(impacts) else "any of them"
         yield f":warning: *Nothing on this connection covers {some} any more.*"
@@ -147,9 +149,9 @@ def _trouble(request: Request) -> Iterator[str]:
     """What went wrong, in our own words or the cloud's."""
     failed = next((r.failure for r in request.routes if r.failure is not None), None)
     if failed is not None:
-        yield escape(cut(failed.meaning, _WHY_LIMIT))
+        yield prose(cut(failed.meaning, _WHY_LIMIT))
     elif request.state is RequestState.VOID:
-        yield f"Nothing was sent: {escape(cut(request.why, _WHY_LIMIT))}"
+        yield f"Nothing was sent: {prose(cut(request.why, _WHY_LIMIT))}"
     elif request.state is RequestState.UNCONFIRMED:
         yield UNSURE
 
@@ -162,7 +164,7 @@ def _against(decision: Decision) -> bool:
 def _about(request: Request, said: str) -> Block:
     """`said` and the id, between the connection's name and the requester's reason."""
     reason = [quoted(cut(request.reason, _WHY_LIMIT))] if request.reason else []
-    return context(*_name(request), f"{said} · `{request.id}`", *reason)
+    return context(*_name(request), f"{said} · {code(request.id)}", *reason)
 
 
 def _name(request: Request) -> list[Block]:

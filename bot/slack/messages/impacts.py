@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from bot.impact import addresses
 from bot.models import Impact, LiveRoute, Operation, Request, RouteKind
-from bot.slack.messages.texts import escape
+from bot.slack.messages.texts import code, literal, prose
 
 _COUNTABLE = 2**32
 """Above this (only IPv6 gets there) a number of addresses is told as a power of two."""
@@ -30,7 +30,7 @@ def impact_lines(request: Request, impact: Impact, named: int) -> Iterator[str]:
     if request.snapshot.bgp_unknown:
         yield f":warning: {BGP_UNKNOWN}"
     if impact.not_restorable:
-        yield f":warning: {escape(impact.not_restorable)}"
+        yield f":warning: {prose(impact.not_restorable)}"
 
 
 def _count(blocks: Sequence[str]) -> str:
@@ -79,8 +79,7 @@ def _same(impact: Impact) -> bool:
 
 def _takers(impact: Impact, named: int) -> str:
     """The prefix that covers the addresses afterwards, with its routes; there is only one."""
-    prefix = escape(impact.takers[0].route.route_dest)
-    return f"`{prefix}` ({_routes(impact, named)})"
+    return f"{code(impact.takers[0].route.route_dest)} ({_routes(impact, named)})"
 
 
 def _routes(impact: Impact, named: int) -> str:
@@ -95,7 +94,7 @@ def _via(taker: LiveRoute) -> str:
 
 
 def _few(names: Sequence[str], named: int) -> str:
-    return _listed([escape(name) for name in names], named)
+    return _listed([literal(name) for name in names], named)
 
 
 def _listed(words: Sequence[str], named: int, between: str = ", ") -> str:

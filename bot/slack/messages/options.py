@@ -14,7 +14,7 @@ from bot.models import Connection, LiveRoute, Network, RouteKind
 from bot.slack.forms.checks import sound
 from bot.slack.forms.fields import TYPING, VALUE_LIMIT, route_value
 from bot.slack.forms.lookup import Seen, Unseen
-from bot.slack.messages.texts import Block, cut
+from bot.slack.messages.texts import Block, cut, visible
 
 MOST_OPTIONS = 100
 """How many options a select takes, static or searched (Slack, Block Kit reference)."""
@@ -109,4 +109,4 @@ def _covers(live: LiveRoute, block: Network) -> bool:
 
 
 def _plain(text: str) -> Block:
-    return {"type": "plain_text", "text": cut(text, _TEXT_LIMIT), "emoji": False}
+    return {"type": "plain_text", "text": cut(visible(text), _TEXT_LIMIT), "emoji": False}

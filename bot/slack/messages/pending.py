@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from bot.models import LiveRoute, Operation, Request, Snapshot
 from bot.slack.messages.buttons import APPROVE, CANCEL, REJECT, confirm, deciding_button
 from bot.slack.messages.impacts import impact_lines, restated
-from bot.slack.messages.texts import Block, cut, escape, route_words, section, sentence
+from bot.slack.messages.texts import Block, cut, literal, route_words, section, sentence
 from bot.slack.messages.words import words
 
 _MOST_NAMED = 5
@@ -52,16 +52,16 @@ def buttons(request: Request) -> Block:
 
 def _notes(request: Request) -> Iterator[str]:
     if not request.snapshot.connection.attached:
-        state = escape(request.snapshot.connection.state)
+        state = literal(request.snapshot.connection.state)
         noun = words(request).noun
         yield f"The connection is *{state}* now; the {noun} waits until it is attached."
 
 
 def _target_line(snapshot: Snapshot, target: LiveRoute) -> str:
-    kind = f"{target.kind} route" + (f", {escape(target.state)}" if target.state else "")
+    kind = f"{target.kind} route" + (f", {literal(target.state)}" if target.state else "")
     parts = [route_words(target.route), kind]
     if len(snapshot.targets) > 1:
-        parts.insert(0, f"*{escape(target.route.route_dest)}*")
+        parts.insert(0, f"*{literal(target.route.route_dest)}*")
     return " · ".join(parts)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from bot.models import Request, RouteChange, RouteState
-from bot.slack.messages.texts import Block, duration, escape, section
+from bot.slack.messages.texts import Block, code, duration, literal, section
 from bot.slack.messages.words import words
 
 _BAR = 10
@@ -46,7 +46,7 @@ def route_lines(request: Request) -> Iterator[Block]:
     """The state of each route, where there are several."""
     if len(request.routes) > 1:
         marks = _MARKS | {RouteState.FAILED: f"not {words(request).done}"}
-        lines = (f"`{escape(r.route.route_dest)}` · {marks[r.state]}" for r in request.routes)
+        lines = (f"{code(r.route.route_dest)} · {marks[r.state]}" for r in request.routes)
         yield section("\n".join(lines))
 
 
@@ -66,7 +66,7 @@ def _doing(request: Request, route: RouteChange) -> str:
     if route.state.watched:
         if route.watch.state == "attached":
             return words(request).checking
-        return f"connection is {escape(route.watch.state)}" if route.watch.state else "sent"
+        return f"connection is {literal(route.watch.state)}" if route.watch.state else "sent"
     if route.outcome_unknown:
         return "no answer yet, looking before anything is repeated"
     return "waiting for the connection" if route.waits else "about to send"

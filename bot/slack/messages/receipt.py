@@ -17,10 +17,11 @@ from bot.slack.messages.texts import (
     SECTION_LIMIT,
     Block,
     Message,
+    code,
     context,
     cut,
-    escape,
     header,
+    literal,
     mention,
     plain,
     section,
@@ -58,7 +59,7 @@ def receipt(stored: Stored, told: Told) -> Message:
         blocks.append(section(text) | ({"fields": fields} if fields else {}))
     if shown != texts:
         command = f"vco-route-bot requests show {request.id}"
-        blocks.append(context(f"Cut to what Slack takes. On the bot's host: `{command}`"))
+        blocks.append(context(f"Cut to what Slack takes. On the bot's host: {code(command)}"))
     return _fallback(request), blocks
 
 
@@ -73,7 +74,7 @@ def receipt_text(stored: Stored, told: Told) -> list[str]:
 def _fallback(request: Request) -> str:
     by = [f"{d.verdict.replace('_', ' ')} by {mention(d.by)}" for d in request.decisions if d.by]
     said = [f"asked by {mention(request.requester)}", *by[:_MOST_QUOTES]]
-    return f"Receipt of `{request.id}`: {escape(first_line(request))}, {', '.join(said)}"
+    return f"Receipt of {code(request.id)}: {literal(first_line(request))}, {', '.join(said)}"
 
 
 def _quotes(everything: Iterable[Part]) -> list[list[Block]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from bot import lifecycle
 from bot.models import Decision, Event, EventKind, Request, RequestState, Tunnel, Verdict
 from bot.slack.messages.receipt_routes import Part, route_parts, time
-from bot.slack.messages.texts import duration, escape, mention, named
+from bot.slack.messages.texts import code, duration, literal, mention, named, prose
 from bot.slack.messages.timeline import line
 from bot.store import Stored, Told
 
@@ -35,17 +35,17 @@ def parts(stored: Stored, told: Told) -> list[Part]:
 def _about(request: Request, told: Told) -> Part:
     where = f" in <#{request.channel}>" if request.channel[:1] in ("C", "G") else ""
     lines = [
-        f"`{request.id}` · *{request.state}*",
+        f"{code(request.id)} · *{request.state}*",
         f"Asked by {mention(request.requester)} {time(request.created_at)}{where}",
     ]
     if request.origin:
-        lines.append(f"Undoes `{request.origin}`")
+        lines.append(f"Undoes {code(request.origin)}")
     if request.state is RequestState.PENDING:
         lines.append(f"Expires {time(request.expires_at)}")
     elif request.ended_at:
         lines.append(f"Ended {time(request.ended_at)}")
     if request.state is RequestState.VOID:
-        lines.append(f"Nothing was sent: {escape(request.why)}")
+        lines.append(f"Nothing was sent: {prose(request.why)}")
     if told.link.startswith("http"):
         lines.append(f"<{told.link}|Card and thread>")
     return Part(tuple(lines), (request.reason,) if request.reason else ())
@@ -77,14 +77,14 @@ def _decision(decision: Decision) -> str:
 def _terms(request: Request) -> str:
     """The rule that held when it was decided, and what it required."""
     terms = request.terms
-    rule = f"Rule `{escape(terms.rule)}`: " if terms.rule else "Required: "
+    rule = f"Rule {code(terms.rule)}: " if terms.rule else "Required: "
     if request.glass_broken:
         within = duration(terms.countersign)
         return f"{rule}a countersignature of {named(terms.approvers.ids)} within {within}"
     approvals = "1 approval" if terms.approvals == 1 else f"{terms.approvals} approvals"
     said = [f"{rule}{approvals} of {named(terms.approvers.ids)}"]
     if terms.typed:
-        said.append(f"each typing `{escape(terms.typed)}`")
+        said.append(f"each typing {code(terms.typed)}")
     if terms.self_approval:
         said.append("their own requests too")
     return ", ".join([*said, f"within {duration(terms.expiry)}"])
@@ -97,17 +97,17 @@ def _shown(request: Request) -> Part:
     connection = request.snapshot.connection
     lines = [
         f"*Shown for approval*, as read {time(request.snapshot.taken_at)}",
-        f"Connection `{escape(connection.vpn_connection_id)}` {escape(connection.state)}",
+        f"Connection {code(connection.vpn_connection_id)} {literal(connection.state)}",
         *map(_tunnel, connection.tunnels),
     ]
     if request.overlay_mode:
-        lines.append(f"Overlay mode `{escape(request.overlay_mode)}`")
+        lines.append(f"Overlay mode {code(request.overlay_mode)}")
     return Part(tuple(lines), (connection.name,) if connection.name else ())
 
 
 def _tunnel(tunnel: Tunnel) -> str:
-    bgp = f", BGP {escape(tunnel.bgp_status)}" if tunnel.bgp_status else ""
-    return f"Tunnel `{escape(tunnel.id)}` {escape(tunnel.status)}{bgp}"
+    bgp = f", BGP {literal(tunnel.bgp_status)}" if tunnel.bgp_status else ""
+    return f"Tunnel {code(tunnel.id)} {literal(tunnel.status)}{bgp}"
 
 
 # --- what followed, and how it is known ------------------------------------------------------
@@ -130,4 +130,4 @@ def _audit(stored: Stored) -> Part:
     number, _, link = stored.audit.partition(" ")
     if not link:
         return Part(("No entry of the audit is noted with it.",))
-    return Part((f"*Audit*: entry {number}, hash `{link}`",))
+    return Part((f"*Audit*: entry {number}, hash {code(link)}",))

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from bot.models import EventKind, Impact, LiveRoute, Request, RouteChange, RouteState
 from bot.slack.messages.ending import proof
 from bot.slack.messages.impacts import impact_lines
-from bot.slack.messages.texts import clock, escape, route_words
+from bot.slack.messages.texts import clock, code, literal, prose, route_words
 from bot.slack.messages.words import words
 
 _NAMED = 5
@@ -47,7 +47,7 @@ def route_parts(request: Request) -> Iterator[Part]:
 def _head(request: Request, change: RouteChange) -> str:
     moot = change.state is RouteState.QUEUED and not request.state.open
     state = "not sent" if moot else change.state.replace("_", " ")
-    dest = escape(change.route.route_dest)
+    dest = literal(change.route.route_dest)
     return f"*{dest}* · {route_words(change.route)} · *{state}*"
 
 
@@ -55,13 +55,13 @@ def _failure(change: RouteChange) -> Iterator[str]:
     failure = change.failure
     if failure is not None:
         said = f"{failure.meaning} {failure.next_step}".strip()
-        yield f"Code `{escape(failure.code)}`: {escape(said)}"
+        yield f"Code {code(failure.code)}: {prose(said)}"
 
 
 def _ids(request: Request, change: RouteChange) -> Iterator[str]:
     """What a ticket with Alibaba Cloud wants to know."""
     if change.client_token:
-        yield f"Client token `{escape(change.client_token)}`"
+        yield f"Client token {code(change.client_token)}"
     sent = [
         event.details.get("alibaba_request_id", "")
         for event in request.timeline
@@ -70,7 +70,7 @@ def _ids(request: Request, change: RouteChange) -> Iterator[str]:
     failed = change.failure.alibaba_request_id if change.failure else ""
     known = dict.fromkeys(filter(None, [*sent, change.alibaba_request_id, failed]))
     if known:
-        ids = ", ".join(f"`{escape(one)}`" for one in known)
+        ids = ", ".join(f"{code(one)}" for one in known)
         yield f"Alibaba request{'s' if len(known) > 1 else ''} {ids}"
 
 
@@ -101,7 +101,7 @@ def _seen(request: Request, change: RouteChange) -> Iterator[str]:
     if watch.polls:
         listed = {True: "route present", False: "route absent", None: "routes not read"}
         updating = "updating seen" if watch.updating_seen else "updating never seen"
-        last = f"last {escape(watch.state)}, {listed[watch.present]}"
+        last = f"last {literal(watch.state)}, {listed[watch.present]}"
         row = f", so {watch.settled_reads} times in a row" if watch.settled_reads > 1 else ""
         yield f"Read {_times(watch.polls)}: {updating}; {last}{row}"
     if change.state.done:
@@ -113,7 +113,7 @@ def _seen(request: Request, change: RouteChange) -> Iterator[str]:
 def _shown(request: Request, target: LiveRoute | None, impact: Impact | None) -> Iterator[str]:
     """What the approver was shown of it."""
     if target is not None:
-        state = f", {escape(target.state)}" if target.state else ""
+        state = f", {literal(target.state)}" if target.state else ""
         yield f"Shown: {target.kind} route{state}"
     if impact is not None:
         yield from impact_lines(request, impact, _NAMED)

@@ -6,7 +6,7 @@ from bot.errors import AlibabaError, BotError, PreviewError, UserError
 from bot.models import Decision, Operation, Request, RequestState, Verdict
 from bot.slack.messages.buttons import CHOOSE, confirm
 from bot.slack.messages.card import first_line
-from bot.slack.messages.texts import Block, button, clock, escape, mention, section
+from bot.slack.messages.texts import Block, button, clock, code, literal, mention, prose, section
 from bot.slack.messages.words import words
 
 _GLASS = " --break-glass"
@@ -19,20 +19,18 @@ _VALUE_LIMIT = 2000
 def problem(error: BotError) -> str:
     """An error as its sender should read it: what is wrong, then what to do."""
     if isinstance(error, PreviewError):
-        choices = "\n".join(f"`{escape(c)}`" for c in error.choices)
-        return "\n".join(filter(None, [escape(error.problem), escape(error.mend), choices]))
+        choices = "\n".join(f"{code(c)}" for c in error.choices)
+        return "\n".join(filter(None, [prose(error.problem), prose(error.mend), choices]))
     if isinstance(error, UserError):
-        return "\n".join(filter(None, [escape(error.problem), escape(error.mend)]))
+        return "\n".join(filter(None, [prose(error.problem), prose(error.mend)]))
     if isinstance(error, AlibabaError):
         said = f"{error.meaning or 'Alibaba Cloud did not answer as expected.'} {error.next_step}"
         request = (
-            f", Alibaba request `{escape(error.alibaba_request_id)}`"
+            f", Alibaba request {code(error.alibaba_request_id)}"
             if error.alibaba_request_id
             else ""
         )
-        return (
-            f"{escape(said.strip())}\nNothing was recorded (code `{escape(error.code)}`{request})."
-        )
+        return f"{prose(said.strip())}\nNothing was recorded (code {code(error.code)}{request})."
     return "That did not work. Nothing was recorded."
 
 
@@ -43,11 +41,11 @@ def choices(error: BotError) -> list[Block]:
     if any(len(command) > _VALUE_LIMIT for command in error.choices):
         return []
     rows = [
-        section(f"`{escape(command)}`")
+        section(f"{code(command)}")
         | {"accessory": button("Choose", f"{CHOOSE}_{number}", command, **_at_once(command))}
         for number, command in enumerate(error.choices)
     ]
-    return [section("\n".join(filter(None, [escape(error.problem), escape(error.mend)]))), *rows]
+    return [section("\n".join(filter(None, [prose(error.problem), prose(error.mend)]))), *rows]
 
 
 def _at_once(command: str) -> Block:
@@ -62,13 +60,13 @@ def looking(command: Command) -> str:
     """What is said of a command where its answer takes longer than usual."""
     match command:
         case Delete(draft=draft):
-            return f"Looking at `{draft.vpn_connection_id}` in {draft.region} …"
+            return f"Looking at {code(draft.vpn_connection_id)} in {draft.region} …"
         case ListRoutes(vpn_connection_id=connection):
-            return f"Reading the routes of `{connection}` …"
+            return f"Reading the routes of {code(connection)} …"
         case Cancel(request_id=request_id):
-            return f"Cancelling `{request_id}` …"
+            return f"Cancelling {code(request_id)} …"
         case Restore(request_id=request_id):
-            return f"Looking at what `{request_id}` changed …"
+            return f"Looking at what {code(request_id)} changed …"
         case _:
             return "Looking …"
 
@@ -77,7 +75,7 @@ def late(request: Request, user: str) -> str:
     """Nothing is silently ignored: a late click is told who decided, when, and what came of it."""
     made = _answering(request, user)
     if made is None:
-        return f"Nothing to decide: {escape(first_line(request))}."
+        return f"Nothing to decide: {literal(first_line(request))}."
     if made.verdict is Verdict.EXPIRED:
         return f"Too late: the request expired {clock(made.at)}. Nothing was sent; ask again."
     return f"{_decided(made, user)}{_since(request, made)}"
@@ -87,7 +85,7 @@ def done(request: Request) -> str:
     """What the one who decided is told; empty where the card says it all."""
     match request.state:
         case RequestState.CANCELLED:
-            return f"Cancelled: nothing was sent for `{request.id}`."
+            return f"Cancelled: nothing was sent for {code(request.id)}."
         case RequestState.PENDING:
             return f"Your approval counts; {_missing(request, 'is', 'are')} needed."
         case _:
@@ -123,9 +121,9 @@ def _since(request: Request, made: Decision) -> str:
         case RequestState.REJECTED | RequestState.CANCELLED:
             return ". Nothing was sent."
         case RequestState.VOID:
-            return f". It is void and nothing was sent: {escape(request.why)}"
+            return f". It is void and nothing was sent: {prose(request.why)}"
         case _:
-            return f". It has ended since: {escape(first_line(request))}."
+            return f". It has ended since: {literal(first_line(request))}."
 
 
 def _in_flight(request: Request) -> str:

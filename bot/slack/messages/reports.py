@@ -6,7 +6,7 @@ from bot.command import PREFIX
 from bot.models import Connection, Request, RouteList
 from bot.slack.messages.card import first_line
 from bot.slack.messages.impacts import BGP_UNKNOWN
-from bot.slack.messages.texts import clock, escape, mention, route_words
+from bot.slack.messages.texts import clock, code, literal, mention, prose, route_words
 from bot.slack.messages.urgency import urgency
 from bot.store import Told
 
@@ -20,26 +20,28 @@ _MOST = 40
 def asked(request: Request, told: Told) -> str:
     """The answer to a command that made a request: a link to its card."""
     if request.glass_broken:
-        return f"Going ahead without an approval: {_linked(request, told)} (`{request.id}`)"
-    return f"Asked for approval: {_linked(request, told)} (`{request.id}`)"
+        return f"Going ahead without an approval: {_linked(request, told)} ({code(request.id)})"
+    return f"Asked for approval: {_linked(request, told)} ({code(request.id)})"
 
 
 def already_open(request: Request, told: Told) -> str:
     """The answer to a command whose route another request is about."""
     return (
         f"There is already an open request for this, by {mention(request.requester)}: "
-        f"{_linked(request, told)} (`{request.id}`, {request.state})"
+        f"{_linked(request, told)} ({code(request.id)}, {request.state})"
     )
 
 
 def status(rows: Sequence[Row], unreadable: Sequence[str] = ()) -> str:
     """What is in flight and pending, the most urgent first; and what can't be read any more."""
-    broken = [f":warning: `{one}` can't be read by this version of the bot" for one in unreadable]
+    broken = [
+        f":warning: {code(one)} can't be read by this version of the bot" for one in unreadable
+    ]
     if not rows and not broken:
         return "Nothing is pending or in flight."
     lines = [
         f"• {_linked(request, told)} · *{request.state}* · "
-        f"asked by {mention(request.requester)} {clock(request.created_at)} · `{request.id}`"
+        f"asked by {mention(request.requester)} {clock(request.created_at)} · {code(request.id)}"
         for request, told in sorted(rows, key=lambda row: urgency(row[0]))[:_MOST]
     ]
     return "\n".join([*lines, *_rest(len(rows)), *broken])
@@ -54,8 +56,8 @@ def routes(connection: Connection, listed: RouteList) -> str:
     if not live:
         return f"{head} and has no routes."
     lines = [
-        f"• `{r.route.route_dest}` · {route_words(r.route)} · {r.kind}"
-        + (f", {escape(r.state)}" if r.state else "")
+        f"• {code(r.route.route_dest)} · {route_words(r.route)} · {r.kind}"
+        + (f", {literal(r.state)}" if r.state else "")
         for r in live[:_MOST]
     ]
     more = [f"{rest}; the form of `{PREFIX} delete` searches them" for rest in _rest(len(live))]
@@ -64,16 +66,17 @@ def routes(connection: Connection, listed: RouteList) -> str:
 
 def no_routes(connection: Connection, problem: str) -> str:
     """The answer for a connection whose routes Alibaba Cloud does not show."""
-    return f"{_head(connection)}. It {escape(problem)}, so it has no routes that can be changed."
+    return f"{_head(connection)}. It {prose(problem)}, so it has no routes that can be changed."
 
 
 def _head(connection: Connection) -> str:
-    name = f" “{escape(connection.name)}”" if connection.name else ""
-    return f"`{connection.vpn_connection_id}`{name} in {connection.region} is *{connection.state}*"
+    name = f" “{literal(connection.name)}”" if connection.name else ""
+    where = f"{code(connection.vpn_connection_id)}{name} in {literal(connection.region)}"
+    return f"{where} is *{literal(connection.state)}*"
 
 
 def _linked(request: Request, told: Told) -> str:
-    line = escape(first_line(request))
+    line = literal(first_line(request))
     return f"<{told.link}|{line}>" if told.link.startswith("http") else line
 
 

@@ -1,12 +1,15 @@
 """The small parts that every message is made of: escaping, times, names of things. Pure.
 
-Text from people goes into `plain_text` wherever Slack has it; where it has not, it is
-escaped. Either way it can't ping anybody, link anywhere or format anything.
+What somebody else wrote (people, the cloud) goes into `plain_text` wherever Slack has it. Where it
+has not, it is `code` (ids, what is copied), `literal` (names, states) or `prose` (sentences). So
+it can't ping anybody, link anywhere, format anything, or leave its place.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
+from unicodedata import category
 
 from bot.models import Request, VcoRoute
 from bot.slack.messages.words import words
@@ -26,9 +29,58 @@ HEADER_LIMIT = 150
 """Characters of a header (Slack, Block Kit reference)."""
 
 
+_MARKS = str.maketrans({"*": "\u2217", "~": "\u223c", "`": "\u02cb"})
+"""What formats in mrkdwn, and what looks like it and does not: there is no other way to escape."""
+
+_EMPHASIS = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+"""Underscores that format: those at the edge of a word."""
+
+_EMOJI = re.compile(r":(?=[a-z0-9_+'-]*[g-z_+'-][a-z0-9_+'-]*:)", re.IGNORECASE)
+"""Colons that begin an emoji's name; IPv6 addresses have only hex digits between theirs."""
+
+_JOINERS = "\u200c\u200d"
+"""Invisible, and a part of words in some scripts."""
+
+_SPACES = re.compile(r"[ \t\n\r\v\f\x85\u2028\u2029]+")
+
+
 def escape(text: str) -> str:
-    """Text as mrkdwn that shows the very same text (docs.slack.dev: escaping)."""
+    """Our own words as mrkdwn that shows the very same text (docs.slack.dev: escaping)."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def visible(text: str) -> str:
+    """Somebody else's text in one line, in which nothing hides or turns the direction."""
+    text = _SPACES.sub(" ", text)
+    if text.isprintable():
+        return text
+    return "".join(
+        sign if sign.isprintable() or sign in _JOINERS or category(sign) == "Zs" else "\ufffd"
+        for sign in text
+    )
+
+
+def literal(text: str) -> str:
+    """Somebody else's words as mrkdwn: shown as they are, never interpreted."""
+    text = visible(text).translate(_MARKS)
+    return escape(_EMOJI.sub("\u2236", _EMPHASIS.sub("\uff3f", text)))
+
+
+def code(text: str) -> str:
+    """What one may want to copy, such as an id, as mrkdwn; nothing is interpreted in code."""
+    shown = visible(text).replace("`", "\u02cb").strip()
+    return f"`{escape(shown)}`" if shown else "(nothing)"
+
+
+def prose(text: str) -> str:
+    """A sentence with somebody else's words in it, as mrkdwn, where only code is formatted."""
+    parts = visible(text).split("`")
+    if len(parts) % 2 == 0 or len(parts) == 1:
+        return literal(text)
+    return "".join(
+        code(part) if inside % 2 and part.strip() else literal(part)
+        for inside, part in enumerate(parts)
+    )
 
 
 def clock(at: float, *, seconds: bool = False, day: bool = False) -> str:
@@ -85,7 +137,7 @@ def named(people: Iterable[str]) -> str:
 def route_words(route: VcoRoute) -> str:
     """What identifies a route besides its destination."""
     own = route.next_hop == route.vpn_connection_id
-    hop = "the connection itself" if own else escape(route.next_hop)
+    hop = "the connection itself" if own else literal(route.next_hop)
     return f"weight {route.shown_weight} · next hop {hop}"
 
 
@@ -93,24 +145,29 @@ def header(text: str) -> Block:
     """The first line of a card."""
     return {
         "type": "header",
-        "text": {"type": "plain_text", "text": cut(text, HEADER_LIMIT), "emoji": False},
+        "text": {"type": "plain_text", "text": cut(visible(text), HEADER_LIMIT), "emoji": False},
     }
 
 
 def section(text: str) -> Block:
     """A paragraph of our own words in mrkdwn; what does not fit goes by whole lines."""
-    return {"type": "section", "text": {"type": "mrkdwn", "text": whole_lines(text)}}
+    return {"type": "section", "text": _mrkdwn(whole_lines(text))}
+
+
+def paragraphs(text: str) -> list[Block]:
+    """Sections that show all of a text of our own words, however long."""
+    return [section(part) for part in _parts(text)]
 
 
 def context(*parts: str | Block) -> Block:
     """A small line: strings are our own mrkdwn, blocks are taken as they are."""
-    elements = [p if isinstance(p, dict) else {"type": "mrkdwn", "text": p} for p in parts]
+    elements = [p if isinstance(p, dict) else _mrkdwn(p) for p in parts]
     return {"type": "context", "elements": elements}
 
 
 def plain(text: str) -> Block:
     """Somebody else's words: shown as they are, never interpreted."""
-    return {"type": "plain_text", "text": cut(text, SECTION_LIMIT), "emoji": False}
+    return {"type": "plain_text", "text": cut(visible(text), SECTION_LIMIT), "emoji": False}
 
 
 def quoted(text: str) -> Block:
@@ -140,3 +197,20 @@ def button(text: str, action_id: str, value: str, **more: Any) -> Block:  # noqa
         "value": value,
         **more,
     }
+
+
+def _mrkdwn(text: str) -> Block:
+    """Verbatim: Slack makes links of our own alone, never of what looks like an address."""
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The text in parts of whole lines that fit a section."""
+    part = ""
+    for line in text.split("\n"):
+        if part and len(part) + 1 + len(line) > SECTION_LIMIT:
+            yield part
+            part = line
+        else:
+            part = f"{part}\n{line}" if part else line
+    yield part

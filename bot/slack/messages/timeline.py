@@ -10,11 +10,13 @@ from bot.slack.messages.texts import (
     Block,
     Message,
     clock,
+    code,
     context,
     duration,
-    escape,
+    literal,
     mention,
     named,
+    prose,
     quoted,
     section,
 )
@@ -30,7 +32,7 @@ def line(request: Request, event: Event) -> Message | None:
     if said is None:
         return None
     if event.route is not None and len(request.routes) > 1:
-        said = f"`{escape(event.route.route_dest)}` · {said}"
+        said = f"{code(event.route.route_dest)} · {said}"
     blocks: list[Block] = [section(f"{clock(event.at, seconds=True)}  {said}")]
     if reason := event.details.get("reason"):
         blocks.append(context(quoted(reason)))
@@ -43,7 +45,7 @@ def line(request: Request, event: Event) -> Message | None:
 
 def _said(request: Request, event: Event) -> str | None:  # noqa: C901, PLR0911, PLR0912 - one line a kind
     # A detail that an older version did not record must not keep the thread from going on.
-    details = defaultdict(str, {name: escape(value) for name, value in event.details.items()})
+    details = defaultdict(str, {name: prose(value) for name, value in event.details.items()})
     match event.kind:
         case EventKind.APPROVED:
             return f"Approved by {mention(event.by)}{_of_how_many(request, event)}"
@@ -85,7 +87,7 @@ def _said(request: Request, event: Event) -> str | None:  # noqa: C901, PLR0911,
             return f"Expired: not enough approvals in time. {asker}, ask again if needed."
         case EventKind.DRIFTED:
             told = " ".join(filter(None, [mention(request.requester), _deciders(request)]))
-            what = escape(details["changed"])
+            what = details["changed"]
             return f"Stopped before sending: what was approved has changed. {what} {told}"
         case EventKind.SENDING if "unanswered" in details:
             return f"Sending again with the same token (attempt {details['attempt']})"
@@ -142,7 +144,7 @@ def _of_how_many(request: Request, event: Event) -> str:
 def _demanded(request: Request) -> str:
     terms = request.terms
     count = "1 approval is" if terms.approvals == 1 else f"{terms.approvals} approvals are"
-    typing = f", each with {escape(terms.typed)} typed" if terms.typed else ""
+    typing = f", each with {literal(terms.typed)} typed" if terms.typed else ""
     return f"{count} needed{typing}"
 
 
@@ -175,7 +177,7 @@ def _buttons(request: Request, event: Event) -> Iterator[Block]:
 def _not_sent(request: Request) -> str | None:
     """Which routes were left alone because an earlier one did not go; None where there is none."""
     names = [
-        f"`{escape(r.route.route_dest)}`"
+        f"{code(r.route.route_dest)}"
         for r in request.routes
         if r.failure is not None and r.failure.code == NOT_SENT.code
     ]
@@ -185,7 +187,7 @@ def _not_sent(request: Request) -> str | None:
 def _failure(route: RouteChange) -> str:
     if route.failure is None:
         return "no reason was recorded."
-    return escape(f"{route.failure.meaning} {route.failure.next_step}".strip())
+    return prose(f"{route.failure.meaning} {route.failure.next_step}".strip())
 
 
 def _ids(request: Request, event: Event) -> str:
@@ -198,16 +200,16 @@ def _ids(request: Request, event: Event) -> str:
     route = next(r for r in request.routes if r.route == event.route)
     parts = []
     if route.failure:
-        parts.append(f"code `{escape(route.failure.code)}`")
+        parts.append(f"code {code(route.failure.code)}")
     failed_id = route.failure.alibaba_request_id if route.failure else ""
     if known := failed_id or route.alibaba_request_id:
-        parts.append(f"Alibaba request `{escape(known)}`")
+        parts.append(f"Alibaba request {code(known)}")
     if route.client_token:
-        parts.append(f"token `{route.client_token}`")
+        parts.append(f"token {code(route.client_token)}")
     return "For a ticket: " + " · ".join(parts) if parts else ""
 
 
 def _sent_ids(event: Event) -> Iterator[str]:
     for name, detail in (("request", "alibaba_request_id"), ("token", "client_token")):
         if known := event.details.get(detail):
-            yield f"{name} `{escape(known)}`"
+            yield f"{name} {code(known)}"
