@@ -6,6 +6,8 @@ round that is played again gives the same pressure and not the same microseconds
 
 from random import Random
 
+from msgspec.structs import replace
+
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, GINA
 from chaos.plan import APPROVERS, Act, Ask, Click, Fault, Kind, Mode, Plan
 
@@ -37,6 +39,8 @@ def plan(seed: str, number: int, mode: Mode = Mode.HTTP) -> Plan:
     replica = any(f.kind is Kind.FAILOVER for f in faults)
     operation = random.choice((30, 6, 6, 6) if silent else (30, 30, 6))
     expiry = random.choice((*(1800,) * 5, 6))
+    if expiry < _LONG:
+        asks = tuple(replace(ask, acts=()) if random.random() < 0.3 else ask for ask in asks)
     ends = max((f.at + max(f.seconds, 0.0) for f in faults), default=0.0)
     return Plan(
         seed=seed,
@@ -132,6 +136,9 @@ _COMMON = (
     *(Kind.BOT_STOPPED_AT_SEND, Kind.VALKEY_KILLED, Kind.REPLY_LOST, Kind.REPLY_LOST),
     *(Kind.LOST_BEFORE, Kind.LOST_AFTER, Kind.LOST_AFTER, Kind.BUSY, Kind.SLACK_LOST),
 )
+_LONG = 60
+"""Seconds; a request that expires sooner is left alone by everybody now and then."""
+
 _FAILOVERS = 0.05
 """The part of the rounds in which Valkey fails over, whatever else there is."""
 

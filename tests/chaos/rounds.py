@@ -20,12 +20,8 @@ from chaos.invariants import safety
 from chaos.people import People
 from chaos.plan import Mode, Plan
 from chaos.reached import reached
-from chaos.telling import MAY_REPEAT, in_the_end, repeats, taken_back, told_twice
+from chaos.telling import MAY_REPEAT, SETTLED_WITHIN, in_the_end, repeats, taken_back, told_twice
 from chaos.world import World
-
-SETTLED_WITHIN = 50.0
-"""Seconds, more than any operation time-out, for everything to end and to be told, once nothing
-goes wrong any more."""
 
 _LOOK = 0.3
 _AFTERWARDS = 0.7

@@ -26,6 +26,10 @@ _VERDICTS = {
     EventKind.REJECTED: Verdict.REJECTED,
     EventKind.CANCELLED: Verdict.CANCELLED,
 }
+SETTLED_WITHIN = 50.0
+"""Seconds, more than any operation time-out, for everything to end and to be told, once nothing
+goes wrong any more."""
+
 MAY_REPEAT = frozenset(
     {
         *(Kind.BOT_KILLED, Kind.BOT_KILLED_AT_SEND, Kind.BOT_STOPPED, Kind.BOT_STOPPED_AT_SEND),
@@ -43,6 +47,8 @@ def in_the_end(found: Evidence) -> Iterator[str]:
             continue  # a refusal before there was a request
         if case.state in (RequestState.APPROVED, RequestState.EXECUTING):
             yield f"{case.id}: approved, and has not ended"
+        elif case.state is RequestState.PENDING and found.world.plan.expiry < SETTLED_WITHIN:
+            yield f"{case.id}: nobody decided, and it has not expired"
         elif not forgot:
             yield from _card(case)
         if not forgot:
