@@ -13,7 +13,8 @@ from model_predicates import explore
 from model_world import LIMITS, Hands, World, world
 from msgspec.structs import replace
 
-from bot import approval, route_change
+from bot import route_change
+from bot.eligibility import Eligibility
 from bot.execution import bench, handler, proving, sending
 from bot.models import Request, RouteState, Verdict
 
@@ -86,8 +87,10 @@ def with_resends_for_ever(patch: pytest.MonkeyPatch) -> None:
 
 
 def with_self_approval(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(approval, "decide", lambda *_, **__: None)
-    patch.setattr(approval, "may_decide", lambda *_, **__: None)
+    async def anybody(*_: object) -> None:
+        """May decide."""
+
+    patch.setattr(Eligibility, "check", anybody)
 
 
 def without_approval_before_a_send(patch: pytest.MonkeyPatch) -> None:
