@@ -9,8 +9,8 @@ from enum import StrEnum
 from ipaddress import ip_network
 from typing import NamedTuple, TypeGuard
 
-from bot.impact import network_of, within
 from bot.models import Network, Request, RouteChange
+from bot.preview.impact import network_of, within
 
 
 class Kinship(StrEnum):

@@ -2,9 +2,9 @@
 
 Our events come through structlog, the libraries' through `logging`; both leave by one handler.
 Bind what every line of a task should bear with `structlog.contextvars.bound_contextvars`, such
-as `request=request.id`. Secrets are masked three times: by their type (`bot.secret`), by value
-(those the settings hold), and by what secrets look like, in messages of libraries and in
-tracebacks too.
+as `request=request.id`. Secrets are masked three times: by their type (`bot.config.secret`), by
+value (those the settings hold), and by what secrets look like, in messages of libraries and in
+tracebacks too. `LimitedLog` is for what strangers can cause as often as they like.
 """
 
 import json
@@ -12,7 +12,8 @@ import logging
 import re
 import sys
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TextIO
 from urllib.parse import quote
@@ -20,8 +21,8 @@ from urllib.parse import quote
 import structlog
 from structlog.typing import Processor
 
-from bot.secret import MASK, Secret
-from bot.settings import LogFormat
+from bot.config.secret import MASK, Secret
+from bot.config.settings import LogFormat
 
 # They tell every call at INFO, and whole payloads with their tokens at DEBUG.
 TALKATIVE = (
@@ -171,3 +172,30 @@ def _crashed(kind: type[BaseException], error: BaseException, trace: TracebackTy
 def _thread_crashed(crash: threading.ExceptHookArgs) -> None:
     if crash.exc_value is not None:
         _crashed(crash.exc_type, crash.exc_value, crash.exc_traceback)
+
+
+_LIMITED_SECONDS = 10.0
+
+
+class LimitedLog:
+    """Logs one event at most every 10 seconds; the next line says how many there were.
+
+    Exact numbers are for a counter of `bot.metrics`: what follows the last line is not logged.
+    """
+
+    def __init__(self, name: str, event: str, clock: Callable[[], float] = time.monotonic) -> None:
+        """Log `event` as the module `name`; `clock` is in seconds."""
+        self._log = structlog.get_logger(name)
+        self._event = event
+        self._clock = clock
+        self._count = 0
+        self._next = 0.0
+
+    def __call__(self, **about: str) -> None:
+        """It happened once more; `about` this one, if it is the one that is logged."""
+        self._count += 1
+        now = self._clock()
+        if now < self._next:
+            return
+        self._log.warning(self._event, count=self._count, **about)
+        self._count, self._next = 0, now + _LIMITED_SECONDS

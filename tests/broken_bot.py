@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.__main__ import main
 from bot.alibaba.credentials import DefaultChain
-from bot.engine import Engine
+from bot.execution.worker import Engine
 from bot.slack import connection, socket
 from bot.slack.socket_mode import Heartbeat
 from bot.store.work import Work

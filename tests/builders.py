@@ -5,7 +5,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from bot import lifecycle, route_change
+from bot import lifecycle
+from bot.lifecycle import route_change
 from bot.models import (
     Connection,
     Decision,

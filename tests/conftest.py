@@ -9,9 +9,11 @@ from hypothesis import settings
 from redis.asyncio import Redis
 from stage import Stage
 
-from bot import pacing, watching
-from bot import settings as bot_settings
-from bot.execution import bench, sending
+from bot.config import settings as bot_settings
+from bot.execution import context as bench
+from bot.execution import rate_limit as pacing
+from bot.execution import send as sending
+from bot.lifecycle import proof as watching
 from bot.sandbox.valkey import EmbeddedValkey
 from bot.sandbox.vpc import seed
 from bot.slack import budget

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from bot.redis_url import parse
+from bot.config.redis_url import parse
 from bot.store import Claim, Database, Work
 from bot.store.client import Redis
 from bot.store.connect import connect

@@ -28,7 +28,8 @@ from builders import (
 )
 from msgspec.structs import replace
 
-from bot import lifecycle, route_change
+from bot import lifecycle
+from bot.lifecycle import route_change
 from bot.models import (
     Connection,
     Event,
@@ -43,8 +44,8 @@ from bot.models import (
     Tunnel,
     Verdict,
 )
-from bot.slack import inbound
-from bot.store.told import Told
+from bot.slack import payloads as inbound
+from bot.store.cards import Told
 
 STORED = Path(__file__).with_name("golden") / "stored"
 

@@ -28,12 +28,12 @@ from model_cloud import ACTING, PAUSE, Answer, ModelCloud, Pause, Place, reach
 from msgspec.structs import replace
 
 from bot import lifecycle
-from bot.engine import MAX_TRIES
+from bot.config.redis_url import parse
 from bot.errors import AlibabaError, OutcomeUnknown, Rejected, StaleFence, Throttled
 from bot.execution import Execution, Limits
-from bot.execution.bench import Bench
+from bot.execution.context import Bench
+from bot.execution.worker import MAX_TRIES
 from bot.models import Operation, Request, RequestState, RouteState, VcoRoute, Verdict
-from bot.redis_url import parse
 from bot.store import AlreadyOpen, Claim, Database, Store
 from bot.store.client import Reply, Script
 from bot.store.connect import connect

@@ -2,10 +2,9 @@
 
 One request for two routes of one connection, two workers, a few people and a cloud that loses
 answers, hears late, and is changed by others. What workers and people do is the bot's own code
-(`bot.execution`, `bot.approval` over `bot.lifecycle`, `bot.route_change`, `bot.watching`). A
-worker is what it has heard so far: to go on, its step runs again from the start, is told the
-same again, and does the one thing that comes next. So a state is a plain value, and any other
-actor may come in between.
+(`bot.execution`, `bot.approval` over `bot.lifecycle`). A worker is what it has heard so far: to go
+on, its step runs again from the start, is told the same again, and does the one thing that comes
+next. So a state is a plain value, and any other actor may come in between.
 
 Time goes on in steps of `TICK` seconds: the request expires at the first, a token is known
 until the next, and a route's deadline comes two after its send.
@@ -20,7 +19,7 @@ from builders import ALICE, BOB, CAROL, REGION, a_request, a_route, listed, live
 from msgspec.structs import replace
 
 from bot import lifecycle
-from bot.approval import Approval
+from bot.approval.decide import Approval
 from bot.errors import (
     AlibabaError,
     AlreadyGone,
@@ -32,7 +31,7 @@ from bot.errors import (
     StaleFence,
 )
 from bot.execution import Execution, Limits
-from bot.execution.bench import Bench
+from bot.execution.context import Bench
 from bot.models import (
     Connection,
     Decision,

@@ -12,6 +12,7 @@ from typing import Self
 import aiohttp
 from msgspec.structs import replace
 
+from bot.config.settings import Settings
 from bot.models import Event, EventKind, Request, VcoRoute
 from bot.sandbox.scene import environment, local_slack, local_vpc
 from bot.sandbox.slack import payloads
@@ -22,8 +23,7 @@ from bot.sandbox.vpc import seed
 from bot.sandbox.vpc.calls import Call
 from bot.sandbox.vpc.faults import Armed, Fault, FaultKind
 from bot.sandbox.vpc.world import Pace
-from bot.serving import run
-from bot.settings import Settings
+from bot.service.run import run
 from bot.slack.messages.card import APPROVE, CANCEL, REJECT
 from bot.store import Database, Store
 from bot.store.connect import connect

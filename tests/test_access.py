@@ -3,12 +3,12 @@
 import pytest
 from stage import Stage, request_id
 
-from bot.app import App
+from bot.config.settings import Settings
 from bot.errors import Refused, SlackError
 from bot.sandbox.slack.messages import text_of
 from bot.sandbox.slack.workspace import ALICE, BOB, DORA, GINA, SAM
 from bot.sandbox.vpc import seed
-from bot.settings import Settings
+from bot.service.app import App
 from bot.slack.access import Access
 
 NOBODY = "Guests can't ask, decide or look here."

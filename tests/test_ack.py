@@ -33,7 +33,9 @@ async def test_while_the_api_hangs_everybody_is_answered_at_once_and_told_later(
     hurried: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As patient as always would be 10 s for each call.
-    monkeypatch.setattr("bot.app.new_http_client", partial(new_http_client, httpx.Timeout(1.0)))
+    monkeypatch.setattr(
+        "bot.service.app.new_http_client", partial(new_http_client, httpx.Timeout(1.0))
+    )
     await hurried.start_bot()
     card = await hurried.ask()
     hanging = hurried.vpc.faults.add(Fault(kind=FaultKind.HANG, seconds=None, times=None))

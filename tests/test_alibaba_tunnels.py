@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.alibaba import answers
+from bot.alibaba import responses as answers
 from bot.alibaba.auth import Acs3Auth
 from bot.alibaba.client import VpcClient
 from bot.alibaba.credentials import Credentials

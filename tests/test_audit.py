@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from program import run
 from stage import Stage
 
-from bot.auditing import examine, export_to
+from bot.cli.audit import examine, export_to
 from bot.errors import Unreadable
 from bot.models import Event, EventKind, Verdict
 from bot.sandbox.valkey import free_port

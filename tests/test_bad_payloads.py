@@ -12,8 +12,8 @@ from stage import Stage
 from bot.sandbox.slack.deliver import Ack, Kind
 from bot.sandbox.slack.messages import text_of
 from bot.sandbox.slack.workspace import ALICE, BOB, NETWORK_OPS, T_HOME
-from bot.slack.inbound import Delivery
-from bot.slack.strays import Strays
+from bot.slack.payloads import Delivery
+from bot.slack.unknown import Strays
 
 __all__ = ["no_traceback"]
 

@@ -11,11 +11,11 @@ import structlog
 from databases import claimed, database, set_clock
 from stage import DELETE, Stage, delete_command, request_id, until
 
-from bot.engine import Engine
+from bot.execution.worker import Engine
 from bot.models import RequestState
 from bot.sandbox.slack.workspace import ALICE, BOB, NETWORK_OPS
 from bot.sandbox.valkey import EmbeddedValkey
-from bot.slack import answers
+from bot.slack import inbox as answers
 from bot.slack.messages.card import APPROVE
 from bot.store import Database, Work
 from bot.store.client import key
@@ -161,7 +161,7 @@ async def test_where_nothing_can_be_recorded_nothing_is_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A full disk, a full memory, a master without its replicas: all answer writes with a no."""
-    monkeypatch.setattr("bot.execution.bench._LONGEST_WAIT", 0.5)
+    monkeypatch.setattr("bot.execution.context._LONGEST_WAIT", 0.5)
     async with EmbeddedValkey(appendonly=True) as server, Stage(server.url) as stage:
         url = await stage.start_bot(VCO_LEASE="1")
         [route] = stage.new_routes("lonely")

@@ -11,7 +11,7 @@ from builders import a_request
 from databases import database
 
 from bot.models import Person, Place
-from bot.slack.boards import Boards
+from bot.slack.app_home_rows import Boards
 from bot.slack.messages.board import Board
 from bot.slack.messages.reports import Row
 from bot.store import Store, Told

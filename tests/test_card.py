@@ -26,7 +26,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from reading import HOSTILE, mrkdwn, objects
 
-from bot import lifecycle, route_change
+from bot import lifecycle
+from bot.lifecycle import route_change
 from bot.models import (
     UNKNOWN_WEIGHT,
     Connection,

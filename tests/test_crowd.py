@@ -5,9 +5,10 @@ import asyncio
 import pytest
 from stage import Stage
 
-from bot.redis_url import parse
+from bot.config.redis_url import parse
 from bot.sandbox.slack.workspace import ALICE
-from bot.slack import asks, listeners
+from bot.slack import listeners
+from bot.slack import submissions as asks
 from bot.store import Database
 from bot.store.client import key
 from bot.store.connect import CONNECTIONS, connect

@@ -8,14 +8,14 @@ import structlog
 from program import run
 from stage import Stage
 
-from bot.doctor import examine
+from bot.cli.doctor import examine
+from bot.config.settings import Settings
 from bot.sandbox.scene import APP_TOKEN
 from bot.sandbox.slack.socket_mode import Edge
 from bot.sandbox.slack.workspace import DORA, GINA, NETOPS
 from bot.sandbox.valkey import free_port
 from bot.sandbox.vpc import seed
 from bot.sandbox.vpc.faults import Fault, FaultKind
-from bot.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("quiet")
 

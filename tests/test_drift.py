@@ -7,9 +7,9 @@ from builders import listed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.impact import identity, impacts, remaining
 from bot.models import Connection, Draft, LiveRoute, RouteKind, Snapshot, VcoRoute
-from bot.preview import drift, snapshot
+from bot.preview.impact import identity, impacts, remaining
+from bot.preview.snapshot import drift, snapshot
 
 VCO = "vco-p0w5112f"
 ATTACHED = Connection(

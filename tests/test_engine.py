@@ -17,8 +17,8 @@ from chaos.proxy import Loss, RedisProxy
 from databases import claimed, database, set_clock
 from stage import until
 
-from bot.engine import MAX_TRIES, Engine, Handler
 from bot.errors import StoreUnavailable, Unreadable
+from bot.execution.worker import MAX_TRIES, Engine, Handler
 from bot.sandbox.valkey import EmbeddedValkey
 from bot.store import Claim, Database, Work
 from bot.store.client import CLAIMS, DUE, Script

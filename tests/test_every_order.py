@@ -13,9 +13,12 @@ from model_predicates import explore
 from model_world import LIMITS, Hands, World, world
 from msgspec.structs import replace
 
-from bot import route_change
-from bot.eligibility import Eligibility
-from bot.execution import bench, handler, proving, sending
+from bot.approval.eligibility import Eligibility
+from bot.execution import context as bench
+from bot.execution import executor as handler
+from bot.execution import send as sending
+from bot.execution import verify as proving
+from bot.lifecycle import route_change
 from bot.models import Request, RouteState, Verdict
 
 YES, NO = (BOB, Verdict.APPROVED), (CAROL, Verdict.REJECTED)

@@ -17,8 +17,8 @@ from model_cloud import Answer, Place
 from model_machine import ROUTES, ExecutionMachine
 from msgspec.structs import replace
 
-from bot import route_change
-from bot.execution import proving
+from bot.execution import verify as proving
+from bot.lifecycle import route_change
 from bot.models import Operation, Request, Verdict
 from bot.store import Requests
 

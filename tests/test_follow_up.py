@@ -22,8 +22,9 @@ from model_cloud import ModelCloud
 from msgspec.structs import replace
 
 from bot import follow_up, lifecycle
+from bot.config.redis_url import parse
 from bot.execution import Limits
-from bot.execution.bench import Bench
+from bot.execution.context import Bench
 from bot.models import (
     Connection,
     EventKind,
@@ -34,7 +35,6 @@ from bot.models import (
     Tunnel,
     Verdict,
 )
-from bot.redis_url import parse
 from bot.store import Claim, Database, Store
 from bot.store.client import key
 from bot.store.connect import connect

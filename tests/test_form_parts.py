@@ -22,9 +22,9 @@ from bot.slack.forms import fields
 from bot.slack.forms.checks import NO_ROUTES, STALE, Faults, draft_of
 from bot.slack.forms.fields import Form, read, route_value
 from bot.slack.forms.lookup import NO_ANSWER, NO_STORE, TOO_SLOW, Lookup, Seen, Unseen
-from bot.slack.inbound import FormSent
 from bot.slack.messages.delete_form import delete_form
 from bot.slack.messages.options import connection_options, region_options, route_options
+from bot.slack.payloads import FormSent
 
 OTHER = "vco-t4n9kq27hsd03vmpxe1yzr"
 GONE = Unseen("Alibaba Cloud does not answer in time.")

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 from stage import Stage, request_id, until
 
-from bot.app import App
+from bot.config.settings import Settings
 from bot.models import Decision, Draft, EventKind, People, RequestState, Verdict
 from bot.sandbox.slack.deliver import Kind
 from bot.sandbox.slack.messages import Message, text_of
@@ -24,7 +24,7 @@ from bot.sandbox.slack.workspace import (
     T_OTHER,
 )
 from bot.sandbox.vpc import seed
-from bot.settings import Settings
+from bot.service.app import App
 from bot.slack.messages.card import APPROVE
 
 OTHER_ROUTE = f"delete {seed.ORDINARY} {seed.LONE_DEST}"

@@ -4,8 +4,8 @@ import pytest
 from msgspec.structs import replace
 from stage import Stage, delete_command
 
-from bot import engine
 from bot.alibaba.client import VpcClient
+from bot.execution import worker as engine
 from bot.models import RequestState
 from bot.sandbox.vpc.faults import FaultKind
 
@@ -51,7 +51,7 @@ async def test_a_step_that_keeps_failing_ends_unconfirmed_and_is_looked_at_still
     monkeypatch.setattr(engine, "MAX_TRIES", 1)
     # Each call may take longer than its whole step, which is never so in a deployment.
     monkeypatch.setattr(
-        "bot.app.VpcClient", lambda *args, **_: VpcClient(*args, attempt_seconds=25.0)
+        "bot.service.app.VpcClient", lambda *args, **_: VpcClient(*args, attempt_seconds=25.0)
     )
     await hurried.start_bot(VCO_LEASE="1")
     (route,) = hurried.new_routes("failing")

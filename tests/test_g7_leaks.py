@@ -13,13 +13,13 @@ import structlog
 from stage import Stage, delete_command, until
 
 from bot import logs
+from bot.config.settings import LogFormat, Settings
 from bot.models import RequestState
 from bot.sandbox.scene import BOT_TOKEN, SIGNING_SECRET
 from bot.sandbox.slack.messages import text_of
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, Json
 from bot.sandbox.vpc import SECRET_MARKERS, seed
 from bot.sandbox.vpc.faults import Fault, FaultKind
-from bot.settings import LogFormat, Settings
 
 WHOLE_ANSWER = "cgw-p0wy363lucf1uyae8local"
 """A part of a connection's answer that nobody needs: where it turns up, a whole answer was kept."""

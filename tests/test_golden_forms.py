@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from golden_forms import READERS, STORED, forms
 
-from bot.slack import inbound
+from bot.slack import payloads as inbound
 
 FOLDERS = sorted((f for f in STORED.iterdir() if f.is_dir()), key=lambda f: int(f.name[1:]))
 RECORDED = [file for folder in FOLDERS for file in sorted(folder.glob("*.json"))]

@@ -9,8 +9,8 @@ import pytest_asyncio
 from databases import database
 from stage import Stage
 
-from bot.readiness import ready
 from bot.sandbox.valkey import EmbeddedValkey
+from bot.service.readiness import ready
 from bot.store import Database
 from bot.store.health import OK, WARNING, Health, judged
 

@@ -20,14 +20,15 @@ from msgspec.structs import replace
 from reading import HOSTILE, mrkdwn
 from stage import Stage, delete_command
 
-from bot import lifecycle, route_change
+from bot import lifecycle
 from bot.history import Found, Kinship, kinship, matching
+from bot.lifecycle import route_change
 from bot.models import Network, People, Request, RequestState, RouteState, Terms, Verdict
 from bot.sandbox.slack.blocks import problems_in_blocks
 from bot.sandbox.slack.content import MOST_BLOCKS_TEXT
 from bot.sandbox.slack.messages import Message, text_of
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL
-from bot.slack import recalling
+from bot.slack import lookups as recalling
 from bot.slack.messages.history import Recalled, history
 from bot.slack.messages.texts import clock
 from bot.store import Told

@@ -16,7 +16,8 @@ from bot.sandbox.slack.state import WebCall
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, NETOPS, NETWORK_OPS
 from bot.sandbox.vpc import seed
 from bot.sandbox.vpc.world import Pace
-from bot.slack import homes, inbound
+from bot.slack import app_home as homes
+from bot.slack import payloads as inbound
 from bot.slack.messages.buttons import APPROVE, CANCEL, COUNTERSIGN, REJECT, RESTORE
 from bot.store.viewers import APART_SECONDS
 
@@ -262,7 +263,7 @@ async def test_a_group_that_can_not_be_read_is_said_and_looked_at_again(
     playing: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(homes, "GROUP_SECONDS", 0.5)
-    monkeypatch.setattr("bot.slack.boards.GROUP_SECONDS", 0.5)
+    monkeypatch.setattr("bot.slack.app_home_rows.GROUP_SECONDS", 0.5)
     await playing.ask()
     broken = playing.slack.faults.add("usergroups.users.list", "http", times=None)
     playing.slack.open_home(BOB)
@@ -334,7 +335,7 @@ async def test_a_broken_glass_is_countersigned_in_the_home(hurried: Stage, tmp_p
 async def test_a_countersignature_that_is_owed_stays_in_the_home_however_much_comes_after_it(
     hurried: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.slack.boards._LATEST", 1)
+    monkeypatch.setattr("bot.slack.app_home_rows._LATEST", 1)
     await start_with(hurried, tmp_path, 'break_glass = { who = "anyone" }')
     route, later = hurried.new_routes("owed", 2)
     command = delete_command(route, reason="all of prod is down")

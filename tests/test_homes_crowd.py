@@ -12,15 +12,16 @@ import pytest_asyncio
 from databases import set_clock
 from stage import Stage, delete_command
 
-from bot import app, serving
+from bot.config.settings import Settings
 from bot.errors import SlackUnavailable
 from bot.models import RequestState
 from bot.sandbox.slack.state import WebCall
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, Person
-from bot.settings import Settings
+from bot.service import app
+from bot.service import run as serving
 from bot.slack.access import Access
-from bot.slack.boards import Boards
-from bot.slack.homes import Homes
+from bot.slack.app_home import Homes
+from bot.slack.app_home_rows import Boards
 from bot.slack.messages.reports import Row
 from bot.slack.web import Slack
 from bot.store import Claim

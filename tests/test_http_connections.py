@@ -10,8 +10,13 @@ import structlog
 from aiohttp import web
 from stage import until
 
-from bot.http_connections import Connections, connection_of, most_connections, tell_when_answered
-from bot.log_limit import LimitedLog
+from bot.logs import LimitedLog
+from bot.service.http_connections import (
+    Connections,
+    connection_of,
+    most_connections,
+    tell_when_answered,
+)
 
 GET = b"GET /quick HTTP/1.1\r\nHost: x\r\n\r\n"
 SLOW = b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.impact import addresses, identity, impacts, remaining
 from bot.models import LiveRoute, RouteKind, VcoRoute
+from bot.preview.impact import addresses, identity, impacts, remaining
 
 
 def live(

@@ -26,7 +26,8 @@ from builders import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import lifecycle, route_change
+from bot import lifecycle
+from bot.lifecycle import route_change
 from bot.models import (
     Event,
     EventKind,

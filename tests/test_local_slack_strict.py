@@ -14,7 +14,7 @@ from bot.sandbox.slack.limits import Rate, Tier
 from bot.sandbox.slack.server import LocalSlack
 from bot.sandbox.slack.web_api import METHODS
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, NETOPS, NETWORK_OPS, PARTNERS, Json
-from bot.slack.traces import metadata
+from bot.slack.posted import metadata
 from bot.slack.web import Slack
 
 

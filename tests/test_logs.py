@@ -11,9 +11,9 @@ import pytest
 import structlog
 
 from bot import logs
+from bot.config.secret import Secret
+from bot.config.settings import LogFormat
 from bot.logs import configure
-from bot.secret import Secret
-from bot.settings import LogFormat
 
 HIDDEN = "hunter2hunter2"
 

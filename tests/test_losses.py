@@ -27,7 +27,7 @@ def alarms(what: str) -> float:
 @pytest.fixture
 def quick(brisk: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """Losses are looked for ten times a second."""
-    monkeypatch.setattr("bot.engine.UPKEEP_SECONDS", 0.1)
+    monkeypatch.setattr("bot.execution.worker.UPKEEP_SECONDS", 0.1)
     return brisk
 
 
@@ -39,7 +39,7 @@ async def another_one_is_deleted(stage: Stage, name: str) -> None:
 async def test_a_database_that_is_emptied_under_a_deletion_is_an_alarm(
     hurried: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.engine.UPKEEP_SECONDS", 0.1)
+    monkeypatch.setattr("bot.execution.worker.UPKEEP_SECONDS", 0.1)
     url = await hurried.start_bot()
     [route] = hurried.new_routes("emptied", pace=SLOW)
     card = await hurried.approved(route)

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from bot.alibaba.errors import Call
 from bot.errors import Throttled
+from bot.execution.rate_limit import MARGIN, Quotas
 from bot.models import Operation, Request
-from bot.pacing import MARGIN, Quotas
 from bot.store import Database, Store
 
 READ = Call(action="DescribeVcoRouteEntries", region=REGION)

@@ -7,8 +7,8 @@ import pytest
 from program import run
 from stage import Stage
 
+from bot.cli.policy import check, explained
 from bot.errors import SettingsError
-from bot.policy_command import check, explained
 from bot.sandbox.slack.workspace import NETOPS, NOBODY
 from bot.sandbox.vpc import seed
 from bot.sandbox.vpc.faults import Fault, FaultKind

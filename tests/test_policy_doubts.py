@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from bot.models import People
 from bot.policy import Matter, Policy, Rule
-from bot.policy.doubts import doubts
+from bot.policy.lint import doubts
 
 ANY = Rule(name="any", approve=People(users=("U0BOB",)), line=7)
 

@@ -53,7 +53,7 @@ CLICKS = st.builds(
 
 
 def clicked(request: Request, click: Click) -> Request:
-    """The request after a click, as `bot.approval` goes about it."""
+    """The request after a click, as `bot.approval.decide` goes about it."""
     people = {user: person for user, person in EVERYBODY.items() if user != click.gone}
     request = lifecycle.demand(request, tightened(request.terms, click.now), at=1.0)
     try:

@@ -14,8 +14,8 @@ from program import run
 from stage import Stage, delete_command, request_id
 
 from bot import lifecycle
-from bot.app import App
-from bot.approval import Approval
+from bot.approval.decide import Approval
+from bot.config.settings import Settings
 from bot.errors import Refused, UserError
 from bot.models import Decision, Draft, EventKind, Request, RequestState, Verdict
 from bot.sandbox.bot_process import BotProcess
@@ -23,7 +23,7 @@ from bot.sandbox.slack.messages import Message, text_of
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, NETOPS, NETWORK_OPS
 from bot.sandbox.vpc import seed
 from bot.sandbox.vpc.world import Change, Pace
-from bot.settings import Settings
+from bot.service.app import App
 from bot.slack.messages.buttons import RESTORE
 
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from bot.command import Delete, parse, render
 from bot.errors import PreviewError
-from bot.impact import identity, impacts
 from bot.models import Connection, Draft, LiveRoute, RouteKind, Snapshot, VcoRoute
-from bot.preview import resolve, snapshot
+from bot.preview.impact import identity, impacts
+from bot.preview.snapshot import resolve, snapshot
 
 VCO = "vco-p0w5112f"
 ATTACHED = Connection(

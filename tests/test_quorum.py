@@ -7,7 +7,7 @@ from stage import Stage, delete_command
 from bot.models import RequestState
 from bot.sandbox.slack.messages import text_of
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, NETOPS
-from bot.slack import inbound
+from bot.slack import payloads as inbound
 
 TWO = "approvals = 2"
 TYPED = "wide = { ipv4 = 16, approvals = 1 }"

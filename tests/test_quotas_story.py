@@ -5,12 +5,13 @@ import time
 import pytest
 from stage import DELETE, Stage, delete_command, request_id
 
-from bot import app, pacing
+from bot.execution import rate_limit as pacing
 from bot.models import EventKind, RequestState
 from bot.sandbox.slack.messages import Message, text_of
 from bot.sandbox.slack.workspace import ALICE
 from bot.sandbox.vpc.faults import Fault, FaultKind
 from bot.sandbox.vpc.world import Pace
+from bot.service import app
 
 LIST = "DescribeVcoRouteEntries"
 

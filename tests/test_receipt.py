@@ -24,7 +24,8 @@ from msgspec.structs import replace
 from reading import HOSTILE, mrkdwn
 from stage import Stage, delete_command
 
-from bot import follow_up, lifecycle, route_change
+from bot import follow_up, lifecycle
+from bot.lifecycle import route_change
 from bot.models import (
     Connection,
     EventKind,

@@ -11,12 +11,13 @@ from policies import ALICE as ANN
 from policies import BOB as BEN
 from stage import Stage
 
-from bot import lifecycle, recheck
+from bot import lifecycle
 from bot.errors import Refused, SlackError, SlackUnavailable
-from bot.execution import sending
+from bot.execution import recheck
+from bot.execution import send as sending
+from bot.execution.recheck import FRESH_SECONDS, Recheck
 from bot.models import EventKind, People, Person, Place, Request, RequestState, Terms, Verdict
 from bot.policy import PolicySource
-from bot.recheck import FRESH_SECONDS, Recheck
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.workspace import ALICE, BOB, NETOPS
 

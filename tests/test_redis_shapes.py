@@ -29,9 +29,9 @@ from redis_shapes import (
 from stage import Stage
 
 from bot import store as package
+from bot.config.redis_url import parse
 from bot.errors import StoreUnavailable
 from bot.models import Event, EventKind, RequestState
-from bot.redis_url import parse
 from bot.sandbox.slack.messages import Message, text_of
 from bot.sandbox.slack.workspace import ALICE, BOB
 from bot.sandbox.vpc.faults import Fault, FaultKind

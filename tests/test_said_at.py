@@ -11,8 +11,9 @@ from bot.models import RequestState
 from bot.sandbox.slack.deliver import Kind
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.workspace import ALICE, BOB, NETWORK_OPS
-from bot.slack import inbound, notes
-from bot.slack.inbound import Delivery
+from bot.slack import notes
+from bot.slack import payloads as inbound
+from bot.slack.payloads import Delivery
 
 
 async def kept(stage: Stage) -> list[Delivery]:

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from stage import DELETE_ONE, Stage, request_id, until
 
-from bot import lifecycle, route_change
-from bot.environment import seal_keys
+from bot import lifecycle
+from bot.config.environment import seal_keys
+from bot.config.secret import Secret
+from bot.lifecycle import route_change
 from bot.models import (
     Decision,
     Failure,
@@ -29,10 +31,9 @@ from bot.models import (
 )
 from bot.sandbox.slack.messages import text_of
 from bot.sandbox.slack.workspace import BOB
-from bot.seal import CHANGED, NO_SEAL, OTHER_KEY, Seals
-from bot.secret import Secret
-from bot.slack import inbound
-from bot.slack.inbound import Clicked
+from bot.slack import payloads as inbound
+from bot.slack.payloads import Clicked
+from bot.store.seal import CHANGED, NO_SEAL, OTHER_KEY, Seals
 
 KEY = "0123456789abcdefghijklmnopqrstuvwxyz"
 OTHER = KEY[::-1]

@@ -9,11 +9,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from bot.config.redis_url import RedisKind, RedisTarget, parse
+from bot.config.secret import Secret
+from bot.config.settings import LogFormat, Settings
 from bot.errors import SettingsError
 from bot.models import People
-from bot.redis_url import RedisKind, RedisTarget, parse
-from bot.secret import Secret
-from bot.settings import LogFormat, Settings
 
 ENOUGH = {
     "SLACK_BOT_TOKEN": "xoxb-1-invented",

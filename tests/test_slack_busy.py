@@ -15,7 +15,7 @@ from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, NETOPS
 from bot.slack import budget
 from bot.slack.budget import Priority
-from bot.slack.telling import urgency_of_edit
+from bot.slack.cards import urgency_of_edit
 from bot.store import Told
 
 LOOK_UPS = ("users.info", "conversations.info", "usergroups.users.list")

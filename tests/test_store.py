@@ -23,8 +23,9 @@ from builders import (
 from databases import HOW_OFTEN, claimed, database, set_clock
 from msgspec.structs import replace
 
-from bot import lifecycle, route_change
+from bot import lifecycle
 from bot.errors import StaleFence, StoreError, Unreadable
+from bot.lifecycle import route_change
 from bot.models import (
     Decision,
     Event,
@@ -38,7 +39,7 @@ from bot.models import (
 )
 from bot.store import AlreadyOpen, Claim, Database, Store, Told
 from bot.store.client import key
-from bot.store.pace import USUAL_SECONDS
+from bot.store.rate_limit import USUAL_SECONDS
 from bot.store.requests import RETENTION_SECONDS
 
 OTHER = a_route("10.9.0.0/24")

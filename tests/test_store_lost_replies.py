@@ -10,8 +10,8 @@ import pytest
 from databases import Twice
 from stage import Stage
 
+from bot.config.redis_url import RedisTarget
 from bot.models import RequestState
-from bot.redis_url import RedisTarget
 from bot.store.client import Redis
 from bot.store.connect import connect
 
@@ -22,7 +22,7 @@ async def test_a_deletion_happens_once_when_every_script_arrives_twice(
     def losing(target: RedisTarget) -> Redis:
         return Twice(connect(target))
 
-    monkeypatch.setattr("bot.app.connect", losing)
+    monkeypatch.setattr("bot.service.app.connect", losing)
     await stage.start_bot()
     card = await stage.ask()
     await stage.approve(card)

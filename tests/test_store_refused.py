@@ -17,9 +17,9 @@ from databases import claimed, database
 from redis.asyncio import Redis
 from stage import DELETE, Stage, delete_command, until
 
-from bot import route_change
 from bot import store as package
 from bot.errors import StoreFault, StoreRefused, StoreUnavailable
+from bot.lifecycle import route_change
 from bot.models import Event, EventKind, RequestState, RouteState, Verdict
 from bot.sandbox.slack import workspace
 from bot.sandbox.valkey import EmbeddedValkey

@@ -21,8 +21,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from bot.config.redis_url import parse
 from bot.errors import StaleFence
-from bot.redis_url import parse
 from bot.store import Claim, Database, Work
 from bot.store.connect import connect
 from bot.store.work import Idle

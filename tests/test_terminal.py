@@ -30,14 +30,15 @@ from msgspec.structs import replace
 from program import ROOT, inherited, run
 from redis.asyncio import Redis
 
-from bot import lifecycle, route_change
-from bot.listing import as_json, spelled_out, summary, table
+from bot import lifecycle
+from bot.cli.listing import as_json, spelled_out, summary, table
+from bot.cli.requests import forgiving, show_all
+from bot.lifecycle import route_change
 from bot.models import People, Request, RequestState, RouteState, Terms, Verdict
 from bot.sandbox.valkey import free_port
 from bot.slack.messages.urgency import by_urgency
 from bot.store import Store
 from bot.store.client import key
-from bot.terminal import forgiving, show_all
 
 PENDING, RUNNING, DONE = "r-aaaaaaaaaa", "r-bbbbbbbbbb", "r-cccccccccc"
 
@@ -269,7 +270,7 @@ async def test_a_reader_that_has_seen_enough_is_no_error(valkey_url: str) -> Non
 async def test_more_than_it_looks_through_is_told(
     valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.terminal.MOST_READ", 2)
+    monkeypatch.setattr("bot.cli.requests.MOST_READ", 2)
     out: list[str] = []
     err: list[str] = []
     env = {"REDIS_URL": valkey_url}

@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reading import HOSTILE, mrkdwn
 
-from bot import lifecycle, route_change
+from bot import lifecycle
+from bot.lifecycle import route_change
 from bot.models import Event, EventKind, Failure, Request, RequestState, RouteState, Verdict
 from bot.sandbox.slack.blocks import problems_in_blocks
 from bot.sandbox.slack.messages import text_of

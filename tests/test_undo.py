@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bot import route_change
 from bot.errors import PreviewError, UserError
+from bot.lifecycle import route_change
+from bot.lifecycle.proof import fold, proven
 from bot.models import (
     Connection,
     Draft,
@@ -19,9 +20,8 @@ from bot.models import (
     RouteState,
     Watch,
 )
-from bot.preview import drift, snapshot
-from bot.undo import again, undo, undoable
-from bot.watching import fold, proven
+from bot.preview.rollback import again, undo, undoable
+from bot.preview.snapshot import drift, snapshot
 
 CONNECTION = Connection(
     vpn_connection_id=a_route().vpn_connection_id, region=REGION, state="attached"

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from bot.lifecycle.proof import backoff, fold, next_poll, next_reconcile, proven
 from bot.models import Observation, Watch
-from bot.watching import backoff, fold, next_poll, next_reconcile, proven
 
 UPDATING = Observation(state="updating")
 ABSENT = Observation(state="attached", present=False)

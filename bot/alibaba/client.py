@@ -14,7 +14,8 @@ import httpx
 import structlog
 from msgspec.structs import replace
 
-from bot.alibaba import answers, errors
+from bot.alibaba import errors
+from bot.alibaba import responses as answers
 from bot.alibaba.codes import to_sign_again
 from bot.alibaba.endpoints import Endpoint
 from bot.alibaba.errors import Call

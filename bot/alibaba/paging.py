@@ -10,7 +10,7 @@ A route that a page left out would look deleted. What the pages say of themselve
 
 A route that moves from one page to another while the pages are read can be missed all the same,
 where TotalCount counts pages only. So whoever wants to prove by a list of several pages that
-something is gone reads it once more: see `bot.watching`.
+something is gone reads it once more: see `bot.lifecycle.proof`.
 
 A page that could not be had is asked for again, and the pages before it are kept meanwhile: of a
 long list on a bad day some call always fails. How long the whole may take is the caller's to say.

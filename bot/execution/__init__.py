@@ -2,7 +2,7 @@
 
 A step reads the record, looks at the cloud, does at most one change there, and writes what
 came of it under its fence. Everything before and after the one call is a pure transition in
-`bot.lifecycle` and `bot.route_change`.
+`bot.lifecycle` and `bot.lifecycle.route_change`.
 
 - `cloud`     what is needed of the VPC API, and how long things may take
 - `reading`   a connection and its routes, over several steps where that takes long
@@ -14,6 +14,6 @@ came of it under its fence. Everything before and after the one call is a pure t
 """
 
 from bot.execution.cloud import Cloud, Limits
-from bot.execution.handler import Execution
+from bot.execution.executor import Execution
 
 __all__ = ["Cloud", "Execution", "Limits"]

@@ -75,7 +75,7 @@ class Observation(Value, frozen=True):
 
 
 class Watch(Value, frozen=True):
-    """What all polls of a change saw so far; `bot.watching` folds observations into it.
+    """What all polls of a change saw so far; `bot.lifecycle.proof` folds observations into it.
 
     `settled_reads` are the reads in a row that saw the connection attached and the route as it
     should be: absent after a deletion, present after a restoration. `paged`: in one of these

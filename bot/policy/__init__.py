@@ -16,20 +16,20 @@ All of it is pure but `source`, which reads a file.
 """
 
 from bot.policy.age import check_age
+from bot.policy.authorization import decide, may_ask, may_decide
 from bot.policy.blocks import same_block
-from bot.policy.deciding import decide, may_ask, may_decide
-from bot.policy.enough import (
+from bot.policy.membership import check_seen, colleague, is_member, member
+from bot.policy.people import approvers
+from bot.policy.quorum import (
     approved_by,
     can_approve,
     nobody_left,
     says_something,
     still_stands,
 )
-from bot.policy.people import approvers
 from bot.policy.rules import SIMPLE, BreakGlass, Matter, Policy, ProtectedPrefix, Rule, Who, Wide
 from bot.policy.source import PolicySource
 from bot.policy.terms import rule_for, rule_now, terms_for, terms_now, tightened
-from bot.policy.who import check_seen, colleague, is_member, member
 
 __all__ = [
     "SIMPLE",

@@ -13,8 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from bot.config.redis_url import parse
 from bot.models import VcoRoute
-from bot.redis_url import parse
 from bot.sandbox.bot_process import BotProcess
 from bot.sandbox.scene import environment, local_slack, local_vpc
 from bot.sandbox.slack.driver import CannotDo

@@ -7,8 +7,8 @@ routes of a company's network. Whoever can't be placed sees nothing.
 import time
 from collections.abc import Callable
 
-from bot.eligibility import Directory
 from bot.policy import member
+from bot.policy.directory import Directory
 
 _BELIEVED_SECONDS = 300.0
 """For how long somebody is believed to be a member. It is only for looking: whoever asks for

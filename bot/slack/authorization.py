@@ -1,6 +1,6 @@
 """Which deliveries Bolt lets in: those of the workspace that the bot token belongs to.
 
-`bot.slack.strays` answers the others before Bolt comes to ask here: Bolt would send its answer to
+`bot.slack.unknown` answers the others before Bolt comes to ask here: Bolt would send its answer to
 whatever address the payload names.
 """
 
@@ -10,8 +10,8 @@ import structlog
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.authorization.async_authorize import AsyncAuthorize
 
-from bot.secret import Secret
-from bot.slack.people import SlackDirectory
+from bot.config.secret import Secret
+from bot.slack.directory import SlackDirectory
 
 log = structlog.get_logger(__name__)
 

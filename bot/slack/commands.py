@@ -13,20 +13,20 @@ from bot.command import Cancel, Command, Delete, History, ListRoutes, Restore, S
 from bot.errors import AlibabaError, Unreadable, UserError
 from bot.execution import Cloud
 from bot.history import is_request
-from bot.matching import obstacle
 from bot.models import Draft, Request, Verdict
 from bot.policy import check_age
+from bot.preview.resolve import obstacle
+from bot.preview.rollback import again, undo
 from bot.slack.access import Access
-from bot.slack.asks import Asks
 from bot.slack.decisions import REQUEST_ID, Decisions
-from bot.slack.inbound import AskingAgain, CommandGiven, Inbound, Undoing
+from bot.slack.lookups import recall, remembered
 from bot.slack.messages import reports
 from bot.slack.messages.history import history
 from bot.slack.messages.receipt import receipt
-from bot.slack.recalling import recall, remembered
-from bot.slack.replier import Replier
+from bot.slack.payloads import AskingAgain, CommandGiven, Inbound, Undoing
+from bot.slack.responder import Replier
+from bot.slack.submissions import Asks
 from bot.store import Claim, Store
-from bot.undo import again, undo
 
 log = structlog.get_logger(__name__)
 

@@ -14,6 +14,7 @@ import structlog
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
 
+from bot.config.secret import Secret
 from bot.errors import (
     ScopeMissing,
     SettingsError,
@@ -22,8 +23,7 @@ from bot.errors import (
     SlackTokenRefused,
 )
 from bot.metrics import SOCKET_SILENCE, SOCKETS_ENDED, SOCKETS_OPEN
-from bot.secret import Secret
-from bot.slack.people import SlackDirectory
+from bot.slack.directory import SlackDirectory
 from bot.slack.socket import Network, Socket, open_socket
 from bot.slack.socket_mode import (
     SILENT_SECONDS,

@@ -4,12 +4,12 @@ import re
 
 import structlog
 
-from bot.approval import Approval
+from bot.approval.decide import Approval
 from bot.errors import Unreadable, UserError
 from bot.models import Verdict
-from bot.slack.inbound import Inbound
 from bot.slack.messages.replies import done, late
-from bot.slack.replier import Replier
+from bot.slack.payloads import Inbound
+from bot.slack.responder import Replier
 from bot.store import Claim
 
 log = structlog.get_logger(__name__)

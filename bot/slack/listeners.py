@@ -2,7 +2,7 @@
 
 An acknowledgement waits for nothing but our own store, and for that only briefly: once it is
 given, the delivery survives any crash; where it could not be stored, the person is told at
-once that nothing was. Everything slow happens in `bot.slack.answers`.
+once that nothing was. Everything slow happens in `bot.slack.inbox`.
 """
 
 import asyncio
@@ -25,12 +25,11 @@ from bot.errors import CommandError, SlackError, StoreError, Unreadable
 from bot.metrics import DELIVERIES
 from bot.models import Request, RequestState, Verdict
 from bot.policy import same_block
-from bot.slack import inbound
+from bot.slack import payloads as inbound
 from bot.slack.access import Access
 from bot.slack.forms.deleting import NO_FORM, DeleteForms
 from bot.slack.forms.fields import SHORTCUT
 from bot.slack.forms.lookup import Lookup
-from bot.slack.inbound import Delivery, HomeOpened, Stray
 from bot.slack.messages.approve_form import CALLBACK as APPROVE_FORM
 from bot.slack.messages.approve_form import NOT_TYPED, approve_form
 from bot.slack.messages.buttons import (
@@ -48,8 +47,9 @@ from bot.slack.messages.reject_form import reject_form
 from bot.slack.messages.replies import looking, problem
 from bot.slack.messages.texts import Block
 from bot.slack.notes import NOTED, Notes
+from bot.slack.payloads import Delivery, HomeOpened, Stray
 from bot.slack.said import SignedAt, seconds_ago
-from bot.slack.strays import Serves, Strays
+from bot.slack.unknown import Serves, Strays
 from bot.slack.web import Slack
 from bot.store import Store
 

@@ -9,8 +9,8 @@ import asyncio
 import structlog
 
 from bot.errors import BotError
-from bot.slack.inbound import Inbound
-from bot.slack.replier import Replier
+from bot.slack.payloads import Inbound
+from bot.slack.responder import Replier
 from bot.store import Inbox
 
 log = structlog.get_logger(__name__)

@@ -13,7 +13,7 @@ from enum import StrEnum
 from aiohttp.web import BaseRequest
 from slack_sdk.signature import SignatureVerifier
 
-from bot.secret import Secret
+from bot.config.secret import Secret
 
 _TIMESTAMP = "X-Slack-Request-Timestamp"
 _SIGNATURE = "X-Slack-Signature"

@@ -15,6 +15,7 @@ import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.config.secret import Secret
 from bot.errors import (
     ScopeMissing,
     SlackError,
@@ -23,9 +24,8 @@ from bot.errors import (
     SlackTokenRefused,
     SlackUnavailable,
 )
-from bot.log_limit import LimitedLog
+from bot.logs import LimitedLog
 from bot.metrics import SLACK_HELD_BACK, SLACK_LIMITED
-from bot.secret import Secret
 from bot.slack.addresses import is_slacks
 from bot.slack.budget import RATES, SPECIAL, Budget, Priority
 

@@ -21,18 +21,18 @@ which Tair demands. Keys of live things bear no TTL: managed servers often evict
 its effect twice.
 """
 
-from bot.seal import Seals
 from bot.store.audit import Audit
+from bot.store.cards import Tellings, Told
 from bot.store.clicks import Clicks
 from bot.store.client import Database
 from bot.store.health import Health
 from bot.store.inbox import Inbox
-from bot.store.pace import Pace
+from bot.store.rate_limit import Pace
 from bot.store.records import Reading, Stored
 from bot.store.repair import Repair
 from bot.store.replicas import Replicas
 from bot.store.requests import RETENTION_SECONDS, AlreadyOpen, Requests
-from bot.store.told import Tellings, Told
+from bot.store.seal import Seals
 from bot.store.viewers import Viewer, Viewers
 from bot.store.work import Claim, Work
 

@@ -15,7 +15,7 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import ExponentialBackoff, NoBackoff
 
-from bot.redis_url import RedisKind, RedisTarget
+from bot.config.redis_url import RedisKind, RedisTarget
 from bot.store.client import Redis
 
 _SECONDS = 2.0

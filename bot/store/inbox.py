@@ -6,8 +6,8 @@ Slack, so that a payload that is delivered twice is stored once.
 """
 
 from bot.errors import SealBroken
-from bot.seal import Seals
 from bot.store.client import CHECK_WORK, CLAIMS, DUE, NOW, WAKE, Database, Script, key
+from bot.store.seal import Seals
 
 SEEN_SECONDS = 3600
 """For how long a delivery's id is remembered after it was handled. Slack repeats a payload

@@ -11,9 +11,9 @@ import structlog
 from bot.metrics import ALARMS
 from bot.models import Event, EventKind, Request, RequestState
 from bot.store.audit import STORE, Audit
+from bot.store.cards import Tellings
 from bot.store.client import CLAIMS, DUE, NOW, Database, Script
 from bot.store.requests import OPEN, Requests
-from bot.store.told import Tellings
 from bot.store.work import Work
 
 log = structlog.get_logger(__name__)

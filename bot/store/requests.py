@@ -18,11 +18,11 @@ import msgspec
 from bot.errors import BotError, RecordLost, SealBroken, StaleFence, StoreError
 from bot.metrics import OUTCOMES
 from bot.models import Event, EventKind, Request, RequestState, VcoRoute
-from bot.seal import Seals
 from bot.store.audit import APPEND, AUDIT, AUDIT_HEAD, digest
 from bot.store.client import CHECK_WORK, CLAIMS, DUE, NOW, WAKE, Database, Script, key
 from bot.store.records import FIELDS, Reading, Stored, decoded, read
 from bot.store.replicas import Replicas
+from bot.store.seal import Seals
 from bot.store.work import Claim
 
 RETENTION_SECONDS = 90 * 24 * 3600

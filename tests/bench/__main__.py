@@ -13,8 +13,8 @@ from stage import stage
 
 from bench.scenes import LEASE, TASK, Samples, Scenes
 from bench.table import Row, table
+from bot.lifecycle.proof import FIRST_POLL
 from bot.sandbox.valkey import EmbeddedValkey
-from bot.watching import FIRST_POLL
 
 
 def main() -> int:

@@ -11,12 +11,18 @@ from typing import Any
 import structlog
 from msgspec.structs import replace
 
-from bot import engine, route_change, settings, watching
-from bot.environment import between
-from bot.execution import bench, proving, sending
+from bot.config import settings
+from bot.config.environment import between
+from bot.execution import context as bench
+from bot.execution import send as sending
+from bot.execution import verify as proving
+from bot.execution import worker as engine
+from bot.lifecycle import proof as watching
+from bot.lifecycle import route_change
 from bot.models import Request, Watch
 from bot.slack import budget, connection, socket, socket_mode
-from bot.store import replicas, requests, told, work
+from bot.store import cards as told
+from bot.store import replicas, requests, work
 from bot.store.client import Script
 
 log = structlog.get_logger(__name__)

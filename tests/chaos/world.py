@@ -7,7 +7,7 @@ from typing import Self
 
 import aiohttp
 
-from bot import redis_url
+from bot.config import redis_url
 from bot.models import VcoRoute
 from bot.sandbox.scene import environment, local_slack
 from bot.sandbox.valkey import EmbeddedValkey

@@ -47,7 +47,7 @@ def _import_everything() -> None:
     # The official credential chain reads the environment when it is imported.
     os.environ["ALIBABA_CLOUD_ACCESS_KEY_ID"] = seed.ACCESS_KEY_ID
     os.environ["ALIBABA_CLOUD_ACCESS_KEY_SECRET"] = seed.ACCESS_KEY_SECRET
-    for name in ("bot.__main__", "bot.serving", "bot.logs", "alibabacloud_credentials.client"):
+    for name in ("bot.__main__", "bot.service.run", "bot.logs", "alibabacloud_credentials.client"):
         import_module(name)
     if threading.active_count() != 1:
         raise RuntimeError("an import has started a thread: forking is not safe any more")

@@ -15,7 +15,7 @@ from bot.command.values import cidr_block, connection_id, region_id
 from bot.errors import UserError
 from bot.models import Draft, VcoRoute
 from bot.slack.forms.fields import CONNECTION, REGION, ROUTES
-from bot.slack.inbound import FormSent
+from bot.slack.payloads import FormSent
 
 NO_ROUTES = "Which routes? One at least, such as 192.168.10.0/24."
 STALE = "This form is out of date. Please choose again."

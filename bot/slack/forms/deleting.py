@@ -20,12 +20,12 @@ from bot.slack.forms import fields
 from bot.slack.forms.checks import Faults, draft_of, sound
 from bot.slack.forms.fields import Form
 from bot.slack.forms.lookup import Lookup, Seen, Unseen
-from bot.slack.inbound import Delivery
 from bot.slack.messages.delete_form import delete_form
 from bot.slack.messages.options import connection_options, region_options, route_options
 from bot.slack.messages.replies import problem
 from bot.slack.messages.texts import Block
 from bot.slack.payload import items, part, word
+from bot.slack.payloads import Delivery
 from bot.slack.web import Slack
 from bot.store import Clicks
 

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from bot.command import MAX_REASON
 from bot.command.text import plain
 from bot.models import Value, VcoRoute
-from bot.slack.inbound import FormSent
 from bot.slack.payload import Body, items, part, word
+from bot.slack.payloads import FormSent
 
 CALLBACK = "vco_route_delete_form"
 SHORTCUT = "vco_route_delete"

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import structlog
 
 from bot.errors import AlibabaError, NotSent, OutcomeUnknown, StoreError
-from bot.matching import obstacle
 from bot.models import Connection, LiveRoute, RouteList
+from bot.preview.resolve import obstacle
 
 log = structlog.get_logger(__name__)
 

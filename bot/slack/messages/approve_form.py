@@ -1,11 +1,11 @@
 """The form that asks an approver to type what they approve, where the policy says so. Pure."""
 
 from bot.models import Request
-from bot.slack.inbound import TYPED_ACTION, TYPED_BLOCK
 from bot.slack.messages.card import first_line
 from bot.slack.messages.pending import preview
 from bot.slack.messages.texts import Block, context, literal, mention, quoted, section, visible
 from bot.slack.messages.words import words
+from bot.slack.payloads import TYPED_ACTION, TYPED_BLOCK
 
 CALLBACK = "vco_route_approve_form"
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from bot import lifecycle
 from bot.models import Request, RequestState, Verdict
+from bot.preview.rollback import undoable
 from bot.slack.messages.buttons import (
     AGAIN,
     APPROVE,
@@ -41,7 +42,6 @@ from bot.slack.messages.texts import (
     sentence,
 )
 from bot.slack.messages.words import words
-from bot.undo import undoable
 
 __all__ = [
     "AGAIN",

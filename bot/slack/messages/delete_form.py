@@ -6,14 +6,13 @@ from typing import Any
 from bot import lifecycle
 from bot.command import MAX_CIDRS
 from bot.errors import PreviewError, UserError
-from bot.matching import resolve
 from bot.models import Draft, RouteKind, Terms
-from bot.preview import snapshot
+from bot.preview.resolve import resolve
+from bot.preview.snapshot import snapshot
 from bot.slack.forms import fields
 from bot.slack.forms.checks import draft_of
 from bot.slack.forms.fields import Form, block_id
 from bot.slack.forms.lookup import Seen
-from bot.slack.inbound import FormSent
 from bot.slack.messages.card import first_line
 from bot.slack.messages.options import (
     MOST_OPTIONS,
@@ -24,6 +23,7 @@ from bot.slack.messages.options import (
 )
 from bot.slack.messages.pending import preview
 from bot.slack.messages.texts import Block, button, context, literal, plain, prose, section
+from bot.slack.payloads import FormSent
 
 _EXAMPLE = "192.168.10.0/24"
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
+from bot.lifecycle.route_change import NOT_SENT
 from bot.models import Failure, Operation, Request, RequestState
-from bot.route_change import NOT_SENT
+from bot.preview.rollback import undoable
 from bot.slack.messages.buttons import looks_first
 from bot.slack.messages.progress import route_lines
 from bot.slack.messages.texts import Block, code, prose, section
 from bot.slack.messages.words import words
-from bot.undo import undoable
 
 UNSURE = "It may or may not have been done. Look in the console; we go on looking."
 """Neither success nor failure: what to make of *unconfirmed*."""

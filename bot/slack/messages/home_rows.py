@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from bot import lifecycle
 from bot.models import Decision, Request, RequestState, Verdict
+from bot.preview.rollback import undoable
 from bot.slack.messages.board import Row
 from bot.slack.messages.buttons import (
     APPROVE,
@@ -32,7 +33,6 @@ from bot.slack.messages.texts import (
     quoted,
     section,
 )
-from bot.undo import undoable
 
 _NAMED = 3
 """How many routes an enumeration names before it counts the rest."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from bot.impact import addresses
 from bot.models import Impact, LiveRoute, Operation, Request, RouteKind
+from bot.preview.impact import addresses
 from bot.slack.messages.texts import code, literal, prose
 
 _COUNTABLE = 2**32

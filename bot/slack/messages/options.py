@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from ipaddress import ip_network
 
 from bot.command.values import connection_id, region_id
-from bot.impact import network_of, within
-from bot.matching import obstacle
 from bot.models import Connection, LiveRoute, Network, RouteKind
+from bot.preview.impact import network_of, within
+from bot.preview.resolve import obstacle
 from bot.slack.forms.checks import sound
 from bot.slack.forms.fields import TYPING, VALUE_LIMIT, route_value
 from bot.slack.forms.lookup import Seen, Unseen

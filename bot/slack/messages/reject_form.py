@@ -1,7 +1,7 @@
 """The form that asks why a request is rejected. Pure."""
 
-from bot.slack.inbound import REASON_ACTION, REASON_BLOCK, REASON_LIMIT
 from bot.slack.messages.texts import Block
+from bot.slack.payloads import REASON_ACTION, REASON_BLOCK, REASON_LIMIT
 
 CALLBACK = "vco_route_reject_form"
 

@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
+from bot.lifecycle.route_change import NOT_SENT
 from bot.models import Event, EventKind, Request, RouteChange, RouteState
-from bot.route_change import NOT_SENT
+from bot.preview.rollback import undoable
 from bot.slack.messages.buttons import again_button, restore_button
 from bot.slack.messages.texts import (
     Block,
@@ -21,7 +22,6 @@ from bot.slack.messages.texts import (
     section,
 )
 from bot.slack.messages.words import words
-from bot.undo import undoable
 
 _GOOD = (RouteState.DELETED, RouteState.RESTORED)
 

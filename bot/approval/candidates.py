@@ -1,0 +1,82 @@
+"""Is there anybody who could approve? Looked at when somebody asks, so that they hear it at once.
+
+A user group can hold only people who have left: it has members, and pings nobody. The look is a
+courtesy: what can't be found out stops no request, and at the click everything is asked anew.
+"""
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+from bot.errors import SlackError
+from bot.models import Terms
+from bot.policy import can_approve, is_member, nobody_left
+from bot.policy.directory import Directory
+
+log = structlog.get_logger(__name__)
+
+LOOKED_AT = 20
+"""How many people are looked up at most: where nobody of so many counts, somebody else may."""
+
+_BELIEVED_SECONDS = 300.0
+"""For how long it is believed that there is somebody. Slack allows few reads of groups a minute,
+and approvals need them more."""
+
+_MOST = 1000
+
+
+class Candidates:
+    """Looks for those who could approve what somebody asks for."""
+
+    def __init__(self, directory: Directory, clock: Callable[[], float] = time.monotonic) -> None:
+        """`directory` knows who people are; `clock` is in seconds."""
+        self._directory = directory
+        self._clock = clock
+        self._until: dict[tuple[str, Terms], float] = {}
+
+    async def check(self, requester: str, terms: Terms) -> None:
+        """Return if there may be enough people to approve a request of `requester`.
+
+        Raises:
+            Refused: Surely there are not.
+        """
+        asked = (requester, terms)
+        if self._until.get(asked, 0.0) > self._clock():
+            return
+        self._until.pop(asked, None)
+        try:
+            enough = await self._enough(requester, terms)
+        except SlackError as error:
+            log.info("approvers_not_looked_at", error=str(error))
+            return
+        if not enough:
+            raise nobody_left(terms)
+        if len(self._until) >= _MOST:
+            self._until.clear()
+        self._until[asked] = self._clock() + _BELIEVED_SECONDS
+
+    async def _enough(self, requester: str, terms: Terms) -> bool:
+        members = await self._directory.members(terms.approvers.groups)
+        if terms.approvers.unread(members):
+            return True  # that is said to whoever clicks
+        able, named = 0, can_approve(requester, terms, members)
+        for user in named[:LOOKED_AT]:
+            person = await self._directory.person(user)
+            able += is_member(person, await self._directory.home_team())
+            if able >= terms.approvals:
+                return True
+        return len(named) > LOOKED_AT
+
+
+async def anybody(directory: Directory, users: frozenset[str]) -> bool:
+    """Whether one of these users is a full member; True as well where they are too many.
+
+    Raises:
+        SlackError: It could not be found out.
+    """
+    home = await directory.home_team()
+    for user in sorted(users)[:LOOKED_AT]:
+        if is_member(await directory.person(user), home):
+            return True
+    return len(users) > LOOKED_AT

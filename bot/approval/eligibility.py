@@ -1,0 +1,120 @@
+"""Whether somebody may decide, as Slack and the policy say at this moment.
+
+What can be refused without asking Slack is refused without it. Then the groups are asked, which
+are few, and only then the people, who are many: whoever is in no group of approvers costs one read
+of the groups, which all share who ask at the same time.
+"""
+
+import asyncio
+from collections.abc import Collection
+from typing import NamedTuple
+
+from bot.approval.refusals import Refusals
+from bot.errors import Refused
+from bot.models import Members, People, Person, Request, Terms, Verdict
+from bot.policy import (
+    PolicySource,
+    Who,
+    check_seen,
+    decide,
+    may_decide,
+    rule_now,
+    still_stands,
+)
+from bot.policy.directory import Directory
+
+
+class Wanted(NamedTuple):
+    """What somebody wants to decide, and what for."""
+
+    request: Request
+    actor_id: str
+    verdict: Verdict
+    terms: Terms
+    typed: str
+
+    @property
+    def outsider(self) -> tuple[object, ...]:
+        """By what a refusal of somebody who is no approver is counted."""
+        return self.actor_id, self.terms.approvers, self.request.terms.approvers
+
+
+class Eligibility:
+    """Looks at everything about people and places that a verdict rests on."""
+
+    def __init__(self, directory: Directory, policy: PolicySource, refusals: Refusals) -> None:
+        """`refusals` says who is looked up no more for a while."""
+        self._directory = directory
+        self._policy = policy
+        self._refusals = refusals
+
+    async def check(self, wanted: Wanted) -> None:
+        """Return if the verdict may be recorded.
+
+        Raises:
+            Refused: It may not.
+            SlackError: It could not be found out.
+        """
+        request, actor_id, verdict, terms, _ = wanted
+        may_decide(request, actor_id, verdict, terms=terms, members=None)
+        members, ask = await self._ask_groups(wanted)
+        await self._ask_people(wanted, members, ask)
+
+    async def _ask_groups(self, wanted: Wanted) -> tuple[Members, Who]:
+        """Who is in the groups, by which this verdict may be recorded; and who may ask now."""
+        request, _, verdict, terms, _ = wanted
+        approving = verdict is Verdict.APPROVED
+        ask = rule_now(self._policy.policy, request).ask if approving else Who()
+        approvers = (
+            () if verdict is Verdict.CANCELLED else (terms.approvers, request.terms.approvers)
+        )
+        groups = [group for people in (*approvers, ask.people) for group in people.groups]
+        wait = self._refusals.wait(wanted.outsider)
+        if approvers and wait > 0:
+            raise Refused(
+                "You were refused several times just now, so this click was not looked into.",
+                f"Click again in {wait:.0f} s if you may decide on this.",
+            )
+        members = await self._directory.members(dict.fromkeys(groups))
+        if all(group in members for group in groups):
+            # Otherwise Slack may be away: then it is no refusal, and the next look-up says so.
+            self._may(wanted, members, approvers)
+        return members, ask
+
+    def _may(self, wanted: Wanted, members: Members, approvers: Collection[People]) -> None:
+        request, actor_id, verdict, terms, typed = wanted
+        try:
+            may_decide(request, actor_id, verdict, terms=terms, members=members, typed=typed)
+        except Refused:
+            if not any(people.include(actor_id, members) for people in approvers):
+                self._refusals.looked_up(wanted.outsider)
+            raise
+
+    async def _ask_people(self, wanted: Wanted, members: Members, ask: Who) -> None:
+        """Have the verdict let through by what Slack says now of everybody and of the channel."""
+        request, actor_id, verdict, terms, typed = wanted
+        approving = verdict is Verdict.APPROVED
+        asked = [actor_id, request.requester, *request.approvers] if approving else [actor_id]
+        home, people, place = await asyncio.gather(
+            self._directory.home_team(),
+            self._people(dict.fromkeys(asked)),
+            self._directory.place(request.channel),
+        )
+        if approving:
+            check_seen(place)
+        decide(
+            request,
+            people[actor_id],
+            verdict,
+            terms=terms,
+            members=members,
+            home_team=home,
+            channel_shared=place is not None and place.shared,
+            typed=typed,
+        )
+        if approving:
+            still_stands(request, ask, people=people, members=members, home_team=home)
+
+    async def _people(self, users: Collection[str]) -> dict[str, Person | None]:
+        found = await asyncio.gather(*map(self._directory.person, users))
+        return dict(zip(users, found, strict=True))

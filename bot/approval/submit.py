@@ -1,0 +1,223 @@
+"""1 to 3: from a draft to a pending request, having looked at everything first.
+
+Nothing is stored unless the person may ask, the bot can post the card, the policy allows it,
+and the live routes are exactly what was asked for.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from bot import lifecycle
+from bot.approval.candidates import Candidates
+from bot.approval.refusals import Refusals
+from bot.errors import Refused
+from bot.execution import Cloud
+from bot.execution.reading import Readings
+from bot.models import (
+    Decision,
+    Draft,
+    Event,
+    EventKind,
+    Person,
+    Place,
+    Request,
+    RequestState,
+    Snapshot,
+    Verdict,
+)
+from bot.policy import (
+    Matter,
+    PolicySource,
+    Rule,
+    check_age,
+    colleague,
+    may_ask,
+    rule_for,
+    terms_for,
+)
+from bot.policy.directory import Directory
+from bot.preview.resolve import obstacle
+from bot.preview.snapshot import snapshot
+from bot.store import Audit, Requests
+
+log = structlog.get_logger(__name__)
+
+
+class Asking:
+    """Turns drafts into pending requests, and into approved ones where the glass is broken."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the composition root hands over each part
+        self,
+        requests: Requests,
+        audit: Audit,
+        directory: Directory,
+        cloud: Cloud,
+        now: Callable[[], Awaitable[float]],
+        policy: PolicySource,
+        readings: Readings,
+        refusals: Refusals | None = None,
+    ) -> None:
+        """`policy` says who may ask, and what each request has to meet."""
+        self._readings = readings
+        self._refusals = refusals or Refusals()
+        self._requests = requests
+        self._audit = audit
+        self._directory = directory
+        self._cloud = cloud
+        self._now = now
+        self._policy = policy
+        self._candidates = Candidates(directory)
+
+    async def ask(  # noqa: PLR0913 - what is asked for, by whom, where and when
+        self,
+        request_id: str,
+        draft: Draft,
+        *,
+        requester: str,
+        channel: str,
+        elsewhere: bool = False,
+        said_at: float | None = None,
+    ) -> Request:
+        """Preview `draft` and store it as pending, for a card in `channel`.
+
+        `elsewhere`: that is not the channel in which the person asked. `said_at`: when they asked,
+        None for now.
+
+        Raises:
+            Refused: the person, the channel or the policy does not allow it; audited.
+            TooLate: it was asked for too long ago.
+            PreviewError: the live routes are not what was asked for.
+            AlreadyOpen: an open request is about one of these routes.
+            AlibabaError, SlackError, StoreError: something could not be read; nothing is stored.
+            StillReading: the routes are being read; ask again in a moment.
+        """
+        check_age(said_at, await self._now())
+        try:
+            request = await self._prepare(
+                request_id, draft, requester=requester, channel=channel, elsewhere=elsewhere
+            )
+        except Refused as refusal:
+            details = {"wanted": _wanted(draft), "why": refusal.problem}
+            event = Event(
+                kind=EventKind.REFUSED, at=await self._now(), by=requester, details=details
+            )
+            if self._refusals.audited(requester):
+                await self._audit.append(request_id, event, cause=request_id)
+            raise
+        check_age(said_at, await self._now())
+        rule = request.terms.rule
+        log.info("asked", request=request_id, routes=len(request.routes), rule=rule)
+        if request.glass_broken:
+            await self._supersede(request)
+        return await self._requests.create(request)
+
+    async def _supersede(self, request: Request) -> None:
+        """Cancel what still waits for an approval in favour of what broke the glass.
+
+        Where something that is approved already, or runs, is in the way, all stays as it is: this
+        request is the one too many.
+        """
+        holders = await self._requests.holders(request)
+        if any(other.state is not RequestState.PENDING for other in holders):
+            return
+        said = f"superseded by {request.id}, which broke the glass"
+        cancelled = Decision(
+            verdict=Verdict.CANCELLED, by=request.requester, at=request.created_at, reason=said
+        )
+        for other in holders:
+            await self._requests.update(other.id, lambda r: lifecycle.decide(r, cancelled))
+
+    async def _prepare(
+        self, request_id: str, draft: Draft, *, requester: str, channel: str, elsewhere: bool
+    ) -> Request:
+        """The request as it would be stored."""
+        policy = self._policy.policy
+        person = await self._person(requester, channel, elsewhere=elsewhere)
+        rule = rule_for(
+            policy,
+            Matter(region=draft.region, vpn_connection_id=draft.vpn_connection_id, channel=channel),
+        )
+        await self._may(person, draft, rule)
+        at, seen = await self._look(request_id, draft)
+        # What is protected, and what is wide, is known only of routes that are there.
+        blocks = [target.route.network for target in seen.targets]
+        terms = terms_for(policy, rule, blocks, draft.operation)
+        if not draft.break_glass:
+            await self._candidates.check(requester, terms)
+        return lifecycle.ask(
+            id=request_id,
+            draft=draft,
+            snapshot=seen,
+            requester=requester,
+            channel=channel,
+            at=at,
+            terms=terms,
+        )
+
+    async def _person(self, requester: str, channel: str, *, elsewhere: bool) -> Person:
+        home = await self._directory.home_team()
+        actor = await self._directory.person(requester)
+        place = await self._directory.place(channel)
+        shared = place is not None and place.shared
+        person = colleague(actor, home_team=home, channel_shared=shared)
+        # A place that can't be seen is refused here, with a better mend.
+        if elsewhere:
+            check_approval_channel(channel, place)
+        check_place(place)
+        return person
+
+    async def _may(self, person: Person, draft: Draft, rule: Rule) -> None:
+        groups = rule.ask.people.groups
+        if draft.break_glass and rule.break_glass:
+            groups = (*groups, *rule.break_glass.who.people.groups)
+        members = await self._directory.members(dict.fromkeys(groups)) if groups else {}
+        may_ask(person, draft, rule, members)
+
+    async def _look(self, request_id: str, draft: Draft) -> tuple[float, Snapshot]:
+        """When we looked, and what the approver will be shown."""
+        look = await self._readings.read(
+            request_id,
+            self._cloud,
+            draft.region,
+            draft.vpn_connection_id,
+            bgp=True,
+            # Where there is an obstacle its routes can't be read either, and why would hide it.
+            readable=lambda connection: not obstacle(connection),
+        )
+        at = await self._now()
+        return at, snapshot(draft, look.connection, look.listed, at=at)
+
+
+def _wanted(draft: Draft) -> str:
+    return "break glass" if draft.break_glass else "ask"
+
+
+def check_approval_channel(channel: str, place: Place | None) -> None:
+    """Whether a card can be posted in the one channel that is set for all of them.
+
+    Raises:
+        Refused: naming it, for the requester is somewhere else.
+    """
+    if place is not None and place.member and not (place.archived or place.direct):
+        return
+    why = "which is archived" if place is not None and place.archived else "where I can't post"
+    raise Refused(
+        f"Cards go to {channel} (VCO_APPROVAL_CHANNEL), {why}, so nobody could approve.",
+        "Invite me there (/invite @vco-route), or have the setting changed.",
+    )
+
+
+def check_place(place: Place | None) -> None:
+    """Whether a card can be posted there.
+
+    Raises:
+        Refused: with the way to mend it.
+    """
+    if place is not None and place.archived:
+        raise Refused("This channel is archived.", "Ask in one that people still read.")
+    if place is None or place.direct or not place.member:
+        raise Refused(
+            "I can't post here, so nobody could approve.",
+            "Ask in a channel I am in, or invite me to this one: /invite @vco-route",
+        )

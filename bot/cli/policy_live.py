@@ -1,0 +1,101 @@
+"""What a policy names and the world does not have: a typo there is found before the incident.
+
+Each warning names the line of its rule. Nothing is refused for it: a connection may be made, or
+a group filled, tomorrow.
+"""
+
+from collections.abc import Collection, Mapping
+from fnmatch import filter as matching
+
+from bot.alibaba.client import VpcClient
+from bot.approval.candidates import anybody
+from bot.errors import AlibabaError, SlackError
+from bot.models import People
+from bot.policy import Policy, Rule
+from bot.slack.directory import SlackDirectory
+
+Found = Mapping[str, frozenset[str]]
+"""Region → the ids of its connections; one that could not be read is missing."""
+
+
+async def unmatched(policy: Policy, vpc: VpcClient, default_region: str | None) -> list[str]:
+    """Regions and connections that are named and not there.
+
+    Looked at are the regions that the rules name, and the default one.
+    """
+    if not any(rule.connections or rule.regions for rule in policy.rules):
+        return []
+    try:
+        known = await vpc.regions()
+    except AlibabaError as error:
+        return [f"the regions can't be read ({error.code}): connections were not looked for"]
+    named = {r for rule in policy.rules for r in _regions(rule, known)}
+    looked_at = sorted(named | ({default_region} if default_region else set()))
+    lines = []
+    found: dict[str, frozenset[str]] = {}
+    for region in looked_at:
+        try:
+            found[region] = await _connections(vpc, region)
+        except AlibabaError as error:
+            lines.append(f"the connections of {region} can't be read: {error}")
+    for rule in policy.rules:
+        where = f'{policy.where(rule)}: rule "{rule.name}"'
+        lines += [f"{where}: {words}" for words in _missing(rule, known, looked_at, found)]
+    return lines
+
+
+async def unfilled(policy: Policy, directory: SlackDirectory) -> list[str]:
+    """User groups that are named and can't be read, or have nobody in them who could act."""
+    named: dict[str, Rule] = {}
+    for rule in policy.rules:
+        for group in (g for people in _people(rule) for g in people.groups):
+            named.setdefault(group, rule)
+    try:
+        members = await directory.members(named)
+        found = {group: await _fault(directory, members.get(group)) for group in named}
+    except SlackError as error:
+        return [f"the user groups can't be read: {error}"]
+    return [
+        f"{policy.where(rule)}: the user group {group} {found[group]}"
+        for group, rule in named.items()
+        if found[group]
+    ]
+
+
+async def _fault(directory: SlackDirectory, users: Collection[str] | None) -> str:
+    """What is wrong with a group of these users, in words; empty where nothing is."""
+    if users is None:
+        return "can't be read; does it exist?"
+    if not users:
+        return "has nobody in it"
+    if await anybody(directory, frozenset(users)):
+        return ""
+    return "holds only people who have left, guests or bots"
+
+
+def _missing(rule: Rule, known: tuple[str, ...], looked_at: list[str], found: Found) -> list[str]:
+    """What of this rule matches nothing."""
+    words = [f"there is no region {p}" for p in rule.regions if not matching(known, p)]
+    regions = _regions(rule, known) if rule.regions else looked_at
+    if not rule.connections or not all(region in found for region in regions):
+        return words  # what could not be read is told elsewhere
+    there = {connection for region in regions for connection in found[region]}
+    where = ", ".join(regions) or "any region (name one, or set ALIBABA_CLOUD_REGION_ID)"
+    return words + [
+        f"{pattern} matches no connection in {where}"
+        for pattern in rule.connections
+        if not matching(there, pattern)
+    ]
+
+
+def _regions(rule: Rule, known: tuple[str, ...]) -> list[str]:
+    return sorted({region for p in rule.regions for region in matching(known, p)})
+
+
+async def _connections(vpc: VpcClient, region: str) -> frozenset[str]:
+    return frozenset(c.vpn_connection_id for c in await vpc.connections(region))
+
+
+def _people(rule: Rule) -> list[People]:
+    glass = [rule.break_glass.who.people] if rule.break_glass else []
+    return [rule.ask.people, rule.approve, *glass]

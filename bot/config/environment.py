@@ -1,0 +1,207 @@
+"""How one variable of the environment is read: what its text may look like, and what is wrong.
+
+A check takes the text and returns the value, or raises ValueError with words that follow the
+variable's name. The words never quote a secret.
+"""
+
+import re
+import ssl
+from collections.abc import Callable, Iterable, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from bot.config.secret import Secret
+
+T = TypeVar("T")
+Word = TypeVar("Word", bound=str)
+
+
+class Reader:
+    """Reads variables, and goes on after a problem so that all of them are found."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        """Read from `env`; blanks around values are dropped, blank values are unset."""
+        self._env = {name: text.strip() for name, text in env.items() if text.strip()}
+        self.problems: list[str] = []
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The variables that are set."""
+        return tuple(self._env)
+
+    def has(self, name: str) -> bool:
+        """Whether the variable is set."""
+        return name in self._env
+
+    def problem(self, name: str, words: str) -> None:
+        """Note what is wrong with a variable and how to mend it."""
+        self.problems.append(f"{name}: {words}")
+
+    def get(self, name: str, check: Callable[[str], T], default: T) -> T:
+        """The variable's value; the default where it is unset or wrong."""
+        if name not in self._env:
+            return default
+        try:
+            return check(self._env[name])
+        except ValueError as error:
+            self.problem(name, str(error))
+            return default
+
+    def optional(self, name: str, check: Callable[[str], T]) -> T | None:
+        """The variable's value, None where it is unset or wrong."""
+        return self.get(name, check, None)
+
+    def required(self, name: str, check: Callable[[str], T], stand_in: T, *, mend: str) -> T:
+        """The variable's value; unset is a problem, and the stand-in is never used then."""
+        if name not in self._env:
+            self.problem(name, f"is not set: {mend}")
+        return self.get(name, check, stand_in)
+
+
+def secret(prefix: str = "") -> Callable[[str], Secret]:
+    """A secret that starts with the prefix."""
+
+    def check(text: str) -> Secret:
+        if text[0] in "\"'":
+            raise ValueError("must be given without quotes")
+        if not text.startswith(prefix):
+            raise ValueError(f"must start with {prefix} (is it another kind of token?)")
+        if text == prefix or not text.isascii() or not text.isprintable() or " " in text:
+            raise ValueError("is cut off, or has a sign in it that no token has: copy it again")
+        return Secret(text)
+
+    return check
+
+
+SEAL_KEY_BYTES = 32
+_SEAL_KEY_SIGNS = 10
+
+
+def seal_keys(text: str) -> tuple[Secret, ...]:
+    """Keys for seals, comma-separated: the first one seals, the others are still believed."""
+    keys = [key.strip() for key in text.split(",")]
+    how = "make one with: openssl rand -base64 48"
+    for key in keys:
+        if len(key.encode()) < SEAL_KEY_BYTES:
+            raise ValueError(f"has a key of less than {SEAL_KEY_BYTES} bytes: {how}")
+        if not key.isascii() or not key.isprintable() or " " in key or key[0] in "\"'":
+            raise ValueError(f"has a sign in it that no key has: {how}")
+        if len(set(key)) < _SEAL_KEY_SIGNS:
+            raise ValueError(f"has a key that can be guessed: {how}")
+    if len(set(keys)) < len(keys):
+        raise ValueError("names a key twice")
+    return tuple(map(Secret, keys))
+
+
+def web_address(*, ends_in_slash: bool = False) -> Callable[[str], str]:
+    """An https address; plain http only to this machine, where nobody listens in."""
+
+    def check(text: str) -> str:
+        parts = urlsplit(text)
+        if parts.scheme not in ("https", "http") or not parts.hostname:
+            raise ValueError("must be an address that starts with https://")
+        if parts.scheme == "http" and not _loopback(parts.hostname):
+            raise ValueError("must start with https://; plain http:// only goes to this machine")
+        if parts.username is not None or parts.query or parts.fragment:
+            raise ValueError("must have no user, no ? and no # in it")
+        _ = parts.port  # raises ValueError where it is none
+        if ends_in_slash and not text.endswith("/"):
+            raise ValueError("must end in /")
+        return text
+
+    return check
+
+
+def certificates(text: str) -> str:
+    """A file of certificates that TLS can be checked with."""
+    try:
+        ssl.create_default_context(cafile=text)
+    except ssl.SSLError:
+        raise ValueError(f"{text} holds no certificate (it must be PEM)") from None
+    except OSError as error:
+        raise ValueError(f"{text} can't be read ({error.strerror})") from None
+    return text
+
+
+def directory(text: str) -> str:
+    """A directory that is there."""
+    if not Path(text).is_dir():
+        raise ValueError(f"{text} is no directory")
+    return text
+
+
+def proxy(text: str) -> str:
+    """The address of a proxy. It can hold a password, so none of it is quoted."""
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("must be the address of a proxy that starts with http:// or https://")
+    if not _host_and_port(text):
+        raise ValueError("must name a host, and a port that is a number: http://proxy.example:3128")
+    return text
+
+
+def not_proxied(text: str) -> str:
+    """Hosts that are reached without a proxy, comma-separated."""
+    for item in (part.strip() for part in text.split(",")):
+        if item and not _address(item) and not _host_and_port(f"//{item.rpartition('://')[2]}"):
+            raise ValueError(f"names {item!r}, which is no host")
+    return text
+
+
+def _host_and_port(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname and parts.port != 0)
+    except ValueError:
+        return False
+
+
+def _address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def matching(pattern: str, wrong: str) -> Callable[[str], str]:
+    """Text that matches the whole pattern."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"{text!r} {wrong}")
+        return text
+
+    return check
+
+
+def between(lowest: int, highest: int) -> Callable[[str], int]:
+    """A whole number within bounds."""
+
+    def check(text: str) -> int:
+        number = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
+        if number is None or not lowest <= number <= highest:
+            raise ValueError(f"{text!r} is no whole number from {lowest} to {highest}")
+        return number
+
+    return check
+
+
+def one_of(words: Iterable[Word]) -> Callable[[str], Word]:
+    """One of the words, whatever its case."""
+    known = {word.lower(): word for word in words}
+
+    def check(text: str) -> Word:
+        if text.lower() not in known:
+            raise ValueError(f"{text!r} is none of {', '.join(known.values())}")
+        return known[text.lower()]
+
+    return check
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

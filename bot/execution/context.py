@@ -1,0 +1,185 @@
+"""The bench that every step works at: the record, the cloud, the clock, and patience."""
+
+from collections.abc import Awaitable, Callable
+
+from msgspec.structs import replace
+
+from bot.errors import AlibabaError, RecordLost, Throttled
+from bot.execution.cloud import Cloud, Limits, Places
+from bot.execution.reading import Reading, Readings
+from bot.execution.recheck import Recheck
+from bot.execution.regions import Regions
+from bot.lifecycle import route_change
+from bot.lifecycle.proof import backoff, next_reconcile
+from bot.models import (
+    UNKNOWN_WEIGHT,
+    Failure,
+    Observation,
+    Request,
+    RequestState,
+    RouteChange,
+    RouteKind,
+    RouteState,
+    VcoRoute,
+)
+from bot.store import Claim, Pace, Requests
+
+_FIRST_WAIT = 1.0
+_LONGEST_WAIT = 10.0
+
+_OUT_OF_TIME = Failure(
+    code="OutOfTime",
+    meaning="The connection did not become ready in time. Nothing was changed.",
+    next_step="See what keeps the connection busy, then ask again.",
+)
+
+
+class Bench:
+    """What a step may do besides its one call; every write bears the claim's fence."""
+
+    def __init__(  # noqa: PLR0913 - the composition root names each part
+        self,
+        *,
+        requests: Requests,
+        pace: Pace,
+        cloud: Cloud,
+        places: Places,
+        now: Callable[[], Awaitable[float]],
+        limits: Limits,
+        background: Cloud | None = None,
+        recheck: Recheck | None = None,
+        region_steps: int = 8,
+        readings: Readings | None = None,
+    ) -> None:
+        """Work on `requests` against `cloud`; `now` is the store's clock.
+
+        `places`: the quota of changes; `background`: the cloud for what nobody waits for, where
+        it differs; `region_steps`: how many steps at once one region may keep busy. `recheck`
+        looks at the approvers again before a send; a bot that serves always has one.
+        """
+        self.recheck = recheck
+        self.requests = requests
+        self.pace = pace
+        self.cloud = cloud
+        self.now = now
+        self.limits = limits
+        self.places = places
+        self.background = background or cloud
+        self.regions = Regions(region_steps)
+        self.readings = readings or Readings()
+
+    async def change(
+        self, claim: Claim, change: Callable[[Request], Request], *, sealed: bool = False
+    ) -> Request:
+        """Apply a transition under the claim; with `sealed`, only to what bears our seal.
+
+        Raises:
+            SealBroken: it does not.
+            StaleFence: somebody else has taken over.
+            RecordLost: the request is gone.
+        """
+        request = await self.requests.update(claim.id, change, claim=claim, sealed=sealed)
+        if request is None:
+            raise RecordLost(f"the record of {claim.id} is gone")
+        return request
+
+    async def look(self, request: Request, *, bgp: bool, background: bool = False) -> Reading:
+        """The connection, and its routes where it is attached; with `bgp` all of them.
+
+        Raises:
+            StillReading: it takes longer than a step.
+        """
+        route = in_hand(request)
+        # What a reading belongs to: as soon as anything was recorded of the route, it is another.
+        poll = (request.id, request.state, request.current, route.sends, route.waits)
+        return await self.readings.read(
+            (*poll, route.watch.polls, bgp),
+            self.background if background else self.cloud,
+            request.region,
+            request.vpn_connection_id,
+            bgp=bgp,
+        )
+
+    async def observe(self, claim: Claim, request: Request, look: Reading) -> Request:
+        """Remember what a look showed of the route in hand."""
+        sighted, at = sight(look, in_hand(request).route), await self.now()
+        return await self.change(claim, lambda r: route_change.observe(r, at, sighted))
+
+    async def wait(self, claim: Claim, error: AlibabaError) -> float:
+        """Be patient with `error`; returns when to go on, at the deadline of the route at last."""
+        at = await self.now()
+        request = await self.change(
+            claim, lambda r: route_change.wait(r, at, error.code, error.meaning)
+        )
+        pause = patience(request)
+        if isinstance(error, Throttled):
+            pause = max(pause, error.retry_after or 0.0)
+        return min(at + pause, max(self.deadline(request), at + _FIRST_WAIT))
+
+    async def fail(self, claim: Claim, failure: Failure) -> None:
+        """End the route in hand as `failed`: surely nothing was changed by us."""
+        at = await self.now()
+        await self.change(claim, lambda r: route_change.end(r, at, RouteState.FAILED, failure))
+
+    async def too_late(self, claim: Claim) -> float | None:
+        """End the route in hand at its deadline; returns when to reconcile it."""
+        at = await self.now()
+        request = await self.change(claim, lambda r: give_up(r, at, _OUT_OF_TIME))
+        return self.reconcile_at(request, at)
+
+    def reconcile_at(self, request: Request, at: float) -> float | None:
+        """When to look again at what is unconfirmed; None for what has a certain outcome."""
+        if request.state is not RequestState.UNCONFIRMED:
+            return None
+        return at + next_reconcile(at - request.ended_at)
+
+    def deadline(self, request: Request) -> float:
+        """When the route in hand must be proven gone."""
+        route = in_hand(request)
+        return (route.first_sent_at or route.started_at) + self.limits.operation
+
+
+def in_hand(request: Request) -> RouteChange:
+    """The route in hand; of a request that has ended, its last one."""
+    return request.routes[-1 if request.current is None else request.current]
+
+
+def sight(look: Reading, route: VcoRoute) -> Observation:
+    """What a look showed of one route.
+
+    One that has its block and next hop, and a weight that could not be read, may be it or not.
+    """
+    state = look.connection.state
+    if not look.connection.attached:
+        return Observation(state=state)
+    # A route learned from the peer can look the same and stay: it is not the one we delete.
+    custom = [r.route for r in look.listed.routes if r.kind is RouteKind.CUSTOM]
+    if route not in custom and replace(route, weight=UNKNOWN_WEIGHT) in custom:
+        return Observation(state=state)
+    return Observation(state=state, present=route in custom, paged=look.listed.paged)
+
+
+def patience(request: Request) -> float:
+    """Seconds until the route in hand is tried again, longer each time."""
+    waits = in_hand(request).waits
+    return backoff(waits, base=_FIRST_WAIT, cap=_LONGEST_WAIT, seed=f"{request.id}/{waits}")
+
+
+def failure(error: AlibabaError) -> Failure:
+    """A final error as the record keeps it."""
+    return Failure(
+        code=error.code,
+        meaning=error.meaning or error.code,
+        next_step=error.next_step,
+        alibaba_request_id=error.alibaba_request_id,
+    )
+
+
+def give_up(request: Request, at: float, why: Failure) -> Request:
+    """End the route in hand by what is known: failed only if surely nothing was done."""
+    if not request.state.open:
+        return request
+    route = in_hand(request)
+    maybe = route.outcome_unknown or route.in_flight or route.state.watched
+    state = RouteState.UNCONFIRMED if maybe else RouteState.FAILED
+    return route_change.end(request, at, state, None if maybe else why)

@@ -1,0 +1,71 @@
+"""After the send: watch until the change is proven; reconcile what could not be proven."""
+
+import structlog
+
+from bot import lifecycle
+from bot.errors import AlibabaError
+from bot.execution.context import Bench, in_hand, sight
+from bot.execution.reading import Reading, StillReading
+from bot.lifecycle import route_change
+from bot.lifecycle.proof import next_poll, next_reconcile, proven
+from bot.lifecycle.route_change import DONE
+from bot.models import Request, RequestState, RouteState
+from bot.store import Claim
+
+log = structlog.get_logger(__name__)
+
+RECONCILE_SECONDS = 24 * 3600.0
+"""For how long an unconfirmed deletion is watched in the background."""
+
+
+async def step(bench: Bench, claim: Claim, request: Request) -> float | None:
+    """Look once more at the route in hand: is its change proven?"""
+    try:
+        look = await bench.look(request, bgp=False)
+    except StillReading:
+        if claim.now > bench.deadline(request):
+            return await bench.too_late(claim)
+        raise
+    except AlibabaError as error:
+        if claim.now > bench.deadline(request):
+            return await bench.too_late(claim)
+        return await bench.wait(claim, error)
+    request = await bench.observe(claim, request, look)
+    route, at = in_hand(request), await bench.now()
+    if proven(route.watch):
+        request = await bench.change(claim, lambda r: route_change.end(r, at, DONE[r.operation]))
+        await bench.pace.took(request.region, at - route.first_sent_at)
+        return at if request.state.open else None
+    if at > bench.deadline(request):
+        return await bench.too_late(claim)
+    return at + next_poll(at - route.first_sent_at, bench.deadline(request) - at)
+
+
+async def reconcile(bench: Bench, claim: Claim, request: Request) -> float | None:
+    """Look once more at what is unconfirmed; the connection's queue has long gone on."""
+    since = claim.now - request.ended_at
+    if since > RECONCILE_SECONDS:
+        await bench.change(claim, lambda r: lifecycle.trouble(r, claim.now, "no longer looked at"))
+        return None
+    try:
+        look = await bench.look(request, bgp=False, background=True)
+    except AlibabaError as error:
+        log.info("reconcile_failed", code=error.code)
+        return claim.now + next_reconcile(since)
+    for index, route in enumerate(request.routes):
+        if route.state is RouteState.UNCONFIRMED:
+            request = await _reconcile_route(bench, claim, index, look)
+    if request.state is not RequestState.UNCONFIRMED:
+        return None
+    return claim.now + next_reconcile(since)
+
+
+async def _reconcile_route(bench: Bench, claim: Claim, index: int, look: Reading) -> Request:
+    def change(request: Request) -> Request:
+        sighted = sight(look, request.routes[index].route)
+        request = route_change.look_again(request, index, sighted)
+        if proven(request.routes[index].watch):
+            return route_change.confirm(request, claim.now, index)
+        return request
+
+    return await bench.change(claim, change)

@@ -1,0 +1,28 @@
+"""4 Lifecycle: the state machine, as pure transitions from one record to the next.
+
+- `request`        a request from pending to its end; what this package exports
+- `route_change`   one route within its request
+- `proof`          is the change proven, and when to look again
+"""
+
+from bot.lifecycle.request import (
+    ask,
+    countersign,
+    decide,
+    demand,
+    drift,
+    missing,
+    request_id,
+    trouble,
+)
+
+__all__ = [
+    "ask",
+    "countersign",
+    "decide",
+    "demand",
+    "drift",
+    "missing",
+    "request_id",
+    "trouble",
+]

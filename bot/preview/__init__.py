@@ -1,0 +1,7 @@
+"""2 Preview: the live routes and the connection's state → what would be changed. Pure.
+
+- `resolve`    a draft and the live routes → the exact routes that are meant
+- `impact`     where traffic goes when these routes go
+- `snapshot`   what an approver sees and decides on; whether it still holds (drift)
+- `rollback`   a request → the draft of the request that restores what it deleted
+"""

@@ -1,0 +1,251 @@
+"""The composition root: builds every part from the settings."""
+
+import logging
+
+from slack_bolt.app.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.alibaba import client as alibaba
+from bot.alibaba.auth import Acs3Auth
+from bot.alibaba.client import NO_QUOTAS, VpcClient
+from bot.alibaba.credentials import DefaultChain
+from bot.alibaba.endpoints import endpoints
+from bot.alibaba.transport import new_http_client
+from bot.approval.decide import Approval
+from bot.approval.refusals import Refusals
+from bot.approval.submit import Asking
+from bot.config.secret import Secret
+from bot.config.settings import Settings
+from bot.execution import Execution, Limits
+from bot.execution.context import Bench
+from bot.execution.rate_limit import Quotas
+from bot.execution.reading import STEP_SECONDS, Readings
+from bot.execution.recheck import Recheck
+from bot.execution.worker import Engine
+from bot.follow_up import FollowUp
+from bot.policy import PolicySource
+from bot.service.readiness import Readiness
+from bot.slack.access import Access
+from bot.slack.app_home import Homes
+from bot.slack.app_home_rows import Boards
+from bot.slack.authorization import HomeTeamOnly
+from bot.slack.cards import Teller
+from bot.slack.commands import Commands
+from bot.slack.connection import Connection
+from bot.slack.decisions import Decisions
+from bot.slack.directory import SlackDirectory
+from bot.slack.forms.lookup import Lookup
+from bot.slack.inbox import Answers
+from bot.slack.listeners import Listeners
+from bot.slack.notes import Notes
+from bot.slack.posted import Traces
+from bot.slack.responder import Replier
+from bot.slack.shared_reads import PATIENCE_SECONDS
+from bot.slack.submissions import Asks
+from bot.slack.web import Slack
+from bot.store import Database, Store
+from bot.store.connect import connect
+from bot.store.seal import Seals
+
+SLACK_SECONDS = 5
+"""For each call of Slack's Web API."""
+
+RECHECK_SECONDS = 3.0
+"""For how long the look at the approvers before a send may take."""
+
+READING_PATIENCE = 20.0
+"""How long one call of a reading may wait for its share of the quota; it holds no place."""
+
+PLACES = {"run": 24, "inbox": 16, "tell": 24, "follow": 8, "home": 8}
+"""How many steps of each kind run at once, so that none ever waits for another: no deletion for
+cards and pages that hang in Slack, and nobody's click for a region that does not answer."""
+
+
+class App:
+    """A bot, built and not yet running."""
+
+    def __init__(self, settings: Settings, policy: PolicySource | None = None) -> None:
+        """Build the parts; nothing is sent yet.
+
+        Raises:
+            SettingsError: The policy file is wrong; not where a `policy` was read before.
+        """
+        self.settings = settings
+        self.policy = policy or policy_of(settings)
+        self.slack_client = slack_client(settings.slack_bot_token, settings.slack_api_url)
+        self.slack = Slack(self.slack_client)
+        self.directory = SlackDirectory(self.slack, min(PATIENCE_SECONDS, settings.lease / 4))
+        database = Database(connect(settings.redis))
+        seals = Seals(settings.seal_keys)
+        self.store = Store(database, settings.retention, settings.redis_replicas, seals)
+        self.credentials = DefaultChain()
+        self.http = new_http_client()
+        self.vpc = self._vpc()
+        # Who waits for an answer waits a moment for a quota; a step's reading can wait longer.
+        self.cloud = self._vpc(self._quotas(patience=1.0))
+        self.lookup = Lookup(self.cloud, self.cloud.regions)
+        now = self.store.database.now
+        refusals = Refusals()
+        self.approval = Approval(
+            self.store.requests, self.store.audit, self.directory, self.policy, now, refusals
+        )
+        self.readings = Readings(step=min(STEP_SECONDS, settings.lease / 4))
+        self.asking = Asking(
+            self.store.requests,
+            self.store.audit,
+            self.directory,
+            self.cloud,
+            now,
+            self.policy,
+            self.readings,
+            refusals,
+        )
+        self.replier = Replier(self.slack)
+        self.notes = Notes(self.store.inbox, self.replier)
+        self.access = Access(self.directory)
+        channel = settings.approval_channel or ""
+        self.asks = Asks(self.store, self.asking, self.replier, channel)
+        limits = Limits(operation=settings.operation_timeout, token_window=settings.token_window)
+        bench = Bench(
+            requests=self.store.requests,
+            pace=self.store.pace,
+            places=self._quotas(),
+            cloud=self._vpc(self._quotas(patience=READING_PATIENCE)),
+            background=self._vpc(self._quotas(patience=READING_PATIENCE, background=True)),
+            region_steps=PLACES["run"] // 3,
+            readings=self.readings,
+            now=now,
+            limits=limits,
+            # A part of a step; where it takes longer, Slack counts as silent.
+            recheck=Recheck(
+                self.directory, self.policy, seconds=min(RECHECK_SECONDS, settings.lease / 4)
+            ),
+        )
+        self.engine = Engine(
+            self.store.work,
+            {
+                "run": Execution(bench),
+                "follow": FollowUp(bench),
+                "tell": Teller(
+                    self.slack,
+                    Traces(self.slack, self.directory.own_user),
+                    self.store,
+                    now,
+                ),
+                "inbox": self._answers(),
+                "home": Homes(
+                    self.slack,
+                    self.store.viewers,
+                    Boards(self.store, self.directory, self.asks.rows),
+                    self.access,
+                ),
+            },
+            lease=settings.lease,
+            places=PLACES,
+            upkeep=self.store.repair.look,
+        )
+        self.bolt = self._bolt()
+        self.connection = Connection(
+            self.bolt, self.slack, self.directory, settings.slack_app_token
+        )
+        self.readiness = Readiness(
+            self.store,
+            self.directory,
+            self.credentials,
+            self.policy,
+            socket=self.connection.state if settings.socket_mode else None,
+        )
+
+    def _quotas(self, *, patience: float = 0.0, background: bool = False) -> Quotas:
+        return Quotas(
+            self.store.pace,
+            share=self.settings.quota_share,
+            patience=patience,
+            background=background,
+        )
+
+    def _vpc(self, quotas: alibaba.Quotas = NO_QUOTAS) -> VpcClient:
+        return VpcClient(
+            self.http,
+            endpoints(self.settings.vpc_endpoint),
+            Acs3Auth(self.credentials),
+            # A step makes one call itself; a reading of many calls goes on over several steps.
+            attempt_seconds=min(10.0, self.settings.lease / 4),
+            quotas=quotas,
+        )
+
+    def _answers(self) -> Answers:
+        replier, asks = self.replier, self.asks
+        decisions = Decisions(self.approval, replier)
+        commands = Commands(
+            store=self.store,
+            asks=asks,
+            decisions=decisions,
+            replier=replier,
+            cloud=self.cloud,
+            access=self.access,
+            default_region=self.settings.region,
+        )
+        return Answers(
+            store=self.store,
+            asks=asks,
+            commands=commands,
+            decisions=decisions,
+            replier=replier,
+        )
+
+    def _bolt(self) -> AsyncApp:
+        secret = self.settings.slack_signing_secret
+        authorize = HomeTeamOnly(self.directory, self.settings.slack_bot_token)
+        listeners = Listeners(
+            self.slack,
+            self.store,
+            self.engine.nudge,
+            self.lookup,
+            self.access,
+            serves=authorize.serves,
+            notes=self.notes,
+            region=self.settings.region,
+            channel=self.settings.approval_channel or "",
+        )
+        # It would warn that it ignores SLACK_BOT_TOKEN, which `authorize` hands it all the same.
+        # Bolt gives all its loggers the level of this one.
+        quiet = logging.getLogger(f"{__name__}.bolt")
+        quiet.setLevel(logging.ERROR)
+        bolt = AsyncApp(
+            logger=quiet,
+            client=self.slack_client,
+            signing_secret=secret.reveal() if secret else "",
+            authorize=authorize,  # type: ignore[arg-type] # Bolt takes an AsyncAuthorize, its annotation forgets None
+            # What no listener knows is answered all the same.
+            before_authorize=listeners.strays,
+            raise_error_for_unhandled_request=True,
+            # We listen to nothing that we could cause ourselves.
+            ignoring_self_events_enabled=False,
+        )
+        listeners.register(bolt)
+        return bolt
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.notes.close()
+        await self.lookup.close()
+        await self.directory.close()
+        await self.readings.close()
+        await self.http.aclose()
+        await self.store.database.close()
+
+
+def slack_client(token: Secret, api_url: str) -> AsyncWebClient:
+    """A client of Slack's Web API that sends everything once.
+
+    Retries are the engine's: a post that is repeated unseen would be posted twice.
+    """
+    return AsyncWebClient(
+        token=token.reveal(), base_url=api_url, timeout=SLACK_SECONDS, retry_handlers=[]
+    )
+
+
+def policy_of(settings: Settings) -> PolicySource:
+    """The policy that the settings name."""
+    return PolicySource.of(settings.approvers, settings.policy_file, settings.approval_timeout)

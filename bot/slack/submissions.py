@@ -1,0 +1,102 @@
+"""Ask for a change, whichever way a person came to it: a command, a form, a button.
+
+Two steps of the engine: the request is stored, and then, when its card stands in Slack, the
+person is told where. Done again after a crash, the same request is found, never a second one.
+"""
+
+from collections.abc import Iterable
+
+import structlog
+
+from bot.approval.submit import Asking
+from bot.errors import AlibabaError, Unreadable, UserError
+from bot.execution.reading import STEP_SECONDS, StillReading
+from bot.lifecycle import request_id
+from bot.models import Draft, Request, RequestState
+from bot.slack.messages import reports
+from bot.slack.messages.texts import prose
+from bot.slack.payloads import Inbound
+from bot.slack.responder import Replier
+from bot.store import AlreadyOpen, Claim, Store
+
+log = structlog.get_logger(__name__)
+
+CARD_SECONDS = 10.0
+"""For how long an answer waits for the card, so that it can link to it."""
+
+_CARD_LOOK = 0.15
+
+_READING_LOOK = STEP_SECONDS + 0.5
+"""Seconds after which it is looked again whether a long list of routes has been read."""
+
+
+class Asks:
+    """Turns drafts into requests, and tells whoever asked."""
+
+    def __init__(self, store: Store, asking: Asking, replier: Replier, channel: str) -> None:
+        """`channel`: where cards go; empty: to the channel of the command."""
+        self._store = store
+        self._asking = asking
+        self._replier = replier
+        self._channel = channel
+
+    async def ask(self, claim: Claim, delivery: Inbound, draft: Draft) -> float | None:
+        """Ask for `draft` on behalf of whoever sent `delivery`; returns when to look again."""
+        try:
+            return await self._ask(claim, delivery, draft)
+        except StillReading:
+            return claim.now + _READING_LOOK
+        except AlreadyOpen as error:
+            await self._already_open(delivery, error.request_id)
+        except (UserError, AlibabaError) as error:
+            await self._replier.explain(delivery, error)
+        return None
+
+    async def rows(self, ids: Iterable[str]) -> tuple[list[reports.Row], list[str]]:
+        """The requests by these ids, and the ids of those that this version can't read."""
+        rows, unreadable = [], []
+        for one in ids:
+            try:
+                stored = await self._store.requests.get(one)
+                if stored is not None:
+                    rows.append((stored.request, await self._store.tellings.get(one)))
+            except Unreadable:
+                log.error("record_unreadable", request=one)  # noqa: TRY400 - it says enough
+                unreadable.append(one)
+        return rows, unreadable
+
+    async def _ask(self, claim: Claim, delivery: Inbound, draft: Draft) -> float | None:
+        target = request_id(claim.id)
+        stored = await self._store.requests.get(target)
+        if stored is not None:
+            return await self._asked(claim, delivery, stored.request)
+        channel = self._channel or delivery.channel
+        await self._asking.ask(
+            target,
+            draft,
+            requester=delivery.user,
+            channel=channel,
+            elsewhere=channel != delivery.channel,
+            said_at=delivery.said_at,
+        )
+        return claim.now + _CARD_LOOK
+
+    async def _asked(self, claim: Claim, delivery: Inbound, request: Request) -> float | None:
+        told = await self._store.tellings.get(request.id)
+        # Cancelled by the bot itself: the card could not be posted.
+        if request.state is RequestState.CANCELLED and not request.decisions[-1].by:
+            await self._replier.tell(delivery, f":warning: {prose(request.why)}")
+        elif told.link or claim.now - request.created_at > CARD_SECONDS:
+            await self._replier.tell(delivery, reports.asked(request, told))
+        else:
+            return claim.now + _CARD_LOOK
+        return None
+
+    async def _already_open(self, delivery: Inbound, leading: str) -> None:
+        rows, _ = await self.rows([leading])
+        said = (
+            reports.already_open(*rows[0])
+            if rows
+            else f"Request `{leading}` is already about this route."
+        )
+        await self._replier.tell(delivery, said)
