@@ -44,15 +44,15 @@ from bot.models import (
     Tunnel,
     Verdict,
 )
-from bot.slack import payloads as inbound
-from bot.store.cards import Told
+from bot.slack import payloads
+from bot.store.cards import CardState
 
 STORED = Path(__file__).with_name("golden") / "stored"
 
 READERS: Mapping[str, Callable[[str], Any]] = {
     "request": lambda text: msgspec.json.decode(text, type=Request),
-    "told": lambda text: msgspec.json.decode(text, type=Told),
-    "inbox": inbound.decode,
+    "told": lambda text: msgspec.json.decode(text, type=CardState),
+    "inbox": payloads.decode,
     "audit": lambda text: msgspec.json.decode(text, type=Event),
 }
 """How each form is read: the part of its name before the first dash."""
@@ -64,8 +64,8 @@ def forms() -> dict[str, str]:
     for state in RequestState:
         values[f"request-{state}"] = in_state(state, a_route(), a_route("10.0.1.0/24"))
     values |= _special_requests()
-    values["told-nothing"] = Told()
-    values["told-all"] = Told(
+    values["told-nothing"] = CardState()
+    values["told-all"] = CardState(
         channel="C0NETOPS",
         card_ts="1700000000.000100",
         link="https://example.slack.com/archives/C0NETOPS/p1700000000000100",
@@ -74,7 +74,7 @@ def forms() -> dict[str, str]:
         posting="line 7",
         doubt="00ff",
     )
-    values["told-lost"] = Told(channel="C0NETOPS", lost="channel_not_found")
+    values["told-lost"] = CardState(channel="C0NETOPS", lost="channel_not_found")
     values |= _deliveries()
     for kind in EventKind:
         details = {"reason": "leaking prod prefix", "code": "Throttling"}
@@ -144,21 +144,23 @@ def _deliveries() -> dict[str, object]:
         "response_url": "https://hooks.slack.com/actions/T0/1/a",
     }
     id_ = "r-abcdefghij"
-    click = inbound.Clicked(**who, verdict=Verdict.REJECTED, request_id=id_, typed="10.0.0.0/24")
-    form = inbound.FormSent(
+    click = payloads.DecisionClicked(
+        **who, verdict=Verdict.REJECTED, request_id=id_, typed="10.0.0.0/24"
+    )
+    form = payloads.DeleteFormSubmitted(
         **who, region="cn-hangzhou", connection="vco-a", routes=("10.0.0.0/24|vco-a|100",)
     )
     return {
-        "inbox-command": inbound.CommandGiven(**who, text="delete vco-a 10.0.0.0/24"),
+        "inbox-command": payloads.CommandGiven(**who, text="delete vco-a 10.0.0.0/24"),
         "inbox-click": click,
-        "inbox-click-at-home": inbound.Clicked(user=BOB, at_home=True, request_id=id_),
-        "inbox-undo": inbound.Undoing(**who, request_id=id_),
-        "inbox-again": inbound.AskingAgain(**who, request_id=id_),
-        "inbox-reject": inbound.Rejecting(**who, request_id=id_, reason="not tonight"),
+        "inbox-click-at-home": payloads.DecisionClicked(user=BOB, at_home=True, request_id=id_),
+        "inbox-undo": payloads.RestoreClicked(**who, request_id=id_),
+        "inbox-again": payloads.AskAgainClicked(**who, request_id=id_),
+        "inbox-reject": payloads.RejectionSubmitted(**who, request_id=id_, reason="not tonight"),
         "inbox-form": form,
         "inbox-form-typed": replace(form, routes=(), blocks="10.0.0.0/24", reason="INC-4211"),
-        "inbox-home": inbound.HomeOpened(user=ALICE, at_home=True),
-        "inbox-stray": inbound.Stray(**who, words="This button is of another version."),
+        "inbox-home": payloads.HomeOpened(user=ALICE, at_home=True),
+        "inbox-stray": payloads.UnknownPayload(**who, words="This button is of another version."),
     }
 
 

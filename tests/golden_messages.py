@@ -15,18 +15,18 @@ from bot.errors import PreviewError, Refused
 from bot.history import Found
 from bot.models import Event, EventKind, Request, RequestState, Terms, Tunnel, Verdict
 from bot.slack.forms.fields import Form, route_value
-from bot.slack.forms.lookup import Seen
+from bot.slack.forms.lookup import ConnectionRoutes
 from bot.slack.messages.approve_form import approve_form
-from bot.slack.messages.board import Board, Row
+from bot.slack.messages.board import AppHomeData, Row
 from bot.slack.messages.card import View, card
 from bot.slack.messages.delete_form import delete_form
-from bot.slack.messages.history import Recalled, history
+from bot.slack.messages.history import HistoryFound, history
 from bot.slack.messages.home import closed, view
 from bot.slack.messages.receipt import receipt
 from bot.slack.messages.reject_form import reject_form
 from bot.slack.messages.replies import choices, problem
 from bot.slack.messages.timeline import line
-from bot.store import Stored, Told
+from bot.store import CardState, Stored
 
 Json = dict[str, Any]
 
@@ -116,19 +116,19 @@ def _rare(request: Request) -> Iterator[Event]:
 def _answers() -> Iterator[Golden]:
     offered = PreviewError(REASON, "Choose one.", ("delete vco-1 10.0.0.0/24 --weight 0",) * 5)
     yield _message("answer: choices", problem(offered), choices(offered))
-    rows = [(Found(r), Told(link=LINK)) for _, r in _requests()]
-    yield _message("answer: history", *history(Recalled(rows, 3, 1, 2000), "10.0.0.0/8"))
-    yield _message("answer: no history", *history(Recalled([]), REASON))
+    rows = [(Found(r), CardState(link=LINK)) for _, r in _requests()]
+    yield _message("answer: history", *history(HistoryFound(rows, 3, 1, 2000), "10.0.0.0/8"))
+    yield _message("answer: no history", *history(HistoryFound([]), REASON))
     for name, request in _requests():
         stored = Stored(request, rev=7, audit="42 0123456789abcdef")
-        yield _message(f"answer: receipt, {name}", *receipt(stored, Told(link=LINK)))
+        yield _message(f"answer: receipt, {name}", *receipt(stored, CardState(link=LINK)))
 
 
 def _views() -> Iterator[Golden]:
     values = tuple(map(route_value, MANY))
     connection = replace(a_snapshot(MANY[0]).connection, name=REASON[:60])
     filled = Form(region=connection.region, connection=connection.vpn_connection_id, routes=values)
-    seen = Seen(connection, listed(map(live, MANY)))
+    seen = ConnectionRoutes(connection, listed(map(live, MANY)))
     yield Golden("form: new", "view", delete_form(Form(asking=True)))
     yield Golden("form: filled in", "view", delete_form(filled, seen))
     typing = Form(typing=True, region="cn-hangzhou", asking=True)
@@ -136,10 +136,10 @@ def _views() -> Iterator[Golden]:
     yield Golden("form: reject", "view", reject_form("r-abcdefghij"))
     yield Golden("form: approve", "view", approve_form(a_request(terms=TYPED)))
     rows = tuple(
-        Row(replace(r, id=f"r-{n}"), Told(link=LINK)) for n, (_, r) in enumerate(_requests())
+        Row(replace(r, id=f"r-{n}"), CardState(link=LINK)) for n, (_, r) in enumerate(_requests())
     )
-    board = Board(rows, {"S0NETOPS": frozenset({BOB})}, ("r-newer",))
+    board = AppHomeData(rows, {"S0NETOPS": frozenset({BOB})}, ("r-newer",))
     for name, user in (("approver", BOB), ("requester", ALICE), ("bystander", "U0DORA")):
         yield Golden(f"home: {name}", "view", view(board, user, 1900.0))
-    yield Golden("home: empty", "view", view(Board(), BOB, 1900.0))
+    yield Golden("home: empty", "view", view(AppHomeData(), BOB, 1900.0))
     yield Golden("home: closed", "view", closed(Refused(REASON, "Ask a full member.")))

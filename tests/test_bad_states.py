@@ -59,9 +59,9 @@ async def test_a_delivery_of_another_version_waits_for_it_and_stops_no_other(
     with structlog.testing.capture_logs() as logs:
         await brisk.store.inbox.put("newer", NEWER)
         await another_one_is_deleted(brisk, "healthy")
-        await until(lambda: any(e["event"] == "delivery_unreadable" for e in logs))
+        await until(lambda: any(e["event"] == "inbox_item_unreadable" for e in logs))
     assert await brisk.store.inbox.get("newer") == NEWER
-    assert sum(e["event"] == "delivery_unreadable" for e in logs) < 10, "no hot loop"
+    assert sum(e["event"] == "inbox_item_unreadable" for e in logs) < 10, "no hot loop"
 
 
 @pytest.mark.parametrize("content", [NEWER, "{", '["?"]'], ids=["of somebody", "cut off", "a list"])
@@ -74,7 +74,7 @@ async def test_a_delivery_that_no_version_reads_is_forgotten_once_its_sender_is_
         await brisk.store.work.wake("inbox:newer")
         if content == NEWER:
             await brisk.until_told(ALICE, "This was not done")
-        await until(lambda: any(e["event"] == "delivery_not_done" for e in logs))
+        await until(lambda: any(e["event"] == "inbox_item_dropped" for e in logs))
         async with asyncio.timeout(10):
             while await brisk.store.inbox.get("newer") is not None:
                 await asyncio.sleep(0.02)

@@ -11,10 +11,10 @@ from builders import a_request
 from databases import database
 
 from bot.models import Person, Place
-from bot.slack.app_home_rows import Boards
-from bot.slack.messages.board import Board
+from bot.slack.app_home_rows import AppHomeReader
+from bot.slack.messages.board import AppHomeData
 from bot.slack.messages.reports import Row
-from bot.store import Store, Told
+from bot.store import CardState, Store
 
 PARTS = 8
 """In how many parts a board is read."""
@@ -38,7 +38,7 @@ class Reading:
             self.times.append(self.now - 100.0)
         self._parts += 1
         self.now += self._seconds / PARTS
-        return ([(a_request(), Told())], []) if self._parts % PARTS == 1 else ([], [])
+        return ([(a_request(), CardState())], []) if self._parts % PARTS == 1 else ([], [])
 
     async def members(self, group_ids: Collection[str]) -> Mapping[str, Collection[str]]:
         self.now += self._slack
@@ -60,11 +60,11 @@ async def store(valkey_url: str) -> AsyncIterator[Store]:
         yield Store(opened)
 
 
-def boards(store: Store, reading: Reading) -> Boards:
-    return Boards(store, reading, reading.rows, reading)
+def home_reader(store: Store, reading: Reading) -> AppHomeReader:
+    return AppHomeReader(store, reading, reading.rows, reading)
 
 
-async def read(of: Boards, changes: int) -> tuple[Board, float]:
+async def read(of: AppHomeReader, changes: int) -> tuple[AppHomeData, float]:
     board, outdated = await of.read(changes, 1000.0)
     assert board.rows, "there is always something to show"
     return board, outdated
@@ -72,7 +72,7 @@ async def read(of: Boards, changes: int) -> tuple[Board, float]:
 
 async def test_it_is_shared_for_a_moment_by_all_who_know_of_the_same_changes(store: Store) -> None:
     reading = Reading(0.0)
-    of = boards(store, reading)
+    of = home_reader(store, reading)
     first, _ = await read(of, 1)
     reading.now += 1.9
     assert await read(of, 1) == (first, 0.0)
@@ -83,7 +83,7 @@ async def test_it_is_shared_for_a_moment_by_all_who_know_of_the_same_changes(sto
 
 async def test_it_is_read_anew_at_once_when_something_has_changed(store: Store) -> None:
     reading = Reading(0.0)
-    of = boards(store, reading)
+    of = home_reader(store, reading)
     for changes in (1, 2, 3):
         assert (await read(of, changes))[1] == 0.0
     assert reading.times == [0.0, 0.0, 0.0]
@@ -94,7 +94,7 @@ async def test_one_that_takes_long_is_read_so_much_the_less_often_while_all_chan
 ) -> None:
     """Five hundred requests, of which one changes every second for five minutes."""
     reading = Reading(2.4)
-    of = boards(store, reading)
+    of = home_reader(store, reading)
     changes, end = 0, reading.now + 300
     while reading.now < end:
         changes += 1
@@ -105,7 +105,7 @@ async def test_one_that_takes_long_is_read_so_much_the_less_often_while_all_chan
 
 async def test_whoever_is_shown_an_older_one_learns_when_to_ask_again(store: Store) -> None:
     reading = Reading(2.4)
-    of = boards(store, reading)
+    of = home_reader(store, reading)
     first, _ = await read(of, 1)
     reading.now += 1.6
     board, outdated = await read(of, 2)
@@ -120,6 +120,6 @@ async def test_whoever_is_shown_an_older_one_learns_when_to_ask_again(store: Sto
 
 
 async def test_what_slack_takes_to_name_the_members_of_groups_delays_nothing(store: Store) -> None:
-    of = boards(store, Reading(0.0, slack=5.0))
+    of = home_reader(store, Reading(0.0, slack=5.0))
     await read(of, 1)
     assert (await read(of, 2))[1] == 0.0

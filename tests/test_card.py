@@ -129,9 +129,9 @@ def test_a_pending_card_says_what_goes_what_follows_who_asks_and_who_decides() -
 @pytest.mark.parametrize("state", RequestState)
 def test_every_card_shows_its_id_once(state: RequestState) -> None:
     assert shown(in_state(state)).count("`r-abcdefghij`") == 1
-    undoing = shown(replace(in_state(state), origin="r-before"))
+    restore_clicked = shown(replace(in_state(state), origin="r-before"))
     own = "" if state is RequestState.PENDING else " · `r-abcdefghij`"
-    assert f"Asked by <@U0ALICE>{own} · undoes `r-before`" in undoing
+    assert f"Asked by <@U0ALICE>{own} · undoes `r-before`" in restore_clicked
 
 
 def test_the_notification_of_a_pending_card_says_what_is_wanted_and_by_whom() -> None:

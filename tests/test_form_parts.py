@@ -21,13 +21,20 @@ from bot.sandbox.slack.messages import text_of
 from bot.slack.forms import fields
 from bot.slack.forms.checks import NO_ROUTES, STALE, Faults, draft_of
 from bot.slack.forms.fields import Form, read, route_value
-from bot.slack.forms.lookup import NO_ANSWER, NO_STORE, TOO_SLOW, Lookup, Seen, Unseen
+from bot.slack.forms.lookup import (
+    NO_ANSWER,
+    NO_STORE,
+    TOO_SLOW,
+    ConnectionRoutes,
+    Lookup,
+    Unavailable,
+)
 from bot.slack.messages.delete_form import delete_form
 from bot.slack.messages.options import connection_options, region_options, route_options
-from bot.slack.payloads import FormSent
+from bot.slack.payloads import DeleteFormSubmitted
 
 OTHER = "vco-t4n9kq27hsd03vmpxe1yzr"
-GONE = Unseen("Alibaba Cloud does not answer in time.")
+GONE = Unavailable("Alibaba Cloud does not answer in time.")
 
 
 def a_connection(id: str = CONNECTION, **changes: Any) -> Connection:  # noqa: A002, ANN401 - fields
@@ -35,8 +42,8 @@ def a_connection(id: str = CONNECTION, **changes: Any) -> Connection:  # noqa: A
     return replace(known, **changes)
 
 
-def seen(*routes: LiveRoute, **changes: Any) -> Seen:  # noqa: ANN401 - fields of Connection
-    return Seen(a_connection(**changes), listed(routes))
+def seen(*routes: LiveRoute, **changes: Any) -> ConnectionRoutes:  # noqa: ANN401 - fields of Connection
+    return ConnectionRoutes(a_connection(**changes), listed(routes))
 
 
 def a_form(*routes: VcoRoute, **changes: Any) -> Form:  # noqa: ANN401 - fields of Form
@@ -161,7 +168,7 @@ def test_slack_takes_the_form_whatever_is_in_the_cloud(
     picked = data.draw(st.lists(st.sampled_from(custom), max_size=20)) if custom else []
     form = a_form(*picked, asking=data.draw(st.booleans()))
     for shown in (
-        delete_form(form, Seen(connection, listed(routes))),
+        delete_form(form, ConnectionRoutes(connection, listed(routes))),
         delete_form(fields.typing(form), why=data.draw(names)),
     ):
         assert problems_in_view(shown) == []
@@ -170,7 +177,9 @@ def test_slack_takes_the_form_whatever_is_in_the_cloud(
 @given(text=names)
 def test_what_is_typed_by_others_is_shown_and_never_interpreted(text: str) -> None:
     odd = VcoRoute(vpn_connection_id=CONNECTION, route_dest="10.0.0.0/24", next_hop="h", weight=0)
-    look = Seen(a_connection(name=HOSTILE, state=HOSTILE), listed([live(odd, state=HOSTILE)]))
+    look = ConnectionRoutes(
+        a_connection(name=HOSTILE, state=HOSTILE), listed([live(odd, state=HOSTILE)])
+    )
     for shown in (
         delete_form(a_form(odd), look),
         delete_form(a_form(typing=True, connection=text[:90]), why=HOSTILE),
@@ -210,7 +219,7 @@ def test_a_connection_is_offered_by_name_id_and_state() -> None:
 def test_slack_takes_what_is_offered(found: list[Connection], typed: str) -> None:
     regions = [f"cn-region-{n}" for n in range(120)]
     offers = [
-        *(connection_options(f, typed) for f in (found, GONE, Unseen(HOSTILE))),
+        *(connection_options(f, typed) for f in (found, GONE, Unavailable(HOSTILE))),
         *(region_options(f, typed) for f in (regions, GONE)),
         *(route_options(f, typed) for f in (seen(), GONE)),
     ]
@@ -239,8 +248,10 @@ def test_where_nothing_can_be_looked_up_an_option_leads_to_typing_with_what_was_
 # --- what it takes -------------------------------------------------------------------------
 
 
-def sent(**changes: Any) -> FormSent:  # noqa: ANN401 - fields of FormSent
-    whole = FormSent(user="U0ALICE", region=REGION, connection=CONNECTION, blocks="10.0.0.0/24")
+def sent(**changes: Any) -> DeleteFormSubmitted:  # noqa: ANN401 - fields of DeleteFormSubmitted
+    whole = DeleteFormSubmitted(
+        user="U0ALICE", region=REGION, connection=CONNECTION, blocks="10.0.0.0/24"
+    )
     return replace(whole, **changes)
 
 
@@ -291,8 +302,12 @@ def test_the_route_that_was_chosen_is_the_route_that_is_asked_for(
     assert draft_of(sent(routes=(route_value(route),))).exact == (route,)
 
 
-@given(st.builds(FormSent, user=names, region=names, connection=names, blocks=names, reason=names))
-def test_nothing_that_can_be_sent_in_is_worse_than_a_fault(given: FormSent) -> None:
+@given(
+    st.builds(
+        DeleteFormSubmitted, user=names, region=names, connection=names, blocks=names, reason=names
+    )
+)
+def test_nothing_that_can_be_sent_in_is_worse_than_a_fault(given: DeleteFormSubmitted) -> None:
     with suppress(Faults):
         draft_of(replace(given, routes=(given.blocks,) if given.reason else ()))
 
@@ -390,23 +405,23 @@ async def test_a_look_that_takes_too_long_serves_the_next_one(
 ) -> None:
     cloud.gate.clear()
     lookup = Lookup(cloud, cloud.regions, seconds=0.01)
-    assert await look(lookup) == Unseen(TOO_SLOW)
+    assert await look(lookup) == Unavailable(TOO_SLOW)
     cloud.gate.set()
-    assert not isinstance(await look(lookup), Unseen)
+    assert not isinstance(await look(lookup), Unavailable)
     assert len(cloud.calls) == len(set(cloud.calls))
 
 
 async def test_a_failure_is_told_and_not_kept(cloud: SlowCloud) -> None:
     lookup = Lookup(cloud, cloud.regions)
     cloud.error = NotSent("Network", meaning="The name could not be resolved.")
-    assert await lookup.routes(REGION, CONNECTION) == Unseen(NO_ANSWER)
+    assert await lookup.routes(REGION, CONNECTION) == Unavailable(NO_ANSWER)
     cloud.error = Rejected("Forbidden", meaning="RAM refused it.")
-    assert await lookup.routes(REGION, CONNECTION) == Unseen("RAM refused it.")
+    assert await lookup.routes(REGION, CONNECTION) == Unavailable("RAM refused it.")
     cloud.error = StoreUnavailable("gone")
-    assert await lookup.connections(REGION) == Unseen(NO_STORE)
+    assert await lookup.connections(REGION) == Unavailable(NO_STORE)
     cloud.error = None
     look = await lookup.routes(REGION, CONNECTION)
-    assert look == Seen(a_connection(), listed([live(a_route())]))
+    assert look == ConnectionRoutes(a_connection(), listed([live(a_route())]))
 
 
 async def test_routes_are_not_looked_for_where_a_connection_can_have_none(
@@ -414,7 +429,7 @@ async def test_routes_are_not_looked_for_where_a_connection_can_have_none(
 ) -> None:
     cloud.attach_type = "NO_ASSOCIATED"
     found = await Lookup(cloud, cloud.regions).routes(REGION, CONNECTION)
-    assert found == Seen(a_connection(attach_type="NO_ASSOCIATED"))
+    assert found == ConnectionRoutes(a_connection(attach_type="NO_ASSOCIATED"))
     assert cloud.calls == ["connection"]
 
 

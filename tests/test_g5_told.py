@@ -180,5 +180,5 @@ async def test_what_was_told_where_slack_refuses_for_good_is_forgotten_with_its_
     async with asyncio.timeout(10):
         while not await hurried.store.database.command("TTL", kept) > 0:
             await asyncio.sleep(0.02)
-    assert (await hurried.store.tellings.get(request.id)).lost == "messages_tab_disabled"
+    assert (await hurried.store.card_states.get(request.id)).lost == "messages_tab_disabled"
     assert await hurried.store.database.command("TTL", key("request", request.id)) > 0

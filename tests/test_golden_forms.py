@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from golden_forms import READERS, STORED, forms
 
-from bot.slack import payloads as inbound
+from bot.slack import payloads
 
 FOLDERS = sorted((f for f in STORED.iterdir() if f.is_dir()), key=lambda f: int(f.name[1:]))
 RECORDED = [file for folder in FOLDERS for file in sorted(folder.glob("*.json"))]
@@ -36,5 +36,5 @@ def test_what_is_stored_has_still_the_form_that_is_recorded() -> None:
 
 
 def test_every_kind_of_delivery_has_its_form() -> None:
-    known = {type(inbound.decode(text)) for name, text in forms().items() if "inbox-" in name}
-    assert known == set(get_args(inbound.Delivery))
+    known = {type(payloads.decode(text)) for name, text in forms().items() if "inbox-" in name}
+    assert known == set(get_args(payloads.AnyInboxItem))

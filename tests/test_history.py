@@ -29,9 +29,9 @@ from bot.sandbox.slack.content import MOST_BLOCKS_TEXT
 from bot.sandbox.slack.messages import Message, text_of
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL
 from bot.slack import lookups as recalling
-from bot.slack.messages.history import Recalled, history
+from bot.slack.messages.history import HistoryFound, history
 from bot.slack.messages.texts import clock
-from bot.store import Told
+from bot.store import CardState
 from bot.store.client import key
 
 # --- how two blocks relate ------------------------------------------------------------
@@ -166,7 +166,7 @@ def test_page_by_page_the_same_is_found_as_at_once(
 
 
 def said(*found: Found, about: str | None = None, link: str = "", **more: int) -> str:
-    message = history(Recalled([(one, Told(link=link)) for one in found], **more), about)
+    message = history(HistoryFound([(one, CardState(link=link)) for one in found], **more), about)
     assert problems_in_blocks(message[1]) == []
     return text_of({"blocks": message[1]})
 
@@ -238,8 +238,8 @@ def test_nothing_found_is_said() -> None:
 
 
 def test_the_fallback_makes_sense_by_itself() -> None:
-    row = (Found(in_state(RequestState.DELETED)), Told())
-    assert history(Recalled([row], more=2), "vco-p0w5112f")[0] == (
+    row = (Found(in_state(RequestState.DELETED)), CardState())
+    assert history(HistoryFound([row], more=2), "vco-p0w5112f")[0] == (
         "History of `vco-p0w5112f`: 3 requests. "
         "Deleted 10.0.0.0/24 from vco-p0w5112f (cn-hangzhou) in 41 s"
     )
@@ -248,7 +248,7 @@ def test_the_fallback_makes_sense_by_itself() -> None:
 @given(st.text(max_size=300) | st.just(HOSTILE))
 def test_reasons_are_shown_and_never_interpreted(reason: str) -> None:
     one, other = (
-        history(Recalled([(Found(a_request(reason=words)), Told())]), None)
+        history(HistoryFound([(Found(a_request(reason=words)), CardState())]), None)
         for words in (reason, "x")
     )
     assert mrkdwn(one) == mrkdwn(other)

@@ -36,7 +36,7 @@ from bot.models import (
 from bot.sandbox.slack.blocks import problems_in_view
 from bot.sandbox.slack.content import checked_view
 from bot.sandbox.slack.messages import text_of
-from bot.slack.messages.board import MOST_ENDED, MOST_MINE, Board, Row, places
+from bot.slack.messages.board import MOST_ENDED, MOST_MINE, AppHomeData, Row, places
 from bot.slack.messages.buttons import (
     AGAIN,
     APPROVE,
@@ -47,7 +47,7 @@ from bot.slack.messages.buttons import (
     RESTORE,
 )
 from bot.slack.messages.home import view
-from bot.store import Told
+from bot.store import CardState
 
 NOW = 1120.0
 DORA = "U0DORA"
@@ -59,7 +59,7 @@ PARTS = ["Waits for you", "In flight", "Waits for others", "You asked for", "Rec
 
 
 def row(request: Request, **more: Any) -> Row:  # noqa: ANN401 - fields of Row
-    return Row(request, Told(link=LINK), **more)
+    return Row(request, CardState(link=LINK), **more)
 
 
 def home(
@@ -69,7 +69,7 @@ def home(
     unreadable: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     rows = tuple(r if isinstance(r, Row) else row(r) for r in requests)
-    return view(Board(rows, members, unreadable), user, NOW)
+    return view(AppHomeData(rows, members, unreadable), user, NOW)
 
 
 def parts(page: dict[str, Any]) -> dict[str, str]:
@@ -248,7 +248,7 @@ def test_a_requester_finds_the_last_few_of_their_own_before_those_of_others() ->
     said = parts(home(*mine, user=ALICE))
     assert said["You asked for"].count("Deleted 10.0.0.0/24") == MOST_MINE
     assert said["Recent outcomes"].count("Deleted 10.0.0.0/24") == 9 - MOST_MINE
-    found = places(Board(tuple(map(row, mine))), ALICE)
+    found = places(AppHomeData(tuple(map(row, mine))), ALICE)
     assert [r.request.ended_at for r in [*found.asked, *found.ended]] == list(range(8, -1, -1))
 
 
@@ -325,7 +325,7 @@ def test_a_record_that_can_not_be_read_is_named() -> None:
 
 @pytest.mark.parametrize("link", ["", "(no link: channel_not_found)"])
 def test_a_card_that_has_no_link_is_named_all_the_same(link: str) -> None:
-    said = parts(home(Row(a_request(), Told(link=link))))["Waits for you"]
+    said = parts(home(Row(a_request(), CardState(link=link))))["Waits for you"]
     assert said.startswith("*Delete 10.0.0.0/24 from vco-p0w5112f (cn-hangzhou)*\n")
 
 
@@ -368,7 +368,7 @@ def requests(draw: st.DrawFn) -> Request:
 def test_slack_takes_the_home_of_anybody_whatever_there_is(
     found: list[Request], user: str, link: str, ahead: int
 ) -> None:
-    rows = [Row(request, Told(link=link), ahead) for request in found]
+    rows = [Row(request, CardState(link=link), ahead) for request in found]
     page = home(*rows, user=user, unreadable=("r-newer",))
     assert problems_in_view(page) == []
     assert checked_view(page, "home") == page

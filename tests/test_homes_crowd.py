@@ -20,8 +20,8 @@ from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, Person
 from bot.service import app
 from bot.service import run as serving
 from bot.slack.access import Access
-from bot.slack.app_home import Homes
-from bot.slack.app_home_rows import Boards
+from bot.slack.app_home import AppHomePublisher
+from bot.slack.app_home_rows import AppHomeReader
 from bot.slack.messages.reports import Row
 from bot.slack.web import Slack
 from bot.store import Claim
@@ -42,10 +42,10 @@ class Crowd:
         self.store = self._built.store
         self.now = 0.0
         self.reading_takes = 0.0
-        boards = Boards(self.store, self._built.directory, self._rows, self)
+        home_reader = AppHomeReader(self.store, self._built.directory, self._rows, self)
         slack = Slack(self._built.slack_client, self, spread=lambda _: 0.0)
         access = Access(self._built.directory, self)
-        self._homes = Homes(slack, self.store.viewers, boards, access, self)
+        self._publisher = AppHomePublisher(slack, self.store.viewers, home_reader, access, self)
         self.wait(1000.0)
 
     def __call__(self) -> float:
@@ -67,12 +67,12 @@ class Crowd:
         """Have the page of one person done; returns in how many seconds to look again."""
         claim = Claim(f"home:{user}", "1-a", 1, self.now, self.now + 30)
         await self.store.database.command("HSET", "{vco}:claims", f"fence:{claim.item}", "1-a")
-        at = await self._homes.step(claim)
+        at = await self._publisher.step(claim)
         return None if at is None else round(at - self.now, 3)
 
     async def _rows(self, ids: Iterable[str]) -> tuple[list[Row], list[str]]:
         self.now += self.reading_takes / 8  # in so many parts it is read
-        return await self._built.asks.rows(ids)
+        return await self._built.submissions.rows(ids)
 
     async def aclose(self) -> None:
         await self._built.close()

@@ -31,21 +31,21 @@ from bot.models import (
     Tunnel,
 )
 from bot.slack.forms.fields import Form, route_value
-from bot.slack.forms.lookup import Seen
+from bot.slack.forms.lookup import ConnectionRoutes
 from bot.slack.messages import reports
 from bot.slack.messages.approve_form import approve_form
-from bot.slack.messages.board import Board, Row
+from bot.slack.messages.board import AppHomeData, Row
 from bot.slack.messages.card import View, card
 from bot.slack.messages.delete_form import delete_form
-from bot.slack.messages.history import Recalled, history
+from bot.slack.messages.history import HistoryFound, history
 from bot.slack.messages.home import view
 from bot.slack.messages.receipt import receipt
 from bot.slack.messages.replies import choices, late, problem
 from bot.slack.messages.texts import code, literal, paragraphs, prose, visible
 from bot.slack.messages.timeline import line
-from bot.store import Stored, Told
+from bot.store import CardState, Stored
 
-TOLD = Told(link="https://acme.slack.com/archives/C0NETOPS/p1")
+TOLD = CardState(link="https://acme.slack.com/archives/C0NETOPS/p1")
 PLAIN = "word"
 
 hostile = st.text(
@@ -137,7 +137,7 @@ def messages(word: str) -> Iterator[tuple[str, Any]]:
         yield f"receipt {state}", receipt(Stored(request, rev=1, audit="1 abc"), TOLD)
         yield f"late click {state}", paragraphs(late(request, "U0EVE"))
         yield f"already open {state}", paragraphs(reports.already_open(request, TOLD))
-        yield f"history {state}", history(Recalled(((Found(request), TOLD),)), None)
+        yield f"history {state}", history(HistoryFound(((Found(request), TOLD),)), None)
         if state is RequestState.PENDING:
             yield "approve form", approve_form(request)
             clicked = replace(request, terms=replace(request.terms, typed=""))
@@ -146,7 +146,7 @@ def messages(word: str) -> Iterator[tuple[str, Any]]:
             for event in events(word):
                 yield f"line {event.kind} {state}", line(request, event)
     yield "status", paragraphs(reports.status([(r.request, TOLD) for r in rows], [word]))
-    board = Board(tuple(rows), {"S0NETOPS": ("U0BOB",)}, (word,))
+    board = AppHomeData(tuple(rows), {"S0NETOPS": ("U0BOB",)}, (word,))
     for user in ("U0BOB", "U0ALICE"):
         yield f"home {user}", view(board, user, 1200.0)
     form = Form(
@@ -154,7 +154,10 @@ def messages(word: str) -> Iterator[tuple[str, Any]]:
         connection="vco-p0w5112f",
         routes=(route_value(a_route()),),
     )
-    yield "form", delete_form(form, Seen(seen, RouteList(routes=(live(a_route(), state=word),))))
+    yield (
+        "form",
+        delete_form(form, ConnectionRoutes(seen, RouteList(routes=(live(a_route(), state=word),)))),
+    )
 
 
 def interpreted(message: Any) -> list[str]:  # noqa: ANN401 - any JSON

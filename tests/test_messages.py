@@ -22,14 +22,14 @@ from bot.errors import PreviewError
 from bot.models import Connection, Impact, Operation, People, Request, RequestState, Terms, Verdict
 from bot.sandbox.slack.blocks import problems_in_view
 from bot.sandbox.slack.messages import text_of
-from bot.slack.forms.lookup import Seen
+from bot.slack.forms.lookup import ConnectionRoutes
 from bot.slack.messages.ending import ending
 from bot.slack.messages.options import route_options
 from bot.slack.messages.reject_form import reject_form
 from bot.slack.messages.replies import choices, done, late
 from bot.slack.messages.reports import asked, routes, status
 from bot.slack.messages.texts import clock
-from bot.store import Told
+from bot.store import CardState
 
 TWO = Terms(approvers=People(groups=("S0NETOPS",)), approvals=2, countersign=7200.0)
 THREE = replace(TWO, approvals=3)
@@ -55,8 +55,10 @@ def broken_glass() -> Request:
 
 
 def test_who_breaks_the_glass_is_not_told_that_anybody_was_asked() -> None:
-    assert asked(a_request(), Told()).startswith("Asked for approval: Delete ")
-    assert asked(broken_glass(), Told()).startswith("Going ahead without an approval: Break-glass")
+    assert asked(a_request(), CardState()).startswith("Asked for approval: Delete ")
+    assert asked(broken_glass(), CardState()).startswith(
+        "Going ahead without an approval: Break-glass"
+    )
 
 
 def test_a_choice_that_would_run_at_once_is_asked_about_once_more() -> None:
@@ -180,7 +182,7 @@ def test_the_list_begins_with_what_is_in_flight_and_with_the_newest() -> None:
         "r-flying": in_state(RequestState.EXECUTING),
     }
     rows = [
-        (replace(request, id=id_, created_at=1000.0 + n), Told())
+        (replace(request, id=id_, created_at=1000.0 + n), CardState())
         for n, (id_, request) in enumerate(found.items())
     ]
     order = [line.rsplit("`", 2)[1] for line in status(rows).splitlines()]
@@ -188,8 +190,10 @@ def test_the_list_begins_with_what_is_in_flight_and_with_the_newest() -> None:
 
 
 def test_what_is_in_flight_is_not_among_those_that_are_only_counted() -> None:
-    many = [(replace(a_request(), id=f"r-{n}", created_at=2000.0 + n), Told()) for n in range(50)]
-    said = status([*many, (replace(accepted(), id="r-flying"), Told())])
+    many = [
+        (replace(a_request(), id=f"r-{n}", created_at=2000.0 + n), CardState()) for n in range(50)
+    ]
+    said = status([*many, (replace(accepted(), id="r-flying"), CardState())])
     assert said.splitlines()[0].endswith("`r-flying`")
     assert said.splitlines()[-1] == "… and 11 more"
 
@@ -210,6 +214,6 @@ def test_a_route_that_is_no_block_hides_no_other_from_whoever_types_an_address()
     connection = Connection(
         vpn_connection_id="vco-p0w5112f", region="cn-hangzhou", state="attached"
     )
-    seen = Seen(connection, listed([odd, live(a_route("10.0.0.0/8"))]))
+    seen = ConnectionRoutes(connection, listed([odd, live(a_route("10.0.0.0/8"))]))
     assert [o["value"] for o in route_options(seen, "10.8.5.1")] == ["10.0.0.0/8|100"]
     assert [o["value"] for o in route_options(seen, "def")] == ["default|100"]

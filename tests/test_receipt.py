@@ -47,7 +47,7 @@ from bot.slack.messages.fitting import shares
 from bot.slack.messages.plainly import as_plain, printable
 from bot.slack.messages.receipt import receipt, receipt_text
 from bot.slack.messages.texts import escape
-from bot.store import Stored, Told
+from bot.store import CardState, Stored
 from bot.store.client import key
 
 LINK = "https://acme.slack.com/archives/C0NETOPS/p1"
@@ -60,13 +60,13 @@ def stored(request: Request) -> Stored:
 
 
 def shown(request: Request) -> str:
-    message = receipt(stored(request), Told(link=LINK))
+    message = receipt(stored(request), CardState(link=LINK))
     assert problems_in_blocks(message[1]) == []
     return text_of({"blocks": message[1]})
 
 
 def plain(request: Request) -> list[str]:
-    return receipt_text(stored(request), Told(link=LINK))
+    return receipt_text(stored(request), CardState(link=LINK))
 
 
 # --- what it says ------------------------------------------------------------------------
@@ -232,14 +232,14 @@ def test_what_was_seen_afterwards_is_told_in_the_threads_words() -> None:
 
 def test_an_origin_and_a_record_without_an_audit_entry_are_told() -> None:
     request = replace(a_request(), origin="r-before", channel="D0ALICE")
-    lines = receipt_text(Stored(request, 1), Told())
+    lines = receipt_text(Stored(request, 1), CardState())
     assert "Undoes r-before" in lines
     assert "No entry of the audit is noted with it." in lines
     assert "Asked by U0ALICE 1970-01-01 00:16:40 UTC" in lines
 
 
 def test_the_fallback_says_what_who_and_by_whose_leave() -> None:
-    assert receipt(stored(deleted()), Told())[0] == (
+    assert receipt(stored(deleted()), CardState())[0] == (
         "Receipt of `r-abcdefghij`: Deleted 10.0.0.0/24 from vco-p0w5112f (cn-hangzhou) in 41 s, "
         "asked by <@U0ALICE>, approved by <@U0BOB>"
     )
@@ -260,7 +260,7 @@ def test_what_people_write_is_shown_and_never_interpreted(words: str, state: Req
         no = decided(Verdict.REJECTED, reason=f"no: {text}")
         return lifecycle.decide(a_request(snapshot=seen, reason=text), no)
 
-    hostile, harmless = (receipt(stored(written(text)), Told()) for text in (words, "x"))
+    hostile, harmless = (receipt(stored(written(text)), CardState()) for text in (words, "x"))
     assert mrkdwn(hostile) == mrkdwn(harmless)
     assert problems_in_blocks(hostile[1]) == []
 
@@ -312,12 +312,12 @@ def test_whatever_is_recorded_slack_takes_the_receipt(
     words: str, routes: int, decisions: int
 ) -> None:
     request = crowded(words, routes, decisions)
-    blocks = receipt(stored(request), Told(link=LINK))[1]
+    blocks = receipt(stored(request), CardState(link=LINK))[1]
     assert problems_in_blocks(blocks) == []
     assert len(text_of({"blocks": blocks})) <= MOST_BLOCKS_TEXT
     sections = [block["text"]["text"] for block in blocks if block["type"] == "section"]
     whole = set(map(as_plain, "\n".join(sections).splitlines()))
-    assert whole <= {*receipt_text(stored(request), Told(link=LINK)), "…"}, "no half lines"
+    assert whole <= {*receipt_text(stored(request), CardState(link=LINK)), "…"}, "no half lines"
 
 
 def test_what_does_not_fit_goes_by_whole_lines_and_that_is_said() -> None:

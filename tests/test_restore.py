@@ -21,7 +21,7 @@ async def deleted(stage: Stage, *routes: VcoRoute) -> Message:
     return card
 
 
-async def undo(stage: Stage, card: Message, user: str = ALICE) -> Message:
+async def restore(stage: Stage, card: Message, user: str = ALICE) -> Message:
     """Click Restore; returns the card that asks for it."""
     before = {m.ts for m in stage.cards()}
     await stage.slack.click(user, card.channel, card.ts, RESTORE)
@@ -39,7 +39,7 @@ async def test_one_more_approval_puts_a_deleted_route_back_just_as_it_was(brisk:
     route = brisk.vpc.add_route(connection, "10.77.0.0/16", weight=0)
     first = await deleted(brisk, route)
 
-    card = await undo(brisk, first)
+    card = await restore(brisk, first)
     assert text_of(card).startswith(f"Restore 10.77.0.0/16 to {connection} (cn-hangzhou)")
     assert "weight 0" in text_of(card)
     assert "undoes `" in text_of(card)
@@ -76,7 +76,7 @@ async def test_by_command_too_and_somebody_elses_deletion_as_well(brisk: Stage) 
 
 async def test_all_routes_of_a_request_come_back_one_after_another(brisk: Stage) -> None:
     routes = brisk.new_routes("many", 3)
-    card = await undo(brisk, await deleted(brisk, *routes))
+    card = await restore(brisk, await deleted(brisk, *routes))
     await brisk.approve(card)
     assert (await brisk.until_ended(card)).state is RequestState.RESTORED
     assert [creations(brisk, route) for route in routes] == [1, 1, 1]
@@ -85,11 +85,11 @@ async def test_all_routes_of_a_request_come_back_one_after_another(brisk: Stage)
 
 async def test_a_restoration_is_undone_by_a_deletion_like_any_other(brisk: Stage) -> None:
     (route,) = brisk.new_routes("back")
-    back = await undo(brisk, await deleted(brisk, route))
+    back = await restore(brisk, await deleted(brisk, route))
     await brisk.approve(back)
     await brisk.until_ended(back)
     await brisk.until_card_says(back, "Delete again")
-    again = await undo(brisk, back, user=CAROL)
+    again = await restore(brisk, back, user=CAROL)
     assert text_of(again).startswith("Delete 10.0.0.0/16 from")
     await brisk.approve(again)
     request = await brisk.until_ended(again)
@@ -109,7 +109,7 @@ async def test_g2_whatever_becomes_of_the_answer_the_route_is_created_once(
     brisk: Stage, fault: FaultKind
 ) -> None:
     (route,) = brisk.new_routes("once")
-    card = await undo(brisk, await deleted(brisk, route))
+    card = await restore(brisk, await deleted(brisk, route))
     brisk.vpc.faults.add(
         Fault(kind=fault, action=CREATE, connection=route.vpn_connection_id, times=2)
     )
@@ -122,7 +122,7 @@ async def test_g2_whatever_becomes_of_the_answer_the_route_is_created_once(
 async def test_g2_two_clicks_on_restore_make_one_request(brisk: Stage) -> None:
     (route,) = brisk.new_routes("twice")
     first = await deleted(brisk, route)
-    card = await undo(brisk, first)
+    card = await restore(brisk, first)
     await brisk.slack.click(BOB, first.channel, first.ts, RESTORE)
     await brisk.until_told(BOB, "There is already an open request for this")
     await brisk.approve(card)
@@ -134,7 +134,7 @@ async def test_g2_two_clicks_on_restore_make_one_request(brisk: Stage) -> None:
 
 async def test_g3_a_restoration_waits_its_turn_on_the_connection(brisk: Stage) -> None:
     routes = brisk.new_routes("turn", 3)
-    back = await undo(brisk, await deleted(brisk, routes[0]))
+    back = await restore(brisk, await deleted(brisk, routes[0]))
     cards = [await brisk.ask(delete_command(route)) for route in routes[1:]]
     for card in (cards[0], back, cards[1]):
         await brisk.approve(card)
@@ -146,7 +146,7 @@ async def test_g3_a_restoration_waits_its_turn_on_the_connection(brisk: Stage) -
 
 async def test_g6_a_route_put_back_by_hand_meanwhile_voids_the_approval(brisk: Stage) -> None:
     (route,) = brisk.new_routes("byhand")
-    card = await undo(brisk, await deleted(brisk, route))
+    card = await restore(brisk, await deleted(brisk, route))
     brisk.vpc.add_route(route.vpn_connection_id, route.route_dest)
     await brisk.approve(card)
     assert (await brisk.until_ended(card)).state is RequestState.VOID

@@ -11,16 +11,15 @@ from bot.models import RequestState
 from bot.sandbox.slack.deliver import Kind
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.workspace import ALICE, BOB, NETWORK_OPS
-from bot.slack import notes
-from bot.slack import payloads as inbound
-from bot.slack.payloads import Delivery
+from bot.slack import notes, payloads
+from bot.slack.payloads import AnyInboxItem
 
 
-async def kept(stage: Stage) -> list[Delivery]:
+async def kept(stage: Stage) -> list[AnyInboxItem]:
     """What waits in the inbox."""
     keys = await stage.store.database.command("KEYS", "{vco}:inbox:*")
     found = [await stage.store.inbox.get(str(one).rpartition(":")[2]) for one in keys]
-    return [inbound.decode(content) for content in found if content is not None]
+    return [payloads.decode(content) for content in found if content is not None]
 
 
 async def grow_old(stage: Stage, seconds: float) -> None:
@@ -29,9 +28,9 @@ async def grow_old(stage: Stage, seconds: float) -> None:
         name = str(one).rpartition(":")[2]
         content = await stage.store.inbox.get(name)
         assert content is not None
-        delivery = inbound.decode(content)
+        delivery = payloads.decode(content)
         old = replace(delivery, said_at=delivery.said_at - seconds)
-        await stage.store.database.command("SET", str(one), inbound.encode(old))
+        await stage.store.database.command("SET", str(one), payloads.encode(old))
 
 
 def failed(stage: Stage) -> set[str]:
@@ -47,14 +46,14 @@ async def test_a_command_that_was_taken_before_a_kill_is_not_done_two_minutes_la
     brisk: Stage,
 ) -> None:
     """The bot dies just after its acknowledgement and is started again long after."""
-    given = inbound.CommandGiven(
+    given = payloads.CommandGiven(
         user=ALICE,
         channel=NETWORK_OPS,
         text=DELETE_ONE,
         said_at=await brisk.store.database.now() - 125,
     )
     await brisk.stop_bots()
-    await brisk.store.inbox.put("before-the-kill", inbound.encode(given))
+    await brisk.store.inbox.put("before-the-kill", payloads.encode(given))
     await brisk.start_bot()
     said = await brisk.until_told(ALICE, "Not done: that was 2 min ago.")
     assert "Please ask again" in said

@@ -31,8 +31,8 @@ from bot.models import (
 )
 from bot.sandbox.slack.messages import text_of
 from bot.sandbox.slack.workspace import BOB
-from bot.slack import payloads as inbound
-from bot.slack.payloads import Clicked
+from bot.slack import payloads
+from bot.slack.payloads import DecisionClicked
 from bot.store.seal import CHANGED, NO_SEAL, OTHER_KEY, Seals
 
 KEY = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -255,9 +255,9 @@ async def test_a_change_by_the_bot_never_seals_what_it_did_not_write(hurried: St
 async def test_a_click_that_did_not_come_from_slack_decides_nothing(hurried: Stage) -> None:
     await hurried.start_bot(VCO_SEAL_KEY=KEY)
     card = await hurried.ask(DELETE_ONE)
-    click = Clicked(user=BOB, request_id=request_id(card), verdict=Verdict.APPROVED)
+    click = DecisionClicked(user=BOB, request_id=request_id(card), verdict=Verdict.APPROVED)
     with structlog.testing.capture_logs() as logs:
-        await hurried.store.inbox.put("forged", inbound.encode(click))
+        await hurried.store.inbox.put("forged", payloads.encode(click))
         await until(lambda: any(e["event"] == "seal_broken" for e in logs))
     said = await hurried.slack.until(lambda: hurried.slack.dms(BOB))
     assert text_of(said[0]).startswith("This was not done")

@@ -15,8 +15,8 @@ from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, NETOPS
 from bot.slack import budget
 from bot.slack.budget import Priority
-from bot.slack.cards import urgency_of_edit
-from bot.store import Told
+from bot.slack.cards import edit_priority
+from bot.store import CardState
 
 LOOK_UPS = ("users.info", "conversations.info", "usergroups.users.list")
 
@@ -151,8 +151,8 @@ async def test_what_slack_put_off_was_not_posted_so_nothing_is_searched_for(hurr
 def test_an_end_goes_before_a_state_and_a_state_before_a_bar() -> None:
     yes = approved()
     moved = [
-        urgency_of_edit(deleted(), Told()),
-        urgency_of_edit(yes, Told()),
-        urgency_of_edit(yes, Told(said=len(yes.timeline))),
+        edit_priority(deleted(), CardState()),
+        edit_priority(yes, CardState()),
+        edit_priority(yes, CardState(said=len(yes.timeline))),
     ]
     assert moved == [Priority.OUTCOME, Priority.CARD, Priority.PROGRESS]

@@ -114,7 +114,7 @@ async def test_a_channel_that_is_full_does_not_silence_the_others(
 
 async def test_a_refusal_names_slacks_own_code(slack: Slack) -> None:
     with pytest.raises(SlackRejected) as refused:
-        await slack.whisper(RANDOM, GINA, "hello")
+        await slack.post_ephemeral(RANDOM, GINA, "hello")
     assert refused.value.code == "not_in_channel"
 
 

@@ -37,7 +37,7 @@ from bot.models import (
     Terms,
     Verdict,
 )
-from bot.store import AlreadyOpen, Claim, Database, Store, Told
+from bot.store import AlreadyOpen, CardState, Claim, Database, Store
 from bot.store.client import key
 from bot.store.rate_limit import USUAL_SECONDS
 from bot.store.requests import RETENTION_SECONDS
@@ -337,7 +337,7 @@ async def test_bytes_that_are_no_text_spoil_their_own_record_alone(
     assert [stored.request.id for stored in reading.stored] == [a_request().id]
     await db.command("SET", key("told", "r-1"), no_text)
     with pytest.raises(Unreadable, match="r-1"):
-        await store.tellings.get("r-1")
+        await store.card_states.get("r-1")
 
 
 async def test_a_broken_glass_is_known_until_it_is_countersigned_however_old(store: Store) -> None:
@@ -380,19 +380,19 @@ async def test_what_was_told_is_written_by_whoever_tells_now(db: Database, store
     late = await claimed(store.work)
     set_clock(db, 1030.0)
     current = await claimed(store.work)
-    await store.tellings.save(current, Told(card_ts="2.0", said=3))
+    await store.card_states.save(current, CardState(card_ts="2.0", said=3))
     with pytest.raises(StaleFence):
-        await store.tellings.save(late, Told(card_ts="1.0"))
-    assert await store.tellings.get("r-1") == Told(card_ts="2.0", said=3)
-    assert await store.tellings.get("r-2") == Told()
+        await store.card_states.save(late, CardState(card_ts="1.0"))
+    assert await store.card_states.get("r-1") == CardState(card_ts="2.0", said=3)
+    assert await store.card_states.get("r-2") == CardState()
 
 
 async def test_what_was_told_is_kept_as_long_as_its_request(db: Database, store: Store) -> None:
     await store.work.wake("tell:r-1")
     claim = await claimed(store.work)
-    await store.tellings.save(claim, Told(said=1))
+    await store.card_states.save(claim, CardState(said=1))
     assert await db.command("TTL", key("told", "r-1")) == -1
-    await store.tellings.save(claim, Told(said=2), retain=int(RETENTION_SECONDS))
+    await store.card_states.save(claim, CardState(said=2), retain=int(RETENTION_SECONDS))
     assert 0 < await db.command("TTL", key("told", "r-1")) <= RETENTION_SECONDS
 
 

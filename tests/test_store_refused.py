@@ -283,7 +283,7 @@ async def test_readiness_names_the_key_that_is_of_the_wrong_type(
 
 # --- the story -----------------------------------------------------------------------
 
-_SAID = ("store_refused", "delivery_not_stored")
+_SAID = ("store_refused", "payload_not_stored")
 
 
 @pytest.mark.parametrize("command", ["xadd", "hset", "zadd", "rpush", "set", "lrem", "hdel"])

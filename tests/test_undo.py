@@ -20,7 +20,7 @@ from bot.models import (
     RouteState,
     Watch,
 )
-from bot.preview.rollback import again, undo, undoable
+from bot.preview.rollback import can_roll_back, repeated_draft, rollback_draft
 from bot.preview.snapshot import drift, snapshot
 
 CONNECTION = Connection(
@@ -35,7 +35,7 @@ def preview_of(draft: Draft, *routes: LiveRoute) -> tuple[LiveRoute, ...]:
 
 
 def test_what_was_deleted_is_put_back_with_its_next_hop_and_weight() -> None:
-    draft = undo(in_state(RequestState.DELETED, STANDBY))
+    draft = rollback_draft(in_state(RequestState.DELETED, STANDBY))
     assert draft.operation is Operation.RESTORE
     assert draft.exact == (STANDBY,)
     assert draft.origin == "r-abcdefghij"
@@ -43,7 +43,7 @@ def test_what_was_deleted_is_put_back_with_its_next_hop_and_weight() -> None:
 
 
 def test_a_restoration_of_a_restoration_is_a_deletion_like_any_other() -> None:
-    draft = undo(restored())
+    draft = rollback_draft(restored())
     assert draft.operation is Operation.DELETE
     assert preview_of(draft, live(a_route()), OTHER) == (live(a_route()),)
     with pytest.raises(PreviewError, match="has no route to"):
@@ -55,31 +55,31 @@ def test_only_routes_that_went_are_put_back() -> None:
     request = deleted(approved(a_request(*three)))
     refused = route_change.end(route_change.send(request, 1200.0), 1201.0, RouteState.FAILED)
     assert refused.state is RequestState.FAILED
-    assert undo(refused).exact == (three[0],)
+    assert rollback_draft(refused).exact == (three[0],)
 
 
 @pytest.mark.parametrize("state", [RequestState.PENDING, RequestState.EXECUTING])
 def test_what_is_still_open_can_not_be_undone(state: RequestState) -> None:
-    assert not undoable(in_state(state))
+    assert not can_roll_back(in_state(state))
     with pytest.raises(UserError, match="is still"):
-        undo(in_state(state))
+        rollback_draft(in_state(state))
 
 
 @pytest.mark.parametrize("state", [RequestState.REJECTED, RequestState.VOID, RequestState.FAILED])
 def test_what_changed_nothing_can_not_be_undone(state: RequestState) -> None:
-    assert not undoable(in_state(state))
+    assert not can_roll_back(in_state(state))
     with pytest.raises(UserError, match="changed nothing"):
-        undo(in_state(state))
+        rollback_draft(in_state(state))
 
 
 def test_what_somebody_put_back_by_hand_is_told_and_nothing_is_asked() -> None:
     with pytest.raises(PreviewError, match=r"10\.0\.0\.0/24 .* is on vco-p0w5112f already"):
-        preview_of(undo(deleted()), live(a_route()), OTHER)
+        preview_of(rollback_draft(deleted()), live(a_route()), OTHER)
 
 
 def test_the_same_destination_with_another_weight_is_another_route() -> None:
     twin = live(replace(a_route(), weight=0))
-    assert [t.route for t in preview_of(undo(deleted()), twin)] == [a_route()]
+    assert [t.route for t in preview_of(rollback_draft(deleted()), twin)] == [a_route()]
 
 
 @pytest.mark.parametrize("dest", ["0.0.0.0/0", "100.64.0.0/10", "100.64.7.0/24", "100.0.0.0/8"])
@@ -99,7 +99,7 @@ def test_what_nobody_may_create_is_refused_before_anybody_approves(dest: str) ->
 
 
 def restoring(*routes: LiveRoute) -> str | None:
-    seen = snapshot(undo(deleted()), CONNECTION, listed([OTHER]), at=2000.0)
+    seen = snapshot(rollback_draft(deleted()), CONNECTION, listed([OTHER]), at=2000.0)
     return drift(seen, CONNECTION, listed(routes), operation=Operation.RESTORE)
 
 
@@ -119,7 +119,7 @@ def test_traffic_that_would_come_from_elsewhere_stops_a_restoration() -> None:
 
 def test_routes_put_back_by_this_request_are_no_drift() -> None:
     pair = (a_route("10.0.0.0/24"), a_route("10.0.1.0/24"))
-    draft = undo(in_state(RequestState.DELETED, *pair))
+    draft = rollback_draft(in_state(RequestState.DELETED, *pair))
     seen = snapshot(draft, CONNECTION, listed([OTHER]), at=2000.0)
     half = (OTHER, live(pair[0], state="published"))
     assert drift(seen, CONNECTION, listed(half), done=pair[:1], operation=Operation.RESTORE) is None
@@ -155,7 +155,7 @@ def test_no_row_of_reads_proves_a_deletion_and_a_restoration(seen: list[Observat
 
 def test_asking_again_names_the_same_routes_and_the_same_reason() -> None:
     expired = in_state(RequestState.EXPIRED, STANDBY)
-    draft = again(expired)
+    draft = repeated_draft(expired)
     assert (draft.exact, draft.reason) == ((STANDBY,), expired.reason)
     bgp = live(STANDBY, kind=RouteKind.BGP)
     assert preview_of(draft, live(STANDBY), bgp) == (live(STANDBY),)

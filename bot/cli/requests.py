@@ -21,7 +21,7 @@ from bot.slack.messages.plainly import as_plain, printable
 from bot.slack.messages.receipt import receipt_text
 from bot.slack.messages.texts import clock
 from bot.slack.messages.urgency import by_urgency
-from bot.store import Database, Store, Stored, Told
+from bot.store import CardState, Database, Store, Stored
 from bot.store.connect import connect
 
 Environment = Mapping[str, str]
@@ -108,11 +108,11 @@ async def show_one(
         except Unreadable as error:
             complain(f"{error}: it may be of a newer one, or damaged\n")
             return 1
-        told = await _told(store, target, complain)
+        posted = await _posted(store, target, complain)
     if stored is None:
         complain(f"{target} is not known (any more); `vco-route-bot audit` has all that happened\n")
         return 1
-    lines = [as_json(_record(stored, told))] if json else _receipt(stored, told)
+    lines = [as_json(_record(stored, posted))] if json else _receipt(stored, posted)
     write("".join(f"{line}\n" for line in lines))
     return 0
 
@@ -125,26 +125,26 @@ def _request_id(typed: str) -> str:
         raise SettingsError([line]) from None
 
 
-async def _told(store: Store, target: str, complain: Write) -> Told:
+async def _posted(store: Store, target: str, complain: Write) -> CardState:
     try:
-        return await store.tellings.get(target)
+        return await store.card_states.get(target)
     except Unreadable as error:
         # The receipt is worth having without the link.
         complain(f"{error}\n")
-        return Told()
+        return CardState()
 
 
-def _record(stored: Stored, told: Told) -> object:
+def _record(stored: Stored, posted: CardState) -> object:
     """All that is recorded, for a machine."""
     request, (number, _, link) = stored.request, stored.audit.partition(" ")
-    more = {"audit": {"entry": int(number or 0), "hash": link}, "link": told.link}
+    more = {"audit": {"entry": int(number or 0), "hash": link}, "link": posted.link}
     return summary(request) | {"record": fields(request)} | more
 
 
-def _receipt(stored: Stored, told: Told) -> list[str]:
+def _receipt(stored: Stored, posted: CardState) -> list[str]:
     """The receipt, and all that happened: with Slack down nobody can read the thread."""
     events = map(_event, stored.request.timeline)
-    return [*receipt_text(stored, told), "", "Events", *map(printable, events)]
+    return [*receipt_text(stored, posted), "", "Events", *map(printable, events)]
 
 
 def _event(event: Event) -> str:

@@ -12,7 +12,7 @@ _CHANGED = (RouteState.DELETED, RouteState.RESTORED, RouteState.UNCONFIRMED)
 _OPPOSITE = {Operation.DELETE: Operation.RESTORE, Operation.RESTORE: Operation.DELETE}
 
 
-def undoable(request: Request) -> bool:
+def can_roll_back(request: Request) -> bool:
     """Whether a request changed, or may have changed, anything that can be undone here."""
     if request.state.open:
         return False
@@ -21,7 +21,7 @@ def undoable(request: Request) -> bool:
     return bool(changed - lost if request.operation is Operation.DELETE else changed)
 
 
-def undo(request: Request, *, reason: str = "") -> Draft:
+def rollback_draft(request: Request, *, reason: str = "") -> Draft:
     """The draft that undoes `request`, with next hop and weight as they were.
 
     Raises:
@@ -46,7 +46,7 @@ def undo(request: Request, *, reason: str = "") -> Draft:
     )
 
 
-def again(request: Request) -> Draft:
+def repeated_draft(request: Request) -> Draft:
     """The draft that asks once more for what a request asked for, and nobody decided."""
     exact = tuple(r.route for r in request.routes)
     return Draft(

@@ -26,22 +26,22 @@ from bot.follow_up import FollowUp
 from bot.policy import PolicySource
 from bot.service.readiness import Readiness
 from bot.slack.access import Access
-from bot.slack.app_home import Homes
-from bot.slack.app_home_rows import Boards
+from bot.slack.app_home import AppHomePublisher
+from bot.slack.app_home_rows import AppHomeReader
 from bot.slack.authorization import HomeTeamOnly
-from bot.slack.cards import Teller
+from bot.slack.cards import CardPublisher
 from bot.slack.commands import Commands
 from bot.slack.connection import Connection
 from bot.slack.decisions import Decisions
 from bot.slack.directory import SlackDirectory
 from bot.slack.forms.lookup import Lookup
-from bot.slack.inbox import Answers
+from bot.slack.inbox import InboxHandler
 from bot.slack.listeners import Listeners
 from bot.slack.notes import Notes
-from bot.slack.posted import Traces
-from bot.slack.responder import Replier
+from bot.slack.posted import PostedMessages
+from bot.slack.responder import Responder
 from bot.slack.shared_reads import PATIENCE_SECONDS
-from bot.slack.submissions import Asks
+from bot.slack.submissions import Submissions
 from bot.slack.web import Slack
 from bot.store import Database, Store
 from bot.store.connect import connect
@@ -100,11 +100,11 @@ class App:
             self.readings,
             refusals,
         )
-        self.replier = Replier(self.slack)
-        self.notes = Notes(self.store.inbox, self.replier)
+        self.responder = Responder(self.slack)
+        self.notes = Notes(self.store.inbox, self.responder)
         self.access = Access(self.directory)
         channel = settings.approval_channel or ""
-        self.asks = Asks(self.store, self.asking, self.replier, channel)
+        self.submissions = Submissions(self.store, self.asking, self.responder, channel)
         limits = Limits(operation=settings.operation_timeout, token_window=settings.token_window)
         bench = Bench(
             requests=self.store.requests,
@@ -126,17 +126,17 @@ class App:
             {
                 "run": Execution(bench),
                 "follow": FollowUp(bench),
-                "tell": Teller(
+                "tell": CardPublisher(
                     self.slack,
-                    Traces(self.slack, self.directory.own_user),
+                    PostedMessages(self.slack, self.directory.own_user),
                     self.store,
                     now,
                 ),
-                "inbox": self._answers(),
-                "home": Homes(
+                "inbox": self._inbox(),
+                "home": AppHomePublisher(
                     self.slack,
                     self.store.viewers,
-                    Boards(self.store, self.directory, self.asks.rows),
+                    AppHomeReader(self.store, self.directory, self.submissions.rows),
                     self.access,
                 ),
             },
@@ -174,24 +174,24 @@ class App:
             quotas=quotas,
         )
 
-    def _answers(self) -> Answers:
-        replier, asks = self.replier, self.asks
-        decisions = Decisions(self.approval, replier)
+    def _inbox(self) -> InboxHandler:
+        responder, submissions = self.responder, self.submissions
+        decisions = Decisions(self.approval, responder)
         commands = Commands(
             store=self.store,
-            asks=asks,
+            submissions=submissions,
             decisions=decisions,
-            replier=replier,
+            responder=responder,
             cloud=self.cloud,
             access=self.access,
             default_region=self.settings.region,
         )
-        return Answers(
+        return InboxHandler(
             store=self.store,
-            asks=asks,
+            submissions=submissions,
             commands=commands,
             decisions=decisions,
-            replier=replier,
+            responder=responder,
         )
 
     def _bolt(self) -> AsyncApp:
@@ -218,7 +218,7 @@ class App:
             signing_secret=secret.reveal() if secret else "",
             authorize=authorize,  # type: ignore[arg-type] # Bolt takes an AsyncAuthorize, its annotation forgets None
             # What no listener knows is answered all the same.
-            before_authorize=listeners.strays,
+            before_authorize=listeners.unknown_payloads,
             raise_error_for_unhandled_request=True,
             # We listen to nothing that we could cause ourselves.
             ignoring_self_events_enabled=False,

@@ -1,16 +1,17 @@
 """Slack: its dicts never leave this package.
 
-- `listeners`   what Slack delivers is stored and acknowledged
-- `inbound`, `payload`   payloads → values
+- `listeners`   store what Slack delivers and acknowledge it
+- `payloads`, `payload`   Slack's bodies → values, which the inbox keeps
 - `forms`       the form for a deletion, from its opening until it is sent in
-- `answers`     each delivery is handled, by `commands`, `asks` and `decisions`
-- `replier`     answers one person privately
-- `access`      who may look; `recalling`: what is remembered, for those who ask
-- `telling`     the card and the thread of a request are kept true
-- `homes`, `boards`   the App Homes of whoever has looked lately are kept true
-- `traces`      what was posted before an answer was lost
+- `inbox`       handles each stored item, through `commands`, `submissions` and `decisions`
+- `responder`   answers one person privately; `notes`: says that an item waits
+- `access`      who may look; `lookups`: reads requests for those who ask
+- `cards`       keeps the card and the thread of each request true; `posted` finds what was posted
+                before an answer was lost
+- `app_home`, `app_home_rows`   keep the App Home of everybody true who has looked lately
 - `messages`    values → messages, and all of their words; pure
-- `people`      who somebody is and what a channel is, asked afresh
-- `web`         the Web API: calls with values, errors of our own tree
-- `link`, `authorization`   who we are; whose deliveries are let in
+- `directory`   who somebody is and what a channel is, asked afresh; `shared_reads` once for many
+- `web`, `budget`   the Web API: calls with values, within Slack's rate limits
+- `connection`, `authorization`   who we are; whose payloads are let in
+- `socket`, `socket_mode`, `verification`   the two ways in: websockets, signed HTTP requests
 """

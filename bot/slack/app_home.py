@@ -19,8 +19,8 @@ from bot.errors import (
     SlackUnavailable,
 )
 from bot.slack.access import Access
-from bot.slack.app_home_rows import GROUP_SECONDS, Boards
-from bot.slack.messages.board import Board, groups_of
+from bot.slack.app_home_rows import GROUP_SECONDS, AppHomeReader
+from bot.slack.messages.board import AppHomeData, groups_of
 from bot.slack.messages.home import closed, view
 from bot.slack.messages.texts import Block
 from bot.slack.web import Slack
@@ -44,23 +44,23 @@ _LONGEST_REST = 15.0
 """The longest pause of all pages while Slack fails us."""
 
 
-class Homes:
+class AppHomePublisher:
     """The engine's handler for `home:<user>` items."""
 
     def __init__(
         self,
         slack: Slack,
         viewers: Viewers,
-        boards: Boards,
+        home_reader: AppHomeReader,
         access: Access,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Show `viewers` what is on the board, as far as `access` lets them look."""
         self._slack = slack
         self._viewers = viewers
-        self._boards = boards
+        self._reader = home_reader
         self._access = access
-        self._rest = _Rest(clock)
+        self._pause = _Pause(clock)
 
     async def step(self, claim: Claim) -> float | None:
         """Show one person their page, if it has changed; returns when to look again."""
@@ -74,7 +74,7 @@ class Homes:
             await self._slack.publish_home(claim.id, closed(refusal))
             await self._viewers.drop(claim.id)
         except SlackRateLimited as error:
-            self._rest.asked(error.retry_after)
+            self._pause.asked(error.retry_after)
             return self._after_rest(claim, viewer)
         except SlackRejected as error:
             log.warning("home_refused", user=claim.id, code=error.code)
@@ -83,13 +83,13 @@ class Homes:
 
     async def _edit(self, claim: Claim, viewer: Viewer) -> float | None:
         await self._access.check(claim.id)
-        board, outdated = await self._boards.read(viewer.changes, claim.now)
+        data, outdated = await self._reader.read(viewer.changes, claim.now)
         # In steps, so that a page is not edited for a second's difference.
-        page = view(board, claim.id, claim.now - claim.now % REFRESH_SECONDS)
+        page = view(data, claim.id, claim.now - claim.now % REFRESH_SECONDS)
         await self._show(claim, viewer, page)
         if outdated:
             return claim.now + outdated + _turn(viewer)
-        return _next_look(claim, viewer, board)
+        return _next_look(claim, viewer, data)
 
     async def lost(self, claim: Claim) -> None:
         """A late page may stand over a newer one: it has to be shown again."""
@@ -105,24 +105,24 @@ class Homes:
             try:
                 await self._slack.publish_home(claim.id, page)
             except (SlackUnavailable, SlackTokenRefused):
-                self._rest.failed()
+                self._pause.failed()
                 raise
-            self._rest.answered()
+            self._pause.answered()
             await self._viewers.save(claim, shown)
 
     def _not_before(self, claim: Claim, viewer: Viewer) -> float | None:
         wait = viewer.at + APART_SECONDS - claim.now
         if 0 < wait <= APART_SECONDS:
             return claim.now + wait
-        return self._after_rest(claim, viewer) if self._rest.left > 0 else None
+        return self._after_rest(claim, viewer) if self._pause.left > 0 else None
 
     def _after_rest(self, claim: Claim, viewer: Viewer) -> float:
         """Whoever has just opened theirs comes first, then one after another, the latest first."""
         behind = (viewer.rank + 1) * EACH_SECONDS if viewer.shown else _turn(viewer)
-        return claim.now + self._rest.left + behind
+        return claim.now + self._pause.left + behind
 
 
-class _Rest:
+class _Pause:
     """The time for which no page of this process is published."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -155,11 +155,11 @@ def _turn(viewer: Viewer) -> float:
     return max(0, viewer.rank - AT_ONCE) * EACH_SECONDS
 
 
-def _next_look(claim: Claim, viewer: Viewer, board: Board) -> float | None:
+def _next_look(claim: Claim, viewer: Viewer, data: AppHomeData) -> float | None:
     """Soon, while something is in flight; later, where a group could not be read; else never."""
-    if any(row.running for row in board.rows):
+    if any(row.running for row in data.rows):
         return claim.now + REFRESH_SECONDS * (1 + viewer.rank // _LAST) ** 2
-    unread = groups_of(row.request for row in board.rows) - board.members.keys()
+    unread = groups_of(row.request for row in data.rows) - data.members.keys()
     return claim.now + GROUP_SECONDS if unread else None
 
 

@@ -10,7 +10,7 @@ from bot.models import Members
 from bot.policy.directory import Directory
 from bot.slack.budget import Priority
 from bot.slack.directory import looking_up
-from bot.slack.messages.board import Board, Row, groups_of
+from bot.slack.messages.board import AppHomeData, Row, groups_of
 from bot.slack.messages.reports import Row as Shown
 from bot.store import Store
 
@@ -35,7 +35,7 @@ Rows = Callable[[Iterable[str]], Awaitable[tuple[list[Shown], list[str]]]]
 """Reads requests by their ids, with what was told of them; and which of them can't be read."""
 
 
-class Boards:
+class AppHomeReader:
     """Reads the board where the one that was read last will not do."""
 
     def __init__(
@@ -51,13 +51,13 @@ class Boards:
         self._rows = rows
         self._clock = clock
         self._groups: dict[str, tuple[Collection[str] | None, float]] = {}
-        self._board = Board()
+        self._data = AppHomeData()
         self._changes = -1
         self._read_at = -math.inf
         self._took = 0.0
         self._lock = asyncio.Lock()
 
-    async def read(self, changes: int, now: float) -> tuple[Board, float]:
+    async def read(self, changes: int, now: float) -> tuple[AppHomeData, float]:
         """The board after so many `changes`, as it is at `now` or was a moment before.
 
         And 0; or, where that is an older one, in how many seconds to ask again. It is shown all the
@@ -69,13 +69,13 @@ class Boards:
             shared = least if changed else max(least, _SHARED_SECONDS)
             left = self._read_at + shared - self._clock()
             if left > 0:
-                return self._board, left if changed else 0.0
-            self._board = await self._read(now)
+                return self._data, left if changed else 0.0
+            self._data = await self._read(now)
             self._read_at = self._clock()
             self._changes = changes
-            return self._board, 0.0
+            return self._data, 0.0
 
-    async def _read(self, now: float) -> Board:
+    async def _read(self, now: float) -> AppHomeData:
         begun = self._clock()
         requests = self._store.requests
         owed = [*await requests.open_ids(), *await requests.unsigned_ids()]
@@ -86,7 +86,7 @@ class Boards:
         self._took = self._clock() - begun
         members = await self._members(groups_of(row.request for row in rows), now)
         unreadable = sorted(one for _, broken in parts for one in broken)
-        return Board(tuple(rows), members, tuple(unreadable))
+        return AppHomeData(tuple(rows), members, tuple(unreadable))
 
     async def _row(self, shown: Shown) -> Row:
         row = Row(*shown)

@@ -19,9 +19,9 @@ from bot.models import Decision, Request, RequestState, Verdict
 from bot.slack.budget import Priority
 from bot.slack.messages.card import Message, View, card
 from bot.slack.messages.timeline import line
-from bot.slack.posted import CARD, Traces, metadata
+from bot.slack.posted import CARD, PostedMessages, metadata
 from bot.slack.web import Slack
-from bot.store import Claim, Store, Told
+from bot.store import CardState, Claim, Store
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ REFRESH_SECONDS = 3.0
 """How often a progress bar moves: slow enough for Slack's limit of about 50 edits a minute."""
 
 
-class Posted(NamedTuple):
+class PostedMessage(NamedTuple):
     """Where a message stands; `earlier`: an earlier try has posted it, as things were then."""
 
     channel: str
@@ -40,19 +40,19 @@ class Posted(NamedTuple):
     earlier: bool
 
 
-class Teller:
+class CardPublisher:
     """The engine's handler for `tell:<request>` items."""
 
     def __init__(
         self,
         slack: Slack,
-        traces: Traces,
+        posted_messages: PostedMessages,
         store: Store,
         now: Callable[[], Awaitable[float]],
     ) -> None:
         """Tell through `slack` what `store` knows."""
         self._slack = slack
-        self._traces = traces
+        self._posted_messages = posted_messages
         self._store = store
         self._now = now
 
@@ -61,24 +61,24 @@ class Teller:
         stored = await self._store.requests.get(claim.id)
         if stored is None:
             return None
-        told = await self._store.tellings.get(claim.id)
-        if told.lost:
+        posted = await self._store.card_states.get(claim.id)
+        if posted.lost:
             # Once more, so that it is forgotten with a request that has ended since.
-            await self._save(claim, stored.request, told)
+            await self._save(claim, stored.request, posted)
             return None
         try:
-            return await self._tell(claim, stored.request, told)
+            return await self._bring_closer(claim, stored.request, posted)
         except SlackRateLimited as error:
             return await self._now() + error.retry_after
         except ScopeMissing:
             # That is the bot's and not the channel's: the engine tries again, later and later.
             raise
         except SlackRejected as error:
-            return await self._rejected(claim, stored.request, told, error)
+            return await self._rejected(claim, stored.request, posted, error)
 
     async def lost(self, claim: Claim) -> None:
         """A late edit may stand over a newer one: the card has to be shown again."""
-        await self._store.tellings.doubt(claim.id)
+        await self._store.card_states.doubt(claim.id)
         await self._store.work.wake(claim.item)
 
     async def give_up(self, claim: Claim) -> float | None:
@@ -86,91 +86,95 @@ class Teller:
         await self.step(claim)
         return claim.now
 
-    async def _tell(self, claim: Claim, request: Request, told: Told) -> float | None:
+    async def _bring_closer(
+        self, claim: Claim, request: Request, posted: CardState
+    ) -> float | None:
         message = card(request, await self._view(claim, request))
         shown = _hash(message)
-        if not told.card_ts:
-            place = await self._post_once(claim, request, told, CARD, message)
-            await self._save(claim, request, _placed(told, place, shown))
+        if not posted.card_ts:
+            place = await self._post_once(claim, request, posted, CARD, message)
+            await self._save(claim, request, _placed(posted, place, shown))
             return claim.now
-        if not told.link:
-            link = await self._link(told)
-            await self._save(claim, request, replace(told, link=link))
+        if not posted.link:
+            link = await self._link(posted)
+            await self._save(claim, request, replace(posted, link=link))
             await self._store.viewers.changed()
             return claim.now
         if not request.state.open:
             # What is said of an end is never taken back, so a failover must not forget it.
             await self._store.requests.secured()
-        if told.shown != shown and not told.fixed:
-            if told.said < len(request.timeline):
+        if posted.shown != shown and not posted.fixed:
+            if posted.said < len(request.timeline):
                 # More than the bar has moved. Homes don't wait for the card.
                 await self._store.viewers.changed()
-            await self._edit(claim, request, told, message, shown)
+            await self._edit(claim, request, posted, message, shown)
             return claim.now
-        if told.said < len(request.timeline):
-            await self._say(claim, request, told)
+        if posted.said < len(request.timeline):
+            await self._post_line(claim, request, posted)
             return claim.now
-        if told.shown != shown and not request.state.open:
+        if posted.shown != shown and not request.state.open:
             # It can't be edited: how it ended stands below it, with the buttons that there are.
-            await self._post_once(claim, request, told, f"{CARD} {shown}", message)
-            await self._save(claim, request, replace(told, shown=shown, posting=""))
+            await self._post_once(claim, request, posted, f"{CARD} {shown}", message)
+            await self._save(claim, request, replace(posted, shown=shown, posting=""))
             return claim.now
         progressing = request.state in (RequestState.APPROVED, RequestState.EXECUTING)
         return claim.now + REFRESH_SECONDS if progressing else None
 
     async def _edit(
-        self, claim: Claim, request: Request, told: Told, message: Message, shown: str
+        self, claim: Claim, request: Request, posted: CardState, message: Message, shown: str
     ) -> None:
         try:
-            urgency = urgency_of_edit(request, told)
-            await self._slack.update(told.channel, told.card_ts, *message, priority=urgency)
+            urgency = edit_priority(request, posted)
+            await self._slack.update(posted.channel, posted.card_ts, *message, priority=urgency)
         except SlackRejected as error:
             if error.code not in _NO_EDITS:
                 raise
             log.warning("card_not_editable", request=request.id, code=error.code)
-            await self._save(claim, request, replace(told, fixed=error.code))
+            await self._save(claim, request, replace(posted, fixed=error.code))
         else:
-            await self._save(claim, request, replace(told, shown=shown))
+            await self._save(claim, request, replace(posted, shown=shown))
 
-    async def _link(self, told: Told) -> str:
+    async def _link(self, posted: CardState) -> str:
         try:
-            return await self._slack.permalink(told.channel, told.card_ts)
+            return await self._slack.permalink(posted.channel, posted.card_ts)
         except SlackRejected as error:
             return f"(no link: {error.code})"
 
-    async def _say(self, claim: Claim, request: Request, told: Told) -> None:
-        events = request.timeline[told.said :]
-        lines = ((n, line(request, e)) for n, e in enumerate(events, start=told.said + 1))
+    async def _post_line(self, claim: Claim, request: Request, posted: CardState) -> None:
+        events = request.timeline[posted.said :]
+        lines = ((n, line(request, e)) for n, e in enumerate(events, start=posted.said + 1))
         said, message = next(((n, m) for n, m in lines if m), (len(request.timeline), None))
         if message:
-            await self._post_once(claim, request, told, f"line {said}", message)
-        await self._save(claim, request, replace(told, said=said, posting=""))
+            await self._post_once(claim, request, posted, f"line {said}", message)
+        await self._save(claim, request, replace(posted, said=said, posting=""))
 
     async def _post_once(
-        self, claim: Claim, request: Request, told: Told, part: str, message: Message
-    ) -> Posted:
+        self, claim: Claim, request: Request, posted: CardState, part: str, message: Message
+    ) -> PostedMessage:
         """Post the card or a line of its thread, unless an earlier try turns out to have."""
-        channel = told.channel or request.channel
-        if told.posting == part:
+        channel = posted.channel or request.channel
+        if posted.posting == part:
             since = str(request.created_at)
-            place = {"channel": channel, "thread_ts": told.card_ts, "since": since}
-            if found := await self._traces.find(place, request.id, part):
-                return Posted(channel, found, earlier=True)
+            place = {"channel": channel, "thread_ts": posted.card_ts, "since": since}
+            if found := await self._posted_messages.find(place, request.id, part):
+                return PostedMessage(channel, found, earlier=True)
         else:
-            await self._save(claim, request, replace(told, posting=part))
+            await self._save(claim, request, replace(posted, posting=part))
         try:
             where = await self._slack.post(
                 channel,
                 *message,
-                thread_ts=told.card_ts,
+                thread_ts=posted.card_ts,
                 metadata=metadata(request.id, part),
-                priority=Priority.LINE if request.state.open and told.card_ts else Priority.OUTCOME,
+                priority=Priority.LINE
+                if request.state.open and posted.card_ts
+                else Priority.OUTCOME,
             )
         except SlackRateLimited:
             # Surely nothing was posted: there is nothing to look for the next time.
-            await self._save(claim, request, replace(told, posting=""))
+            await self._save(claim, request, replace(posted, posting=""))
             raise
-        return Posted(*where, earlier=False)
+        return PostedMessage(*where, earlier=False)
 
     async def _view(self, claim: Claim, request: Request) -> View:
         if request.state not in (RequestState.APPROVED, RequestState.EXECUTING):
@@ -183,36 +187,36 @@ class Teller:
         )
 
     async def _rejected(
-        self, claim: Claim, request: Request, told: Told, error: SlackRejected
+        self, claim: Claim, request: Request, posted: CardState, error: SlackRejected
     ) -> float | None:
         """Slack will not have it there: a new card goes to the requester directly."""
         log.warning("card_refused", request=request.id, code=error.code)
-        if request.state is RequestState.PENDING and not told.card_ts:
+        if request.state is RequestState.PENDING and not posted.card_ts:
             why = f"The card could not be posted ({error.code}), so nobody could approve."
             no = Decision(verdict=Verdict.CANCELLED, by="", at=claim.now, reason=why)
             await self._store.requests.update(request.id, lambda r: lifecycle.decide(r, no))
-        if told.channel == request.requester or told.channel.startswith("D"):
-            await self._save(claim, request, replace(told, lost=error.code))
+        if posted.channel == request.requester or posted.channel.startswith("D"):
+            await self._save(claim, request, replace(posted, lost=error.code))
             return None
-        direct = Told(channel=request.requester, said=told.said, doubt=told.doubt)
+        direct = CardState(channel=request.requester, said=posted.said, doubt=posted.doubt)
         await self._save(claim, request, direct)
         return claim.now
 
-    async def _save(self, claim: Claim, request: Request, told: Told) -> None:
+    async def _save(self, claim: Claim, request: Request, posted: CardState) -> None:
         retain = None if request.state.open else self._store.requests.retention
-        await self._store.tellings.save(claim, told, retain=retain)
+        await self._store.card_states.save(claim, posted, retain=retain)
 
 
-def urgency_of_edit(request: Request, told: Told) -> Priority:
+def edit_priority(request: Request, posted: CardState) -> Priority:
     """How urgent it is that a card changes: its end, its state, or only its bar."""
     if not request.state.open:
         return Priority.OUTCOME
-    return Priority.CARD if told.said < len(request.timeline) else Priority.PROGRESS
+    return Priority.CARD if posted.said < len(request.timeline) else Priority.PROGRESS
 
 
-def _placed(told: Told, place: Posted, shown: str) -> Told:
+def _placed(posted: CardState, place: PostedMessage, shown: str) -> CardState:
     known = "" if place.earlier else shown
-    return replace(told, channel=place.channel, card_ts=place.ts, shown=known, posting="")
+    return replace(posted, channel=place.channel, card_ts=place.ts, shown=known, posting="")
 
 
 def _hash(message: Message) -> str:

@@ -110,7 +110,7 @@ class Connection:
                 [f"SLACK_BOT_TOKEN: Slack answers {error.code}; copy the token again"]
             ) from None
         except SlackError as error:
-            log.warning("slack_away", error=str(error))
+            log.warning("slack_unreachable", error=str(error))
         else:
             return True
         return False

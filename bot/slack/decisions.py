@@ -8,8 +8,8 @@ from bot.approval.decide import Approval
 from bot.errors import Unreadable, UserError
 from bot.models import Verdict
 from bot.slack.messages.replies import done, late
-from bot.slack.payloads import Inbound
-from bot.slack.responder import Replier
+from bot.slack.payloads import InboxItem
+from bot.slack.responder import Responder
 from bot.store import Claim
 
 log = structlog.get_logger(__name__)
@@ -26,15 +26,15 @@ _UNREADABLE = (
 class Decisions:
     """Decides on requests and tells whoever clicked what came of it."""
 
-    def __init__(self, approval: Approval, replier: Replier) -> None:
+    def __init__(self, approval: Approval, responder: Responder) -> None:
         """Record through `approval`."""
         self._approval = approval
-        self._replier = replier
+        self._responder = responder
 
     async def decide(  # noqa: PLR0913, PLR0917 - what was clicked, and what was said with it
         self,
         claim: Claim,
-        delivery: Inbound,
+        item: InboxItem,
         target: str,
         verdict: Verdict,
         reason: str = "",
@@ -42,30 +42,30 @@ class Decisions:
     ) -> None:
         """Record a verdict, or say why not."""
         if not REQUEST_ID.fullmatch(target):
-            await self._replier.tell(delivery, "This does not name a request. Please ask again.")
+            await self._responder.tell(item, "This does not name a request. Please ask again.")
             return
         try:
             if verdict is Verdict.COUNTERSIGNED:
                 result = await self._approval.countersign(
-                    target, delivery.user, delivery=claim.id, said_at=delivery.said_at
+                    target, item.user, delivery=claim.id, said_at=item.said_at
                 )
             else:
                 result = await self._approval.decide(
                     target,
-                    delivery.user,
+                    item.user,
                     verdict,
                     reason,
                     typed=typed,
                     delivery=claim.id,
-                    said_at=delivery.said_at,
+                    said_at=item.said_at,
                 )
         except Unreadable:
             log.error("record_unreadable", request=target)  # noqa: TRY400 - it says enough
-            await self._replier.tell(delivery, _UNREADABLE.format(target))
+            await self._responder.tell(item, _UNREADABLE.format(target))
             return
         except UserError as error:
-            await self._replier.explain(delivery, error)
+            await self._responder.explain(item, error)
             return
-        text = done(result.request) if result.decided else late(result.request, delivery.user)
+        text = done(result.request) if result.decided else late(result.request, item.user)
         if text:
-            await self._replier.tell(delivery, text, channel=result.request.channel)
+            await self._responder.tell(item, text, channel=result.request.channel)

@@ -12,26 +12,26 @@ from bot.errors import SealBroken, SlackRateLimited, SlackRejected, UserError
 from bot.metrics import SEALS_BROKEN
 from bot.models import Verdict
 from bot.policy.age import MAX_AGE_SECONDS
-from bot.slack import payloads as inbound
+from bot.slack import payloads
 from bot.slack.budget import Priority
 from bot.slack.commands import Commands
 from bot.slack.decisions import Decisions
 from bot.slack.directory import looking_up
 from bot.slack.forms.checks import draft_of
 from bot.slack.payloads import (
-    AskingAgain,
-    Clicked,
+    AnyInboxItem,
+    AskAgainClicked,
     CommandGiven,
-    Delivery,
-    FormSent,
+    DecisionClicked,
+    DeleteFormSubmitted,
     HomeOpened,
-    Inbound,
-    Rejecting,
-    Stray,
-    Undoing,
+    InboxItem,
+    RejectionSubmitted,
+    RestoreClicked,
+    UnknownPayload,
 )
-from bot.slack.responder import Replier
-from bot.slack.submissions import Asks
+from bot.slack.responder import Responder
+from bot.slack.submissions import Submissions
 from bot.store import Claim, Store
 
 log = structlog.get_logger(__name__)
@@ -55,24 +55,24 @@ done any more by anybody."""
 _LONGEST_PAUSE = 10.0
 
 
-class Answers:
+class InboxHandler:
     """The engine's handler for `inbox:<delivery>` items."""
 
     def __init__(
         self,
         *,
         store: Store,
-        asks: Asks,
+        submissions: Submissions,
         commands: Commands,
         decisions: Decisions,
-        replier: Replier,
+        responder: Responder,
     ) -> None:
         """Answer deliveries from the inbox of `store`."""
         self._store = store
-        self._asks = asks
+        self._submissions = submissions
         self._commands = commands
         self._decisions = decisions
-        self._replier = replier
+        self._responder = responder
 
     async def step(self, claim: Claim) -> float | None:
         """Handle one delivery; it is forgotten once it has been answered."""
@@ -84,15 +84,15 @@ class Answers:
         if content is None:
             return None
         try:
-            delivery = inbound.decode(content)
+            item = payloads.decode(content)
         except (msgspec.DecodeError, ValueError):
             return await self._unreadable(claim, content)
         try:
-            with looking_up(_priority(delivery), claim.id):
-                again_at = await self._handle(claim, delivery)
+            with looking_up(_priority(item), claim.id):
+                again_at = await self._handle(claim, item)
         except SlackRateLimited as error:
             now = await self._store.database.now()
-            return self._after_pause(now, delivery, error.retry_after)
+            return self._after_pause(now, item, error.retry_after)
         if again_at is None:
             await self._store.inbox.remove(claim.id)
         return again_at
@@ -107,71 +107,71 @@ class Answers:
         except SealBroken as error:
             content = error.content
         if content is not None:
-            await self._end(claim, inbound.sender(content), _GIVEN_UP)
+            await self._end(claim, payloads.sender(content), _GIVEN_UP)
         return None
 
     async def _unsealed(self, claim: Claim, error: SealBroken) -> None:
         """Act on nothing that may not have come from Slack."""
-        log.error("seal_broken", delivery=claim.id, why=str(error))
+        log.error("seal_broken", item=claim.id, why=str(error))
         SEALS_BROKEN.labels("delivery").inc()
-        await self._end(claim, inbound.sender(error.content), _UNSEALED)
+        await self._end(claim, payloads.sender(error.content), _UNSEALED)
 
     async def _unreadable(self, claim: Claim, content: str) -> float | None:
         """Leave it to a replica of another version; too old for that, its sender is told."""
         age = await self._store.inbox.unreadable_for(claim.id)
         if age < UNREADABLE_SECONDS:
-            log.warning("delivery_unreadable", delivery=claim.id)
+            log.warning("inbox_item_unreadable", item=claim.id)
             return claim.now + min(max(age, 1.0), _LONGEST_PAUSE)
         # Not what it says: that can be anybody's text.
-        log.error("delivery_not_done", delivery=claim.id, hint="no version that runs can read it")
-        await self._end(claim, inbound.sender(content), _UNREADABLE)
+        log.error("inbox_item_dropped", item=claim.id, hint="no version that runs can read it")
+        await self._end(claim, payloads.sender(content), _UNREADABLE)
         return None
 
-    async def _end(self, claim: Claim, sender: Inbound, words: str) -> None:
+    async def _end(self, claim: Claim, sender: InboxItem, words: str) -> None:
         """Tell the person, and forget the delivery."""
         # Told first: while Slack is away this is tried again, once a minute.
         try:
-            await self._replier.tell(sender, words)
+            await self._responder.tell(sender, words)
         except SlackRejected as error:
-            log.warning("nobody_to_tell", error=str(error))
+            log.warning("no_recipient", error=str(error))
         await self._store.inbox.remove(claim.id)
 
     @staticmethod
-    def _after_pause(now: float, delivery: Delivery, wait: float) -> float:
+    def _after_pause(now: float, item: AnyInboxItem, wait: float) -> float:
         """When Slack lets us go on; or when it is too late for that, and its sender is told so."""
-        too_late = delivery.said_at + MAX_AGE_SECONDS + 1
+        too_late = item.said_at + MAX_AGE_SECONDS + 1
         return min(now + wait, too_late) if now < too_late else now + wait
 
-    async def _handle(self, claim: Claim, delivery: Delivery) -> float | None:
-        match delivery:
+    async def _handle(self, claim: Claim, item: AnyInboxItem) -> float | None:
+        match item:
             case CommandGiven():
-                return await self._commands.run(claim, delivery)
-            case Undoing(request_id=target):
-                return await self._commands.undo(claim, delivery, Restore(request_id=target))
-            case AskingAgain():
-                return await self._commands.again(claim, delivery)
-            case Clicked(request_id=target, verdict=verdict, typed=typed):
-                await self._decisions.decide(claim, delivery, target, verdict, typed=typed)
-            case Rejecting(request_id=target, reason=reason):
-                await self._decisions.decide(claim, delivery, target, Verdict.REJECTED, reason)
-            case FormSent():
-                return await self._form(claim, delivery)
+                return await self._commands.run(claim, item)
+            case RestoreClicked(request_id=target):
+                return await self._commands.rollback(claim, item, Restore(request_id=target))
+            case AskAgainClicked():
+                return await self._commands.ask_again(claim, item)
+            case DecisionClicked(request_id=target, verdict=verdict, typed=typed):
+                await self._decisions.decide(claim, item, target, verdict, typed=typed)
+            case RejectionSubmitted(request_id=target, reason=reason):
+                await self._decisions.decide(claim, item, target, Verdict.REJECTED, reason)
+            case DeleteFormSubmitted():
+                return await self._form(claim, item)
             case HomeOpened(user=user):
                 await self._store.viewers.opened(user)
-            case Stray(words=words):
-                await self._replier.tell(delivery, words)
+            case UnknownPayload(words=words):
+                await self._responder.tell(item, words)
         return None
 
-    async def _form(self, claim: Claim, sent: FormSent) -> float | None:
+    async def _form(self, claim: Claim, sent: DeleteFormSubmitted) -> float | None:
         try:
             draft = draft_of(sent)
         except UserError as error:
-            await self._replier.explain(sent, error)
+            await self._responder.explain(sent, error)
             return None
-        return await self._asks.ask(claim, sent, draft)
+        return await self._submissions.ask(claim, sent, draft)
 
 
-def _priority(delivery: Delivery) -> Priority:
+def _priority(item: AnyInboxItem) -> Priority:
     """How urgent it is what is looked up for a delivery."""
-    deciding = isinstance(delivery, Clicked | Rejecting)
+    deciding = isinstance(item, DecisionClicked | RejectionSubmitted)
     return Priority.DECISION if deciding else Priority.ANSWER

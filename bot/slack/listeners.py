@@ -25,7 +25,7 @@ from bot.errors import CommandError, SlackError, StoreError, Unreadable
 from bot.metrics import DELIVERIES
 from bot.models import Request, RequestState, Verdict
 from bot.policy import same_block
-from bot.slack import payloads as inbound
+from bot.slack import payloads
 from bot.slack.access import Access
 from bot.slack.forms.deleting import NO_FORM, DeleteForms
 from bot.slack.forms.fields import SHORTCUT
@@ -47,9 +47,9 @@ from bot.slack.messages.reject_form import reject_form
 from bot.slack.messages.replies import looking, problem
 from bot.slack.messages.texts import Block
 from bot.slack.notes import NOTED, Notes
-from bot.slack.payloads import Delivery, HomeOpened, Stray
+from bot.slack.payloads import AnyInboxItem, HomeOpened, UnknownPayload
 from bot.slack.said import SignedAt, seconds_ago
-from bot.slack.unknown import Serves, Strays
+from bot.slack.unknown import Serves, UnknownPayloads
 from bot.slack.web import Slack
 from bot.store import Store
 
@@ -115,7 +115,7 @@ class Listeners:
             region=region,
             channel=channel,
         )
-        self.strays = Strays(self._store, self._tell, serves)
+        self.unknown_payloads = UnknownPayloads(self._store, self._tell, serves)
         self._turns = asyncio.Semaphore(PUTS_AT_ONCE)
 
     def register(self, app: AsyncApp) -> None:
@@ -135,10 +135,10 @@ class Listeners:
         app.action(NEW)(self._new)
         self._forms.register(app)
         app.event("app_home_opened")(self._home)
-        app.error(self.strays.failed)
+        app.error(self.unknown_payloads.failed)
 
     async def _command(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        given = inbound.command_given(body)
+        given = payloads.command_given(body)
         try:
             command = parse(given.text, default_region=self._default_region)
         except CommandError as error:
@@ -158,7 +158,7 @@ class Listeners:
                     await ack(NOT_STORED)
 
     async def _approve(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        click = inbound.clicked(body, Verdict.APPROVED)
+        click = payloads.decision_clicked(body, Verdict.APPROVED)
         try:
             request = await self._to_be_typed(click.request_id)
         except (StoreError, TimeoutError):
@@ -172,37 +172,39 @@ class Listeners:
             await self._ask(ack, body, click, approve_form(request))
 
     async def _cancel(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        await self._keep(ack, body, inbound.clicked(body, Verdict.CANCELLED))
+        await self._keep(ack, body, payloads.decision_clicked(body, Verdict.CANCELLED))
 
     async def _countersign(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        await self._keep(ack, body, inbound.clicked(body, Verdict.COUNTERSIGNED))
+        await self._keep(ack, body, payloads.decision_clicked(body, Verdict.COUNTERSIGNED))
 
     async def _restore(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        await self._keep(ack, body, inbound.undoing(body))
+        await self._keep(ack, body, payloads.restore_clicked(body))
 
     async def _again(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        await self._keep(ack, body, inbound.asking_again(body))
+        await self._keep(ack, body, payloads.ask_again_clicked(body))
 
     async def _choose(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        await self._keep(ack, body, inbound.chosen(body))
+        await self._keep(ack, body, payloads.chosen(body))
 
-    async def _keep(self, ack: AsyncAck, body: dict[str, Any], click: Delivery) -> None:
+    async def _keep(self, ack: AsyncAck, body: dict[str, Any], click: AnyInboxItem) -> None:
         # Neither stored nor told: without an acknowledgement Slack itself shows that it failed.
         if await self._store(body, click) or await self._tell(click.response_url, NOT_STORED):
             await ack()
 
     async def _reject(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        click = inbound.clicked(body, Verdict.REJECTED)
+        click = payloads.decision_clicked(body, Verdict.REJECTED)
         await self._ask(ack, body, click, reject_form(click.request_id))
 
-    async def _ask(self, ack: AsyncAck, body: dict[str, Any], click: Delivery, form: Block) -> None:
-        form = inbound.opened_at_home(form) if click.at_home else form
+    async def _ask(
+        self, ack: AsyncAck, body: dict[str, Any], click: AnyInboxItem, form: Block
+    ) -> None:
+        form = payloads.opened_at_home(form) if click.at_home else form
         if await self._opened(body, form) or await self._tell(click.response_url, NO_FORM):
             await ack()
 
     async def _new(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        words = await self._forms.open(body, inbound.stray(body).user)
-        if not words or await self._store(body, inbound.stray(body, words)):
+        words = await self._forms.open(body, payloads.unknown_payload(body).user)
+        if not words or await self._store(body, payloads.unknown_payload(body, words)):
             await ack()
 
     async def _opened(self, body: dict[str, Any], form: Block) -> bool:
@@ -215,16 +217,16 @@ class Listeners:
         return True
 
     async def _rejected(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        rejecting = inbound.rejecting(body)
-        if not rejecting.reason:
-            await ack(response_action="errors", errors={inbound.REASON_BLOCK: "Please say why."})
-        elif await self._store(body, rejecting):
+        submitted = payloads.rejection_submitted(body)
+        if not submitted.reason:
+            await ack(response_action="errors", errors={payloads.REASON_BLOCK: "Please say why."})
+        elif await self._store(body, submitted):
             await ack()
         else:
-            await ack(response_action="errors", errors={inbound.REASON_BLOCK: NOT_STORED[:150]})
+            await ack(response_action="errors", errors={payloads.REASON_BLOCK: NOT_STORED[:150]})
 
     async def _approved(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        click = inbound.approving(body)
+        click = payloads.approval_submitted(body)
         said = NOT_STORED[:150]
         try:
             request = await self._to_be_typed(click.request_id)
@@ -235,7 +237,7 @@ class Listeners:
         elif await self._store(body, click):
             await ack()
             return
-        await ack(response_action="errors", errors={inbound.TYPED_BLOCK: said})
+        await ack(response_action="errors", errors={payloads.TYPED_BLOCK: said})
 
     async def _to_be_typed(self, request_id: str) -> Request | None:
         """The request, where its approver has to type something; None where a click will do.
@@ -251,35 +253,35 @@ class Listeners:
         return stored.request if stored.request.terms.typed else None
 
     async def _home(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        opened = inbound.home_opened(body)
+        opened = payloads.home_opened(body)
         if opened is not None:
             await self._store(body, opened)
         await ack()
 
-    async def _store(self, body: dict[str, Any], delivery: Delivery, noted: str = NOTED) -> bool:
+    async def _store(self, body: dict[str, Any], item: AnyInboxItem, noted: str = NOTED) -> bool:
         """Store a delivery; `noted` is what its sender hears if its answer is long in coming."""
-        delivery_id, ago = inbound.delivery_id(body), seconds_ago(body)
+        payload_id, ago = payloads.payload_id(body), seconds_ago(body)
         try:
-            await self._put(delivery_id, delivery, ago)
+            await self._put(payload_id, item, ago)
         except (StoreError, TimeoutError) as error:
-            log.error("delivery_not_stored", error=type(error).__name__, user=delivery.user)  # noqa: TRY400 - no traceback wanted
+            log.error("payload_not_stored", error=type(error).__name__, user=item.user)  # noqa: TRY400 - no traceback wanted
             DELIVERIES.labels("no").inc()
             return False
         DELIVERIES.labels("yes").inc()
         # Who still waits for an acknowledgement goes first; the engine looks by itself soon.
         if not self._turns.locked():
             self._nudge()
-        if not isinstance(delivery, HomeOpened | Stray):
-            self._notes.expect(delivery_id, delivery, noted)
+        if not isinstance(item, HomeOpened | UnknownPayload):
+            self._notes.expect(payload_id, item, noted)
         return True
 
-    async def _put(self, delivery_id: str, delivery: Delivery, ago: float) -> None:
+    async def _put(self, payload_id: str, item: AnyInboxItem, ago: float) -> None:
         await asyncio.wait_for(self._turns.acquire(), TURN_SECONDS)
         try:
             async with asyncio.timeout(STORE_SECONDS):
                 # By the clock that everything else goes by.
-                dated = replace(delivery, said_at=await self._now() - ago)
-                await self._inbox.put(delivery_id, inbound.encode(dated))
+                dated = replace(item, said_at=await self._now() - ago)
+                await self._inbox.put(payload_id, payloads.encode(dated))
         finally:
             self._turns.release()
 
@@ -289,6 +291,6 @@ class Listeners:
         try:
             await asyncio.wait_for(self._slack.respond(response_url, text), SLACK_SECONDS)
         except (SlackError, TimeoutError) as error:
-            log.warning("not_told", error=str(error) or "time-out")
+            log.warning("reply_failed", error=str(error) or "time-out")
             return False
         return True

@@ -7,8 +7,8 @@ import structlog
 from bot.errors import Unreadable
 from bot.history import Found, is_request, matching
 from bot.models import Request
-from bot.slack.messages.history import Recalled
-from bot.store import Store, Stored, Told
+from bot.slack.messages.history import HistoryFound
+from bot.store import CardState, Store, Stored
 from bot.store.records import AT_ONCE
 
 log = structlog.get_logger(__name__)
@@ -20,7 +20,7 @@ MOST_READ = 2000
 """How many requests a search looks through: a second's work, and a year of most teams."""
 
 
-async def remembered(store: Store, request_id: str) -> tuple[Stored, Told] | None:
+async def read_request(store: Store, request_id: str) -> tuple[Stored, CardState] | None:
     """One request and where Slack shows it, None when there is none (any more).
 
     Raises:
@@ -30,7 +30,7 @@ async def remembered(store: Store, request_id: str) -> tuple[Stored, Told] | Non
     return None if stored is None else (stored, await _told(store, request_id))
 
 
-async def recall(store: Store, about: str | None) -> Recalled:
+async def read_history(store: Store, about: str | None) -> HistoryFound:
     """What is remembered of a request, a block or a connection, or of everything."""
     ids = await store.requests.latest_ids(MOST_READ + 1)
     searched = MOST_READ if len(ids) > MOST_READ else 0
@@ -44,7 +44,7 @@ async def recall(store: Store, about: str | None) -> Recalled:
         await search.look_through(ids[start : start + AT_ONCE])
     newest = sorted(search.found.values(), key=lambda f: f.request.created_at, reverse=True)
     rows = [(found, await _told(store, found.request.id)) for found in newest]
-    return Recalled(rows, search.more, len(search.unreadable), searched if about else 0)
+    return HistoryFound(rows, search.more, len(search.unreadable), searched if about else 0)
 
 
 class _Search:
@@ -85,10 +85,10 @@ class _Search:
                 self.more += 1
 
 
-async def _told(store: Store, request_id: str) -> Told:
+async def _told(store: Store, request_id: str) -> CardState:
     try:
-        return await store.tellings.get(request_id)
+        return await store.card_states.get(request_id)
     except Unreadable:
         # What is remembered does not hang on a link.
         log.error("record_unreadable", request=request_id)  # noqa: TRY400 - it says enough
-        return Told()
+        return CardState()

@@ -9,8 +9,8 @@ import asyncio
 import structlog
 
 from bot.errors import BotError
-from bot.slack.payloads import Inbound
-from bot.slack.responder import Replier
+from bot.slack.payloads import InboxItem
+from bot.slack.responder import Responder
 from bot.store import Inbox
 
 log = structlog.get_logger(__name__)
@@ -26,15 +26,15 @@ NOTED = (
 class Notes:
     """Says that a delivery waits."""
 
-    def __init__(self, inbox: Inbox, replier: Replier) -> None:
+    def __init__(self, inbox: Inbox, responder: Responder) -> None:
         """`inbox` knows what was answered."""
         self._inbox = inbox
-        self._replier = replier
+        self._responder = responder
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def expect(self, delivery_id: str, delivery: Inbound, text: str = NOTED) -> None:
+    def expect(self, payload_id: str, item: InboxItem, text: str = NOTED) -> None:
         """Say `text` to whoever sent this delivery, unless it is answered soon."""
-        task = asyncio.create_task(self._note(delivery_id, delivery, text))
+        task = asyncio.create_task(self._note(payload_id, item, text))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -44,10 +44,10 @@ class Notes:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _note(self, delivery_id: str, delivery: Inbound, text: str) -> None:
+    async def _note(self, payload_id: str, item: InboxItem, text: str) -> None:
         await asyncio.sleep(AFTER_SECONDS)
         try:
-            if await self._inbox.note(delivery_id):
-                await self._replier.tell(delivery, text)
+            if await self._inbox.note(payload_id):
+                await self._responder.tell(item, text)
         except BotError as error:
-            log.info("not_noted", error=str(error))
+            log.info("wait_notice_failed", error=str(error))

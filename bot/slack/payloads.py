@@ -18,7 +18,7 @@ from bot.slack.payload import part as _dict
 from bot.slack.payload import word as _text
 
 
-class Inbound(Value, frozen=True, tag_field="type"):
+class InboxItem(Value, frozen=True, tag_field="type"):
     """A delivery: `user` did something in `channel`; `response_url` answers them privately.
 
     `at_home`: they did it in their App Home, or in a form that was opened there. `said_at`: when
@@ -32,13 +32,13 @@ class Inbound(Value, frozen=True, tag_field="type"):
     said_at: float = 0.0
 
 
-class CommandGiven(Inbound, frozen=True, tag="command"):
+class CommandGiven(InboxItem, frozen=True, tag="command"):
     """`/vco-route` and its text."""
 
     text: str = ""
 
 
-class Clicked(Inbound, frozen=True, tag="click"):
+class DecisionClicked(InboxItem, frozen=True, tag="click"):
     """A button on a card; `request_id` is its value, whatever it claims to be.
 
     `typed` is what was typed to confirm, in the form that stands in for a button's dialog.
@@ -49,26 +49,26 @@ class Clicked(Inbound, frozen=True, tag="click"):
     typed: str = ""
 
 
-class Undoing(Inbound, frozen=True, tag="undo"):
+class RestoreClicked(InboxItem, frozen=True, tag="undo"):
     """The button that asks for what undoes a request."""
 
     request_id: str = ""
 
 
-class AskingAgain(Inbound, frozen=True, tag="again"):
+class AskAgainClicked(InboxItem, frozen=True, tag="again"):
     """The button that asks once more for what nobody decided."""
 
     request_id: str = ""
 
 
-class Rejecting(Inbound, frozen=True, tag="reject"):
+class RejectionSubmitted(InboxItem, frozen=True, tag="reject"):
     """The form that asks for a reason, sent in."""
 
     request_id: str = ""
     reason: str = ""
 
 
-class FormSent(Inbound, frozen=True, tag="form"):
+class DeleteFormSubmitted(InboxItem, frozen=True, tag="form"):
     """The form for a deletion, sent in: as it was filled in, to be checked when it is handled.
 
     `routes` were chosen, each as the value of its option; `blocks` was typed instead.
@@ -81,18 +81,25 @@ class FormSent(Inbound, frozen=True, tag="form"):
     reason: str = ""
 
 
-class HomeOpened(Inbound, frozen=True, tag="home"):
+class HomeOpened(InboxItem, frozen=True, tag="home"):
     """Somebody looks at the App Home."""
 
 
-class Stray(Inbound, frozen=True, tag="stray"):
+class UnknownPayload(InboxItem, frozen=True, tag="stray"):
     """Something that is not known here; `words` are all that its sender gets."""
 
     words: str = ""
 
 
-Delivery = (
-    CommandGiven | Clicked | Undoing | AskingAgain | Rejecting | FormSent | HomeOpened | Stray
+AnyInboxItem = (
+    CommandGiven
+    | DecisionClicked
+    | RestoreClicked
+    | AskAgainClicked
+    | RejectionSubmitted
+    | DeleteFormSubmitted
+    | HomeOpened
+    | UnknownPayload
 )
 
 REASON_BLOCK = "reason"
@@ -105,29 +112,29 @@ TYPED_BLOCK = "typed"
 TYPED_ACTION = "text"
 
 
-def encode(delivery: Delivery) -> str:
+def encode(item: AnyInboxItem) -> str:
     """A delivery as the inbox keeps it."""
-    return msgspec.json.encode(delivery).decode()
+    return msgspec.json.encode(item).decode()
 
 
-def decode(content: str) -> Delivery:
+def decode(content: str) -> AnyInboxItem:
     """A delivery from the inbox.
 
     Raises:
         msgspec.DecodeError, ValueError: it was not written by this version.
     """
-    delivery: Delivery = msgspec.json.decode(content, type=Delivery)
-    return delivery
+    item: AnyInboxItem = msgspec.json.decode(content, type=AnyInboxItem)
+    return item
 
 
-def sender(content: str) -> Stray:
+def sender(content: str) -> UnknownPayload:
     """Who sent a delivery that this version can't decode, as far as that can be read."""
     try:
         found = msgspec.json.decode(content)
     except (msgspec.DecodeError, ValueError):
         found = {}
     known = found if isinstance(found, Mapping) else {}
-    return Stray(
+    return UnknownPayload(
         user=_text(known, "user"),
         channel=_text(known, "channel"),
         response_url=_text(known, "response_url"),
@@ -135,7 +142,7 @@ def sender(content: str) -> Stray:
     )
 
 
-def delivery_id(body: Mapping[str, Any]) -> str:
+def payload_id(body: Mapping[str, Any]) -> str:
     """An id that is the same for every delivery of one payload.
 
     Slack makes a `trigger_id` for each interaction and an `event_id` for each event; a view is
@@ -163,19 +170,19 @@ def command_given(body: Mapping[str, Any]) -> CommandGiven:
     )
 
 
-def clicked(body: Mapping[str, Any], verdict: Verdict) -> Clicked:
+def decision_clicked(body: Mapping[str, Any], verdict: Verdict) -> DecisionClicked:
     """A click on a button that decides."""
-    return Clicked(**_who(body), verdict=verdict, request_id=_value(body, 100))
+    return DecisionClicked(**_who(body), verdict=verdict, request_id=_value(body, 100))
 
 
-def undoing(body: Mapping[str, Any]) -> Undoing:
+def restore_clicked(body: Mapping[str, Any]) -> RestoreClicked:
     """A click on Restore."""
-    return Undoing(**_who(body), request_id=_value(body, 100))
+    return RestoreClicked(**_who(body), request_id=_value(body, 100))
 
 
-def asking_again(body: Mapping[str, Any]) -> AskingAgain:
+def ask_again_clicked(body: Mapping[str, Any]) -> AskAgainClicked:
     """A click on Ask again."""
-    return AskingAgain(**_who(body), request_id=_value(body, 100))
+    return AskAgainClicked(**_who(body), request_id=_value(body, 100))
 
 
 def chosen(body: Mapping[str, Any]) -> CommandGiven:
@@ -183,9 +190,9 @@ def chosen(body: Mapping[str, Any]) -> CommandGiven:
     return CommandGiven(**_who(body), text=_value(body, MAX_TEXT))
 
 
-def approving(body: Mapping[str, Any]) -> Clicked:
+def approval_submitted(body: Mapping[str, Any]) -> DecisionClicked:
     """The form that asks an approver to type what they approve, sent in."""
-    return Clicked(
+    return DecisionClicked(
         user=_text(_dict(body, "user"), "id"),
         **_kept(body),
         verdict=Verdict.APPROVED,
@@ -193,10 +200,10 @@ def approving(body: Mapping[str, Any]) -> Clicked:
     )
 
 
-def rejecting(body: Mapping[str, Any]) -> Rejecting:
+def rejection_submitted(body: Mapping[str, Any]) -> RejectionSubmitted:
     """The rejection form, sent in. Its request's id travels in `private_metadata`."""
     reason = _typed(body, REASON_BLOCK, REASON_ACTION)
-    return Rejecting(
+    return RejectionSubmitted(
         user=_text(_dict(body, "user"), "id"),
         **_kept(body),
         reason=plain(reason)[:REASON_LIMIT],
@@ -210,9 +217,9 @@ def home_opened(body: Mapping[str, Any]) -> HomeOpened | None:
     return HomeOpened(user=user) if user and _text(event, "tab") != "messages" else None
 
 
-def stray(body: Mapping[str, Any], words: str = "") -> Stray:
+def unknown_payload(body: Mapping[str, Any], words: str = "") -> UnknownPayload:
     """Whatever it is: who sent it, where, and what they are to be told."""
-    return Stray(**_who(body), words=words)
+    return UnknownPayload(**_who(body), words=words)
 
 
 def kind(body: Mapping[str, Any]) -> str:

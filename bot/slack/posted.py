@@ -30,7 +30,7 @@ def metadata(request_id: str, part: str) -> Json:
     return {"event_type": EVENT_TYPE, "event_payload": {"request": request_id, "part": part}}
 
 
-class Traces:
+class PostedMessages:
     """Looks for messages of our own."""
 
     def __init__(self, slack: Slack, bot_user: Callable[[], str]) -> None:

@@ -7,13 +7,13 @@ import structlog
 from bot.errors import BotError, SlackError, SlackRejected
 from bot.slack.messages.replies import choices, problem
 from bot.slack.messages.texts import Block, paragraphs
-from bot.slack.payloads import Inbound
+from bot.slack.payloads import InboxItem
 from bot.slack.web import Slack
 
 log = structlog.get_logger(__name__)
 
 
-class Replier:
+class Responder:
     """What a delivery is answered with."""
 
     def __init__(self, slack: Slack) -> None:
@@ -21,7 +21,7 @@ class Replier:
         self._slack = slack
 
     async def tell(
-        self, delivery: Inbound, text: str, blocks: Sequence[Block] = (), *, channel: str = ""
+        self, item: InboxItem, text: str, blocks: Sequence[Block] = (), *, channel: str = ""
     ) -> None:
         """Answer whoever sent `delivery`; `channel` is where, if the delivery does not say.
 
@@ -30,28 +30,28 @@ class Replier:
         """
         # As a block: Slack makes links of whatever looks like an address in a mere text.
         blocks = blocks or paragraphs(text)
-        if delivery.response_url:
+        if item.response_url:
             try:
-                await self._slack.respond(delivery.response_url, text, blocks)
+                await self._slack.respond(item.response_url, text, blocks)
             except SlackError as error:
                 log.info("response_url_failed", error=str(error))
             else:
                 return
-        if not delivery.user:
-            log.warning("nobody_to_tell")
+        if not item.user:
+            log.warning("no_recipient")
             return
         # Who is in their App Home does not see what is whispered in a channel.
-        where = "" if delivery.at_home else delivery.channel or channel
+        where = "" if item.at_home else item.channel or channel
         if where:
             try:
-                await self._slack.whisper(where, delivery.user, text, blocks)
+                await self._slack.post_ephemeral(where, item.user, text, blocks)
             except SlackRejected as error:
                 # Where we are not a member, or the person is not any more: directly then.
-                log.info("not_told_there", code=error.code)
+                log.info("ephemeral_refused", code=error.code)
             else:
                 return
-        await self._slack.post(delivery.user, text, list(blocks))
+        await self._slack.post(item.user, text, list(blocks))
 
-    async def explain(self, delivery: Inbound, error: BotError, *, channel: str = "") -> None:
+    async def explain(self, item: InboxItem, error: BotError, *, channel: str = "") -> None:
         """Say what is wrong and what to do; where there is a choice, with buttons."""
-        await self.tell(delivery, problem(error), choices(error), channel=channel)
+        await self.tell(item, problem(error), choices(error), channel=channel)

@@ -56,7 +56,7 @@ def seconds_ago(body: Mapping[str, Any], now: Callable[[], float] = time.time) -
     at = now()
     ago = max((at - one for one in known if one is not None), default=0.0)
     if ago > _LATE_SECONDS:
-        log.warning("delivered_late", seconds=round(ago, 1), hint="or this machine's clock is off")
+        log.warning("payload_late", seconds=round(ago, 1), hint="or this machine's clock is off")
     return max(0.0, ago)
 
 

@@ -15,8 +15,8 @@ from bot.lifecycle import request_id
 from bot.models import Draft, Request, RequestState
 from bot.slack.messages import reports
 from bot.slack.messages.texts import prose
-from bot.slack.payloads import Inbound
-from bot.slack.responder import Replier
+from bot.slack.payloads import InboxItem
+from bot.slack.responder import Responder
 from bot.store import AlreadyOpen, Claim, Store
 
 log = structlog.get_logger(__name__)
@@ -30,26 +30,26 @@ _READING_LOOK = STEP_SECONDS + 0.5
 """Seconds after which it is looked again whether a long list of routes has been read."""
 
 
-class Asks:
+class Submissions:
     """Turns drafts into requests, and tells whoever asked."""
 
-    def __init__(self, store: Store, asking: Asking, replier: Replier, channel: str) -> None:
+    def __init__(self, store: Store, asking: Asking, responder: Responder, channel: str) -> None:
         """`channel`: where cards go; empty: to the channel of the command."""
         self._store = store
         self._asking = asking
-        self._replier = replier
+        self._responder = responder
         self._channel = channel
 
-    async def ask(self, claim: Claim, delivery: Inbound, draft: Draft) -> float | None:
+    async def ask(self, claim: Claim, item: InboxItem, draft: Draft) -> float | None:
         """Ask for `draft` on behalf of whoever sent `delivery`; returns when to look again."""
         try:
-            return await self._ask(claim, delivery, draft)
+            return await self._ask(claim, item, draft)
         except StillReading:
             return claim.now + _READING_LOOK
         except AlreadyOpen as error:
-            await self._already_open(delivery, error.request_id)
+            await self._already_open(item, error.request_id)
         except (UserError, AlibabaError) as error:
-            await self._replier.explain(delivery, error)
+            await self._responder.explain(item, error)
         return None
 
     async def rows(self, ids: Iterable[str]) -> tuple[list[reports.Row], list[str]]:
@@ -59,44 +59,44 @@ class Asks:
             try:
                 stored = await self._store.requests.get(one)
                 if stored is not None:
-                    rows.append((stored.request, await self._store.tellings.get(one)))
+                    rows.append((stored.request, await self._store.card_states.get(one)))
             except Unreadable:
                 log.error("record_unreadable", request=one)  # noqa: TRY400 - it says enough
                 unreadable.append(one)
         return rows, unreadable
 
-    async def _ask(self, claim: Claim, delivery: Inbound, draft: Draft) -> float | None:
+    async def _ask(self, claim: Claim, item: InboxItem, draft: Draft) -> float | None:
         target = request_id(claim.id)
         stored = await self._store.requests.get(target)
         if stored is not None:
-            return await self._asked(claim, delivery, stored.request)
-        channel = self._channel or delivery.channel
+            return await self._asked(claim, item, stored.request)
+        channel = self._channel or item.channel
         await self._asking.ask(
             target,
             draft,
-            requester=delivery.user,
+            requester=item.user,
             channel=channel,
-            elsewhere=channel != delivery.channel,
-            said_at=delivery.said_at,
+            elsewhere=channel != item.channel,
+            said_at=item.said_at,
         )
         return claim.now + _CARD_LOOK
 
-    async def _asked(self, claim: Claim, delivery: Inbound, request: Request) -> float | None:
-        told = await self._store.tellings.get(request.id)
+    async def _asked(self, claim: Claim, item: InboxItem, request: Request) -> float | None:
+        posted = await self._store.card_states.get(request.id)
         # Cancelled by the bot itself: the card could not be posted.
         if request.state is RequestState.CANCELLED and not request.decisions[-1].by:
-            await self._replier.tell(delivery, f":warning: {prose(request.why)}")
-        elif told.link or claim.now - request.created_at > CARD_SECONDS:
-            await self._replier.tell(delivery, reports.asked(request, told))
+            await self._responder.tell(item, f":warning: {prose(request.why)}")
+        elif posted.link or claim.now - request.created_at > CARD_SECONDS:
+            await self._responder.tell(item, reports.asked(request, posted))
         else:
             return claim.now + _CARD_LOOK
         return None
 
-    async def _already_open(self, delivery: Inbound, leading: str) -> None:
+    async def _already_open(self, item: InboxItem, leading: str) -> None:
         rows, _ = await self.rows([leading])
         said = (
             reports.already_open(*rows[0])
             if rows
             else f"Request `{leading}` is already about this route."
         )
-        await self._replier.tell(delivery, said)
+        await self._responder.tell(item, said)

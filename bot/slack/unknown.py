@@ -14,13 +14,13 @@ from slack_bolt.middleware.async_middleware import AsyncMiddleware
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
-from bot.slack import payloads as inbound
+from bot.slack import payloads
 from bot.slack.messages.texts import Block, section
-from bot.slack.payloads import Delivery
+from bot.slack.payloads import AnyInboxItem
 
 log = structlog.get_logger(__name__)
 
-Keep = Callable[[dict[str, Any], Delivery], Awaitable[bool]]
+Keep = Callable[[dict[str, Any], AnyInboxItem], Awaitable[bool]]
 """Stores a delivery so that it is answered later; False where that was not possible."""
 
 Tell = Callable[[str, str], Awaitable[bool]]
@@ -40,7 +40,7 @@ _CLICKS = frozenset({"block_actions", "shortcut", "message_action", ""})
 """What is acknowledged without a word."""
 
 
-class Strays(AsyncMiddleware):
+class UnknownPayloads(AsyncMiddleware):
     """Bolt's last resort: before it looks into a payload, and after no listener was found."""
 
     def __init__(self, keep: Keep, tell: Tell, serves: Serves) -> None:
@@ -60,37 +60,37 @@ class Strays(AsyncMiddleware):
         next: Callable[[], Awaitable[BoltResponse]],  # noqa: A002 - the same
     ) -> BoltResponse | None:
         """Let pass what Bolt can take apart without stumbling; its signature has been checked."""
-        if inbound.kind(req.body) in _HANDSHAKES:
+        if payloads.kind(req.body) in _HANDSHAKES:
             return await next()
         if not self._serves(req.context.team_id, req.context.enterprise_id):
             return await self._refuse(req.body)
-        if inbound.sound(req.body):
+        if payloads.sound(req.body):
             return await next()
-        log.warning("odd_delivery", type=inbound.kind(req.body))
+        log.warning("malformed_payload", type=payloads.kind(req.body))
         return await self._answer(req.body, UNKNOWN)
 
     async def failed(self, error: Exception, body: dict[str, Any]) -> BoltResponse:
         """Bolt's error handler: nobody listens to this, or whoever does has failed."""
         if isinstance(error, BoltUnhandledRequestError):
-            log.warning("unknown_delivery", type=inbound.kind(body))
+            log.warning("unknown_payload", type=payloads.kind(body))
             return await self._answer(body, UNKNOWN)
-        log.error("listener_failed", type=inbound.kind(body), exc_info=error)
+        log.error("listener_failed", type=payloads.kind(body), exc_info=error)
         return await self._answer(body, BROKEN)
 
     async def _refuse(self, body: dict[str, Any]) -> BoltResponse:
-        if inbound.kind(body) in _CLICKS:
-            await self._tell(inbound.stray(body).response_url, NOT_OURS)
+        if payloads.kind(body) in _CLICKS:
+            await self._tell(payloads.unknown_payload(body).response_url, NOT_OURS)
         return _acknowledged(body, NOT_OURS)
 
     async def _answer(self, body: dict[str, Any], text: str) -> BoltResponse:
-        if inbound.kind(body) in _CLICKS:
-            await self._keep(body, inbound.stray(body, text))
+        if payloads.kind(body) in _CLICKS:
+            await self._keep(body, payloads.unknown_payload(body, text))
         return _acknowledged(body, text)
 
 
 def _acknowledged(body: dict[str, Any], text: str) -> BoltResponse:
     """An acknowledgement that says `text`, where one can."""
-    match inbound.kind(body):
+    match payloads.kind(body):
         case "command":
             return BoltResponse(status=200, body={"response_type": "ephemeral", "text": text})
         case "view_submission":

@@ -220,7 +220,7 @@ class Slack:
         """Edit a message of ours."""
         await self.call("chat.update", priority, channel=channel, ts=ts, text=text, blocks=blocks)
 
-    async def whisper(
+    async def post_ephemeral(
         self, channel: str, user: str, text: str, blocks: Sequence[Block] = ()
     ) -> None:
         """Tell one person something, in a channel, that only they see."""
@@ -298,7 +298,7 @@ class Slack:
             wait = _retry_after(getattr(response, "headers", {}), unsaid)
             SLACK_LIMITED.labels(_label(method)).inc()
             if self._budget(method, channel).limited(self._clock(), wait):
-                log.warning("slack_holds_us_back", method=method, seconds=wait)
+                log.warning("slack_rate_limited", method=method, seconds=wait)
             return SlackRateLimited(wait + self._spread(wait))
         if status >= _SERVER_ERROR or code in _TRANSIENT or not code:
             return SlackUnavailable(f"{method}: HTTP {status} {code}".strip())

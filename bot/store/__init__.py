@@ -22,7 +22,7 @@ its effect twice.
 """
 
 from bot.store.audit import Audit
-from bot.store.cards import Tellings, Told
+from bot.store.cards import CardState, CardStates
 from bot.store.clicks import Clicks
 from bot.store.client import Database
 from bot.store.health import Health
@@ -61,15 +61,17 @@ class Store:
         self.health = Health(database, self.replicas)
         self.inbox = Inbox(database, seals)
         self.clicks = Clicks(database)
-        self.tellings = Tellings(database)
+        self.card_states = CardStates(database)
         self.viewers = Viewers(database)
         self.pace = Pace(database)
-        self.repair = Repair(database, self.work, self.requests, self.audit, self.tellings)
+        self.repair = Repair(database, self.work, self.requests, self.audit, self.card_states)
 
 
 __all__ = [
     "AlreadyOpen",
     "Audit",
+    "CardState",
+    "CardStates",
     "Claim",
     "Clicks",
     "Database",
@@ -79,8 +81,6 @@ __all__ = [
     "Requests",
     "Store",
     "Stored",
-    "Tellings",
-    "Told",
     "Viewer",
     "Viewers",
     "Work",

@@ -1,7 +1,7 @@
 """What Slack has been shown of each request: where its card is, and how much was said.
 
-What is to be shown follows from the request itself; this is only how far the telling has
-come. It is written by one teller at a time, under its claim.
+What is to be shown follows from the request itself; this is only how much of it was posted. It is
+written by one card publisher at a time, under its claim.
 """
 
 import secrets
@@ -27,14 +27,14 @@ return 1
 _DOUBT_SECONDS = 24 * 3600
 
 
-class Told(Value, frozen=True):
-    """How far the telling of a request has come.
+class CardState(Value, frozen=True):
+    """What was posted of a request so far.
 
     `card_ts` is Slack's id of the card, `shown` a hash of what the card shows, `said` how many
-    events of the timeline have been told, `lost` why Slack will not take more, for good. `fixed`
-    is why the card can't be edited any more: what happens is told in its thread alone.
+    events of the timeline have been posted, `lost` why Slack will not take more, for good. `fixed`
+    is why the card can't be edited any more: what happens is posted in its thread alone.
     `posting` announces what is about to be posted: found set, it may have been. `doubt` names
-    the latest doubt that was seen to (see `Tellings.doubt`).
+    the latest doubt that was seen to (see `CardStates.doubt`).
     """
 
     channel: str = ""
@@ -48,15 +48,15 @@ class Told(Value, frozen=True):
     fixed: str = ""
 
 
-class Tellings:
-    """The `Told` of each request."""
+class CardStates:
+    """The `CardState` of each request."""
 
     def __init__(self, database: Database) -> None:
         """Keep them in `database`."""
         self._db = database
 
-    async def get(self, request_id: str) -> Told:
-        """What has been told of a request; nothing, for one that is new.
+    async def get(self, request_id: str) -> CardState:
+        """What was posted of a request; nothing, for one that is new.
 
         Raises:
             Unreadable: a newer version, or somebody's editor, wrote it.
@@ -72,28 +72,28 @@ class Tellings:
         doubt = secrets.token_hex(4)
         await self._db.command("SET", key("doubt", request_id), doubt, "EX", _DOUBT_SECONDS)
 
-    async def save(self, claim: Claim, told: Told, *, retain: int | None = None) -> None:
-        """Record what was told; `retain`: forget it after so many seconds.
+    async def save(self, claim: Claim, posted: CardState, *, retain: int | None = None) -> None:
+        """Record what was posted; `retain`: forget it after so many seconds.
 
         Raises:
-            StaleFence: the lease was over and somebody else tells now.
+            StaleFence: the lease was over and somebody else has the claim now.
         """
         reply = await self._db.run(
             _SAVE,
             (CLAIMS, key("told", claim.id)),
             claim.item,
             claim.fence,
-            msgspec.json.encode(told).decode(),
+            msgspec.json.encode(posted).decode(),
             "" if retain is None else retain,
         )
         if not int(reply):
             raise StaleFence(claim.item)
 
 
-def _decoded(request_id: str, reply: object) -> Told:
+def _decoded(request_id: str, reply: object) -> CardState:
     if reply is None:
-        return Told()
+        return CardState()
     try:
-        return msgspec.json.decode(str(reply), type=Told)
+        return msgspec.json.decode(str(reply), type=CardState)
     except (msgspec.DecodeError, ValueError) as error:
         raise Unreadable(f"what was told of {request_id} can't be read by this version") from error

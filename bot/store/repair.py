@@ -11,7 +11,7 @@ import structlog
 from bot.metrics import ALARMS
 from bot.models import Event, EventKind, Request, RequestState
 from bot.store.audit import STORE, Audit
-from bot.store.cards import Tellings
+from bot.store.cards import CardStates
 from bot.store.client import CLAIMS, DUE, NOW, Database, Script
 from bot.store.requests import OPEN, Requests
 from bot.store.work import Work
@@ -51,14 +51,19 @@ class Repair:
     """Looks for losses, and mends what can be mended."""
 
     def __init__(
-        self, database: Database, work: Work, requests: Requests, audit: Audit, tellings: Tellings
+        self,
+        database: Database,
+        work: Work,
+        requests: Requests,
+        audit: Audit,
+        card_states: CardStates,
     ) -> None:
         """Look at `database`."""
         self._db = database
         self._work = work
         self._requests = requests
         self._audit = audit
-        self._tellings = tellings
+        self._tellings = card_states
         self._started = False
         self._entries = 0
         self._link = ""

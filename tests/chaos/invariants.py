@@ -20,7 +20,7 @@ _UNSENT = (
     *(RequestState.PENDING, RequestState.REJECTED, RequestState.EXPIRED),
     *(RequestState.CANCELLED, RequestState.VOID),
 )
-_EXPECTED_ERRORS = frozenset({"delivery_not_stored", "request_given_up"})
+_EXPECTED_ERRORS = frozenset({"payload_not_stored", "request_given_up"})
 """Events that the bot logs as errors when it is treated like this."""
 
 _CLOCK = 0.05

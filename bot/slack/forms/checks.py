@@ -15,7 +15,7 @@ from bot.command.values import cidr_block, connection_id, region_id
 from bot.errors import UserError
 from bot.models import Draft, VcoRoute
 from bot.slack.forms.fields import CONNECTION, REGION, ROUTES
-from bot.slack.payloads import FormSent
+from bot.slack.payloads import DeleteFormSubmitted
 
 NO_ROUTES = "Which routes? One at least, such as 192.168.10.0/24."
 STALE = "This form is out of date. Please choose again."
@@ -32,7 +32,7 @@ class Faults(UserError):
         self.fields = fields
 
 
-def draft_of(given: FormSent) -> Draft:
+def draft_of(given: DeleteFormSubmitted) -> Draft:
     """What was asked for.
 
     Raises:

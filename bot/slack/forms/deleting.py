@@ -19,20 +19,20 @@ from bot.slack.access import Access
 from bot.slack.forms import fields
 from bot.slack.forms.checks import Faults, draft_of, sound
 from bot.slack.forms.fields import Form
-from bot.slack.forms.lookup import Lookup, Seen, Unseen
+from bot.slack.forms.lookup import ConnectionRoutes, Lookup, Unavailable
 from bot.slack.messages.delete_form import delete_form
 from bot.slack.messages.options import connection_options, region_options, route_options
 from bot.slack.messages.replies import problem
 from bot.slack.messages.texts import Block
 from bot.slack.payload import items, part, word
-from bot.slack.payloads import Delivery
+from bot.slack.payloads import AnyInboxItem
 from bot.slack.web import Slack
 from bot.store import Clicks
 
 log = structlog.get_logger(__name__)
 
 Body = dict[str, Any]
-Keep = Callable[[Body, Delivery], Awaitable[bool]]
+Keep = Callable[[Body, AnyInboxItem], Awaitable[bool]]
 """Stores a delivery; False where that was not possible."""
 
 Opened = Callable[[Body, Block], Awaitable[bool]]
@@ -143,14 +143,14 @@ class DeleteForms:
     async def _show(self, body: Body, form: Form) -> None:
         view, at = part(body, "view"), fields.clicked_at(body)
         await self._newest(view, at)
-        seen = await self._look(form)
-        if isinstance(seen, Unseen):
+        seen = await self._read(form)
+        if isinstance(seen, Unavailable):
             shown = delete_form(fields.typing(form), why=seen.why)
         else:
             shown = delete_form(form, seen)
         await self._update(view, shown, at)
 
-    async def _look(self, form: Form) -> Seen | Unseen | None:
+    async def _read(self, form: Form) -> ConnectionRoutes | Unavailable | None:
         if form.typing or not (form.region and form.connection):
             return None
         return await self._lookup.routes(form.region, form.connection)
@@ -160,7 +160,7 @@ class DeleteForms:
         try:
             return await self._clicks.newest(word(view, "id"), at)
         except StoreError as error:
-            log.warning("clicks_unknown", error=str(error))
+            log.warning("click_order_unknown", error=str(error))
             return None
 
     async def _update(self, view: Mapping[str, Any], shown: Block, at: float) -> None:

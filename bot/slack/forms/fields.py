@@ -14,7 +14,7 @@ from bot.command import MAX_REASON
 from bot.command.text import plain
 from bot.models import Value, VcoRoute
 from bot.slack.payload import Body, items, part, word
-from bot.slack.payloads import FormSent
+from bot.slack.payloads import DeleteFormSubmitted
 
 CALLBACK = "vco_route_delete_form"
 SHORTCUT = "vco_route_delete"
@@ -89,7 +89,7 @@ def route_value(route: VcoRoute) -> str:
     return "|".join((route.route_dest, str(route.weight), *(() if own else (route.next_hop,))))
 
 
-def remembered(form: Form) -> str:
+def to_metadata(form: Form) -> str:
     """The form as its own metadata, without what stands in its fields anyway."""
     kept = msgspec.structs.replace(form, routes=(), blocks="", reason="")
     return msgspec.json.encode(kept).decode()
@@ -98,7 +98,7 @@ def remembered(form: Form) -> str:
 def read(body: Body) -> Form:
     """The form as it is at a click in it, or when it is sent in."""
     view = part(body, "view")
-    before = _recall(word(view, "private_metadata"))
+    before = _from_metadata(word(view, "private_metadata"))
     values = part(part(view, "state"), "values")
     picked = _chosen(values, REGION)
     region = picked.removeprefix(TYPING) or _typed(values, TYPED_REGION, before.region)
@@ -119,10 +119,10 @@ def read(body: Body) -> Form:
     return _with_routes(form, _all_chosen(values, block_id(ROUTES, region, connection)))
 
 
-def sent(body: Body) -> FormSent:
+def sent(body: Body) -> DeleteFormSubmitted:
     """The form, sent in."""
     form = read(body)
-    return FormSent(
+    return DeleteFormSubmitted(
         user=word(part(body, "user"), "id"),
         channel=form.channel,
         region=form.region,
@@ -145,7 +145,7 @@ def _with_routes(form: Form, values: tuple[str, ...]) -> Form:
     return form if routes == values else typing(form)
 
 
-def _recall(metadata: str) -> Form:
+def _from_metadata(metadata: str) -> Form:
     try:
         return msgspec.json.decode(metadata, type=Form)
     except msgspec.MsgspecError:

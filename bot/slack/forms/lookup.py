@@ -48,7 +48,7 @@ class Readable(Protocol):
         ...
 
 
-class Seen(NamedTuple):
+class ConnectionRoutes(NamedTuple):
     """A connection and its routes, as they are now."""
 
     connection: Connection
@@ -60,7 +60,7 @@ class Seen(NamedTuple):
         return self.listed.routes
 
 
-class Unseen(NamedTuple):
+class Unavailable(NamedTuple):
     """Nothing could be seen: why, in words for people."""
 
     why: str
@@ -86,66 +86,70 @@ class Lookup:
         self._regions = regions
         self._seconds = seconds
         self._clock = clock
-        self._looks: dict[_Key, _Look] = {}
+        self._reads: dict[_Key, _SharedRead] = {}
 
-    async def regions(self) -> tuple[str, ...] | Unseen:
+    async def regions(self) -> tuple[str, ...] | Unavailable:
         """The ids of all regions."""
         return await self._shared(("regions",), self._regions, REGIONS_SECONDS)
 
-    async def connections(self, region: str) -> tuple[Connection, ...] | Unseen:
+    async def connections(self, region: str) -> tuple[Connection, ...] | Unavailable:
         """All connections of a region."""
         return await self._shared((region,), lambda: self._cloud.connections(region), KEEP_SECONDS)
 
-    async def routes(self, region: str, vpn_connection_id: str) -> Seen | Unseen:
+    async def routes(self, region: str, vpn_connection_id: str) -> ConnectionRoutes | Unavailable:
         """A connection and its routes."""
 
-        async def read() -> Seen:
+        async def read() -> ConnectionRoutes:
             connection = await self._cloud.connection(region, vpn_connection_id)
             if obstacle(connection):
                 # Its routes can't be read, and the form says why from what is known already.
-                return Seen(connection)
-            return Seen(connection, await self._cloud.routes(region, vpn_connection_id))
+                return ConnectionRoutes(connection)
+            return ConnectionRoutes(connection, await self._cloud.routes(region, vpn_connection_id))
 
         return await self._shared((region, vpn_connection_id), read, KEEP_SECONDS)
 
     async def close(self) -> None:
         """Give up what nobody waits for any more."""
-        tasks = [look.task for look in self._looks.values()]
+        tasks = [shared.task for shared in self._reads.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _shared(self, key: _Key, read: Callable[[], Awaitable[T]], keep: float) -> T | Unseen:
+    async def _shared(
+        self, key: _Key, read: Callable[[], Awaitable[T]], keep: float
+    ) -> T | Unavailable:
         now = self._clock()
-        self._looks = {k: look for k, look in self._looks.items() if look.until > now}
-        if key not in self._looks:
-            self._looks[key] = _Look(asyncio.create_task(self._look(key, read, keep)))
+        self._reads = {k: shared for k, shared in self._reads.items() if shared.until > now}
+        if key not in self._reads:
+            self._reads[key] = _SharedRead(asyncio.create_task(self._read(key, read, keep)))
         try:
             # Shielded: others may wait for it too, or come later.
-            task: asyncio.Task[T | Unseen] = self._looks[key].task
+            task: asyncio.Task[T | Unavailable] = self._reads[key].task
             return await asyncio.wait_for(asyncio.shield(task), self._seconds)
         except TimeoutError:
-            log.info("look_too_slow")
-            return Unseen(TOO_SLOW)
+            log.info("form_read_timed_out")
+            return Unavailable(TOO_SLOW)
 
-    async def _look(self, key: _Key, read: Callable[[], Awaitable[T]], keep: float) -> T | Unseen:
+    async def _read(
+        self, key: _Key, read: Callable[[], Awaitable[T]], keep: float
+    ) -> T | Unavailable:
         until = 0.0
         try:
             found = await read()
             until = self._clock() + keep
         except AlibabaError as error:
-            log.info("look_failed", code=error.code)
+            log.info("form_read_failed", code=error.code)
             unanswered = isinstance(error, NotSent | OutcomeUnknown)
-            return Unseen(NO_ANSWER if unanswered else error.meaning or NO_ANSWER)
+            return Unavailable(NO_ANSWER if unanswered else error.meaning or NO_ANSWER)
         except StoreError:
-            return Unseen(NO_STORE)
+            return Unavailable(NO_STORE)
         else:
             return found
         finally:
-            self._looks[key].until = until
+            self._reads[key].until = until
 
 
-class _Look:
+class _SharedRead:
     """One look, and until when its answer serves; it does so at least as long as it lasts."""
 
     def __init__(self, task: asyncio.Task[Any]) -> None:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from bot.models import Members, Request, RequestState
-from bot.store import Told
+from bot.store import CardState
 
 MOST_MINE = 3
 """How many ended requests of their own a person sees."""
@@ -22,7 +22,7 @@ class Row(NamedTuple):
     """A request, where Slack shows it, and what a progress bar wants to know of it."""
 
     request: Request
-    told: Told
+    posted: CardState
     ahead: int = 0
     usual: float = 40.0
 
@@ -32,7 +32,7 @@ class Row(NamedTuple):
         return self.request.state in (RequestState.APPROVED, RequestState.EXECUTING)
 
 
-class Board(NamedTuple):
+class AppHomeData(NamedTuple):
     """Everything that is open and what has ended lately; the same for all.
 
     `members`: who is in the groups that may decide on what waits; a group that could not be
@@ -65,10 +65,10 @@ def undecided(request: Request) -> bool:
     return request.state is RequestState.PENDING or _unsigned(request)
 
 
-def places(board: Board, user: str) -> Places:
+def places(data: AppHomeData, user: str) -> Places:
     """Where each request stands in the Home of `user`."""
-    rows = sorted(board.rows, key=lambda row: row.request.created_at)
-    waiting, rest = _split(rows, lambda r: waits_for(r, user, board.members))
+    rows = sorted(data.rows, key=lambda row: row.request.created_at)
+    waiting, rest = _split(rows, lambda r: waits_for(r, user, data.members))
     pending, rest = _split(rest, lambda r: r.state is RequestState.PENDING)
     running, ended = _split(rest, lambda r: r.state.open)
     ended.sort(key=lambda row: row.request.ended_at, reverse=True)
@@ -81,7 +81,7 @@ def places(board: Board, user: str) -> Places:
         elsewhere=elsewhere,
         asked=own[::-1] + mine,
         ended=others,
-        unread=_unread(rows, user, board.members),
+        unread=_unread(rows, user, data.members),
     )
 
 

@@ -50,20 +50,20 @@ def countersign_button(request: Request) -> Block:
 
 def restore_button(request: Request) -> Block:
     """Ask for what undoes this request."""
-    label, connection = words(request).undo, request.vpn_connection_id
+    label, connection = words(request).rollback, request.vpn_connection_id
     if request.operation is Operation.RESTORE:
         back, where = sentence("Delete", request).replace(" to ", " from ", 1), "from"
     else:
         back, where = sentence("Restore", request).replace(" from ", " to ", 1), "to"
     text = f"{back}. This only asks: it needs an approval, as the {words(request).noun} did."
-    if unsure := looks_first(request):
+    if unsure := verifies_first(request):
         text += f" It {unsure}"
     more = _label(f"{label} {what(request)} {where} {connection}")
     dialog = confirm(f"{label}?", text, "Ask for it")
     return button(label, RESTORE, request.id, confirm=dialog, **more)
 
 
-def looks_first(request: Request) -> str:
+def verifies_first(request: Request) -> str:
     """What undoing does where nobody knows what was done; empty where that is known."""
     if request.state is not RequestState.UNCONFIRMED:
         return ""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from bot import lifecycle
 from bot.models import Request, RequestState, Verdict
-from bot.preview.rollback import undoable
+from bot.preview.rollback import can_roll_back
 from bot.slack.messages.buttons import (
     AGAIN,
     APPROVE,
@@ -187,7 +187,7 @@ def _actions(request: Request) -> Iterator[Block]:
     elements = []
     if request.glass_broken and not request.countersigned:
         elements.append(countersign_button(request))
-    if undoable(request):
+    if can_roll_back(request):
         elements.append(restore_button(request))
     if request.state in (RequestState.EXPIRED, RequestState.VOID):
         elements.append(again_button(request))

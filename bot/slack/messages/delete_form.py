@@ -12,7 +12,7 @@ from bot.preview.snapshot import snapshot
 from bot.slack.forms import fields
 from bot.slack.forms.checks import draft_of
 from bot.slack.forms.fields import Form, block_id
-from bot.slack.forms.lookup import Seen
+from bot.slack.forms.lookup import ConnectionRoutes
 from bot.slack.messages.card import first_line
 from bot.slack.messages.options import (
     MOST_OPTIONS,
@@ -23,12 +23,12 @@ from bot.slack.messages.options import (
 )
 from bot.slack.messages.pending import preview
 from bot.slack.messages.texts import Block, button, context, literal, plain, prose, section
-from bot.slack.payloads import FormSent
+from bot.slack.payloads import DeleteFormSubmitted
 
 _EXAMPLE = "192.168.10.0/24"
 
 
-def delete_form(form: Form, seen: Seen | None = None, *, why: str = "") -> Block:
+def delete_form(form: Form, seen: ConnectionRoutes | None = None, *, why: str = "") -> Block:
     """The modal as it should look now.
 
     `seen`: the connection that was chosen, with its routes. `why`: what could not be looked up,
@@ -38,7 +38,7 @@ def delete_form(form: Form, seen: Seen | None = None, *, why: str = "") -> Block
     return {
         "type": "modal",
         "callback_id": fields.CALLBACK,
-        "private_metadata": fields.remembered(form),
+        "private_metadata": fields.to_metadata(form),
         "title": {"type": "plain_text", "text": "Delete routes"},
         "submit": {"type": "plain_text", "text": "Ask for approval"},
         "close": {"type": "plain_text", "text": "Cancel"},
@@ -49,7 +49,7 @@ def delete_form(form: Form, seen: Seen | None = None, *, why: str = "") -> Block
 # --- chosen from what is there -------------------------------------------------------------
 
 
-def _chosen(form: Form, seen: Seen | None) -> Iterator[Block]:
+def _chosen(form: Form, seen: ConnectionRoutes | None) -> Iterator[Block]:
     initial = {"initial_option": option(form.region, form.region)} if form.region else {}
     region = _search(fields.PICK_REGION, "Such as cn-hangzhou", **initial)
     yield _input(fields.REGION, "Region", region, dispatch_action=True)
@@ -67,7 +67,7 @@ def _chosen(form: Form, seen: Seen | None) -> Iterator[Block]:
         yield from _impact(form, seen)
 
 
-def _connection(form: Form, seen: Seen | None) -> Block:
+def _connection(form: Form, seen: ConnectionRoutes | None) -> Block:
     more: dict[str, Any] = {}
     if seen is not None:
         more["initial_option"] = connection_option(seen.connection)
@@ -81,7 +81,7 @@ def _connection(form: Form, seen: Seen | None) -> Block:
     return _input(name, "Connection", search, dispatch_action=True, **hint)
 
 
-def _obstacle(form: Form, seen: Seen) -> str:
+def _obstacle(form: Form, seen: ConnectionRoutes) -> str:
     """Why none of its routes can be deleted; else empty."""
     nothing = Draft(vpn_connection_id=form.connection, route_dests=(), region=form.region)
     try:
@@ -91,7 +91,7 @@ def _obstacle(form: Form, seen: Seen) -> str:
     return "" if deletable(seen.routes) else "It has no routes that could be deleted here."
 
 
-def _about(seen: Seen) -> Block:
+def _about(seen: ConnectionRoutes) -> Block:
     count = len(deletable(seen.routes))
     learned = sum(r.kind is RouteKind.BGP for r in seen.routes)
     more = f", and {learned} learned over BGP that can't be deleted here" if learned else ""
@@ -99,7 +99,7 @@ def _about(seen: Seen) -> Block:
     return context(f"*{literal(seen.connection.state)}* · {has}")
 
 
-def _routes(form: Form, seen: Seen) -> Block:
+def _routes(form: Form, seen: ConnectionRoutes) -> Block:
     offered = deletable(seen.routes)
     many = len(offered) > MOST_OPTIONS
     element: Block = {
@@ -118,9 +118,11 @@ def _routes(form: Form, seen: Seen) -> Block:
     return _input(name, "Routes to delete", element, dispatch_action=True, **hint)
 
 
-def _impact(form: Form, seen: Seen) -> Iterator[Block]:
+def _impact(form: Form, seen: ConnectionRoutes) -> Iterator[Block]:
     """What the card would say, word for word."""
-    given = FormSent(user="", region=form.region, connection=form.connection, routes=form.routes)
+    given = DeleteFormSubmitted(
+        user="", region=form.region, connection=form.connection, routes=form.routes
+    )
     try:
         draft = draft_of(given)
         shown = snapshot(draft, seen.connection, seen.listed, at=0.0)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from bot.lifecycle.route_change import NOT_SENT
 from bot.models import Failure, Operation, Request, RequestState
-from bot.preview.rollback import undoable
-from bot.slack.messages.buttons import looks_first
+from bot.preview.rollback import can_roll_back
+from bot.slack.messages.buttons import verifies_first
 from bot.slack.messages.progress import route_lines
 from bot.slack.messages.texts import Block, code, prose, section
 from bot.slack.messages.words import words
@@ -54,8 +54,10 @@ def _nothing_sent(request: Request) -> str:
 
 def _unconfirmed(request: Request) -> str:
     said = f"We asked Alibaba Cloud to {words(request).do} it and can't prove that it is so."
-    undo = f"\n*{words(request).undo}* {looks_first(request)}" if undoable(request) else ""
-    return f"{said} {UNSURE}{undo}"
+    rollback = (
+        f"\n*{words(request).rollback}* {verifies_first(request)}" if can_roll_back(request) else ""
+    )
+    return f"{said} {UNSURE}{rollback}"
 
 
 def proof(request: Request) -> str:

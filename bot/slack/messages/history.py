@@ -19,7 +19,7 @@ from bot.slack.messages.texts import (
     quoted,
     section,
 )
-from bot.store import Told
+from bot.store import CardState
 
 _REASON_LIMIT = 120
 """Characters of a reason: its card has all of it."""
@@ -34,49 +34,52 @@ _KINSHIP = {
 }
 
 
-class Recalled(NamedTuple):
+class HistoryFound(NamedTuple):
     """What was found: the newest `rows`, how many `more`, and what could not be looked at.
 
     `searched`: how many requests were looked through, where there are more; else 0.
     """
 
-    rows: Sequence[tuple[Found, Told]]
+    rows: Sequence[tuple[Found, CardState]]
     more: int = 0
     unreadable: int = 0
     searched: int = 0
 
 
-def history(recalled: Recalled, about: str | None) -> Message:
+def history(found_history: HistoryFound, about: str | None) -> Message:
     """What is remembered of `about`, of everything for None; newest first."""
-    rows = [list(_row(found, told, about)) for found, told in recalled.rows]
+    rows = [list(_row(found, posted, about)) for found, posted in found_history.rows]
     kept = _fitting(rows)
-    more = recalled.more + len(rows) - len(kept)
-    blocks = [section(f"*{_title(about, recalled)}*"), *(block for row in kept for block in row)]
-    if notes := list(_notes(recalled, more)):
+    more = found_history.more + len(rows) - len(kept)
+    blocks = [
+        section(f"*{_title(about, found_history)}*"),
+        *(block for row in kept for block in row),
+    ]
+    if notes := list(_notes(found_history, more)):
         blocks.append(context(*notes))
-    return _fallback(recalled, about), blocks
+    return _fallback(found_history, about), blocks
 
 
-def _title(about: str | None, recalled: Recalled) -> str:
-    if not recalled.rows:
+def _title(about: str | None, found_history: HistoryFound) -> str:
+    if not found_history.rows:
         return f"Nothing is remembered about {code(about)}." if about else "Nothing yet."
-    newest = ", newest first" if len(recalled.rows) > 1 else ""
+    newest = ", newest first" if len(found_history.rows) > 1 else ""
     return f"History of {code(about)}{newest}" if about else f"The latest requests{newest}"
 
 
-def _fallback(recalled: Recalled, about: str | None) -> str:
-    if not recalled.rows:
-        return _title(about, recalled)
-    count = len(recalled.rows) + recalled.more
+def _fallback(found_history: HistoryFound, about: str | None) -> str:
+    if not found_history.rows:
+        return _title(about, found_history)
+    count = len(found_history.rows) + found_history.more
     requests = "1 request" if count == 1 else f"{count:,} requests"
-    newest = literal(first_line(recalled.rows[0][0].request))
-    return f"{_title(about, recalled)}: {requests}. {newest}"
+    newest = literal(first_line(found_history.rows[0][0].request))
+    return f"{_title(about, found_history)}: {requests}. {newest}"
 
 
-def _row(found: Found, told: Told, about: str | None) -> Iterator[Block]:
+def _row(found: Found, posted: CardState, about: str | None) -> Iterator[Block]:
     request = found.request
     line = literal(first_line(request))
-    linked = f"<{told.link}|{line}>" if told.link.startswith("http") else line
+    linked = f"<{posted.link}|{line}>" if posted.link.startswith("http") else line
     mark = "→ " if is_request(about) and request.id == about else ""
     lines = [f"{mark}*{linked}*", _who(request), *_kin(found)]
     reason = [quoted(cut(request.reason, _REASON_LIMIT))] if request.reason else []
@@ -139,11 +142,11 @@ def _fitting(rows: Sequence[list[Block]]) -> list[list[Block]]:
     return kept
 
 
-def _notes(recalled: Recalled, more: int) -> Iterator[str]:
+def _notes(found_history: HistoryFound, more: int) -> Iterator[str]:
     if more:
         yield f"… and {more:,} more"
-    if recalled.searched:
-        yield f"Only the newest {recalled.searched:,} requests were looked through."
-    if recalled.unreadable:
-        records = "record" if recalled.unreadable == 1 else "records"
-        yield f":warning: {recalled.unreadable:,} {records} can't be read by this version"
+    if found_history.searched:
+        yield f"Only the newest {found_history.searched:,} requests were looked through."
+    if found_history.unreadable:
+        records = "record" if found_history.unreadable == 1 else "records"
+        yield f":warning: {found_history.unreadable:,} {records} can't be read by this version"

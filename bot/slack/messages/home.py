@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from bot.command import PREFIX
 from bot.errors import Refused
-from bot.slack.messages.board import Board, Row, places
+from bot.slack.messages.board import AppHomeData, Row, places
 from bot.slack.messages.buttons import NEW
 from bot.slack.messages.home_rows import asked, ended, mentioned, running, waiting
 from bot.slack.messages.texts import Block, button, code, context, header, mention, prose, section
@@ -19,11 +19,11 @@ _MOST_MENTIONED = 10
 _EXAMPLE = f'{PREFIX} delete vco-p0w5112f 192.168.10.0/24 --reason "leaking, INC-4211"'
 
 
-def view(board: Board, user: str, now: float) -> Block:
+def view(data: AppHomeData, user: str, now: float) -> Block:
     """The page of `user` as it should look at `now`, in seconds since the epoch."""
-    found = places(board, user)
+    found = places(data, user)
     blocks = [
-        *_warning(board.unreadable),
+        *_warning(data.unreadable),
         *_part("Waits for you", found.waiting, lambda row: waiting(row, user, now), apart=True),
         *_unread(found.unread),
         *_part("In flight", found.running, lambda row: running(row, now)),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bot import lifecycle
 from bot.models import Decision, Request, RequestState, Verdict
-from bot.preview.rollback import undoable
+from bot.preview.rollback import can_roll_back
 from bot.slack.messages.board import Row
 from bot.slack.messages.buttons import (
     APPROVE,
@@ -85,7 +85,7 @@ def ended(row: Row) -> Iterator[Block]:
     """How a request ended, with what can be done about that."""
     request = row.request
     line = section("\n".join([_title(row), *_trouble(request)]))
-    if undoable(request):
+    if can_roll_back(request):
         line["accessory"] = restore_button(request)
     elif request.state in (RequestState.EXPIRED, RequestState.VOID):
         line["accessory"] = again_button(request)
@@ -104,7 +104,7 @@ def _title(row: Row) -> str:
 
 def _link(row: Row) -> str:
     line = literal(first_line(row.request))
-    return f"<{row.told.link}|{line}>" if row.told.link.startswith("http") else line
+    return f"<{row.posted.link}|{line}>" if row.posted.link.startswith("http") else line
 
 
 def _impact(request: Request) -> Iterator[str]:

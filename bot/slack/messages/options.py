@@ -13,7 +13,7 @@ from bot.preview.impact import network_of, within
 from bot.preview.resolve import obstacle
 from bot.slack.forms.checks import sound
 from bot.slack.forms.fields import TYPING, VALUE_LIMIT, route_value
-from bot.slack.forms.lookup import Seen, Unseen
+from bot.slack.forms.lookup import ConnectionRoutes, Unavailable
 from bot.slack.messages.texts import Block, cut, visible
 
 MOST_OPTIONS = 100
@@ -29,10 +29,10 @@ def option(text: str, value: str, description: str = "") -> Block:
     return {"text": _plain(text), "value": value, **about}
 
 
-def region_options(known: Sequence[str] | Unseen, typed: str) -> list[Block]:
+def region_options(known: Sequence[str] | Unavailable, typed: str) -> list[Block]:
     """The regions whose id contains what was typed."""
     word = typed.strip().casefold()
-    if isinstance(known, Unseen):
+    if isinstance(known, Unavailable):
         as_typed = sound(region_id, typed)
         return [*([option(as_typed, as_typed)] if as_typed else []), _type_instead(known, typed)]
     return [option(one, one) for one in sorted(known) if word in one][:MOST_OPTIONS]
@@ -47,13 +47,13 @@ def connection_option(connection: Connection) -> Block:
     return option(text, connection.vpn_connection_id)
 
 
-def connection_options(found: Sequence[Connection] | Unseen, typed: str) -> list[Block]:
+def connection_options(found: Sequence[Connection] | Unavailable, typed: str) -> list[Block]:
     """The connections whose name or id contains what was typed, those without routes of ours last.
 
     A whole id can be chosen also where no list could be had.
     """
     word = typed.strip().casefold()
-    if isinstance(found, Unseen):
+    if isinstance(found, Unavailable):
         as_typed = sound(connection_id, typed)
         whole = [option(f"{as_typed} · as typed", as_typed)] if as_typed else []
         return [*whole, _type_instead(found, typed)]
@@ -76,9 +76,9 @@ def route_option(live: LiveRoute) -> Block:
     return option(f"{route.route_dest} · weight {route.weight}", route_value(route), hop)
 
 
-def route_options(found: Seen | Unseen, typed: str) -> list[Block]:
+def route_options(found: ConnectionRoutes | Unavailable, typed: str) -> list[Block]:
     """The routes that have what was typed in their text; of an address, those that cover it."""
-    if isinstance(found, Unseen):
+    if isinstance(found, Unavailable):
         return [_type_instead(found, typed)]
     word, block = typed.strip().casefold(), _block(typed)
     return [
@@ -89,7 +89,7 @@ def route_options(found: Seen | Unseen, typed: str) -> list[Block]:
     ][:MOST_OPTIONS]
 
 
-def _type_instead(nothing: Unseen, typed: str) -> Block:
+def _type_instead(nothing: Unavailable, typed: str) -> Block:
     return option(f"Type it instead · {nothing.why}", f"{TYPING}{typed.strip()}"[:VALUE_LIMIT])
 
 

@@ -27,7 +27,7 @@ from bot.slack.messages.texts import (
     section,
     whole_lines,
 )
-from bot.store import Stored, Told
+from bot.store import CardState, Stored
 
 _QUOTE_LIMIT = 300
 """Characters of others' words: a reason fits whole."""
@@ -42,10 +42,10 @@ _SPARE = 500
 """Characters kept for the first line and the last."""
 
 
-def receipt(stored: Stored, told: Told) -> Message:
+def receipt(stored: Stored, posted: CardState) -> Message:
     """The receipt as a message; what does not fit goes by whole lines, and that is said."""
     request = stored.request
-    everything = parts(stored, told)
+    everything = parts(stored, posted)
     texts = ["\n".join(part.lines) for part in everything]
     quotes = _quotes(everything)
     room = BLOCKS_LIMIT - _SPARE - length(chain.from_iterable(quotes))
@@ -63,10 +63,10 @@ def receipt(stored: Stored, told: Told) -> Message:
     return _fallback(request), blocks
 
 
-def receipt_text(stored: Stored, told: Told) -> list[str]:
+def receipt_text(stored: Stored, posted: CardState) -> list[str]:
     """The receipt as lines of plain text, whole."""
     lines = [first_line(stored.request)]
-    for part in parts(stored, told):
+    for part in parts(stored, posted):
         lines += ["", *map(as_plain, part.lines), *map("“{}”".format, part.quotes)]
     return [printable(one) for one in lines]
 

@@ -7,7 +7,7 @@ from bot.models import Decision, Event, EventKind, Request, RequestState, Tunnel
 from bot.slack.messages.receipt_routes import Part, route_parts, time
 from bot.slack.messages.texts import code, duration, literal, mention, named, prose
 from bot.slack.messages.timeline import line
-from bot.store import Stored, Told
+from bot.store import CardState, Stored
 
 _AFTERWARDS = (
     *(EventKind.TROUBLE, EventKind.REMINDED),
@@ -16,11 +16,11 @@ _AFTERWARDS = (
 _MOST_AFTERWARDS = 5
 
 
-def parts(stored: Stored, told: Told) -> list[Part]:
+def parts(stored: Stored, posted: CardState) -> list[Part]:
     """All that is recorded of a request, in the order in which one asks for it."""
     request = stored.request
     return [
-        _about(request, told),
+        _about(request, posted),
         _decisions(request),
         _shown(request),
         *route_parts(request),
@@ -32,7 +32,7 @@ def parts(stored: Stored, told: Told) -> list[Part]:
 # --- what it is about ------------------------------------------------------------------
 
 
-def _about(request: Request, told: Told) -> Part:
+def _about(request: Request, posted: CardState) -> Part:
     where = f" in <#{request.channel}>" if request.channel[:1] in ("C", "G") else ""
     lines = [
         f"{code(request.id)} · *{request.state}*",
@@ -46,8 +46,8 @@ def _about(request: Request, told: Told) -> Part:
         lines.append(f"Ended {time(request.ended_at)}")
     if request.state is RequestState.VOID:
         lines.append(f"Nothing was sent: {prose(request.why)}")
-    if told.link.startswith("http"):
-        lines.append(f"<{told.link}|Card and thread>")
+    if posted.link.startswith("http"):
+        lines.append(f"<{posted.link}|Card and thread>")
     return Part(tuple(lines), (request.reason,) if request.reason else ())
 
 

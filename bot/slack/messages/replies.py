@@ -132,7 +132,7 @@ def _in_flight(request: Request) -> str:
     deletes = request.operation is Operation.DELETE
     if deletes and all(impact.not_restorable for impact in request.snapshot.impacts):
         return said
-    return f"{said} *{words(request).undo}* on its card undoes it afterwards."
+    return f"{said} *{words(request).rollback}* on its card undoes it afterwards."
 
 
 def _missing(request: Request, one: str, more: str) -> str:

@@ -8,27 +8,27 @@ from bot.slack.messages.card import first_line
 from bot.slack.messages.impacts import BGP_UNKNOWN
 from bot.slack.messages.texts import clock, code, literal, mention, prose, route_words
 from bot.slack.messages.urgency import urgency
-from bot.store import Told
+from bot.store import CardState
 
-Row = tuple[Request, Told]
+Row = tuple[Request, CardState]
 """A request, and where Slack shows it."""
 
 _MOST = 40
 """How many rows an answer shows before it counts the rest: a message holds 40 of them well."""
 
 
-def asked(request: Request, told: Told) -> str:
+def asked(request: Request, posted: CardState) -> str:
     """The answer to a command that made a request: a link to its card."""
     if request.glass_broken:
-        return f"Going ahead without an approval: {_linked(request, told)} ({code(request.id)})"
-    return f"Asked for approval: {_linked(request, told)} ({code(request.id)})"
+        return f"Going ahead without an approval: {_linked(request, posted)} ({code(request.id)})"
+    return f"Asked for approval: {_linked(request, posted)} ({code(request.id)})"
 
 
-def already_open(request: Request, told: Told) -> str:
+def already_open(request: Request, posted: CardState) -> str:
     """The answer to a command whose route another request is about."""
     return (
         f"There is already an open request for this, by {mention(request.requester)}: "
-        f"{_linked(request, told)} ({code(request.id)}, {request.state})"
+        f"{_linked(request, posted)} ({code(request.id)}, {request.state})"
     )
 
 
@@ -40,11 +40,11 @@ def status(rows: Sequence[Row], unreadable: Sequence[str] = ()) -> str:
     if not rows and not broken:
         return "Nothing is pending or in flight."
     lines = [
-        f"• {_linked(request, told)} · *{request.state}* · "
+        f"• {_linked(request, posted)} · *{request.state}* · "
         f"asked by {mention(request.requester)} {clock(request.created_at)} · {code(request.id)}"
-        for request, told in sorted(rows, key=lambda row: urgency(row[0]))[:_MOST]
+        for request, posted in sorted(rows, key=lambda row: urgency(row[0]))[:_MOST]
     ]
-    return "\n".join([*lines, *_rest(len(rows)), *broken])
+    return "\n".join([*lines, *_pause(len(rows)), *broken])
 
 
 def routes(connection: Connection, listed: RouteList) -> str:
@@ -60,7 +60,7 @@ def routes(connection: Connection, listed: RouteList) -> str:
         + (f", {literal(r.state)}" if r.state else "")
         for r in live[:_MOST]
     ]
-    more = [f"{rest}; the form of `{PREFIX} delete` searches them" for rest in _rest(len(live))]
+    more = [f"{rest}; the form of `{PREFIX} delete` searches them" for rest in _pause(len(live))]
     return "\n".join([f"{head}:", *lines, *more, *unknown])
 
 
@@ -75,10 +75,10 @@ def _head(connection: Connection) -> str:
     return f"{where} is *{literal(connection.state)}*"
 
 
-def _linked(request: Request, told: Told) -> str:
+def _linked(request: Request, posted: CardState) -> str:
     line = literal(first_line(request))
-    return f"<{told.link}|{line}>" if told.link.startswith("http") else line
+    return f"<{posted.link}|{line}>" if posted.link.startswith("http") else line
 
 
-def _rest(count: int) -> list[str]:
+def _pause(count: int) -> list[str]:
     return [f"… and {count - _MOST} more"] if count > _MOST else []

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from bot.lifecycle.route_change import NOT_SENT
 from bot.models import Event, EventKind, Request, RouteChange, RouteState
-from bot.preview.rollback import undoable
+from bot.preview.rollback import can_roll_back
 from bot.slack.messages.buttons import again_button, restore_button
 from bot.slack.messages.texts import (
     Block,
@@ -86,9 +86,9 @@ def _said(request: Request, event: Event) -> str | None:  # noqa: C901, PLR0911,
             asker = mention(request.requester)
             return f"Expired: not enough approvals in time. {asker}, ask again if needed."
         case EventKind.DRIFTED:
-            told = " ".join(filter(None, [mention(request.requester), _deciders(request)]))
+            posted = " ".join(filter(None, [mention(request.requester), _deciders(request)]))
             what = details["changed"]
-            return f"Stopped before sending: what was approved has changed. {what} {told}"
+            return f"Stopped before sending: what was approved has changed. {what} {posted}"
         case EventKind.SENDING if "unanswered" in details:
             return f"Sending again with the same token (attempt {details['attempt']})"
         case EventKind.SENT:
@@ -168,7 +168,7 @@ def _watched(request: Request, details: Mapping[str, str]) -> str | None:
 
 def _buttons(request: Request, event: Event) -> Iterator[Block]:
     """What one may want to do about it, right where it is told."""
-    if event.kind is EventKind.DEGRADED and undoable(request):
+    if event.kind is EventKind.DEGRADED and can_roll_back(request):
         yield restore_button(request)
     if event.kind is EventKind.EXPIRED:
         yield again_button(request)

@@ -19,7 +19,7 @@ class Words(NamedTuple):
     so: str
     moot: str
     checking: str
-    undo: str
+    rollback: str
 
 
 OF = {
@@ -32,7 +32,7 @@ OF = {
         so="route absent",
         moot="was already gone",
         checking="checking that the route is gone",
-        undo="Restore",
+        rollback="Restore",
     ),
     Operation.RESTORE: Words(
         do="restore",
@@ -43,7 +43,7 @@ OF = {
         so="route present",
         moot="was there already",
         checking="checking that the route is back",
-        undo="Delete again",
+        rollback="Delete again",
     ),
 }
 
