@@ -6,7 +6,7 @@ REGISTRY = CollectorRegistry()
 
 STEPS = Counter(
     "vco_route_steps_total",
-    "Steps of the engine, by kind of work and how they ended",
+    "Steps of the worker, by kind of work and how they ended",
     ("kind", "result"),
     registry=REGISTRY,
 )

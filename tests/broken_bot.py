@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.__main__ import main
 from bot.alibaba.credentials import DefaultChain
-from bot.execution.worker import Engine
+from bot.execution.worker import Worker
 from bot.slack import connection, socket
 from bot.slack.socket_mode import Heartbeat
 from bot.store.work import Work
@@ -37,8 +37,8 @@ def _claims() -> None:
     _set(Work, "claim", _raise_later)
 
 
-def _engine() -> None:
-    _set(Engine, "run", _return)
+def _worker() -> None:
+    _set(Worker, "run", _return)
 
 
 def _pings() -> None:
@@ -61,7 +61,7 @@ def _thread() -> None:
 
 PARTS: dict[str, Callable[[], None]] = {
     "claims": _claims,
-    "engine": _engine,
+    "worker": _worker,
     "http": _http,
     "pings": _pings,
     "sockets": _sockets,

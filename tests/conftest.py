@@ -10,9 +10,8 @@ from redis.asyncio import Redis
 from stage import Stage
 
 from bot.config import settings as bot_settings
-from bot.execution import context as bench
+from bot.execution import context, send
 from bot.execution import rate_limit as pacing
-from bot.execution import send as sending
 from bot.lifecycle import proof as watching
 from bot.sandbox.valkey import EmbeddedValkey
 from bot.sandbox.vpc import seed
@@ -68,9 +67,9 @@ def hurried(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """A scene where everything happens as always, in the same order, only with short pauses."""
     monkeypatch.setattr(watching, "FIRST_POLL", 0.1)
     monkeypatch.setattr(watching, "FIRST_RECONCILE", 0.3)
-    monkeypatch.setattr(bench, "_FIRST_WAIT", 0.1)
-    monkeypatch.setattr(bench, "_LONGEST_WAIT", 0.4)
-    monkeypatch.setattr(sending, "_LOOK_AFTER_LOSS", 0.1)
+    monkeypatch.setattr(context, "_FIRST_WAIT", 0.1)
+    monkeypatch.setattr(context, "_LONGEST_WAIT", 0.4)
+    monkeypatch.setattr(send, "_READ_AFTER_LOSS", 0.1)
     monkeypatch.setattr(pacing, "CHANGES_A_MINUTE", 1_000_000)
     monkeypatch.setattr(pacing, "READS_A_MINUTE", 1_000_000)
     for method in budget.RATES:

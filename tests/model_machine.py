@@ -31,7 +31,7 @@ from bot import lifecycle
 from bot.config.redis_url import parse
 from bot.errors import AlibabaError, OutcomeUnknown, Rejected, StaleFence, Throttled
 from bot.execution import Execution, Limits
-from bot.execution.context import Bench
+from bot.execution.context import StepContext
 from bot.execution.worker import MAX_TRIES
 from bot.models import Operation, Request, RequestState, RouteState, VcoRoute, Verdict
 from bot.store import AlreadyOpen, Claim, Database, Store
@@ -91,10 +91,10 @@ class ExecutionMachine(RuleBasedStateMachine):
         self.cloud = ModelCloud(REGION, lambda: self.now, there + others)
         self.cloud.deletes = operation is Operation.DELETE
         self.execution = Execution(
-            Bench(
+            StepContext(
                 requests=self.store.requests,
-                pace=self.store.pace,
-                places=self.cloud,
+                rate_limits=self.store.rate_limits,
+                change_quota=self.cloud,
                 cloud=self.cloud,
                 now=self.db.now,
                 limits=LIMITS,
@@ -324,7 +324,7 @@ class ExecutionMachine(RuleBasedStateMachine):
         return None
 
     async def _step(self, claim: Claim) -> None:
-        """What the engine does with a claim."""
+        """What the worker does with a claim."""
         tired = claim.tries > MAX_TRIES
         step = self.execution.give_up if tired else self.execution.step
         try:

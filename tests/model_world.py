@@ -31,7 +31,7 @@ from bot.errors import (
     StaleFence,
 )
 from bot.execution import Execution, Limits
-from bot.execution.context import Bench
+from bot.execution.context import StepContext
 from bot.models import (
     Connection,
     Decision,
@@ -354,10 +354,10 @@ async def _run(seen: World, worker: Actor, answer: Answer, fresh: bool) -> Next:
     hands = Hands(seen, worker, answer, acted=fresh)
     claim = Claim("run:" + seen.record.id, "a fence", 1, *_moment(worker))
     execution = Execution(
-        Bench(
+        StepContext(
             requests=hands,  # type: ignore[arg-type] # the part of it that steps use
-            pace=hands,  # type: ignore[arg-type] # the same
-            places=hands,
+            rate_limits=hands,  # type: ignore[arg-type] # the same
+            change_quota=hands,
             cloud=hands,
             now=hands.now,
             limits=LIMITS,
@@ -515,7 +515,7 @@ class Hands:
     async def now(self) -> float:
         return moment(self._do(None, lambda: self.world.tick))
 
-    # Pace.
+    # Rate limits.
 
     async def paused_until(self, _: str) -> float:
         return 0.0

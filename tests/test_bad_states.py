@@ -11,7 +11,7 @@ import structlog
 from databases import claimed, database, set_clock
 from stage import DELETE, Stage, delete_command, request_id, until
 
-from bot.execution.worker import Engine
+from bot.execution.worker import Worker
 from bot.models import RequestState
 from bot.sandbox.slack.workspace import ALICE, BOB, NETWORK_OPS
 from bot.sandbox.valkey import EmbeddedValkey
@@ -131,14 +131,14 @@ async def test_what_was_planned_goes_back_with_the_clock(stopped: Database) -> N
 
 async def test_the_engine_says_that_the_clock_went_back(stopped: Database) -> None:
     work, stop = Work(stopped), asyncio.Event()
-    running = Engine(work, {})
+    running = Worker(work, {})
     with structlog.testing.capture_logs() as logs:
         task = asyncio.create_task(running.run(stop))
         await work.wake("nobody:1")
         await until(lambda: any(e["event"] == "unknown_item" for e in logs))
         set_clock(stopped, 6_400.0)
         await work.wake("nobody:2")
-        running.nudge()
+        running.wake()
         await until(lambda: any(e["event"] == "clock_went_back" for e in logs))
         stop.set()
         await task

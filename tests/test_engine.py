@@ -1,6 +1,6 @@
-"""The engine: claims what is due and has its step done, whatever the steps do.
+"""The worker: claims what is due and has its step done, whatever the steps do.
 
-The clock of the database stands still and is moved by the tests; the engine, the store and
+The clock of the database stands still and is moved by the tests; the worker, the store and
 the server are real. A handler here is a few lines that record what they were asked to do.
 """
 
@@ -18,7 +18,7 @@ from databases import claimed, database, set_clock
 from stage import until
 
 from bot.errors import StoreUnavailable, Unreadable
-from bot.execution.worker import MAX_TRIES, Engine, Handler
+from bot.execution.worker import MAX_TRIES, Handler, Worker
 from bot.sandbox.valkey import EmbeddedValkey
 from bot.store import Claim, Database, Work
 from bot.store.client import CLAIMS, DUE, Script
@@ -56,19 +56,19 @@ class Recorded:
 
 
 class Playing:
-    """An engine that runs, and the clock that its items are due by."""
+    """A worker that runs, and the clock that its items are due by."""
 
-    def __init__(self, opened: Database, engine: Engine, probe: Recorded) -> None:
+    def __init__(self, opened: Database, worker: Worker, probe: Recorded) -> None:
         self.db = opened
         self.work = Work(opened)
-        self.engine = engine
+        self.worker = worker
         self.stop = asyncio.Event()
-        self.task = asyncio.create_task(engine.run(self.stop))
+        self.task = asyncio.create_task(worker.run(self.stop))
         self._probe = probe
 
     async def wake(self, item: str) -> None:
         await self.work.wake(item)
-        self.engine.nudge()
+        self.worker.wake()
 
     async def at(self, now: float, *, unended: int = 0) -> None:
         """Let the steps in hand end, move the clock, and have all done that is due by then.
@@ -105,14 +105,18 @@ async def playing(
     *,
     lease: float = 30.0,
     workers: int = 16,
-    places: Mapping[str, int] | None = None,
+    concurrency: Mapping[str, int] | None = None,
     **handlers: Handler,
 ) -> AsyncIterator[Playing]:
     probe = Recorded()
-    engine = Engine(
-        Work(db), {**handlers, PROBE: probe}, lease=lease, workers=workers, places=places or {}
+    worker = Worker(
+        Work(db),
+        {**handlers, PROBE: probe},
+        lease=lease,
+        default_concurrency=workers,
+        concurrency=concurrency or {},
     )
-    play = Playing(db, engine, probe)
+    play = Playing(db, worker, probe)
     try:
         yield play
     finally:
@@ -281,7 +285,7 @@ async def test_a_hiccup_of_the_store_costs_a_second_and_no_lease(
                 proxy.lose(Loss(b"receipt", times=99))
             async with database(valkey_url, now=0.0) as beside:
                 await Work(beside).wake("run:r-1")
-                play.engine.nudge()
+                play.worker.wake()
                 if lost == "the end of a step":
                     await begun.wait()
                     proxy.lose(Loss(b"", times=999))
@@ -367,7 +371,7 @@ async def test_stopping_finishes_the_steps_in_hand_and_takes_no_more(
 
 
 async def test_a_nudge_makes_new_work_immediate(valkey_url: str) -> None:
-    """An idle engine looks once a second; ten nudged items take far less than ten seconds."""
+    """An idle worker looks once a second; ten woken items take far less than ten seconds."""
     run = Recorded()
     async with database(valkey_url, now=0.0) as db, playing(db, run=run) as play:
         begun = time.monotonic()
@@ -408,7 +412,7 @@ async def test_steps_that_hang_keep_no_other_kind_waiting(db: Database) -> None:
         return None
 
     run, home = Recorded(), Recorded(hangs)
-    async with playing(db, places={"home": 8}, run=run, home=home) as play:
+    async with playing(db, concurrency={"home": 8}, run=run, home=home) as play:
         for n in range(40):
             await play.wake(f"home:{n:02}")
         await play.at(1001.0, unended=8)
@@ -430,7 +434,7 @@ async def test_what_finds_no_place_here_is_done_by_a_replica_that_has_one(db: Da
         return None
 
     home, elsewhere = Recorded(hangs), Recorded()
-    async with playing(db, places={"home": 1}, home=home) as play:
+    async with playing(db, concurrency={"home": 1}, home=home) as play:
         await play.wake("home:a")
         await play.wake("home:b")
         await play.at(1001.0, unended=1)
@@ -473,8 +477,8 @@ async def test_an_engine_outlives_its_database() -> None:
         await play.wake("run:before")
         await until(lambda: len(run.claims) == 1)
         await server.kill()
-        play.engine.nudge()
-        for _ in range(2):  # as long as it takes the engine to notice
+        play.worker.wake()
+        for _ in range(2):  # as long as it takes the worker to notice
             with pytest.raises(StoreUnavailable):
                 await play.wake("run:lost")
         await server.start()
@@ -497,7 +501,7 @@ async def test_whoever_wakes_up_after_its_claim_was_taken_over_is_told_so(db: Da
         await play.wake("run:r-1")
         await until(lambda: len(run.claims) == 1)
         set_clock(db, 1031.0)
-        play.engine.nudge()
+        play.worker.wake()
         await until(lambda: len(run.claims) == 2)
         stopped.set()
         await until(lambda: run.lost_claims == ["run:r-1"])

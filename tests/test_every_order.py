@@ -14,10 +14,8 @@ from model_world import LIMITS, Hands, World, world
 from msgspec.structs import replace
 
 from bot.approval.eligibility import Eligibility
-from bot.execution import context as bench
+from bot.execution import context, send, verify
 from bot.execution import executor as handler
-from bot.execution import send as sending
-from bot.execution import verify as proving
 from bot.lifecycle import route_change
 from bot.models import Request, RouteState, Verdict
 
@@ -66,11 +64,11 @@ def without_compare_and_set(patch: pytest.MonkeyPatch) -> None:
 
 
 def with_attached_as_proof(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(proving, "proven", lambda watch: watch.state == "attached")
+    patch.setattr(verify, "proven", lambda watch: watch.state == "attached")
 
 
 def with_one_read_as_proof(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(proving, "proven", lambda watch: watch.settled_reads > 0)
+    patch.setattr(verify, "proven", lambda watch: watch.settled_reads > 0)
 
 
 def with_a_token_for_each_send(patch: pytest.MonkeyPatch) -> None:
@@ -98,8 +96,8 @@ def with_self_approval(patch: pytest.MonkeyPatch) -> None:
 
 def without_approval_before_a_send(patch: pytest.MonkeyPatch) -> None:
     """One of two approvals is taken for enough."""
-    patch.setattr("bot.lifecycle.missing", lambda _: 0)
-    patch.setattr(sending, "approved_by", lambda _: ())
+    patch.setattr("bot.lifecycle.request.missing", lambda _: 0)
+    patch.setattr(send, "approved_by", lambda _: ())
 
 
 def without_expiry(patch: pytest.MonkeyPatch) -> None:
@@ -119,7 +117,7 @@ def with_an_expiry_that_is_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 def without_drift(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(sending, "drift", lambda *_, **__: None)
+    patch.setattr(send, "drift", lambda *_, **__: None)
 
 
 def with_failure_for_doubt(patch: pytest.MonkeyPatch) -> None:
@@ -127,7 +125,7 @@ def with_failure_for_doubt(patch: pytest.MonkeyPatch) -> None:
         return route_change.end(request, at, RouteState.FAILED, None)
 
     patch.setattr(handler, "give_up", end)
-    patch.setattr(bench, "give_up", end)
+    patch.setattr(context, "give_up", end)
 
 
 def without_words(patch: pytest.MonkeyPatch) -> None:

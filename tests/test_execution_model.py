@@ -17,7 +17,7 @@ from model_cloud import Answer, Place
 from model_machine import ROUTES, ExecutionMachine
 from msgspec.structs import replace
 
-from bot.execution import verify as proving
+from bot.execution import verify
 from bot.lifecycle import route_change
 from bot.models import Operation, Request, Verdict
 from bot.store import Requests
@@ -96,7 +96,7 @@ def with_a_token_for_each_send(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def with_attached_as_proof(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proving, "proven", lambda watch: watch.state == "attached")
+    monkeypatch.setattr(verify, "proven", lambda watch: watch.state == "attached")
 
 
 def without_compare_and_set(monkeypatch: pytest.MonkeyPatch) -> None:

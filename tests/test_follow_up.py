@@ -24,7 +24,7 @@ from msgspec.structs import replace
 from bot import follow_up, lifecycle
 from bot.config.redis_url import parse
 from bot.execution import Limits
-from bot.execution.context import Bench
+from bot.execution.context import StepContext
 from bot.models import (
     Connection,
     EventKind,
@@ -213,15 +213,15 @@ async def test_the_engines_item_waits_for_half_time_and_nudges_once(valkey_url: 
     set_clock(db, 1000.0)
     request = await store.requests.create(a_request())
     cloud = ModelCloud(REGION, lambda: 1000.0, [a_route()])
-    bench = Bench(
+    context = StepContext(
         requests=store.requests,
-        pace=store.pace,
-        places=cloud,
+        rate_limits=store.rate_limits,
+        change_quota=cloud,
         cloud=cloud,
         now=db.now,
         limits=Limits(),
     )
-    handler = follow_up.FollowUp(bench)
+    handler = follow_up.FollowUp(context)
 
     async def step() -> float | None:
         while isinstance(claim := await store.work.claim(30.0), Claim):
@@ -257,15 +257,15 @@ async def test_reminders_of_a_countersignature_make_no_request_stay_longer_than_
         assert await store.requests.unsigned_ids() == [request.id]
         await db.command("DEL", record)  # as at the end of its time
         cloud = ModelCloud(REGION, lambda: 1000.0, [a_route()])
-        bench = Bench(
+        context = StepContext(
             requests=store.requests,
-            pace=store.pace,
-            places=cloud,
+            rate_limits=store.rate_limits,
+            change_quota=cloud,
             cloud=cloud,
             now=db.now,
             limits=Limits(),
         )
         while (claim := await claimed(store.work)).kind != "follow":
             await store.work.done(claim, None)
-        assert await follow_up.FollowUp(bench).step(claim) is None
+        assert await follow_up.FollowUp(context).step(claim) is None
         assert await store.requests.unsigned_ids() == []

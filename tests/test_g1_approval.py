@@ -201,7 +201,7 @@ async def test_what_is_over_can_not_be_approved_any_more(brisk: Stage) -> None:
 async def test_an_approval_after_the_expiry_is_none_even_before_the_engine_noticed(
     stage: Stage,
 ) -> None:
-    """No engine runs here: the decision itself looks at the clock."""
+    """No worker runs here: the decision itself looks at the clock."""
     app = App(Settings.from_env(stage.environment()))
     try:
         draft = Draft(

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from stage import Stage, delete_command
 
 from bot.alibaba.client import VpcClient
-from bot.execution import worker as engine
+from bot.execution import worker
 from bot.models import RequestState
 from bot.sandbox.vpc.faults import FaultKind
 
@@ -48,7 +48,7 @@ async def test_a_step_that_keeps_failing_ends_unconfirmed_and_is_looked_at_still
     hurried: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Here no step lives long enough to hear the API, and the deletion worked all the same."""
-    monkeypatch.setattr(engine, "MAX_TRIES", 1)
+    monkeypatch.setattr(worker, "MAX_TRIES", 1)
     # Each call may take longer than its whole step, which is never so in a deployment.
     monkeypatch.setattr(
         "bot.service.app.VpcClient", lambda *args, **_: VpcClient(*args, attempt_seconds=25.0)

@@ -93,13 +93,13 @@ async def test_a_deletion_is_asked_for_approved_and_done_while_all_pages_hang(
         await hurried.store.viewers.opened(f"U0VIEWER{number}")
     hurried.slack.faults.add("views.publish", "hang", times=None, seconds=600.0)
     await hurried.start_bot()
-    await hurried.slack.until(lambda: len(pages(hurried)) == app.PLACES["home"])
+    await hurried.slack.until(lambda: len(pages(hurried)) == app.CONCURRENCY["home"])
     [route] = hurried.new_routes("amid")
     card = await hurried.ask(delete_command(route))
     await hurried.approve(card)
     assert (await hurried.until_ended(card)).state is RequestState.DELETED
     await hurried.until_card_says(card, "Proven:")
-    assert len(pages(hurried)) == app.PLACES["home"], "not one of them has come to its end"
+    assert len(pages(hurried)) == app.CONCURRENCY["home"], "not one of them has come to its end"
     await hurried.stop_bots()
 
 

@@ -28,7 +28,7 @@ async def db(valkey_url: str) -> AsyncIterator[Database]:
 
 
 def quotas(db: Database, **changes: float) -> Quotas:
-    return Quotas(Store(db).pace, patience=0.0, **changes)  # type: ignore[arg-type] # numbers all
+    return Quotas(Store(db).rate_limits, max_wait=0.0, **changes)  # type: ignore[arg-type] # numbers all
 
 
 def request(number: int, **changes: object) -> Request:
@@ -136,7 +136,7 @@ async def test_no_minute_has_more_reads_than_the_quota(db: Database) -> None:
 
 
 async def test_background_work_leaves_half_to_people(db: Database) -> None:
-    background = Quotas(Store(db).pace, patience=0.0, background=True)
+    background = Quotas(Store(db).rate_limits, max_wait=0.0, background=True)
     assert (await reads(background))[0] == 90
     assert (await reads(quotas(db)))[0] == 90
 
@@ -144,7 +144,7 @@ async def test_background_work_leaves_half_to_people(db: Database) -> None:
 async def test_a_read_waits_a_little_for_its_share(db: Database) -> None:
     await reads(quotas(db))
     db.fixed_now = ""  # the clock goes on
-    await Quotas(Store(db).pace, patience=5.0).take(READ)
+    await Quotas(Store(db).rate_limits, max_wait=5.0).take(READ)
 
 
 async def test_what_the_vendor_refuses_pauses_that_action_there_for_all_replicas(

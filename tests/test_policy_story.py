@@ -216,7 +216,7 @@ def _broken(request: Request) -> Request:
 
 
 class Desk:
-    """A bot whose engine does not run: what is decided is looked at, nothing is done."""
+    """A bot whose worker does not run: what is decided is looked at, nothing is done."""
 
     def __init__(self, app: App, file: Path) -> None:
         self.app = app

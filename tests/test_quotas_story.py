@@ -51,7 +51,7 @@ async def test_of_many_at_once_those_without_a_place_wait_and_the_others_are_tol
 async def test_a_region_that_hangs_does_not_hold_up_another_one(
     hurried: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(app.PLACES, "run", 6)
+    monkeypatch.setitem(app.CONCURRENCY, "run", 6)
     await hurried.start_bot()
     hanging = [hurried.new_routes(f"hanging{n}")[0] for n in range(8)]
     cards = [await hurried.ask(delete_command(route)) for route in hanging]

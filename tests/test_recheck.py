@@ -13,8 +13,7 @@ from stage import Stage
 
 from bot import lifecycle
 from bot.errors import Refused, SlackError, SlackUnavailable
-from bot.execution import recheck
-from bot.execution import send as sending
+from bot.execution import recheck, send
 from bot.execution.recheck import FRESH_SECONDS, Recheck
 from bot.models import EventKind, People, Person, Place, Request, RequestState, Terms, Verdict
 from bot.policy import PolicySource
@@ -200,7 +199,7 @@ async def test_an_approver_who_has_left_since_voids_the_request_and_all_are_told
 async def test_slack_that_is_silent_for_long_holds_nothing_up_and_that_is_told(
     strict: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(send, "SILENCE_SECONDS", 0.5)
     card = await approved_and_waiting(strict)
     strict.slack.faults.add("users.info", "http", times=None)
     strict.vpc.set_state(strict.route.vpn_connection_id, "attached")
@@ -208,7 +207,7 @@ async def test_slack_that_is_silent_for_long_holds_nothing_up_and_that_is_told(
     said = await strict.until_thread_says(card, "could not be looked at again")
     assert sum("could not be looked at again" in line for line in said) == 1
     audited = [event.details.get("what") for _, event in await strict.audit()]
-    assert audited.count(sending.NOT_LOOKED_AGAIN) == 1
+    assert audited.count(send.NOT_RECHECKED) == 1
 
 
 async def test_slack_that_answers_again_in_time_is_heard(strict: Stage) -> None:

@@ -35,8 +35,8 @@ async def broken(part: str, environment: dict[str, str]) -> asyncio.subprocess.P
 @pytest.mark.parametrize(
     ("part", "task", "cause"),
     [
-        ("claims", "engine", WORDS),
-        ("engine", "engine", ""),
+        ("claims", "worker", WORDS),
+        ("worker", "worker", ""),
         ("http", "http", ""),
         ("pings", "slack", WORDS),
         ("sockets", "slack", WORDS),

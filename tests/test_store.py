@@ -400,8 +400,8 @@ async def test_what_was_told_is_kept_as_long_as_its_request(db: Database, store:
 
 
 async def test_the_usual_duration_is_the_median_of_the_last_ones(store: Store) -> None:
-    assert await store.pace.usual("cn-hangzhou") == USUAL_SECONDS
+    assert await store.rate_limits.usual("cn-hangzhou") == USUAL_SECONDS
     for seconds in (500.0, *[30.0] * 15, *[60.0] * 5, 44.0):
-        await store.pace.took("cn-hangzhou", seconds)
-    assert await store.pace.usual("cn-hangzhou") == 30.0
-    assert await store.pace.usual("eu-central-1") == USUAL_SECONDS
+        await store.rate_limits.took("cn-hangzhou", seconds)
+    assert await store.rate_limits.usual("cn-hangzhou") == 30.0
+    assert await store.rate_limits.usual("eu-central-1") == USUAL_SECONDS

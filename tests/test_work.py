@@ -1,4 +1,4 @@
-"""What is due, who has claimed it, and for how long: the heart of the engine.
+"""What is due, who has claimed it, and for how long: the heart of the worker.
 
 The clock stands still unless a test moves it. Everything holds as well when every script
 arrives twice, because its first reply was lost.

@@ -33,11 +33,11 @@ class Cloud(Protocol):
         ...
 
 
-class Places(Protocol):
+class ChangeQuota(Protocol):
     """The quota of changes."""
 
     async def reserve(self, request: Request) -> float:
-        """Reserve the place of a request's next change; 0, or the seconds until its time."""
+        """Reserve a request's next change; 0, or the seconds until its time."""
         ...
 
 

@@ -1,11 +1,11 @@
-"""The bench that every step works at: the record, the cloud, the clock, and patience."""
+"""What a step needs: store, cloud client, clock, limits."""
 
 from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
 
 from bot.errors import AlibabaError, RecordLost, Throttled
-from bot.execution.cloud import Cloud, Limits, Places
+from bot.execution.cloud import ChangeQuota, Cloud, Limits
 from bot.execution.reading import Reading, Readings
 from bot.execution.recheck import Recheck
 from bot.execution.regions import Regions
@@ -22,7 +22,7 @@ from bot.models import (
     RouteState,
     VcoRoute,
 )
-from bot.store import Claim, Pace, Requests
+from bot.store import Claim, RateLimits, Requests
 
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 10.0
@@ -34,16 +34,16 @@ _OUT_OF_TIME = Failure(
 )
 
 
-class Bench:
+class StepContext:
     """What a step may do besides its one call; every write bears the claim's fence."""
 
     def __init__(  # noqa: PLR0913 - the composition root names each part
         self,
         *,
         requests: Requests,
-        pace: Pace,
+        rate_limits: RateLimits,
         cloud: Cloud,
-        places: Places,
+        change_quota: ChangeQuota,
         now: Callable[[], Awaitable[float]],
         limits: Limits,
         background: Cloud | None = None,
@@ -53,17 +53,17 @@ class Bench:
     ) -> None:
         """Work on `requests` against `cloud`; `now` is the store's clock.
 
-        `places`: the quota of changes; `background`: the cloud for what nobody waits for, where
-        it differs; `region_steps`: how many steps at once one region may keep busy. `recheck`
-        looks at the approvers again before a send; a bot that serves always has one.
+        `change_quota`: the quota of changes; `background`: the cloud for what nobody waits for,
+        where it differs; `region_steps`: how many steps at once one region may keep busy.
+        `recheck` reads the approvers again before a send; a bot that serves always has one.
         """
         self.recheck = recheck
         self.requests = requests
-        self.pace = pace
+        self.rate_limits = rate_limits
         self.cloud = cloud
         self.now = now
         self.limits = limits
-        self.places = places
+        self.change_quota = change_quota
         self.background = background or cloud
         self.regions = Regions(region_steps)
         self.readings = readings or Readings()
@@ -83,7 +83,7 @@ class Bench:
             raise RecordLost(f"the record of {claim.id} is gone")
         return request
 
-    async def look(self, request: Request, *, bgp: bool, background: bool = False) -> Reading:
+    async def read(self, request: Request, *, bgp: bool, background: bool = False) -> Reading:
         """The connection, and its routes where it is attached; with `bgp` all of them.
 
         Raises:
@@ -100,18 +100,21 @@ class Bench:
             bgp=bgp,
         )
 
-    async def observe(self, claim: Claim, request: Request, look: Reading) -> Request:
-        """Remember what a look showed of the route in hand."""
-        sighted, at = sight(look, in_hand(request).route), await self.now()
-        return await self.change(claim, lambda r: route_change.observe(r, at, sighted))
+    async def observe(self, claim: Claim, request: Request, reading: Reading) -> Request:
+        """Record what a reading shows of the route in hand."""
+        seen, at = observation(reading, in_hand(request).route), await self.now()
+        return await self.change(claim, lambda r: route_change.observe(r, at, seen))
 
     async def wait(self, claim: Claim, error: AlibabaError) -> float:
-        """Be patient with `error`; returns when to go on, at the deadline of the route at last."""
+        """Note that `error` makes the step wait; returns when to try again.
+
+        That is at the latest the deadline of the route in hand.
+        """
         at = await self.now()
         request = await self.change(
             claim, lambda r: route_change.wait(r, at, error.code, error.meaning)
         )
-        pause = patience(request)
+        pause = retry_backoff(request)
         if isinstance(error, Throttled):
             pause = max(pause, error.retry_after or 0.0)
         return min(at + pause, max(self.deadline(request), at + _FIRST_WAIT))
@@ -128,7 +131,7 @@ class Bench:
         return self.reconcile_at(request, at)
 
     def reconcile_at(self, request: Request, at: float) -> float | None:
-        """When to look again at what is unconfirmed; None for what has a certain outcome."""
+        """When to read again what is unconfirmed; None for what has a certain outcome."""
         if request.state is not RequestState.UNCONFIRMED:
             return None
         return at + next_reconcile(at - request.ended_at)
@@ -144,22 +147,22 @@ def in_hand(request: Request) -> RouteChange:
     return request.routes[-1 if request.current is None else request.current]
 
 
-def sight(look: Reading, route: VcoRoute) -> Observation:
-    """What a look showed of one route.
+def observation(reading: Reading, route: VcoRoute) -> Observation:
+    """What a reading shows of one route.
 
     One that has its block and next hop, and a weight that could not be read, may be it or not.
     """
-    state = look.connection.state
-    if not look.connection.attached:
+    state = reading.connection.state
+    if not reading.connection.attached:
         return Observation(state=state)
     # A route learned from the peer can look the same and stay: it is not the one we delete.
-    custom = [r.route for r in look.listed.routes if r.kind is RouteKind.CUSTOM]
+    custom = [r.route for r in reading.listed.routes if r.kind is RouteKind.CUSTOM]
     if route not in custom and replace(route, weight=UNKNOWN_WEIGHT) in custom:
         return Observation(state=state)
-    return Observation(state=state, present=route in custom, paged=look.listed.paged)
+    return Observation(state=state, present=route in custom, paged=reading.listed.paged)
 
 
-def patience(request: Request) -> float:
+def retry_backoff(request: Request) -> float:
     """Seconds until the route in hand is tried again, longer each time."""
     waits = in_hand(request).waits
     return backoff(waits, base=_FIRST_WAIT, cap=_LONGEST_WAIT, seed=f"{request.id}/{waits}")

@@ -1,12 +1,11 @@
-"""The engine's handler for `run:<request>` items: which step a request needs next."""
+"""The worker's handler for `run:<request>` items: which step a request needs next."""
 
 import structlog
 
 from bot import lifecycle
 from bot.errors import RecordLost
-from bot.execution import send as sending
-from bot.execution import verify as proving
-from bot.execution.context import Bench, give_up, in_hand
+from bot.execution import send, verify
+from bot.execution.context import StepContext, give_up, in_hand
 from bot.execution.reading import StillReading
 from bot.execution.regions import ROOM_AFTER
 from bot.lifecycle import route_change
@@ -15,11 +14,11 @@ from bot.store import Claim
 
 log = structlog.get_logger(__name__)
 
-_QUEUED_LOOK = 60.0
-"""Seconds between looks of a request that waits in the queue; its turn wakes it anyway."""
+_QUEUED_POLL = 60.0
+"""Seconds between steps of a request that waits in the queue; its turn wakes it anyway."""
 
-_READING_LOOK = 0.5
-"""Seconds between looks whether a long reading is finished."""
+_READING_POLL = 0.5
+"""Seconds between checks whether a long reading is finished."""
 
 _NEEDS_ATTENTION = Failure(
     code="NeedsAttention",
@@ -37,34 +36,34 @@ _NOT_QUEUED = Failure(
 class Execution:
     """Does the steps of requests, from pending to an outcome and, if need be, beyond."""
 
-    def __init__(self, bench: Bench) -> None:
-        """Work at `bench`."""
-        self._bench = bench
+    def __init__(self, context: StepContext) -> None:
+        """Work at `context`."""
+        self._context = context
 
     async def step(self, claim: Claim) -> float | None:
         """Do whatever the request needs next."""
-        stored = await self._bench.requests.get(claim.id)
+        stored = await self._context.requests.get(claim.id)
         if stored is None:
             # Records of what is under way bear no time to live: this one was taken away.
             raise RecordLost(f"the record of {claim.id} is gone")
         request = stored.request
         if request.state is RequestState.PENDING:
             return await self._expire(claim, request)
-        if self._bench.regions.full(request.region):
+        if self._context.regions.full(request.region):
             return claim.now + ROOM_AFTER
-        with self._bench.regions.busy(request.region):
+        with self._context.regions.busy(request.region):
             try:
                 return await self._work(claim, request)
             except StillReading:
                 # It goes on meanwhile, and this step holds no place.
-                return await self._bench.now() + _READING_LOOK
+                return await self._context.now() + _READING_POLL
 
     async def _work(self, claim: Claim, request: Request) -> float | None:
         match request.state:
             case RequestState.APPROVED | RequestState.EXECUTING:
                 return await self._advance(claim, request)
             case RequestState.UNCONFIRMED:
-                return await proving.reconcile(self._bench, claim, request)
+                return await verify.reconcile(self._context, claim, request)
             case _:
                 return None
 
@@ -76,37 +75,37 @@ class Execution:
 
         What is unconfirmed goes on being reconciled, slower and slower: never a hot loop.
         """
-        stored = await self._bench.requests.get(claim.id)
+        stored = await self._context.requests.get(claim.id)
         if stored is None:
             return None
         if stored.request.state is RequestState.PENDING:
             return await self._expire(claim, stored.request)
         log.error("request_given_up", request=claim.id)
-        at = await self._bench.now()
+        at = await self._context.now()
 
         def end(request: Request) -> Request:
             request = lifecycle.trouble(request, at, "the bot has stopped working on this")
             return give_up(request, at, _NEEDS_ATTENTION)
 
-        return self._bench.reconcile_at(await self._bench.change(claim, end), at)
+        return self._context.reconcile_at(await self._context.change(claim, end), at)
 
     async def _expire(self, claim: Claim, request: Request) -> float | None:
         if claim.now < request.expires_at:
             return request.expires_at
         decision = Decision(verdict=Verdict.EXPIRED, by="", at=claim.now)
-        await self._bench.change(claim, lambda r: lifecycle.decide(r, decision))
+        await self._context.change(claim, lambda r: lifecycle.decide(r, decision))
         return None
 
     async def _advance(self, claim: Claim, request: Request) -> float | None:
-        ahead = await self._bench.requests.position(request)
+        ahead = await self._context.requests.position(request)
         if ahead is None:
             return await self._not_queued(claim, request)
         if ahead:
-            return claim.now + _QUEUED_LOOK
-        request = await self._bench.change(claim, lambda r: route_change.start(r, claim.now))
+            return claim.now + _QUEUED_POLL
+        request = await self._context.change(claim, lambda r: route_change.start(r, claim.now))
         if in_hand(request).state.watched:
-            return await proving.step(self._bench, claim, request)
-        return await sending.step(self._bench, claim, request)
+            return await verify.step(self._context, claim, request)
+        return await send.step(self._context, claim, request)
 
     async def _not_queued(self, claim: Claim, request: Request) -> float | None:
         """An approval and its place in the queue are written at once: something was lost.
@@ -116,7 +115,7 @@ class Execution:
         """
         log.error("not_in_queue", request=request.id)
         if any(route.sends for route in request.routes):
-            await self._bench.requests.rejoin(request)
+            await self._context.requests.rejoin(request)
             return claim.now
-        await self._bench.fail(claim, _NOT_QUEUED)
+        await self._context.fail(claim, _NOT_QUEUED)
         return None

@@ -6,8 +6,8 @@ nobody else.
 - A read, each page of a list for itself, takes its share as it is made. It waits a little; where
   that is not enough, `Throttled` says how long to wait, as the vendor would, without asking them.
   Work that nobody waits for leaves half of every quota to people.
-- A change has its place reserved, in the order in which changes were approved, before its routes
-  are looked at for the last time: `reserve`.
+- A change is reserved, in the order in which changes were approved, before it is recorded and
+  sent: `reserve`.
 - What the vendor refuses for too many calls pauses that action in that region, as long as it says.
 """
 
@@ -16,7 +16,7 @@ import asyncio
 from bot.alibaba.errors import Call
 from bot.errors import Throttled
 from bot.models import Operation, Request
-from bot.store import Pace
+from bot.store import RateLimits
 
 SHARE = 90
 """Percent of the vendor's quotas that are ours: others use the account, too."""
@@ -38,39 +38,39 @@ _PART_AT_ONCE = 3
 
 
 class Quotas:
-    """The quotas of calls that are made with the same patience."""
+    """The quotas of calls that are that wait equally long."""
 
     def __init__(
         self,
-        pace: Pace,
+        rate_limits: RateLimits,
         *,
         share: int = SHARE,
         window: float = 60.0,
-        patience: float = 1.0,
+        max_wait: float = 1.0,
         background: bool = False,
     ) -> None:
-        """Keep them in `pace`.
+        """Keep them in `rate_limits`.
 
         `share`: how much is ours, in percent; `window`: what the vendor counts in, in seconds;
-        `patience`: how long a read waits here at most; `background`: leave half to others.
+        `max_wait`: how long a read waits here at most; `background`: leave half to others.
         """
-        self._pace = pace
+        self._rate_limits = rate_limits
         self._changes = max(1, CHANGES_A_MINUTE * share // 100)
         self._window = window + MARGIN
         reads = max(_PART_AT_ONCE, READS_A_MINUTE * share // 100)
         self._burst = reads // _PART_AT_ONCE
         self._every = window / (reads - self._burst)
         self._part = 2 if background else 1
-        self._patience = patience
+        self._max_wait = max_wait
 
     async def take(self, call: Call) -> None:
-        """Wait until a read may be made; a change has its place already."""
+        """Wait until a read may be made; a change was reserved before."""
         if call.changes:
             return
         waited = 0.0
         while (wait := await self._take(call)) > 0:
             waited += wait
-            if waited > self._patience:
+            if waited > self._max_wait:
                 raise Throttled(
                     "Quota",
                     meaning=f"{call.action} is called as often as is allowed in {call.region}.",
@@ -83,15 +83,15 @@ class Quotas:
         """Leave this action alone in this region, as all replicas will."""
         seconds = SOME_SECONDS if retry_after is None else retry_after
         if seconds > 0:
-            await self._pace.pause(call.region, call.action, seconds)
+            await self._rate_limits.pause(call.region, call.action, seconds)
 
     async def reserve(self, request: Request) -> float:
-        """Reserve the place of the next change of a request; 0, or the seconds until its time.
+        """Reserve the next change of a request; 0, or the seconds until its time.
 
         Changes go in the order in which their requests were decided.
         """
         sends = ".".join(str(route.sends) for route in request.routes)
-        return await self._pace.place(
+        return await self._rate_limits.reserve(
             request.region,
             CHANGES[request.operation],
             f"{request.id}/{sends}",
@@ -101,6 +101,6 @@ class Quotas:
         )
 
     async def _take(self, call: Call) -> float:
-        return await self._pace.take(
+        return await self._rate_limits.take(
             call.region, call.action, calls=1, every=self._every, burst=self._burst // self._part
         )

@@ -24,7 +24,7 @@ from bot.errors import (
     Throttled,
 )
 from bot.execution.cloud import Cloud
-from bot.execution.context import Bench, failure, give_up, in_hand, patience
+from bot.execution.context import StepContext, failure, give_up, in_hand, retry_backoff
 from bot.execution.reading import Reading
 from bot.lifecycle import route_change
 from bot.lifecycle.proof import next_poll
@@ -46,7 +46,7 @@ log = structlog.get_logger(__name__)
 _PASSING = frozenset({"init", "provisioning", "attaching", "attached", "updating", "upgrading"})
 """States of a connection that end in `attached` by themselves (vco-api: State)."""
 
-_LOOK_AFTER_LOSS = 1.0
+_READ_AFTER_LOSS = 1.0
 
 _NOT_REPLICATED = "The replicas of the database do not have the record of this yet."
 SILENCE_SECONDS = 60.0
@@ -54,92 +54,92 @@ SILENCE_SECONDS = 60.0
 
 _SILENT = "SlackSilent"
 
-NOT_LOOKED_AGAIN = "the approvers could not be looked at again: Slack did not answer"
+NOT_RECHECKED = "the approvers could not be looked at again: Slack did not answer"
 
 
-async def step(bench: Bench, claim: Claim, request: Request) -> float | None:
+async def step(context: StepContext, claim: Claim, request: Request) -> float | None:
     """Bring the route in hand one step closer to a send that was answered."""
     if in_hand(request).in_flight:
         # Somebody stored this and did not live to see the answer.
-        request = await bench.change(
+        request = await context.change(
             claim, lambda r: route_change.lose(r, claim.now, "WorkerStopped")
         )
-    if claim.now > bench.deadline(request):
-        return await bench.too_late(claim)
+    if claim.now > context.deadline(request):
+        return await context.too_late(claim)
     try:
-        look = await bench.look(request, bgp=True)
+        reading = await context.read(request, bgp=True)
     except Rejected as error:
         if in_hand(request).outcome_unknown:
-            return await bench.wait(claim, error)
-        await bench.fail(claim, failure(error))
+            return await context.wait(claim, error)
+        await context.fail(claim, failure(error))
         return None
     except AlibabaError as error:
-        return await bench.wait(claim, error)
+        return await context.wait(claim, error)
     if in_hand(request).outcome_unknown:
-        request = await bench.observe(claim, request, look)
-    return await _having_looked(bench, claim, request, look)
+        request = await context.observe(claim, request, reading)
+    return await _after_reading(context, claim, request, reading)
 
 
-async def _having_looked(
-    bench: Bench, claim: Claim, request: Request, look: Reading
+async def _after_reading(
+    context: StepContext, claim: Claim, request: Request, reading: Reading
 ) -> float | None:
     """Wait, watch, void, or send."""
     route = in_hand(request)
-    if not look.connection.attached:
-        return await _not_attached(bench, claim, request, look.connection)
-    changed = _drift(request, look)
+    if not reading.connection.attached:
+        return await _not_attached(context, claim, request, reading.connection)
+    changed = _drift(request, reading)
     # By now, not by when the step began: the look may have taken long.
-    window_over = await bench.now() - route.first_sent_at > bench.limits.token_window
+    window_over = await context.now() - route.first_sent_at > context.limits.token_window
     if route.outcome_unknown and (changed or window_over):
         # The first send may have worked, and may not be repeated any more.
-        await bench.change(claim, route_change.watch)
+        await context.change(claim, route_change.watch)
         return claim.now
     if changed:
         log.info("drift", changed=changed)
-        at = await bench.now()
-        await bench.change(claim, lambda r: lifecycle.drift(r, at, changed))
+        at = await context.now()
+        await context.change(claim, lambda r: lifecycle.drift(r, at, changed))
         return None
-    return await _send(bench, claim, request)
+    return await _send(context, claim, request)
 
 
-async def _send(bench: Bench, claim: Claim, request: Request) -> float | None:
+async def _send(context: StepContext, claim: Claim, request: Request) -> float | None:
     try:
         approved_by(request)
-        silent_until = await _look_again(bench, claim, request)
+        silent_until = await _recheck_approvers(context, claim, request)
     except Refused as refusal:
-        return await _not_any_more(bench, claim, request, refusal.problem)
+        return await _refused(context, claim, request, refusal.problem)
     if silent_until is not None:
         return silent_until
-    return await _record_and_call(bench, claim, request)
+    return await _record_and_call(context, claim, request)
 
 
-async def _record_and_call(bench: Bench, claim: Claim, request: Request) -> float | None:
+async def _record_and_call(context: StepContext, claim: Claim, request: Request) -> float | None:
     """Take a place in the quota, record the send, and send."""
-    if wait := await bench.places.reserve(request):
-        return await _wait_for_place(bench, claim, request, wait)
-    at = await bench.now()
+    if wait := await context.change_quota.reserve(request):
+        return await _wait_for_quota(context, claim, request, wait)
+    at = await context.now()
     try:
-        request = await bench.change(claim, lambda r: route_change.send(r, at), sealed=True)
+        request = await context.change(claim, lambda r: route_change.send(r, at), sealed=True)
     except SealBroken as error:
-        await _unsealed(bench, claim, error)
+        await _unsealed(context, claim, error)
         return None
     try:
-        await bench.requests.secured()
+        await context.requests.secured()
     except StoreUnavailable as error:
         # A failover could forget the approval and this send, and nobody would watch it.
         log.warning("not_replicated", error=str(error))
-        return await bench.wait(claim, NotSent("NotReplicated", meaning=_NOT_REPLICATED))
+        return await context.wait(claim, NotSent("NotReplicated", meaning=_NOT_REPLICATED))
     route = in_hand(request)
     try:
-        alibaba_id = await _call(bench.cloud, request, route)
+        alibaba_id = await _call(context.cloud, request, route)
     except AlibabaError as error:
-        return await _answered_no(bench, claim, request, error)
-    at = await bench.now()
-    await bench.change(claim, lambda r: route_change.accept(r, at, alibaba_id))
-    return at + next_poll(0.0, bench.limits.operation)
+        return await _call_failed(context, claim, request, error)
+    at = await context.now()
+    await context.change(claim, lambda r: route_change.accept(r, at, alibaba_id))
+    return at + next_poll(0.0, context.limits.operation)
 
 
-async def _look_again(bench: Bench, claim: Claim, request: Request) -> float | None:
+async def _recheck_approvers(context: StepContext, claim: Claim, request: Request) -> float | None:
     """Look at the approvers again; returns when to go on where Slack is silent for now.
 
     Silent for long, it holds nothing up: what is on record satisfied the policy when Slack was
@@ -148,67 +148,67 @@ async def _look_again(bench: Bench, claim: Claim, request: Request) -> float | N
     Raises:
         Refused: The policy or Slack says no.
     """
-    if bench.recheck is None:
+    if context.recheck is None:
         return None
     try:
-        await bench.recheck.check(request, claim.now)
+        await context.recheck.check(request, claim.now)
     except SlackError as error:
-        waited_for = await _slack_is_silent(bench, claim, request, error)
+        waited_for = await _slack_silent(context, claim, request, error)
         if waited_for is None:
             log.warning("approvers_not_looked_at_again", error=str(error))
         return waited_for
     return None
 
 
-async def _slack_is_silent(
-    bench: Bench, claim: Claim, request: Request, error: SlackError
+async def _slack_silent(
+    context: StepContext, claim: Claim, request: Request, error: SlackError
 ) -> float | None:
-    at, most = await bench.now(), min(SILENCE_SECONDS, bench.limits.operation / 4)
-    if any(e.details.get("what") == NOT_LOOKED_AGAIN for e in request.timeline):
+    at, most = await context.now(), min(SILENCE_SECONDS, context.limits.operation / 4)
+    if any(e.details.get("what") == NOT_RECHECKED for e in request.timeline):
         return None
     said = (e.at for e in request.timeline if e.details.get("code") == _SILENT)
     until = next(said, at) + most
     if at >= until:
-        await bench.change(claim, lambda r: lifecycle.trouble(r, at, NOT_LOOKED_AGAIN))
+        await context.change(claim, lambda r: lifecycle.trouble(r, at, NOT_RECHECKED))
         return None
     meaning = "Slack does not say whether the approvers are still there."
-    request = await bench.change(claim, lambda r: route_change.wait(r, at, _SILENT, meaning))
+    request = await context.change(claim, lambda r: route_change.wait(r, at, _SILENT, meaning))
     asked = error.retry_after if isinstance(error, SlackRateLimited) else 0.0
-    return min(at + max(patience(request), asked), until)
+    return min(at + max(retry_backoff(request), asked), until)
 
 
-async def _not_any_more(bench: Bench, claim: Claim, request: Request, why: str) -> float | None:
+async def _refused(context: StepContext, claim: Claim, request: Request, why: str) -> float | None:
     """Send nothing (more): what an unanswered send has done is found by looking."""
     if in_hand(request).outcome_unknown:
-        await bench.change(claim, route_change.watch)
+        await context.change(claim, route_change.watch)
         return claim.now
     log.warning("approval_void", why=why)
-    await bench.change(claim, lambda r: lifecycle.drift(r, claim.now, why))
+    await context.change(claim, lambda r: lifecycle.drift(r, claim.now, why))
     return None
 
 
-async def _unsealed(bench: Bench, claim: Claim, error: SealBroken) -> None:
+async def _unsealed(context: StepContext, claim: Claim, error: SealBroken) -> None:
     """Send nothing for a record that is not ours."""
     why = str(error)
     log.error("seal_broken", request=claim.id, why=why)
     SEALS_BROKEN.labels("request").inc()
-    at = await bench.now()
+    at = await context.now()
     failure = Failure(
         code="SealBroken",
         meaning=f"The record of this request can't be trusted, so nothing was sent. {why}",
         next_step="Tell the bot's operator, and ask anew.",
     )
-    await bench.change(claim, lambda r: give_up(r, at, failure))
+    await context.change(claim, lambda r: give_up(r, at, failure))
 
 
-async def _wait_for_place(
-    bench: Bench, claim: Claim, request: Request, wait: float
+async def _wait_for_quota(
+    context: StepContext, claim: Claim, request: Request, wait: float
 ) -> float | None:
     """Sleep until the place that is reserved is free; nobody else waits for it."""
-    at = await bench.now()
+    at = await context.now()
     meaning = f"Its turn in the quota of changes in {request.region} comes in {wait:.0f} s."
-    request = await bench.change(claim, lambda r: route_change.wait(r, at, "Quota", meaning))
-    return min(at + wait, max(bench.deadline(request), at))
+    request = await context.change(claim, lambda r: route_change.wait(r, at, "Quota", meaning))
+    return min(at + wait, max(context.deadline(request), at))
 
 
 async def _call(cloud: Cloud, request: Request, route: RouteChange) -> str:
@@ -222,53 +222,53 @@ async def _call(cloud: Cloud, request: Request, route: RouteChange) -> str:
     )
 
 
-async def _answered_no(
-    bench: Bench, claim: Claim, request: Request, error: AlibabaError
+async def _call_failed(
+    context: StepContext, claim: Claim, request: Request, error: AlibabaError
 ) -> float | None:
-    route, at = in_hand(request), await bench.now()
+    route, at = in_hand(request), await context.now()
     match error:
         case OutcomeUnknown():
-            await bench.change(claim, lambda r: route_change.lose(r, at, error.code))
-            return at + _LOOK_AFTER_LOSS
+            await context.change(claim, lambda r: route_change.lose(r, at, error.code))
+            return at + _READ_AFTER_LOSS
         case Throttled() if error.perhaps_done:
-            await bench.change(claim, lambda r: route_change.lose(r, at, error.code))
-            return await bench.wait(claim, error)
+            await context.change(claim, lambda r: route_change.lose(r, at, error.code))
+            return await context.wait(claim, error)
         case AlreadyGone() | AlreadyThere() | Rejected() if route.outcome_unknown:
             # An earlier send may have worked: what is true is found by reading.
-            await bench.change(claim, route_change.watch)
+            await context.change(claim, route_change.watch)
             return at
         case AlreadyGone() | AlreadyThere():
             state, why = MOOT[request.operation], failure(error)
-            await bench.change(claim, lambda r: route_change.end(r, at, state, why))
+            await context.change(claim, lambda r: route_change.end(r, at, state, why))
             return None
         case Rejected():
-            await bench.fail(claim, failure(error))
+            await context.fail(claim, failure(error))
             return None
         case _:
-            return await bench.wait(claim, error)
+            return await context.wait(claim, error)
 
 
 async def _not_attached(
-    bench: Bench, claim: Claim, request: Request, seen: Connection
+    context: StepContext, claim: Claim, request: Request, seen: Connection
 ) -> float | None:
     code = f"connection {seen.state}"
     if seen.state in _PASSING or in_hand(request).outcome_unknown:
         meaning = f"The connection is {seen.state}."
-        request = await bench.change(
+        request = await context.change(
             claim, lambda r: route_change.wait(r, claim.now, code, meaning)
         )
-        return claim.now + patience(request)
+        return claim.now + retry_backoff(request)
     why = Failure(
         code=code,
         meaning=f"The connection is {seen.state}: its routes can't be changed in that state.",
         next_step="Mend the connection first, then ask again. Nothing was sent for this route.",
     )
-    await bench.fail(claim, why)
+    await context.fail(claim, why)
     return None
 
 
-def _drift(request: Request, look: Reading) -> str | None:
+def _drift(request: Request, reading: Reading) -> str | None:
     done = [r.route for r in request.routes if r.state.done]
     return drift(
-        request.snapshot, look.connection, look.listed, done=done, operation=request.operation
+        request.snapshot, reading.connection, reading.listed, done=done, operation=request.operation
     )

@@ -4,7 +4,7 @@ import structlog
 
 from bot import lifecycle
 from bot.errors import AlibabaError
-from bot.execution.context import Bench, in_hand, sight
+from bot.execution.context import StepContext, in_hand, observation
 from bot.execution.reading import Reading, StillReading
 from bot.lifecycle import route_change
 from bot.lifecycle.proof import next_poll, next_reconcile, proven
@@ -18,54 +18,58 @@ RECONCILE_SECONDS = 24 * 3600.0
 """For how long an unconfirmed deletion is watched in the background."""
 
 
-async def step(bench: Bench, claim: Claim, request: Request) -> float | None:
+async def step(context: StepContext, claim: Claim, request: Request) -> float | None:
     """Look once more at the route in hand: is its change proven?"""
     try:
-        look = await bench.look(request, bgp=False)
+        reading = await context.read(request, bgp=False)
     except StillReading:
-        if claim.now > bench.deadline(request):
-            return await bench.too_late(claim)
+        if claim.now > context.deadline(request):
+            return await context.too_late(claim)
         raise
     except AlibabaError as error:
-        if claim.now > bench.deadline(request):
-            return await bench.too_late(claim)
-        return await bench.wait(claim, error)
-    request = await bench.observe(claim, request, look)
-    route, at = in_hand(request), await bench.now()
+        if claim.now > context.deadline(request):
+            return await context.too_late(claim)
+        return await context.wait(claim, error)
+    request = await context.observe(claim, request, reading)
+    route, at = in_hand(request), await context.now()
     if proven(route.watch):
-        request = await bench.change(claim, lambda r: route_change.end(r, at, DONE[r.operation]))
-        await bench.pace.took(request.region, at - route.first_sent_at)
+        request = await context.change(claim, lambda r: route_change.end(r, at, DONE[r.operation]))
+        await context.rate_limits.took(request.region, at - route.first_sent_at)
         return at if request.state.open else None
-    if at > bench.deadline(request):
-        return await bench.too_late(claim)
-    return at + next_poll(at - route.first_sent_at, bench.deadline(request) - at)
+    if at > context.deadline(request):
+        return await context.too_late(claim)
+    return at + next_poll(at - route.first_sent_at, context.deadline(request) - at)
 
 
-async def reconcile(bench: Bench, claim: Claim, request: Request) -> float | None:
+async def reconcile(context: StepContext, claim: Claim, request: Request) -> float | None:
     """Look once more at what is unconfirmed; the connection's queue has long gone on."""
     since = claim.now - request.ended_at
     if since > RECONCILE_SECONDS:
-        await bench.change(claim, lambda r: lifecycle.trouble(r, claim.now, "no longer looked at"))
+        await context.change(
+            claim, lambda r: lifecycle.trouble(r, claim.now, "no longer looked at")
+        )
         return None
     try:
-        look = await bench.look(request, bgp=False, background=True)
+        reading = await context.read(request, bgp=False, background=True)
     except AlibabaError as error:
         log.info("reconcile_failed", code=error.code)
         return claim.now + next_reconcile(since)
     for index, route in enumerate(request.routes):
         if route.state is RouteState.UNCONFIRMED:
-            request = await _reconcile_route(bench, claim, index, look)
+            request = await _reconcile_route(context, claim, index, reading)
     if request.state is not RequestState.UNCONFIRMED:
         return None
     return claim.now + next_reconcile(since)
 
 
-async def _reconcile_route(bench: Bench, claim: Claim, index: int, look: Reading) -> Request:
+async def _reconcile_route(
+    context: StepContext, claim: Claim, index: int, reading: Reading
+) -> Request:
     def change(request: Request) -> Request:
-        sighted = sight(look, request.routes[index].route)
-        request = route_change.look_again(request, index, sighted)
+        seen = observation(reading, request.routes[index].route)
+        request = route_change.look_again(request, index, seen)
         if proven(request.routes[index].watch):
             return route_change.confirm(request, claim.now, index)
         return request
 
-    return await bench.change(claim, change)
+    return await context.change(claim, change)

@@ -1,12 +1,12 @@
-"""The execution engine: claims what is due and has its step done, again and again.
+"""The worker: claims what is due and has its step done, again and again.
 
 It knows nothing about routes or Slack: handlers, by kind of item, do one step and say when
 to look again. State lives in the store; any number of replicas run this loop, and one that
 is killed costs at most a lease.
 
-Each kind has its own places. Where they are all taken, by steps that hang for example, the
-kind is not claimed until one is free; what is due of it waits in its order, and for the others
-it is as if it was not there.
+Each kind has its own concurrency limit. Where that is reached, by steps that hang for example,
+the kind is not claimed until one ends; what is due of it waits in its order, and the other kinds
+are claimed meanwhile.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ _LONGEST_PAUSE = 15.0
 """Seconds between tries of a step that keeps failing."""
 
 _LONGEST_SLEEP = 1.0
-"""Seconds between looks at the store when nothing is due: other replicas can add work."""
+"""Seconds between claims when nothing is due: other replicas can add work."""
 
 
 _GIVE_BACK_PAUSE = 0.5
@@ -53,7 +53,7 @@ _CLOCK_SLACK = 2.0
 
 
 UPKEEP_SECONDS = 5.0
-"""Seconds between looks at whether the database has lost anything."""
+"""Seconds between checks whether the database has lost anything."""
 
 
 class Handler(Protocol):
@@ -72,7 +72,7 @@ class Handler(Protocol):
         ...
 
 
-class Engine:
+class Worker:
     """Runs handlers over what is due in `work`, so many steps of each kind at a time."""
 
     def __init__(  # noqa: PLR0913 - the composition root names each part
@@ -81,29 +81,30 @@ class Engine:
         handlers: Mapping[str, Handler],
         *,
         lease: float = 30.0,
-        places: Mapping[str, int] = MappingProxyType({}),
-        workers: int = 16,
+        concurrency: Mapping[str, int] = MappingProxyType({}),
+        default_concurrency: int = 16,
         upkeep: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Prepare; `run` starts it. `lease` is in seconds and covers one step.
 
-        `places`: how many steps of a kind may run at once; `workers` where it does not say.
+        `concurrency`: how many steps of a kind may run at once; `default_concurrency` where it does
+        not say.
         `upkeep` is done at the start and every few seconds, beside the steps.
         """
         self._upkeep = upkeep
         self._work = work
         self._handlers = handlers
         self._lease = lease
-        self._places = places
-        self._workers = workers
-        self._nudged = asyncio.Event()
+        self._concurrency = concurrency
+        self._default_concurrency = default_concurrency
+        self._woken = asyncio.Event()
         self._steps: dict[asyncio.Task[None], str] = {}
         self._latest = 0.0
         self._stopped = asyncio.Event()
 
-    def nudge(self) -> None:
-        """Look at once: this process has just made something due."""
-        self._nudged.set()
+    def wake(self) -> None:
+        """Claim at once: this process has just made something due."""
+        self._woken.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then finish the steps in hand."""
@@ -130,7 +131,7 @@ class Engine:
             try:
                 await self._upkeep()
             except StoreError as error:
-                _tell(error)
+                _log_store_error(error)
             except Exception:
                 # The steps go on whatever it is.
                 log.exception("upkeep_failed")
@@ -138,11 +139,11 @@ class Engine:
                 await asyncio.wait_for(stop.wait(), UPKEEP_SECONDS)
 
     async def _claim(self) -> Claim | float:
-        self._nudged.clear()
+        self._woken.clear()
         try:
             claimed = await self._work.claim(self._lease, full=self._full())
         except StoreError as error:
-            _tell(error)
+            _log_store_error(error)
             return _LONGEST_SLEEP
         if isinstance(claimed, Claim):
             self._watch_clock(claimed.now)
@@ -151,9 +152,13 @@ class Engine:
         return claimed
 
     def _full(self) -> list[str]:
-        """The kinds that have no place left."""
+        """The kinds that have reached their concurrency limit."""
         taken = Counter(self._steps.values())
-        return [kind for kind, n in taken.items() if n >= self._places.get(kind, self._workers)]
+        return [
+            kind
+            for kind, n in taken.items()
+            if n >= self._concurrency.get(kind, self._default_concurrency)
+        ]
 
     def _watch_clock(self, now: float) -> None:
         if now < self._latest - _CLOCK_SLACK:
@@ -161,10 +166,10 @@ class Engine:
         self._latest = now
 
     async def _sleep(self, wait: float, stopping: asyncio.Task[bool]) -> None:
-        nudged = asyncio.create_task(self._nudged.wait())
+        woken = asyncio.create_task(self._woken.wait())
         timeout = min(max(wait, 0.005), _LONGEST_SLEEP)
-        await asyncio.wait({nudged, stopping}, timeout=timeout, return_when="FIRST_COMPLETED")
-        nudged.cancel()
+        await asyncio.wait({woken, stopping}, timeout=timeout, return_when="FIRST_COMPLETED")
+        woken.cancel()
 
     def _start(self, claim: Claim) -> None:
         task = asyncio.create_task(self._do(claim), name=claim.item)
@@ -173,7 +178,7 @@ class Engine:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._steps[task]
-        self._nudged.set()
+        self._woken.set()
         if not task.cancelled() and (error := task.exception()):
             log.error("step_broke", item=task.get_name(), exc_info=error)
 
@@ -185,11 +190,11 @@ class Engine:
                 log.info("claim_lost")
                 await self._lost(claim)
             except StoreUnavailable as error:
-                _tell(error)
+                _log_store_error(error)
                 await self._give_back(claim)
             except StoreError as error:
                 # The lease runs out and whoever is there then takes over.
-                _tell(error)
+                _log_store_error(error)
 
     async def _give_back(self, claim: Claim) -> None:
         """Give a claim back as soon as the store is there again, as long as it is ours.
@@ -217,7 +222,7 @@ class Engine:
         try:
             await handler.lost(claim)
         except StoreError as error:
-            _tell(error)
+            _log_store_error(error)
 
     async def _settle(self, claim: Claim) -> None:
         with STEP_SECONDS.labels(claim.kind).time():
@@ -230,11 +235,11 @@ class Engine:
             log.error("unknown_item", hint="a newer version may have written it")
             await self._work.done(claim, claim.now + 60, failed=True)
             return "unknown"
-        tired = claim.tries > MAX_TRIES
+        exhausted = claim.tries > MAX_TRIES
         try:
             # Less than the lease: a step must not outlive its claim.
             async with asyncio.timeout(self._lease * 0.8):
-                again_at = await (handler.give_up(claim) if tired else handler.step(claim))
+                again_at = await (handler.give_up(claim) if exhausted else handler.step(claim))
         except (StaleFence, StoreUnavailable):
             raise
         except Unreadable as error:
@@ -247,11 +252,11 @@ class Engine:
             await self._work.done(claim, claim.now + _pause(claim.tries), failed=True)
             return "failed"
         await self._work.done(claim, again_at)
-        return "given_up" if tired else "done"
+        return "given_up" if exhausted else "done"
 
     def _report(self, claim: Claim, error: Exception) -> None:
         if isinstance(error, StoreError):
-            _tell(error)
+            _log_store_error(error)
         expected = isinstance(error, BotError | TimeoutError)
         log.log(
             30 if expected else 40,
@@ -262,7 +267,7 @@ class Engine:
         )
 
 
-def _tell(error: StoreError) -> None:
+def _log_store_error(error: StoreError) -> None:
     """An outage passes; whatever else the store says is somebody's to mend."""
     match error:
         case StoreRefused():

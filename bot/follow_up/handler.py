@@ -7,7 +7,7 @@
   they degrade, the thread says so.
 
 What was done is read from the timeline, so that doing it twice is doing it once. The functions
-are pure; `FollowUp` is the engine's handler for `follow:<request>` items.
+are pure; `FollowUp` is the worker's handler for `follow:<request>` items.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ import structlog
 from msgspec.structs import replace
 
 from bot.errors import AlibabaError
-from bot.execution.context import Bench
+from bot.execution.context import StepContext
 from bot.execution.regions import ROOM_AFTER, Regions
 from bot.models import Connection, Event, EventKind, Request, RequestState, Tunnel
 from bot.store import Claim
@@ -39,26 +39,26 @@ OVERDUE = "overdue"
 class FollowUp:
     """Looks after requests that nobody is looking at."""
 
-    def __init__(self, bench: Bench) -> None:
-        """Work at `bench`, in the background."""
-        self._bench = bench
+    def __init__(self, context: StepContext) -> None:
+        """Work at `context`, in the background."""
+        self._context = context
         self._regions = Regions(_REGION_STEPS)
 
     async def step(self, claim: Claim) -> float | None:
         """Do what is due; returns when something will be, None when nothing more will."""
-        stored = await self._bench.requests.get(claim.id)
+        stored = await self._context.requests.get(claim.id)
         if stored is None:
-            await self._bench.requests.forget_unsigned(claim.id)
+            await self._context.requests.forget_unsigned(claim.id)
             return None
         request = stored.request
         if (at := nudge_at(request)) is not None:
             if claim.now < at:
                 return at
-            await self._bench.change(claim, lambda r: nudge(r, claim.now))
+            await self._context.change(claim, lambda r: nudge(r, claim.now))
             return None
         remind_at = reminder_at(request)
         if remind_at is not None and claim.now >= remind_at:
-            request = await self._bench.change(claim, lambda r: remind(r, claim.now))
+            request = await self._context.change(claim, lambda r: remind(r, claim.now))
             remind_at = reminder_at(request)
         watch_at = await self._watch(claim, request)
         return min((at for at in (remind_at, watch_at) if at is not None), default=None)
@@ -80,16 +80,16 @@ class FollowUp:
 
     async def _look(self, claim: Claim, request: Request) -> float | None:
         try:
-            seen = await self._bench.background.connection(
+            seen = await self._context.background.connection(
                 request.region, request.vpn_connection_id
             )
         except AlibabaError as error:
             log.info("watch_failed", request=request.id, code=error.code)
         else:
-            request = await self._bench.change(claim, lambda r: watch(r, claim.now, seen))
+            request = await self._context.change(claim, lambda r: watch(r, claim.now, seen))
         if claim.now < request.ended_at + request.terms.watch:
             return claim.now + WATCH_EVERY
-        await self._bench.change(claim, lambda r: stop_watching(r, claim.now))
+        await self._context.change(claim, lambda r: stop_watching(r, claim.now))
         return None
 
 

@@ -150,7 +150,7 @@ async def _remember_durations(redis_url: str, seconds: float) -> None:
     database = Database(connect(parse(redis_url)))
     try:
         for region in (seed.HANGZHOU, seed.SINGAPORE):
-            await Store(database).pace.took(region, seconds)
+            await Store(database).rate_limits.took(region, seconds)
     finally:
         await database.close()
 

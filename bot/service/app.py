@@ -17,11 +17,11 @@ from bot.approval.submit import Asking
 from bot.config.secret import Secret
 from bot.config.settings import Settings
 from bot.execution import Execution, Limits
-from bot.execution.context import Bench
+from bot.execution.context import StepContext
 from bot.execution.rate_limit import Quotas
 from bot.execution.reading import STEP_SECONDS, Readings
 from bot.execution.recheck import Recheck
-from bot.execution.worker import Engine
+from bot.execution.worker import Worker
 from bot.follow_up import FollowUp
 from bot.policy import PolicySource
 from bot.service.readiness import Readiness
@@ -53,10 +53,11 @@ SLACK_SECONDS = 5
 RECHECK_SECONDS = 3.0
 """For how long the look at the approvers before a send may take."""
 
-READING_PATIENCE = 20.0
-"""How long one call of a reading may wait for its share of the quota; it holds no place."""
+READING_MAX_WAIT = 20.0
+"""How long one call of a reading may wait for its share of the quota; it takes no
+concurrency."""
 
-PLACES = {"run": 24, "inbox": 16, "tell": 24, "follow": 8, "home": 8}
+CONCURRENCY = {"run": 24, "inbox": 16, "tell": 24, "follow": 8, "home": 8}
 """How many steps of each kind run at once, so that none ever waits for another: no deletion for
 cards and pages that hang in Slack, and nobody's click for a region that does not answer."""
 
@@ -82,7 +83,7 @@ class App:
         self.http = new_http_client()
         self.vpc = self._vpc()
         # Who waits for an answer waits a moment for a quota; a step's reading can wait longer.
-        self.cloud = self._vpc(self._quotas(patience=1.0))
+        self.cloud = self._vpc(self._quotas(max_wait=1.0))
         self.lookup = Lookup(self.cloud, self.cloud.regions)
         now = self.store.database.now
         refusals = Refusals()
@@ -106,13 +107,13 @@ class App:
         channel = settings.approval_channel or ""
         self.submissions = Submissions(self.store, self.asking, self.responder, channel)
         limits = Limits(operation=settings.operation_timeout, token_window=settings.token_window)
-        bench = Bench(
+        context = StepContext(
             requests=self.store.requests,
-            pace=self.store.pace,
-            places=self._quotas(),
-            cloud=self._vpc(self._quotas(patience=READING_PATIENCE)),
-            background=self._vpc(self._quotas(patience=READING_PATIENCE, background=True)),
-            region_steps=PLACES["run"] // 3,
+            rate_limits=self.store.rate_limits,
+            change_quota=self._quotas(),
+            cloud=self._vpc(self._quotas(max_wait=READING_MAX_WAIT)),
+            background=self._vpc(self._quotas(max_wait=READING_MAX_WAIT, background=True)),
+            region_steps=CONCURRENCY["run"] // 3,
             readings=self.readings,
             now=now,
             limits=limits,
@@ -121,11 +122,11 @@ class App:
                 self.directory, self.policy, seconds=min(RECHECK_SECONDS, settings.lease / 4)
             ),
         )
-        self.engine = Engine(
+        self.worker = Worker(
             self.store.work,
             {
-                "run": Execution(bench),
-                "follow": FollowUp(bench),
+                "run": Execution(context),
+                "follow": FollowUp(context),
                 "tell": CardPublisher(
                     self.slack,
                     PostedMessages(self.slack, self.directory.own_user),
@@ -141,7 +142,7 @@ class App:
                 ),
             },
             lease=settings.lease,
-            places=PLACES,
+            concurrency=CONCURRENCY,
             upkeep=self.store.repair.look,
         )
         self.bolt = self._bolt()
@@ -156,11 +157,11 @@ class App:
             socket=self.connection.state if settings.socket_mode else None,
         )
 
-    def _quotas(self, *, patience: float = 0.0, background: bool = False) -> Quotas:
+    def _quotas(self, *, max_wait: float = 0.0, background: bool = False) -> Quotas:
         return Quotas(
-            self.store.pace,
+            self.store.rate_limits,
             share=self.settings.quota_share,
-            patience=patience,
+            max_wait=max_wait,
             background=background,
         )
 
@@ -200,7 +201,7 @@ class App:
         listeners = Listeners(
             self.slack,
             self.store,
-            self.engine.nudge,
+            self.worker.wake,
             self.lookup,
             self.access,
             serves=authorize.serves,
@@ -239,7 +240,7 @@ class App:
 def slack_client(token: Secret, api_url: str) -> AsyncWebClient:
     """A client of Slack's Web API that sends everything once.
 
-    Retries are the engine's: a post that is repeated unseen would be posted twice.
+    Retries are the worker's: a post that is repeated unseen would be posted twice.
     """
     return AsyncWebClient(
         token=token.reveal(), base_url=api_url, timeout=SLACK_SECONDS, retry_handlers=[]

@@ -34,7 +34,7 @@ CLOSED_AT = 8.0
 GONE_AT = 9.0
 """Then the process ends, whatever still hangs in it, a thread for example."""
 
-_ENGINE = "engine"
+_WORKER = "worker"
 
 
 async def serve(settings: Settings) -> None:
@@ -98,7 +98,7 @@ def _start(
 ) -> list[asyncio.Task[None]]:
     """What runs for as long as the bot."""
     return [
-        asyncio.create_task(app.engine.run(stop), name=_ENGINE),
+        asyncio.create_task(app.worker.run(stop), name=_WORKER),
         asyncio.create_task(_while_it_listens(server), name="http"),
         asyncio.create_task(app.connection.run(), name="slack"),
     ]
@@ -132,7 +132,7 @@ async def _drain(tasks: Collection[asyncio.Task[None]]) -> None:
     if not tasks:
         return
     for task in tasks:
-        if task.get_name() != _ENGINE:
+        if task.get_name() != _WORKER:
             # At once: what Slack delivers over a websocket from now on is for another replica.
             task.cancel()
     _, late = await asyncio.wait(tasks, timeout=DRAINED_AT)

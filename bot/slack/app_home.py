@@ -45,7 +45,7 @@ _LONGEST_REST = 15.0
 
 
 class AppHomePublisher:
-    """The engine's handler for `home:<user>` items."""
+    """The worker's handler for `home:<user>` items."""
 
     def __init__(
         self,

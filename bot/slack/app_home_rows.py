@@ -93,7 +93,7 @@ class AppHomeReader:
         if not row.running:
             return row
         ahead = await self._store.requests.position(row.request)
-        usual = await self._store.pace.usual(row.request.region)
+        usual = await self._store.rate_limits.usual(row.request.region)
         return row._replace(ahead=ahead or 0, usual=usual)
 
     async def _members(self, wanted: Collection[str], now: float) -> Members:

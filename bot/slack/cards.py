@@ -41,7 +41,7 @@ class PostedMessage(NamedTuple):
 
 
 class CardPublisher:
-    """The engine's handler for `tell:<request>` items."""
+    """The worker's handler for `tell:<request>` items."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class CardPublisher:
         except SlackRateLimited as error:
             return await self._now() + error.retry_after
         except ScopeMissing:
-            # That is the bot's and not the channel's: the engine tries again, later and later.
+            # That is the bot's and not the channel's: the worker tries again, later and later.
             raise
         except SlackRejected as error:
             return await self._rejected(claim, stored.request, posted, error)
@@ -183,7 +183,7 @@ class CardPublisher:
             # In steps, so that a card is not edited for a second's difference.
             now=claim.now - claim.now % REFRESH_SECONDS,
             ahead=await self._store.requests.position(request) or 0,
-            usual=await self._store.pace.usual(request.region),
+            usual=await self._store.rate_limits.usual(request.region),
         )
 
     async def _rejected(

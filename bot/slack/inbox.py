@@ -1,6 +1,6 @@
 """Handle what Slack delivered: do it, then answer the person privately.
 
-Each delivery is a step of the engine: killed in the middle, it is done again from the start
+Each delivery is a step of the worker: killed in the middle, it is done again from the start
 by whoever is alive, so everything that is done from here may run twice.
 """
 
@@ -56,7 +56,7 @@ _LONGEST_PAUSE = 10.0
 
 
 class InboxHandler:
-    """The engine's handler for `inbox:<delivery>` items."""
+    """The worker's handler for `inbox:<delivery>` items."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Bolt's listeners: store what Slack delivered, acknowledge it, wake the engine. No more.
+"""Bolt's listeners: store what Slack delivered, acknowledge it, wake the worker. No more.
 
 An acknowledgement waits for nothing but our own store, and for that only briefly: once it is
 given, the delivery survives any crash; where it could not be stored, the person is told at
@@ -83,7 +83,7 @@ class Listeners:
         self,
         slack: Slack,
         store: Store,
-        nudge: Callable[[], None],
+        wake: Callable[[], None],
         lookup: Lookup,
         access: Access,
         *,
@@ -92,7 +92,7 @@ class Listeners:
         region: str | None,
         channel: str,
     ) -> None:
-        """Store deliveries in the inbox of `store` and `nudge` the engine of this process.
+        """Store deliveries in the inbox of `store` and `wake` the worker of this process.
 
         `access` says who may look connections up, `serves` which workspace is ours, `notes` says
         what waits. `region`: of a command that names none; `channel`: where all cards go, if there
@@ -103,7 +103,7 @@ class Listeners:
         self._now: Callable[[], Awaitable[float]] = store.database.now
         self._notes = notes
         self._requests = store.requests
-        self._nudge = nudge
+        self._wake = wake
         self._default_region = region
         self._forms = DeleteForms(
             slack,
@@ -268,9 +268,9 @@ class Listeners:
             DELIVERIES.labels("no").inc()
             return False
         DELIVERIES.labels("yes").inc()
-        # Who still waits for an acknowledgement goes first; the engine looks by itself soon.
+        # Who still waits for an acknowledgement goes first; the worker claims by itself soon.
         if not self._turns.locked():
-            self._nudge()
+            self._wake()
         if not isinstance(item, HomeOpened | UnknownPayload):
             self._notes.expect(payload_id, item, noted)
         return True

@@ -1,7 +1,7 @@
 """Whoever commands or clicks hears within three seconds that it is noted, where no answer came yet.
 
 Nothing is said of what is answered at once, which is nearly everything. It is said by the process
-that took the delivery, beside the engine, which may be what is slow.
+that took the delivery, beside the worker, which may be what is slow.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Ask for a change, whichever way a person came to it: a command, a form, a button.
 
-Two steps of the engine: the request is stored, and then, when its card stands in Slack, the
+Two steps of the worker: the request is stored, and then, when its card stands in Slack, the
 person is told where. Done again after a crash, the same request is found, never a second one.
 """
 

@@ -1,6 +1,6 @@
 """Everything that is remembered, in Redis or Valkey; its keys never leave this package.
 
-- `work`      what is due and who has claimed it: the heart of the execution engine
+- `work`      what is due and who has claimed it: the heart of the worker
 - `requests`  deletion requests: read, and changed by compare-and-set; the connection queue
 - `records`   how requests are read: one, or many in few round trips
 - `inbox`     what Slack delivered and nobody has handled yet
@@ -8,7 +8,7 @@
 - `audit`     what happened, append-only, each entry chained to the one before
 - `told`      what Slack has been shown of each request
 - `viewers`   who has looked at their App Home, and what it shows them
-- `pace`      how fast to go: regions that asked for a pause, how long deletions usually take
+- `rate_limit`  quotas and pauses of the VPC API, how long deletions usually take
 - `repair`    what the database has lost, and what follows from the records, built anew
 - `replicas`  is what was written where a failover finds it
 - `health`    can this database be trusted with what was approved and sent
@@ -27,7 +27,7 @@ from bot.store.clicks import Clicks
 from bot.store.client import Database
 from bot.store.health import Health
 from bot.store.inbox import Inbox
-from bot.store.rate_limit import Pace
+from bot.store.rate_limit import RateLimits
 from bot.store.records import Reading, Stored
 from bot.store.repair import Repair
 from bot.store.replicas import Replicas
@@ -63,7 +63,7 @@ class Store:
         self.clicks = Clicks(database)
         self.card_states = CardStates(database)
         self.viewers = Viewers(database)
-        self.pace = Pace(database)
+        self.rate_limits = RateLimits(database)
         self.repair = Repair(database, self.work, self.requests, self.audit, self.card_states)
 
 
@@ -76,7 +76,7 @@ __all__ = [
     "Clicks",
     "Database",
     "Inbox",
-    "Pace",
+    "RateLimits",
     "Reading",
     "Requests",
     "Store",

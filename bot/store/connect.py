@@ -19,7 +19,7 @@ from bot.config.redis_url import RedisKind, RedisTarget
 from bot.store.client import Redis
 
 _SECONDS = 2.0
-"""For each connection, command and reply. An engine step allows for several."""
+"""For each connection, command and reply. A worker's step allows for several."""
 
 _SENTINEL_SECONDS = 0.5
 """The same for a Sentinel. One that died with the master is asked first as likely as not, and

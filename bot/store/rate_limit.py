@@ -1,7 +1,7 @@
-"""How fast to go: shared by all replicas, and never needed for safety.
+"""The rate limits of the VPC API, shared by all replicas; never needed for safety.
 
-Every quota is that of one action in one region, and so is every pause: who waits for one stops
-nobody else. How long deletions have taken lately is what a progress bar is measured against.
+A quota and a pause belong to one action in one region. Also kept here: how long deletions have
+taken lately, which a progress bar is measured against.
 """
 
 from math import ceil
@@ -32,14 +32,14 @@ return '0'
 )
 
 
-_PLACE = Script(
+_RESERVE = Script(
     NOW
     + """
--- A sliding window of calls that were made, and the ones that wait in their order. Of the places
+-- A sliding window of calls that were made, and the ones that wait in their order. Of the slots
 -- that are free in the window the first who wait have one each, whether or not they come for it at
 -- once; so nobody is overtaken, and who has none knows when to come.
 local now, id, order = seconds(ARGV[1]), ARGV[2], ARGV[3]
-local calls, window, patience = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local calls, window, reserved = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local paused = tonumber(redis.call('GET', KEYS[4]) or '0')
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - window)
 for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now)) do
@@ -54,7 +54,7 @@ local count = #made / 2
 local before = redis.call('ZRANK', KEYS[2], id) - (calls - count)
 local at = math.max(now, paused)
 if before >= 0 then
-  -- The place is one that becomes free when a call leaves the window, or a later round of it.
+  -- The slot is one that becomes free when a call leaves the window, or a later round of it.
   local nth = before % calls
   local since = nth < count and tonumber(made[2 * nth + 2]) or now
   at = math.max(at, since + window * (1 + math.floor(before / calls)))
@@ -65,18 +65,18 @@ if wait <= 0.001 then
   redis.call('ZREM', KEYS[3], id)
   redis.call('ZADD', KEYS[1], string.format('%.6f', now), id)
 else
-  redis.call('ZADD', KEYS[3], string.format('%.6f', at + patience), id)
+  redis.call('ZADD', KEYS[3], string.format('%.6f', at + reserved), id)
 end
 for i = 1, 3 do redis.call('EXPIRE', KEYS[i], 86400) end
 if wait <= 0.001 then return '0' end
 return string.format('%.3f', wait)
 """
 )
-# Whoever does not come back for so long after their time gives their place up; in seconds.
-_PATIENCE = 120
+_RESERVED_SECONDS = 120
+"""Whoever does not come back for so long after their time loses their turn."""
 
 
-class Pace:
+class RateLimits:
     """Quotas, pauses and usual durations, by region."""
 
     def __init__(self, database: Database) -> None:
@@ -94,7 +94,7 @@ class Pace:
         args = (self._db.fixed_now, every, burst, calls)
         return float(await self._db.run(_TAKE, keys, *args))
 
-    async def place(  # noqa: PLR0913 - a quota, and who wants what of it
+    async def reserve(  # noqa: PLR0913 - a quota, and who wants what of it
         self,
         region: str,
         action: str,
@@ -104,7 +104,7 @@ class Pace:
         calls: int,
         window: float,
     ) -> float:
-        """Take a place for one call among `calls` in any `window` seconds, in a fair order.
+        """Reserve one call among `calls` in any `window` seconds, in a fair order.
 
         Returns 0 where `name` may call now, or the seconds until its time; then it asks again.
         Those who wait have their turn by `order`, the smallest first.
@@ -115,8 +115,8 @@ class Pace:
             key("patience", region, action),
             key("pause", region, action),
         )
-        args = (self._db.fixed_now, name, f"{order:.6f}", calls, window, _PATIENCE)
-        return float(await self._db.run(_PLACE, keys, *args))
+        args = (self._db.fixed_now, name, f"{order:.6f}", calls, window, _RESERVED_SECONDS)
+        return float(await self._db.run(_RESERVE, keys, *args))
 
     async def pause(self, region: str, action: str, seconds: float) -> None:
         """Make no call of `action` in `region` for so long."""

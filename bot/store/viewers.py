@@ -1,7 +1,7 @@
 """Who has looked at their App Home lately, and what it shows them.
 
 Slack says when somebody opens their Home, never whether they are still looking. So whoever has
-opened it within a day counts, at most the latest 200, and each of them is an item of the engine:
+opened it within a day counts, at most the latest 200, and each of them is an item of the worker:
 `home:<user>`. When something has changed, those who looked last are woken at once and the others
 one after another; a Home that was brought up to date a moment ago becomes due a little later, so
 that many changes make one edit.

@@ -13,10 +13,7 @@ from msgspec.structs import replace
 
 from bot.config import settings
 from bot.config.environment import between
-from bot.execution import context as bench
-from bot.execution import send as sending
-from bot.execution import verify as proving
-from bot.execution import worker as engine
+from bot.execution import context, send, verify, worker
 from bot.lifecycle import proof as watching
 from bot.lifecycle import route_change
 from bot.models import Request, Watch
@@ -32,9 +29,9 @@ def hurry() -> None:
     """Let everything happen as always and in the same order, only with short pauses."""
     _set(watching, "FIRST_POLL", 0.3)
     _set(watching, "FIRST_RECONCILE", 1.0)
-    _set(bench, "_FIRST_WAIT", 0.2)
-    _set(bench, "_LONGEST_WAIT", 0.8)
-    _set(sending, "_LOOK_AFTER_LOSS", 0.2)
+    _set(context, "_FIRST_WAIT", 0.2)
+    _set(context, "_LONGEST_WAIT", 0.8)
+    _set(send, "_READ_AFTER_LOSS", 0.2)
     budget.RATES.update(dict.fromkeys(budget.RATES, budget.UNLIMITED))
     _set(replicas, "_IN_TIME", 300)
     _set(settings, "between", lambda _, most: between(1, most))
@@ -44,7 +41,7 @@ def hurry() -> None:
     _set(socket, "CONNECT_SECONDS", 1.5)
     _set(socket, "RETIRE_SECONDS", 2.0)
     _set(connection, "_PAUSE_SECONDS", 0.3)
-    _set(engine, "_pause", lambda tries: min(0.2 * 2.0 ** min(tries, 10), 2.0))
+    _set(worker, "_pause", lambda tries: min(0.2 * 2.0 ** min(tries, 10), 2.0))
 
 
 def tell_of_conflicts() -> None:
@@ -91,7 +88,7 @@ def _proof() -> None:
     def attached(watch: Watch) -> bool:
         return watch.state == watching.SETTLED
 
-    _set(proving, "proven", attached)
+    _set(verify, "proven", attached)
 
 
 def _decision() -> None:
