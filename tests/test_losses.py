@@ -3,6 +3,7 @@
 import aiohttp
 import pytest
 import structlog
+from builders import a_request, a_route
 from databases import claimed, database
 from program import run
 from stage import DELETE, Stage, delete_command, until
@@ -13,8 +14,8 @@ from bot.models import EventKind, RequestState
 from bot.sandbox.slack.workspace import BOB
 from bot.sandbox.vpc.world import Pace
 from bot.slack.messages.card import APPROVE
-from bot.store import Work
-from bot.store.audit import STORE
+from bot.store import Store, Work
+from bot.store.audit import AUDIT, AUDIT_CUT, AUDIT_HEAD, STORE
 from bot.store.client import DUE
 
 SLOW = Pace(delay=0.05, seconds=600.0)
@@ -124,7 +125,25 @@ async def test_numbers_of_claims_only_grow_or_the_database_went_back(valkey_url:
         assert work.forgot
 
 
-async def test_an_empty_audit_is_not_called_whole(valkey_url: str) -> None:
+async def test_a_database_in_which_nothing_was_ever_recorded_is_no_loss(valkey_url: str) -> None:
+    status, out, _ = await run("audit", "--verify", REDIS_URL=valkey_url)
+    assert status == 0
+    assert out.startswith("Nothing has been recorded here yet")
+
+
+@pytest.mark.parametrize("left", ["a claim", "a request", "the cut of an audit"])
+async def test_an_empty_audit_beside_anything_else_is_not_called_whole(
+    valkey_url: str, left: str
+) -> None:
+    async with database(valkey_url, now=0) as db:
+        if left == "a claim":
+            await Work(db).wake("run:a")
+            await claimed(Work(db))
+        elif left == "a request":
+            await Store(db).requests.create(a_request(a_route("10.9.0.0/24")))
+            await db.command("DEL", AUDIT, AUDIT_HEAD)
+        else:
+            await db.command("SET", AUDIT_CUT, "3 abc 1-1")
     status, out, _ = await run("audit", "--verify", REDIS_URL=valkey_url)
     assert status == 1
     assert "there is no entry; if there ever was one, all of it is lost" in out

@@ -232,9 +232,9 @@ async def test_without_memory_nothing_is_changed_by_halves(db: Database, admin: 
 
 
 async def test_a_fault_is_no_outage_and_an_outage_no_fault(db: Database, admin: Database) -> None:
-    broken = Script("return redis.call('NOSUCH', KEYS[1], 'a secret')")
+    broken = Script("return redis.call(ARGV[1], KEYS[1], 'a secret')")
     with pytest.raises(StoreRefused, match="Unknown command"):
-        await db.run(broken, (DUE,))
+        await db.run(broken, (DUE,), "NOSUCH")
     with pytest.raises(StoreRefused, match=r"unknown command 'NOSUCH'$"):
         await db.command("NOSUCH", "a secret")
     with pytest.raises(StoreFault, match="arithmetic"):

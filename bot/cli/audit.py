@@ -22,6 +22,12 @@ from bot.store.audit import Cut, Entry, Verification, link
 Write = Callable[[str], object]
 
 
+_FRESH = (
+    "Nothing has been recorded here yet: no request, no claim, no entry. "
+    "A database that was emptied looks the same."
+)
+
+
 class _Line(msgspec.Struct):
     """An entry in a file; `after` is the link of the one before, `event` what was hashed."""
 
@@ -127,6 +133,9 @@ async def examine(
     The head is worth noting down: a database that has lost everything knows of no loss.
     """
     async with opened(env) as store:
+        if not files and not await store.anything_ever():
+            write(_FRESH + "\n")
+            return 0
         found = (await _across(store.audit, await store.audit.cut(), files)).found
         losses = await store.audit.losses()
     write(_verdict(found) + "\n")

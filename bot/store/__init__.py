@@ -66,6 +66,11 @@ class Store:
         self.rate_limits = RateLimits(database)
         self.repair = Repair(database, self.work, self.requests, self.audit, self.card_states)
 
+    async def anything_ever(self) -> bool:
+        """Whether a bot has ever done anything here; a request or a claim leaves its traces."""
+        parts = (self.audit, self.requests, self.work)
+        return any([await part.any_ever() for part in parts])
+
 
 __all__ = [
     "AlreadyOpen",

@@ -274,6 +274,10 @@ class Audit:
         own = [entry.event async for entry in self.entries() if entry.request == STORE]
         return [event.details.get("what", "") for event in own]
 
+    async def any_ever(self) -> bool:
+        """Whether an entry is here, or traces of one."""
+        return bool(int(await self._db.command("EXISTS", AUDIT, AUDIT_HEAD, AUDIT_CUT)))
+
     async def head(self) -> str:
         """How many entries were ever recorded, and the last link: `<count> <link>`."""
         return str(await self._db.command("GET", AUDIT_HEAD) or "")

@@ -46,6 +46,10 @@ class Redis(Protocol):
         ...
 
 
+IN_SCRIPTS: set[str] = set()
+"""Every command that a script of ours calls: a server that forbids one of them is of no use."""
+
+
 class Script:
     """A Lua script and its SHA-1, by which the server knows it."""
 
@@ -53,6 +57,7 @@ class Script:
         """Take the text of the script."""
         self.text = text
         self.sha = sha1(text.encode(), usedforsecurity=False).hexdigest()
+        IN_SCRIPTS.update(re.findall(r"redis\.p?call\('([A-Z]+)'", text))
 
 
 def key(*parts: str) -> str:
@@ -62,6 +67,8 @@ def key(*parts: str) -> str:
 
 DUE = key("due")
 CLAIMS = key("claims")
+FENCE = key("fence")
+"""The number of the last claim, which only ever grows."""
 
 NOW = """
 local function seconds(given)
@@ -171,7 +178,7 @@ async def _translated() -> AsyncIterator[None]:
 
 def _in_our_words(error: Exception) -> StoreError:
     """What an error of redis-py means for us: forbidden, broken, or an outage that passes."""
-    if isinstance(error, AuthenticationError | NoPermissionError) or _says(error, _REFUSALS):
+    if isinstance(error, AuthenticationError | NoPermissionError) or _says(error, REFUSALS):
         return StoreRefused(_text(error))
     if isinstance(error, DataError):
         return StoreFault(type(error).__name__)
@@ -197,10 +204,11 @@ _STATES = (
 )
 """What a server says that is there and takes nothing for now."""
 
-_REFUSALS = (
+REFUSALS = (
     *("NOAUTH", "WRONGPASS", "NOPERM", "ACL failure", "no permissions", "No permissions"),
     *("unknown command", "Unknown command", "Unknown Redis command", "can't run this command"),
 )
+"""What a server says that does not let us, or does not know the command."""
 
 _PLACE = re.compile(r" script: ?\w*,? on @user_script.*")
 """Where in which script: the hash of a script says nothing to anybody."""

@@ -1,10 +1,10 @@
 """Is the database one that may be trusted with what was approved and sent?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bot.errors import StoreError, StoreFault, StoreRefused
 from bot.store.audit import AUDIT, AUDIT_HEAD
-from bot.store.client import CLAIMS, DUE, Database, Script, key
+from bot.store.client import CLAIMS, DUE, IN_SCRIPTS, REFUSALS, Database, Script, key
 from bot.store.replicas import Replicas
 from bot.store.requests import INDEX, OPEN, UNSIGNED
 
@@ -12,7 +12,7 @@ OK = "ok"
 WARNING = "warning: "
 """How the words begin for what is unwise and not wrong: it does not make the bot unready."""
 
-_REFUSALS = ("OOM", "OutOfMemory", "READONLY", "ReadOnly", "MISCONF", "NOREPLICAS")
+_NO_WRITES = ("OOM", "OutOfMemory", "READONLY", "ReadOnly", "MISCONF", "NOREPLICAS")
 """What a server says that is there and takes nothing: memory or disk full, a replica, alone.
 For some of these redis-py has an error of its own, whose text leaves the server's word out."""
 
@@ -35,53 +35,48 @@ _TYPES = {
 }
 """The keys without which nothing goes on, and what they are."""
 
-_SCRATCH = [key("check", name) for name in ("stream", "hash", "zset", "list", "set", "string")]
-
-_CHECK = Script(
-    """
-local found = {}
-local function note(name, reply)
-  if type(reply) == 'table' and reply.err then found[#found + 1] = name .. ' ' .. reply.err end
-end
--- What takes away comes before what puts there, so that nothing is left over where it is forbidden.
-note('XADD', redis.pcall('XADD', KEYS[1], 'MAXLEN', 1, '*', 'a', 'b'))
-note('XRANGE', redis.pcall('XRANGE', KEYS[1], '-', '+', 'COUNT', 1))
-note('HDEL', redis.pcall('HDEL', KEYS[2], 'a'))
-note('HSET', redis.pcall('HSET', KEYS[2], 'a', '1'))
-note('HINCRBY', redis.pcall('HINCRBY', KEYS[2], 'a', 1))
-note('HGET', redis.pcall('HGET', KEYS[2], 'a'))
-note('HMGET', redis.pcall('HMGET', KEYS[2], 'a'))
-note('HVALS', redis.pcall('HVALS', KEYS[2]))
-note('ZADD', redis.pcall('ZADD', KEYS[3], 1, 'a'))
-note('ZSCORE', redis.pcall('ZSCORE', KEYS[3], 'a'))
-note('ZRANGE', redis.pcall('ZRANGE', KEYS[3], 0, 0))
-note('ZREVRANGE', redis.pcall('ZREVRANGE', KEYS[3], 0, 0))
-note('ZREVRANK', redis.pcall('ZREVRANK', KEYS[3], 'a'))
-note('ZRANGEBYSCORE', redis.pcall('ZRANGEBYSCORE', KEYS[3], 0, 1))
-note('ZREMRANGEBYSCORE', redis.pcall('ZREMRANGEBYSCORE', KEYS[3], 0, 0))
-note('ZREM', redis.pcall('ZREM', KEYS[3], 'a'))
-note('LREM', redis.pcall('LREM', KEYS[4], 0, 'a'))
-note('LPUSH', redis.pcall('LPUSH', KEYS[4], 'a'))
-note('RPUSH', redis.pcall('RPUSH', KEYS[4], 'b'))
-note('LPOS', redis.pcall('LPOS', KEYS[4], 'a'))
-note('LRANGE', redis.pcall('LRANGE', KEYS[4], 0, 0))
-note('LTRIM', redis.pcall('LTRIM', KEYS[4], 0, 0))
-note('SREM', redis.pcall('SREM', KEYS[5], 'a'))
-note('SADD', redis.pcall('SADD', KEYS[5], 'a'))
-note('SMEMBERS', redis.pcall('SMEMBERS', KEYS[5]))
-note('SET', redis.pcall('SET', KEYS[6], '1'))
-note('INCR', redis.pcall('INCR', KEYS[6]))
-note('GET', redis.pcall('GET', KEYS[6]))
-note('MGET', redis.pcall('MGET', KEYS[6]))
-note('EXISTS', redis.pcall('EXISTS', KEYS[6]))
-note('EXPIRE', redis.pcall('EXPIRE', KEYS[6], 60))
-note('TTL', redis.pcall('TTL', KEYS[6]))
-note('TIME', redis.pcall('TIME'))
-note('DEL', redis.pcall('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]))
-return found
-"""
+BY_THEMSELVES = frozenset(
+    (
+        *("DEL", "EXISTS", "GET", "HMGET", "HVALS", "LPOS", "LPUSH", "LRANGE", "LTRIM", "MGET"),
+        *("SET", "SMEMBERS", "SREM", "XRANGE", "XTRIM", "ZREVRANGE"),
+    )
 )
-"""Each command that the store uses, once, on keys that mean nothing."""
+"""The commands that are sent without a script."""
+
+_TRY = """
+local refused = {}
+local function too_few(name, reply)
+  local words = type(reply) == 'table' and reply.err
+  if not words then return false end
+  if string.find(words, 'rong number of arg', 1, true) then return true end
+  refused[#refused + 1] = name .. ' ' .. words
+  return false
+end
+"""
+
+_ARGUMENTS = ("", ", KEYS[{0}]", *(", KEYS[{0}]" + ", 1" * count for count in range(1, 5)))
+
+
+def _attempt(name: str, number: int) -> str:
+    """Lua: call a command on a key of its own, with more arguments until there are enough."""
+    calls = [f"redis.pcall('{name}'{more.format(number)})" for more in _ARGUMENTS]
+    wanting = " and ".join(f"too_few('{name}', {call})" for call in calls)
+    return f"if {wanting} then end\n"
+
+
+def _attempts() -> tuple[Script, Sequence[str]]:
+    """Lua, and its keys: each command that the store uses, once, on a key that means nothing.
+
+    What a command makes of its arguments is of no interest, only whether it is let through. DEL
+    comes first and alone where it is forbidden, so that nothing is left over.
+    """
+    names = sorted({"DEL"} | IN_SCRIPTS | BY_THEMSELVES, key=lambda name: (name != "DEL", name))
+    keys = [key("check", name.lower()) for name in names]
+    clean = f"redis.pcall('DEL', {', '.join(f'KEYS[{n}]' for n in range(1, len(keys) + 1))})\n"
+    first, *others = (_attempt(name, n) for n, name in enumerate(names, start=1))
+    text = f"{_TRY}{first}if #refused == 0 then\n{''.join(others)}{clean}end\nreturn refused\n"
+    return Script(text), keys
+
 
 _TYPE = Script("return redis.call('TYPE', KEYS[1]).ok")
 
@@ -93,19 +88,21 @@ class Health:
         """Look at `database` and its `replicas`."""
         self._db = database
         self._replicas = replicas or Replicas(database)
+        self._attempts, self._scratch = _attempts()
 
     async def answers(self) -> str:
         """`ok` when it answers, takes writes and lets us do all that we do, else what it says."""
         try:
             await self._db.run(_WRITE, (DUE, key("health")))
-            refused = [str(one) for one in await self._db.run(_CHECK, _SCRATCH)]
+            tried = map(str, await self._db.run(self._attempts, self._scratch))
+            refused = [one for one in tried if any(words in one for words in REFUSALS)]
             spoiled = [word for name in _TYPES if (word := await self._spoiled(name))]
         except StoreRefused as error:
             return f"refuses us ({error})"
         except StoreFault as error:
             return f"fails ({error})"
         except StoreError as error:
-            refuses = any(word in str(error) for word in _REFUSALS)
+            refuses = any(word in str(error) for word in _NO_WRITES)
             return f"{'refuses writes' if refuses else 'does not answer'} ({error})"
         if refused:
             names = ", ".join(word.partition(" ")[0] for word in refused)

@@ -243,6 +243,10 @@ class Requests:
         found = [await self.get(str(one)) for one in dict.fromkeys(held) if one]
         return [s.request for s in found if s is not None and s.request.id != request.id]
 
+    async def any_ever(self) -> bool:
+        """Whether there are, or were, any requests here."""
+        return bool(int(await self._db.command("EXISTS", OPEN, UNSIGNED, INDEX)))
+
     async def unsigned_ids(self) -> list[str]:
         """The ids of the requests that broke the glass and nobody has countersigned, sorted."""
         return sorted(map(str, await self._db.command("SMEMBERS", UNSIGNED)))

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from bot.errors import StaleFence, StoreUnavailable
-from bot.store.client import CHECK_WORK, CLAIMS, DUE, NOW, WAKE, Database, Script, key
+from bot.store.client import CHECK_WORK, CLAIMS, DUE, FENCE, NOW, WAKE, Database, Script, key
 
 
 class Claim(NamedTuple):
@@ -165,7 +165,7 @@ class Work:
 
     async def _claim(self, name: str, lease: float, full: Collection[str]) -> Claim | Idle:
         """Claim under a name: asked again by the same name, it answers what it did before."""
-        keys = (DUE, CLAIMS, key("fence"), key("receipt", name))
+        keys = (DUE, CLAIMS, FENCE, key("receipt", name))
         args = (self._db.fixed_now, lease, _RECEIPT_SECONDS, name, f":{':'.join(full)}:")
         try:
             reply = await self._db.run(_CLAIM, keys, *args)
@@ -208,6 +208,10 @@ class Work:
             _RECEIPT_SECONDS,
         )
         return bool(int(reply))
+
+    async def any_ever(self) -> bool:
+        """Whether anything was ever claimed here."""
+        return bool(int(await self._db.command("EXISTS", FENCE)))
 
     async def now(self) -> float:
         """The time by which items are due."""
