@@ -10,7 +10,7 @@ from ipaddress import ip_network
 from typing import NamedTuple, TypeGuard
 
 from bot.models import Network, Request, RouteChange
-from bot.preview.impact import network_of, within
+from bot.preview.impact import within
 
 
 class Kinship(StrEnum):
@@ -40,7 +40,7 @@ def is_request(about: str | None) -> TypeGuard[str]:
     return about is not None and about.startswith("r-")
 
 
-def matching(requests: Iterable[Request], about: str | None) -> tuple[Found, ...]:
+def find(requests: Iterable[Request], about: str | None) -> tuple[Found, ...]:
     """Those of `requests` that are about `about`, newest first; all of them for None.
 
     Of a request that is itself and what it undoes, if they are among `requests`, and whatever
@@ -80,7 +80,7 @@ def _by_block(request: Request, asked: Network) -> Found | None:
 
 def _related(change: RouteChange, asked: Network) -> Kinship | None:
     try:
-        return kinship(network_of(change.route), asked)
+        return kinship(change.route.network, asked)
     except ValueError:
         # Whatever the cloud once listed there, it was no block.
         return None

@@ -366,7 +366,8 @@ class SlowCloud:
         await self._answer("connection")
         return a_connection(vpn_connection_id, region=region, attach_type=self.attach_type)
 
-    async def routes(self, region: str, vpn_connection_id: str) -> RouteList:
+    async def routes(self, region: str, vpn_connection_id: str, *, bgp: bool = True) -> RouteList:
+        assert bgp, "a form shows them all"
         await self._answer(f"routes in {region}")
         return listed([live(a_route(connection=vpn_connection_id))])
 

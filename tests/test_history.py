@@ -21,7 +21,7 @@ from reading import HOSTILE, mrkdwn
 from stage import Stage, delete_command
 
 from bot import lifecycle
-from bot.history import Found, Kinship, kinship, matching
+from bot.history import Found, Kinship, find, kinship
 from bot.lifecycle import route_change
 from bot.models import Network, People, Request, RequestState, RouteState, Terms, Verdict
 from bot.sandbox.slack.blocks import problems_in_blocks
@@ -91,11 +91,11 @@ def made(number: int, *dests: str, connection: str = CONNECTION, origin: str = "
 
 
 def test_of_nothing_in_particular_everything_is_found_newest_first() -> None:
-    assert ids(matching([made(1), made(3), made(2)], None)) == ["r-3", "r-2", "r-1"]
+    assert ids(find([made(1), made(3), made(2)], None)) == ["r-3", "r-2", "r-1"]
 
 
 def test_a_connection_finds_its_own_requests() -> None:
-    assert ids(matching([made(1), made(2, connection="vco-other")], "vco-other")) == ["r-2"]
+    assert ids(find([made(1), made(2, connection="vco-other")], "vco-other")) == ["r-2"]
 
 
 def test_a_block_finds_what_is_the_same_contains_it_or_lies_within_it() -> None:
@@ -106,7 +106,7 @@ def test_a_block_finds_what_is_the_same_contains_it_or_lies_within_it() -> None:
         made(4, "10.2.0.0/16"),
         made(5, "2001:db8::/32"),
     ]
-    found = matching(requests, "10.1.0.0/16")
+    found = find(requests, "10.1.0.0/16")
     related = {
         one.request.id: [(k.change.route.route_dest, k.kinship) for k in one.kin] for one in found
     }
@@ -121,19 +121,19 @@ def test_a_request_finds_itself_what_it_undoes_and_what_undoes_it() -> None:
     first, back, again = made(1), made(2, origin="r-1"), made(3, origin="r-2")
     other = made(4)
     everything = [first, back, again, other]
-    assert ids(matching(everything, "r-1")) == ["r-2", "r-1"]
-    assert ids(matching(everything, "r-2")) == ["r-3", "r-2", "r-1"]
-    assert ids(matching(everything, "r-3")) == ["r-3", "r-2"]
-    assert ids(matching([back, again], "r-1")) == ["r-2"], "the first one is forgotten"
-    assert matching(everything, "r-5") == ()
+    assert ids(find(everything, "r-1")) == ["r-2", "r-1"]
+    assert ids(find(everything, "r-2")) == ["r-3", "r-2", "r-1"]
+    assert ids(find(everything, "r-3")) == ["r-3", "r-2"]
+    assert ids(find([back, again], "r-1")) == ["r-2"], "the first one is forgotten"
+    assert find(everything, "r-5") == ()
 
 
 def test_a_destination_that_is_no_block_is_found_by_its_connection_and_by_no_block() -> None:
     odd = made(1, "10.0.0.0/24")
     route = replace(odd.routes[0], route=replace(odd.routes[0].route, route_dest="default"))
     odd = replace(odd, routes=(route,))
-    assert matching([odd], "0.0.0.0/0") == ()
-    assert ids(matching([odd], CONNECTION)) == ["r-1"]
+    assert find([odd], "0.0.0.0/0") == ()
+    assert ids(find([odd], CONNECTION)) == ["r-1"]
 
 
 BLOCKS = ["0.0.0.0/0", "10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/24", "2001:db8::/32"]
@@ -158,8 +158,8 @@ def test_page_by_page_the_same_is_found_as_at_once(
     asked = [r for r in everything if r.id == about]
     asked += [r for r in everything if asked and r.id == asked[0].origin]
     pages = [everything[start : start + size] for start in range(0, len(everything), size)]
-    found = {one.request.id: one for page in pages for one in matching([*asked, *page], about)}
-    assert found == {one.request.id: one for one in matching(everything, about)}
+    found = {one.request.id: one for page in pages for one in find([*asked, *page], about)}
+    assert found == {one.request.id: one for one in find(everything, about)}
 
 
 # --- what it says --------------------------------------------------------------------------
@@ -199,9 +199,9 @@ def test_everybody_who_decided_is_named() -> None:
 
 
 def test_of_a_block_each_row_says_how_its_routes_relate_to_it() -> None:
-    (wide,) = matching([made(1, "10.0.0.0/8")], "10.1.0.0/16")
-    (many,) = matching([made(2, *(f"10.1.{n}.0/24" for n in range(7)))], "10.1.0.0/16")
-    (same,) = matching([made(3, "10.1.0.0/16")], "10.1.0.0/16")
+    (wide,) = find([made(1, "10.0.0.0/8")], "10.1.0.0/16")
+    (many,) = find([made(2, *(f"10.1.{n}.0/24" for n in range(7)))], "10.1.0.0/16")
+    (same,) = find([made(3, "10.1.0.0/16")], "10.1.0.0/16")
     shown = said(wide, many, same, about="10.1.0.0/16")
     assert shown.startswith("*History of `10.1.0.0/16`, newest first*")
     assert "contains it: `10.0.0.0/8`" in shown
@@ -215,12 +215,12 @@ def test_a_route_that_ended_otherwise_than_its_request_says_so() -> None:
     request = deleted(request)
     request = route_change.end(sent(request, 1200.0), 1201.0, RouteState.FAILED, REFUSED)
     assert request.state is RequestState.FAILED
-    (found,) = matching([request], "10.0.0.0/8")
+    (found,) = find([request], "10.0.0.0/8")
     assert "within it: `10.1.0.0/24` (deleted), `10.2.0.0/24`" in said(found, about="10.0.0.0/8")
 
 
 def test_the_request_that_was_asked_about_is_marked() -> None:
-    found = matching([made(1), made(2, origin="r-1")], "r-1")
+    found = find([made(1), made(2, origin="r-1")], "r-1")
     marked = [line for line in said(*found, about="r-1").splitlines() if line.startswith("→")]
     assert len(marked) == 1
 
@@ -264,7 +264,7 @@ def test_rows_that_slack_would_not_take_are_left_out_whole_and_counted() -> None
     for user in many.users:
         wordy = lifecycle.decide(wordy, decided(Verdict.APPROVED, by=user))
     rows = [replace(wordy, id=f"r-{n}") for n in range(15)]
-    found = matching(rows, "2001:db8::/32")
+    found = find(rows, "2001:db8::/32")
     link = "https://acme.slack.com/archives/" + "x" * 200
     shown = said(*found, about="2001:db8::/32", link=link)
     assert len(shown) <= MOST_BLOCKS_TEXT

@@ -9,7 +9,7 @@ from bot.alibaba.credentials import DefaultChain
 from bot.alibaba.endpoints import endpoints
 from bot.alibaba.transport import new_http_client
 from bot.cli.policy_live import unfilled, unmatched
-from bot.config.environment import Reader, matching, secret
+from bot.config.environment import Reader, regex, secret
 from bot.config.settings import (
     approval_channel,
     approval_timeout,
@@ -30,10 +30,10 @@ from bot.service.app import slack_client
 from bot.slack.directory import SlackDirectory
 from bot.slack.web import Slack
 
-_USER = matching(r"[UW][A-Z0-9]+", "is no ID of a user (U… or W…)")
-_CONNECTION = matching(r"vco-[a-z0-9]+", "is no connection's id (vco-…)")
-_REGION = matching(r"[a-z]+(-[a-z0-9]+)+", "is no region ID such as cn-hangzhou")
-_CHANNEL = matching(r"[CG][A-Z0-9]+", "is no channel ID (C… or G…)")
+_USER = regex(r"[UW][A-Z0-9]+", "is no ID of a user (U… or W…)")
+_CONNECTION = regex(r"vco-[a-z0-9]+", "is no connection's id (vco-…)")
+_REGION = regex(r"[a-z]+(-[a-z0-9]+)+", "is no region ID such as cn-hangzhou")
+_CHANNEL = regex(r"[CG][A-Z0-9]+", "is no channel ID (C… or G…)")
 
 Environment = Mapping[str, str]
 Write = Callable[[str], object]

@@ -5,7 +5,7 @@ a group filled, tomorrow.
 """
 
 from collections.abc import Collection, Mapping
-from fnmatch import filter as matching
+from fnmatch import filter as glob_filter
 
 from bot.alibaba.client import VpcClient
 from bot.approval.candidates import anybody
@@ -75,7 +75,7 @@ async def _fault(directory: SlackDirectory, users: Collection[str] | None) -> st
 
 def _missing(rule: Rule, known: tuple[str, ...], looked_at: list[str], found: Found) -> list[str]:
     """What of this rule matches nothing."""
-    words = [f"there is no region {p}" for p in rule.regions if not matching(known, p)]
+    words = [f"there is no region {p}" for p in rule.regions if not glob_filter(known, p)]
     regions = _regions(rule, known) if rule.regions else looked_at
     if not rule.connections or not all(region in found for region in regions):
         return words  # what could not be read is told elsewhere
@@ -84,12 +84,12 @@ def _missing(rule: Rule, known: tuple[str, ...], looked_at: list[str], found: Fo
     return words + [
         f"{pattern} matches no connection in {where}"
         for pattern in rule.connections
-        if not matching(there, pattern)
+        if not glob_filter(there, pattern)
     ]
 
 
 def _regions(rule: Rule, known: tuple[str, ...]) -> list[str]:
-    return sorted({region for p in rule.regions for region in matching(known, p)})
+    return sorted({region for p in rule.regions for region in glob_filter(known, p)})
 
 
 async def _connections(vpc: VpcClient, region: str) -> frozenset[str]:

@@ -11,7 +11,7 @@ from io import TextIOWrapper
 from typing import TextIO
 
 from bot.cli.listing import as_json, fields, summary, table
-from bot.command.faults import Wrong
+from bot.command.errors import InvalidValue
 from bot.command.values import request_id_of
 from bot.config.environment import Reader
 from bot.config.settings import redis_target
@@ -120,8 +120,8 @@ async def show_one(
 def _request_id(typed: str) -> str:
     try:
         return request_id_of(typed)
-    except Wrong as wrong:
-        line = f"{printable(wrong.problem)} `vco-route-bot requests --all` lists them."
+    except InvalidValue as invalid:
+        line = f"{printable(invalid.problem)} `vco-route-bot requests --all` lists them."
         raise SettingsError([line]) from None
 
 

@@ -1,13 +1,13 @@
-"""Story, part 1: the text of `/vco-route` → a `Command`, or a `CommandError` that mends it.
+"""1 command: the text of `/vco-route` → a `Command`, or a `CommandError` with the correction.
 
 - `text`      what phones, Macs and Slack make of a line → its words and flags
 - `commands`  what can be asked, and how it is spelled canonically
-- `faults`    what is wrong with a word, and what was probably meant
+- `errors`    what is wrong with a word, and the parts without that mistake
 - `values`    one word → a connection's id, a CIDR block, a weight …
 - `checks`    what must hold for the whole of a command
 - `readers`   how each verb is read
 - `verbs`     the verbs, their flags, and what help says: a new verb is one row there
-- `reading`   `parse`: reads, and mends one fault after another
+- `reading`   `parse`: reads, and corrects one error after another
 """
 
 from bot.command.commands import (

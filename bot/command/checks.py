@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.command.commands import MAX_REASON
-from bot.command.faults import Fault, read_flag, read_free, short
+from bot.command.errors import CorrectableError, read_flag, read_free, short
 from bot.command.text import SWITCHES, Parts, fold, nearest_flag
 from bot.command.values import ID_LIKE, connection_id, is_address, region_id, switch_of
 from bot.policy import says_something
@@ -19,7 +19,7 @@ def check_end(given: Parts, count: int, verb: str) -> None:
     if len(given.free) > count:
         word = given.free[count]
         problem = f"`{verb}` does not know what to do with `{short(word)}`."
-        raise Fault(problem, word, given.with_free(*given.free[:count]))
+        raise CorrectableError(problem, word, given.with_free(*given.free[:count]))
 
 
 def check_strays(given: Parts) -> None:
@@ -32,13 +32,17 @@ def check_strays(given: Parts) -> None:
     word = free[at]
     _check_naked(given, at)
     if not any(ID_LIKE.match(fold(one)) for one in free):
-        raise Fault(f"`{short(word)}` is no connection id; those look like `vco-…`.", word)
+        raise CorrectableError(
+            f"`{short(word)}` is no connection id; those look like `vco-…`.", word
+        )
     if not any(map(is_address, free)):
-        raise Fault(f"`{short(word)}` is no CIDR block, such as `192.168.10.0/24`.", word)
+        raise CorrectableError(
+            f"`{short(word)}` is no CIDR block, such as `192.168.10.0/24`.", word
+        )
     strays = [one for one, fine in zip(free, known, strict=True) if not fine]
     kept = given.with_free(*(one for one, fine in zip(free, known, strict=True) if fine))
     problem = f"`{short(word)}` is no id, no CIDR block and no flag. Part of the reason?"
-    raise Fault(problem, word, _reasoned(kept, strays))
+    raise CorrectableError(problem, word, _reasoned(kept, strays))
 
 
 def check_rest(given: Parts, count: int, verb: str) -> None:
@@ -47,7 +51,9 @@ def check_rest(given: Parts, count: int, verb: str) -> None:
     if rest and not ID_LIKE.match(fold(rest[0])) and not is_address(rest[0]):
         _check_naked(given, count)
         problem = f"`{short(rest[0])}` is no flag. Part of the reason?"
-        raise Fault(problem, rest[0], _reasoned(given.with_free(*given.free[:count]), rest))
+        raise CorrectableError(
+            problem, rest[0], _reasoned(given.with_free(*given.free[:count]), rest)
+        )
     check_end(given, count, verb)
 
 
@@ -58,10 +64,10 @@ def _check_naked(given: Parts, at: int) -> None:
     without = given.with_free(*given.free[:at], *after)
     problem = f"`{short(word)}` is a flag: `--{flag}`."
     if flag in SWITCHES:
-        raise Fault(problem, word, without.with_flag(flag, given.value(flag) or "yes"))
+        raise CorrectableError(problem, word, without.with_flag(flag, given.value(flag) or "yes"))
     if flag and flag != "reason" and after and given.value(flag) is None:
-        mended = given.with_free(*given.free[:at], *after[1:]).with_flag(flag, after[0])
-        raise Fault(problem, word, mended)
+        corrected = given.with_free(*given.free[:at], *after[1:]).with_flag(flag, after[0])
+        raise CorrectableError(problem, word, corrected)
 
 
 def _naked(word: str) -> str:
@@ -81,7 +87,7 @@ def connection_of(given: Parts) -> str:
     if not ids:
         word = given.free[0]
         problem = f"Which connection? `{short(word)}` needs its id (`vco-…`) in front."
-        raise Fault(problem, word)
+        raise CorrectableError(problem, word)
     first = given.free[ids[0]]
     if len(ids) > 1:
         other = given.free[ids[1]]
@@ -90,11 +96,11 @@ def connection_of(given: Parts) -> str:
         problem = f"One connection at a time: `{short(first)}` and `{short(other)}`."
         if given.value("next-hop") is None and not same:
             problem += " A next hop wants `--next-hop`."
-        raise Fault(problem, other, given.with_free(*rest) if same else None)
+        raise CorrectableError(problem, other, given.with_free(*rest) if same else None)
     if ids[0] != 0:
         swapped = (first, *given.free[: ids[0]], *given.free[ids[0] + 1 :])
         problem = f"Swapped: the connection `{short(first)}` stands before its CIDR blocks."
-        raise Fault(problem, first, given.with_free(*swapped))
+        raise CorrectableError(problem, first, given.with_free(*swapped))
     return read_free(given, 0, connection_id)
 
 
@@ -106,7 +112,7 @@ def region_of(given: Parts, default: str | None) -> str:
             "Which region? Add `--region`, such as `--region cn-hangzhou`; a default can be set"
             " with ALIBABA_CLOUD_REGION_ID."
         )
-        raise Fault(problem, "--region")
+        raise CorrectableError(problem, "--region")
     return region
 
 
@@ -115,7 +121,7 @@ def reason_of(given: Parts) -> str:
     reason = given.value("reason") or ""
     if len(reason) > MAX_REASON:
         problem = f"The reason has {len(reason)} characters; at most {MAX_REASON} fit."
-        raise Fault(problem, reason)
+        raise CorrectableError(problem, reason)
     return reason
 
 
@@ -128,5 +134,5 @@ def break_glass_of(given: Parts) -> bool:
             "`--break-glass` needs a `--reason`: nobody is asked first, so the others are owed"
             ' why. Add `--reason "…"`.'
         )
-        raise Fault(problem, "--break-glass")
+        raise CorrectableError(problem, "--break-glass")
     return True

@@ -1,4 +1,4 @@
-"""How each verb is read: its parts → what was asked, or a `Fault`."""
+"""How each verb is read: its parts → what was asked, or a `CorrectableError`."""
 
 from bot.command.checks import (
     break_glass_of,
@@ -21,7 +21,7 @@ from bot.command.commands import (
     Restore,
     Status,
 )
-from bot.command.faults import Fault, read_flag, read_free, short
+from bot.command.errors import CorrectableError, read_flag, read_free, short
 from bot.command.text import Parts
 from bot.command.values import (
     about_of,
@@ -44,17 +44,21 @@ def read_delete(given: Parts, default: str | None) -> Command:
         return DeleteForm(region=read_flag(given, "region", region_id))
     if not given.free:
         problem = "`delete` needs a connection and a CIDR block."
-        raise Fault(problem, "delete", Parts().with_flag("region", given.value("region")))
+        raise CorrectableError(
+            problem, "delete", Parts().with_flag("region", given.value("region"))
+        )
     check_strays(given)
     connection = connection_of(given)
     dests = [read_free(given, index, cidr_block) for index in range(1, len(given.free))]
     if not dests:
         look = f"`{PREFIX} list {connection}` shows its routes."
-        raise Fault(f"Which route of `{connection}`? A CIDR block is missing. {look}", connection)
+        raise CorrectableError(
+            f"Which route of `{connection}`? A CIDR block is missing. {look}", connection
+        )
     route_dests = tuple(dict.fromkeys(dests))
     if len(route_dests) > MAX_CIDRS:
         problem = f"{len(route_dests)} CIDR blocks; one request takes at most {MAX_CIDRS}."
-        raise Fault(problem, route_dests[MAX_CIDRS])
+        raise CorrectableError(problem, route_dests[MAX_CIDRS])
     weight = read_flag(given, "weight", weight_of)
     return Delete(
         draft=Draft(
@@ -73,7 +77,7 @@ def read_delete(given: Parts, default: str | None) -> Command:
 def read_list(given: Parts, default: str | None) -> Command:
     """`list`: of one connection."""
     if not given.free:
-        raise Fault(f"Which connection? `{PREFIX} list vco-…` shows its routes.", "list")
+        raise CorrectableError(f"Which connection? `{PREFIX} list vco-…` shows its routes.", "list")
     connection = read_free(given, 0, connection_id)
     check_end(given, 1, "list")
     return ListRoutes(vpn_connection_id=connection, region=region_of(given, default))
@@ -89,7 +93,7 @@ def read_status(given: Parts, _default: str | None) -> Command:
 def read_cancel(given: Parts, _default: str | None) -> Command:
     """`cancel`: one request."""
     if not given.free:
-        raise Fault(f"Which request? `{PREFIX} status` shows what is pending.", "cancel")
+        raise CorrectableError(f"Which request? `{PREFIX} status` shows what is pending.", "cancel")
     request_id = read_free(given, 0, request_id_of)
     check_end(given, 1, "cancel")
     return Cancel(request_id=request_id)
@@ -99,11 +103,11 @@ def read_restore(given: Parts, _default: str | None) -> Command:
     """`restore`: one request, known by its id; history finds it."""
     if not given.free:
         problem = "Which request is to be undone? Its card shows its id (`r-…`)"
-        raise Fault(f"{problem}, and so does `{PREFIX} history`.", "restore")
+        raise CorrectableError(f"{problem}, and so does `{PREFIX} history`.", "restore")
     word = given.free[0]
     if is_address(word) or is_connection(word):
         look = f"`{PREFIX} history {short(word)}` shows what was deleted there."
-        raise Fault(f"`{short(word)}` is no request (`r-…`). {look}", word)
+        raise CorrectableError(f"`{short(word)}` is no request (`r-…`). {look}", word)
     request_id = read_free(given, 0, request_id_of)
     check_rest(given, 1, "restore")
     return Restore(

@@ -1,15 +1,15 @@
-"""`parse`: reads a command, and mends one fault after another so that what it offers works."""
+"""`parse`: reads a command; on an error, corrects all of them so that what it offers works."""
 
 from difflib import get_close_matches
 
 from bot.command.commands import MAX_TEXT, PREFIX, Command, Help, spelled
-from bot.command.faults import MAX_QUOTED, Fault, short
+from bot.command.errors import MAX_QUOTED, CorrectableError, short
 from bot.command.text import Flag, Parts, fold, nearest_flag, parts
 from bot.command.values import ID_LIKE, is_address, is_connection, is_request
 from bot.command.verbs import ALIASES, VERBS, read_help
 from bot.errors import CommandError
 
-_MAX_MENDS = 50
+_MAX_CORRECTIONS = 50
 _ABSENT = ("create", "add")
 """Verbs that people look for and that are not there on purpose."""
 
@@ -28,9 +28,9 @@ def parse(text: str, *, default_region: str | None) -> Command:
         raise CommandError(f"The command is too long: {len(text)} of {MAX_TEXT} characters.")
     try:
         return _read(parts(text), default_region)
-    except Fault as fault:
-        corrected = _corrected(fault, default_region)
-        raise CommandError(fault.problem, word=fault.word, corrected=corrected) from None
+    except CorrectableError as error:
+        corrected = _corrected(error, default_region)
+        raise CommandError(error.problem, word=error.word, corrected=corrected) from None
 
 
 def _read(given: Parts, default: str | None) -> Command:
@@ -47,28 +47,30 @@ def _read(given: Parts, default: str | None) -> Command:
     try:
         _check_flags(rest, name)
         return VERBS[name].read(rest, default)
-    except Fault as fault:
-        if fault.mended is not None:
-            fault.mended = fault.mended.with_free(name, *fault.mended.free)
+    except CorrectableError as error:
+        if error.corrected_parts is not None:
+            error.corrected_parts = error.corrected_parts.with_free(
+                name, *error.corrected_parts.free
+            )
         raise
 
 
-def _corrected(fault: Fault, default: str | None) -> str:
-    """Mend one fault after another until the command reads; empty if it never does."""
-    for _ in range(_MAX_MENDS):
-        if fault.mended is None:
+def _corrected(error: CorrectableError, default: str | None) -> str:
+    """Correct one error after another until the command reads; empty if it never does."""
+    for _ in range(_MAX_CORRECTIONS):
+        if error.corrected_parts is None:
             return ""
         try:
-            return spelled(_read(fault.mended, default), default)
-        except Fault as following:
-            fault = following
+            return spelled(_read(error.corrected_parts, default), default)
+        except CorrectableError as following:
+            error = following
     return ""
 
 
 def _verb(given: Parts) -> str:
     if not given.free:
         typed = given.flags[0].typed
-        raise Fault(f"A command starts with a verb: {_verbs()}.", typed)
+        raise CorrectableError(f"A command starts with a verb: {_verbs()}.", typed)
     word, *rest = given.free
     name = fold(word).lower()[:MAX_QUOTED]
     if name in VERBS:
@@ -76,7 +78,7 @@ def _verb(given: Parts) -> str:
     if ID_LIKE.match(fold(word)):
         name = "delete" if any(map(is_address, rest)) else "list"
         problem = f"A command starts with a verb ({_verbs()}), not with `{short(word)}`."
-        raise Fault(problem, word, given.with_free(name, *given.free))
+        raise CorrectableError(problem, word, given.with_free(name, *given.free))
     near = get_close_matches(name, [*VERBS, *ALIASES, *_ABSENT], n=1)
     if near and near[0] in _ABSENT:
         raise _nothing_new(given)
@@ -85,19 +87,19 @@ def _verb(given: Parts) -> str:
         problem = f"`{short(word)}` is called `{meant}` here."
     else:
         problem = f"There is no `{short(word)}`. The verbs are {_verbs()}."
-    raise Fault(problem, word, given.with_free(meant, *rest) if meant else None)
+    raise CorrectableError(problem, word, given.with_free(meant, *rest) if meant else None)
 
 
-def _nothing_new(given: Parts) -> Fault:
+def _nothing_new(given: Parts) -> CorrectableError:
     """There is no creating; what was deleted can be restored, and history finds it."""
     word, *rest = given.free
     problem = f"There is no `{short(word)}`: only what was deleted here can be put back"
     problem += f" (`{PREFIX} restore REQUEST`)."
     requests = [one for one in rest if is_request(one)]
     if requests:
-        return Fault(problem, word, given.with_free("restore", requests[0]))
+        return CorrectableError(problem, word, given.with_free("restore", requests[0]))
     places = [one for one in rest if is_address(one)] or [*filter(is_connection, rest)]
-    return Fault(problem, word, Parts(("history", *places[:1])))
+    return CorrectableError(problem, word, Parts(("history", *places[:1])))
 
 
 def _verbs() -> str:
@@ -107,7 +109,7 @@ def _verbs() -> str:
 def _check_flags(given: Parts, verb: str) -> None:
     if given.unclosed:
         problem = f"The quote before `{short(given.unclosed)}` is never closed."
-        raise Fault(problem, given.unclosed, given._replace(unclosed=""))
+        raise CorrectableError(problem, given.unclosed, given._replace(unclosed=""))
     seen: dict[str, str | None] = {}
     for index, flag in enumerate(given.flags):
         typed = short(flag.typed.rstrip("=:\uff1d\uff1a"))
@@ -115,20 +117,20 @@ def _check_flags(given: Parts, verb: str) -> None:
         if not flag.name:
             raise _unknown_flag(given, index, verb)
         if flag.name not in VERBS[verb].flags:
-            raise Fault(f"`{verb}` takes no `{typed}`.", typed, without)
+            raise CorrectableError(f"`{verb}` takes no `{typed}`.", typed, without)
         if flag.value is None:
-            raise Fault(f"`{typed}` needs a value; or leave it out.", typed, without)
+            raise CorrectableError(f"`{typed}` needs a value; or leave it out.", typed, without)
         if flag.name in seen:
             same = seen[flag.name] == flag.value
             problem = f"`{typed}` stands twice{'' if same else ' with different values'}."
-            raise Fault(problem, typed, without if same else None)
+            raise CorrectableError(problem, typed, without if same else None)
         seen[flag.name] = flag.value
 
 
-def _unknown_flag(given: Parts, index: int, verb: str) -> Fault:
+def _unknown_flag(given: Parts, index: int, verb: str) -> CorrectableError:
     flag = given.flags[index]
     near = nearest_flag(flag.typed)
     known = ", ".join(f"`--{name}`" for name in VERBS[verb].flags) or "no flags"
     problem = f"There is no `{short(flag.typed)}`. `{verb}` takes {known}."
     meant = Flag(near, flag.value, f"--{near}")
-    return Fault(problem, flag.typed, given.with_flag_at(index, meant) if near else None)
+    return CorrectableError(problem, flag.typed, given.with_flag_at(index, meant) if near else None)

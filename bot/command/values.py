@@ -1,4 +1,4 @@
-"""One word → one value, as canonical text, or `Wrong` with what was probably meant."""
+"""One word → one value, as canonical text, or `InvalidValue` with what was probably meant."""
 
 import re
 from ipaddress import (
@@ -10,7 +10,7 @@ from ipaddress import (
     ip_network,
 )
 
-from bot.command.faults import Wrong, short
+from bot.command.errors import InvalidValue, short
 from bot.command.text import fold
 
 _ID = re.compile(r"[A-Za-z]{2,12}-[A-Za-z0-9]{1,64}")
@@ -47,17 +47,17 @@ def connection_id(word: str) -> str:
     if is_connection(word):
         return folded.lower()
     if is_address(word):
-        raise Wrong(f"`{short(word)}` is an address; a connection's id looks like `vco-…`.")
+        raise InvalidValue(f"`{short(word)}` is an address; a connection's id looks like `vco-…`.")
     if is_request(word):
-        raise Wrong(f"`{short(word)}` is a request; a connection's id looks like `vco-…`.")
+        raise InvalidValue(f"`{short(word)}` is a request; a connection's id looks like `vco-…`.")
     prefix = re.split("[-_]", folded.lower())[0]
     if prefix in _KINDS:
         problem = f"`{short(word)}` is {_KINDS[prefix]}; an IPsec-VPN connection is a `vco-…`."
-        raise Wrong(problem)
+        raise InvalidValue(problem)
     dashed = folded.replace("_", "-")
     better = dashed if _CONNECTION.fullmatch(dashed) else ""
     problem = f"`{short(word)}` is no whole connection id: `vco-` and then letters and digits."
-    raise Wrong(problem, better)
+    raise InvalidValue(problem, better)
 
 
 def is_connection(word: str) -> bool:
@@ -75,13 +75,13 @@ def cidr_block(word: str) -> str:
     bare, length, block = _block(word)
     if not length:
         problem = f"`{short(word)}` has no length: one address is `{block}`."
-        raise Wrong(problem, str(block))
+        raise InvalidValue(problem, str(block))
     if not length.isdigit():
         problem = f"`{short(word)}` has a mask; as a CIDR block it is `{block}`."
-        raise Wrong(problem, str(block))
+        raise InvalidValue(problem, str(block))
     if block.network_address != bare:
         problem = f"`{short(word)}` is an address within a block: the block is `{block}`."
-        raise Wrong(problem, str(block))
+        raise InvalidValue(problem, str(block))
     return str(block)
 
 
@@ -95,7 +95,7 @@ def _block(word: str) -> tuple[IPv4Address | IPv6Address, str, IPv4Network | IPv
         block = ip_network(f"{address}/{length or bare.max_prefixlen}", strict=False)
     except ValueError:
         problem = f"`{short(word)}` is no CIDR block, such as `192.168.10.0/24`."
-        raise Wrong(problem) from None
+        raise InvalidValue(problem) from None
     return bare, length, block
 
 
@@ -109,7 +109,7 @@ def about_of(word: str) -> str:
     if ID_LIKE.match(fold(word)):
         return connection_id(word)
     problem = f"`{short(word)}` is no request (`r-…`), no CIDR block and no connection (`vco-…`)."
-    raise Wrong(problem)
+    raise InvalidValue(problem)
 
 
 def weight_of(word: str) -> str:
@@ -117,7 +117,7 @@ def weight_of(word: str) -> str:
     folded = fold(word).strip("`,")
     if folded not in ("0", "100"):
         problem = f"A weight is 0 or 100, not `{short(word)}`; left out, the live route's is used."
-        raise Wrong(problem)
+        raise InvalidValue(problem)
     return folded
 
 
@@ -126,7 +126,7 @@ def next_hop_id(word: str) -> str:
     folded = fold(word).strip("`,")
     if not _ID.fullmatch(folded):
         problem = f"A next hop is an id such as `vco-…`, not `{short(word)}`."
-        raise Wrong(f"{problem} Left out, the live route's is used.")
+        raise InvalidValue(f"{problem} Left out, the live route's is used.")
     return folded.lower()
 
 
@@ -137,16 +137,16 @@ def region_id(word: str) -> str:
     zone = _ZONE.fullmatch(lower)
     if zone:
         region = zone["region"]
-        raise Wrong(f"`{short(word)}` is a zone; its region is `{region}`.", region)
+        raise InvalidValue(f"`{short(word)}` is a zone; its region is `{region}`.", region)
     if not _REGION.fullmatch(lower):
-        raise Wrong(f"A region looks like `cn-hangzhou`, not like `{short(word)}`.")
+        raise InvalidValue(f"A region looks like `cn-hangzhou`, not like `{short(word)}`.")
     return lower
 
 
 def overlay_mode_of(word: str) -> str:
     """`Ipsec`, the only overlay mode there is."""
     if fold(word).strip("`,").lower() != "ipsec":
-        raise Wrong(f"The overlay mode is `Ipsec`, not `{short(word)}`.", "Ipsec")
+        raise InvalidValue(f"The overlay mode is `Ipsec`, not `{short(word)}`.", "Ipsec")
     return "Ipsec"
 
 
@@ -158,11 +158,11 @@ def switch_of(word: str) -> str:
     if folded in ("no", "false"):
         return "no"
     problem = f"`--break-glass` stands alone, or with `=yes` or `=no`, not with `{short(word)}`."
-    raise Wrong(problem, "yes" if folded in ("y", "on", "1") else "")
+    raise InvalidValue(problem, "yes" if folded in ("y", "on", "1") else "")
 
 
 def request_id_of(word: str) -> str:
     """The id of a request of ours, in lower case."""
     if not is_request(word):
-        raise Wrong(f"`{short(word)}` is no request; those look like `r-7k2m9x4q`.")
+        raise InvalidValue(f"`{short(word)}` is no request; those look like `r-7k2m9x4q`.")
     return fold(word).lower()

@@ -165,11 +165,11 @@ def _address(text: str) -> bool:
     return True
 
 
-def matching(pattern: str, wrong: str) -> Callable[[str], str]:
-    """Text that matches the whole pattern."""
+def regex(expression: str, wrong: str) -> Callable[[str], str]:
+    """Text that the whole of a regular expression matches."""
 
     def check(text: str) -> str:
-        if not re.fullmatch(pattern, text):
+        if not re.fullmatch(expression, text):
             raise ValueError(f"{text!r} {wrong}")
         return text
 

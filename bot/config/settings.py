@@ -18,10 +18,10 @@ from bot.config.environment import (
     between,
     certificates,
     directory,
-    matching,
     not_proxied,
     one_of,
     proxy,
+    regex,
     seal_keys,
     secret,
     web_address,
@@ -174,7 +174,7 @@ def approval_timeout(reader: Reader) -> int:
 
 def region(reader: Reader) -> str | None:
     """The region of whatever names none."""
-    check = matching(r"[a-z]+(-[a-z0-9]+)+", "is no region ID such as cn-hangzhou")
+    check = regex(r"[a-z]+(-[a-z0-9]+)+", "is no region ID such as cn-hangzhou")
     return reader.optional("ALIBABA_CLOUD_REGION_ID", check)
 
 
@@ -190,7 +190,7 @@ def vpc_endpoint(reader: Reader) -> str | None:
 
 def approval_channel(reader: Reader) -> str | None:
     """The one channel for all cards, where there is one."""
-    check = matching(r"[CG][A-Z0-9]+", "is no channel ID (C… or G…; a name such as #ops is none)")
+    check = regex(r"[CG][A-Z0-9]+", "is no channel ID (C… or G…; a name such as #ops is none)")
     return reader.optional("VCO_APPROVAL_CHANNEL", check)
 
 
@@ -238,7 +238,7 @@ def _read(reader: Reader, *, terminal: bool) -> Settings:
         quota_share=reader.get("VCO_QUOTA_SHARE", between(1, 100), 90),
         retention=reader.get("VCO_RETENTION", between(DAY, 3650 * DAY), 90 * DAY),
         seal_keys=seals,
-        host=reader.get("HOST", matching(r"[A-Za-z0-9_.:%-]+", "is no address"), "127.0.0.1"),
+        host=reader.get("HOST", regex(r"[A-Za-z0-9_.:%-]+", "is no address"), "127.0.0.1"),
         port=reader.get("PORT", between(1, 65535), 3000),
         log_format=reader.get(
             "LOG_FORMAT", one_of(LogFormat), LogFormat.CONSOLE if terminal else LogFormat.JSON

@@ -16,7 +16,7 @@ the result under its fence. Everything before and after the one call is a pure t
 - `cloud`       what is needed of the VPC API, and how long things may take
 """
 
-from bot.execution.cloud import Cloud, Limits
+from bot.execution.cloud import Cloud, ConnectionReads, Limits
 from bot.execution.executor import Execution
 
-__all__ = ["Cloud", "Execution", "Limits"]
+__all__ = ["Cloud", "ConnectionReads", "Execution", "Limits"]

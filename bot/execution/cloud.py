@@ -5,8 +5,8 @@ from typing import Protocol
 from bot.models import Connection, Request, RouteList, Value, VcoRoute
 
 
-class Cloud(Protocol):
-    """The part of the VPC API that is read and changed. Every call raises `AlibabaError`."""
+class ConnectionReads(Protocol):
+    """The part of the VPC API that is read. Every call raises `AlibabaError`."""
 
     async def connection(self, region: str, vpn_connection_id: str) -> Connection:
         """Read one connection."""
@@ -19,6 +19,10 @@ class Cloud(Protocol):
     async def routes(self, region: str, vpn_connection_id: str, *, bgp: bool = True) -> RouteList:
         """Read all routes of a connection, or fail; a part may miss of those from BGP alone."""
         ...
+
+
+class Cloud(ConnectionReads, Protocol):
+    """The part of the VPC API that is read and changed. Every call raises `AlibabaError`."""
 
     async def delete_route(
         self, region: str, route: VcoRoute, *, client_token: str, overlay_mode: str | None

@@ -32,8 +32,8 @@ class VcoRoute(Value, frozen=True):
 
     @property
     def network(self) -> Network:
-        """The destination as a network."""
-        return ip_network(self.route_dest)
+        """The block that the route covers; host bits, should the cloud list any, are ignored."""
+        return ip_network(self.route_dest, strict=False)
 
 
 class RouteKind(StrEnum):

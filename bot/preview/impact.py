@@ -41,11 +41,6 @@ def identity(live: LiveRoute) -> tuple[VcoRoute, str]:
     return live.route, live.kind
 
 
-def network_of(route: VcoRoute) -> Network:
-    """The block that a live route covers; host bits, should the cloud list any, are ignored."""
-    return ip_network(route.route_dest, strict=False)
-
-
 def within(inner: Network, outer: Network) -> bool:
     """Whether `outer` covers all of `inner`; a block is within itself. IP versions never mix."""
     return (
@@ -70,7 +65,7 @@ def _impact(target: LiveRoute, now: "_Table", after: "_Table") -> Impact:
     block, so only blocks at least as large as the destination can take over, and each of those
     covers the whole destination.
     """
-    block = network_of(target.route)
+    block = target.route.network
     carries = _uncovered(block, now.inside(block))
     return Impact(
         route=target.route,
@@ -87,7 +82,7 @@ class _Table:
     def __init__(self, routes: Iterable[LiveRoute]) -> None:
         self._routes: dict[Network, list[LiveRoute]] = {}
         for live in sorted({identity(r): r for r in routes}.values(), key=_by_name):
-            self._routes.setdefault(network_of(live.route), []).append(live)
+            self._routes.setdefault(live.route.network, []).append(live)
         self._blocks = sorted(self._routes, key=_position)
         self._positions = [_position(block) for block in self._blocks]
         self._lengths = {block.prefixlen for block in self._blocks}

@@ -1,4 +1,4 @@
-"""2 preview, the matching: a draft and the live routes → the exact routes meant.
+"""2 preview, resolve: a draft and the live routes → the exact routes meant.
 
 Nothing is guessed: a block that fits several routes, or none, is answered with commands that
 fit one route each.
@@ -12,7 +12,7 @@ import msgspec
 from bot.command import render
 from bot.errors import PreviewError
 from bot.models import Connection, Draft, LiveRoute, Network, Operation, RouteKind, VcoRoute
-from bot.preview.impact import network_of, not_restorable, within
+from bot.preview.impact import not_restorable, within
 
 NEAREST = 5
 """How many routes are offered where none fits."""
@@ -72,7 +72,7 @@ def absent(draft: Draft, routes: Sequence[LiveRoute]) -> tuple[LiveRoute, ...]:
     there = {r.route for r in routes if r.kind is RouteKind.CUSTOM}
     targets = tuple(LiveRoute(route=route) for route in draft.exact if route not in there)
     for target in targets:
-        if why := not_restorable(network_of(target.route)):
+        if why := not_restorable(target.route.network):
             raise PreviewError(why, "Nothing was recorded.")
     if not targets:
         names = ", ".join(f"{r.route_dest} (weight {r.shown_weight})" for r in draft.exact)
@@ -89,7 +89,7 @@ def _exactly(draft: Draft, route: VcoRoute, routes: Sequence[LiveRoute]) -> Live
             return live
     custom = [r for r in routes if r.kind is RouteKind.CUSTOM]
     pinned = msgspec.structs.replace(draft, weight=route.weight, next_hop=route.next_hop, exact=())
-    raise _no_such_route(pinned, route.route_dest, network_of(route), custom)
+    raise _no_such_route(pinned, route.route_dest, route.network, custom)
 
 
 def obstacle(connection: Connection) -> str:
@@ -105,7 +105,7 @@ def obstacle(connection: Connection) -> str:
 def _the_one(draft: Draft, dest: str, routes: Iterable[LiveRoute]) -> LiveRoute:
     block = ip_network(dest)
     custom = list({r.route: r for r in routes if r.kind is RouteKind.CUSTOM}.values())
-    fits = [r for r in custom if network_of(r.route) == block and _fits(draft, r.route)]
+    fits = [r for r in custom if r.route.network == block and _fits(draft, r.route)]
     if any(not r.route.weight_known for r in fits):
         raise PreviewError(
             f"The weight of a route to {dest} on {draft.vpn_connection_id} could not be read, "
@@ -120,8 +120,8 @@ def _the_one(draft: Draft, dest: str, routes: Iterable[LiveRoute]) -> LiveRoute:
             _mend("Say which one", draft),
             _commands(draft, fits, custom),
         )
-    learned = any(r.kind is RouteKind.BGP and network_of(r.route) == block for r in routes)
-    if learned and not any(network_of(r.route) == block for r in custom):
+    learned = any(r.kind is RouteKind.BGP and r.route.network == block for r in routes)
+    if learned and not any(r.route.network == block for r in custom):
         raise PreviewError(
             f"{dest} on {draft.vpn_connection_id} is learned from the peer over BGP "
             "and can't be deleted here.",
@@ -142,12 +142,12 @@ def _no_such_route(
     both = f"{weight} and{hop.removeprefix(' with')}" if weight and hop else weight + hop
     problem = f"{draft.vpn_connection_id} has no route to {dest}{both}."
     known = [r for r in custom if r.route.weight_known]
-    kin = [r for r in known if network_of(r.route).version == block.version]
+    kin = [r for r in known if r.route.network.version == block.version]
     if not kin:
         return PreviewError(
             problem, f"It has no IPv{block.version} routes that could be deleted here."
         )
-    nearest = sorted(kin, key=lambda r: _distance(block, network_of(r.route)))[:NEAREST]
+    nearest = sorted(kin, key=lambda r: _distance(block, r.route.network))[:NEAREST]
     return PreviewError(
         problem, _mend("The nearest are these", draft), _commands(draft, nearest, custom)
     )
@@ -178,8 +178,8 @@ def _commands(
 
 def _exact(draft: Draft, route: VcoRoute, custom: Sequence[LiveRoute]) -> Draft:
     """The draft for just this route, with no more said than it takes to tell it from others."""
-    block = network_of(route)
-    twins = [live.route for live in custom if network_of(live.route) == block]
+    block = route.network
+    twins = [live.route for live in custom if live.route.network == block]
     weighed = draft.weight is not None or len({twin.weight for twin in twins}) > 1
     alike = [twin for twin in twins if twin.weight == route.weight]
     hopped = draft.next_hop is not None or len(alike) > 1

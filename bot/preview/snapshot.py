@@ -17,7 +17,7 @@ from bot.models import (
     Snapshot,
     VcoRoute,
 )
-from bot.preview.impact import addresses, identity, impacts, network_of, remaining
+from bot.preview.impact import addresses, identity, impacts, remaining
 from bot.preview.resolve import obstacle, resolve
 
 __all__ = ["drift", "resolve", "snapshot"]
@@ -110,8 +110,8 @@ def _target_drift(targets: Iterable[LiveRoute], routes: Sequence[LiveRoute]) -> 
     for target in targets:
         if identity(target) in there:
             continue
-        block = network_of(target.route)
-        instead = [live for live in routes if network_of(live.route) == block]
+        block = target.route.network
+        instead = [live for live in routes if live.route.network == block]
         ending = f"; there is {_names(instead)} now" if instead else ""
         return f"The route {_name(target)} is gone already{ending}."
     return None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import structlog
 
 from bot.errors import Unreadable
-from bot.history import Found, is_request, matching
+from bot.history import Found, find, is_request
 from bot.models import Request
 from bot.slack.messages.history import HistoryFound
 from bot.store import CardState, Store, Stored
@@ -78,7 +78,7 @@ class _Search:
         return [stored.request for stored in reading.stored]
 
     def _keep(self, requests: list[Request]) -> None:
-        for one in matching([*self._asked, *requests], self._about):
+        for one in find([*self._asked, *requests], self._about):
             if len(self.found) < MOST_ROWS:
                 self.found.setdefault(one.request.id, one)
             elif one.request.id not in self.found:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from ipaddress import ip_network
 
 from bot.command import MAX_CIDRS
-from bot.command.faults import Wrong
+from bot.command.errors import InvalidValue
 from bot.command.text import parts
 from bot.command.values import cidr_block, connection_id, region_id
 from bot.errors import UserError
@@ -67,16 +67,16 @@ def sound(read: Callable[[str], str], word: str) -> str:
     """What a word stands for, or nothing where it is no such thing."""
     try:
         return read(word)
-    except Wrong:
+    except InvalidValue:
         return ""
 
 
 def _read(faults: dict[str, str], field: str, read: Callable[[str], str], word: str) -> str:
     try:
         return read(word)
-    except Wrong as wrong:
+    except InvalidValue as invalid:
         # A form's errors are plain text: a command's code marks would be seen.
-        faults[field] = wrong.problem.replace("`", "")
+        faults[field] = invalid.problem.replace("`", "")
         return ""
 
 

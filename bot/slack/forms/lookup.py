@@ -8,11 +8,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from math import inf
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
 from bot.errors import AlibabaError, NotSent, OutcomeUnknown, StoreError
+from bot.execution import ConnectionReads
 from bot.models import Connection, LiveRoute, RouteList
 from bot.preview.resolve import obstacle
 
@@ -30,22 +31,6 @@ REGIONS_SECONDS = 3600.0
 TOO_SLOW = "Alibaba Cloud does not answer in time."
 NO_ANSWER = "Alibaba Cloud gave no usable answer."
 NO_STORE = "The bot's store does not answer."
-
-
-class Readable(Protocol):
-    """The part of the VPC API that a form looks at."""
-
-    async def connections(self, region: str) -> tuple[Connection, ...]:
-        """All connections of a region."""
-        ...
-
-    async def connection(self, region: str, vpn_connection_id: str) -> Connection:
-        """Read one connection."""
-        ...
-
-    async def routes(self, region: str, vpn_connection_id: str) -> RouteList:
-        """Read all routes of a connection."""
-        ...
 
 
 class ConnectionRoutes(NamedTuple):
@@ -75,7 +60,7 @@ class Lookup:
 
     def __init__(
         self,
-        cloud: Readable,
+        cloud: ConnectionReads,
         regions: Callable[[], Awaitable[tuple[str, ...]]],
         *,
         seconds: float = SECONDS,

@@ -9,7 +9,7 @@ from ipaddress import ip_network
 
 from bot.command.values import connection_id, region_id
 from bot.models import Connection, LiveRoute, Network, RouteKind
-from bot.preview.impact import network_of, within
+from bot.preview.impact import within
 from bot.preview.resolve import obstacle
 from bot.slack.forms.checks import sound
 from bot.slack.forms.fields import TYPING, VALUE_LIMIT, route_value
@@ -102,7 +102,7 @@ def _block(typed: str) -> Network | None:
 
 def _covers(live: LiveRoute, block: Network) -> bool:
     try:
-        return within(block, network_of(live.route))
+        return within(block, live.route.network)
     except ValueError:
         # Whatever the cloud lists there, it is no block.
         return False
