@@ -123,6 +123,9 @@ class Left(NamedTuple):
     ticks: int = 0
     faults: int = 0
     flaps: int = 0
+    """Reads that miss the route at any time."""
+    alternations: int = 0
+    """Reads that miss the route after one that showed it: present, absent, present, absent."""
     crashes: int = 0
     takeovers: int = 0
     hangs: int = 0
@@ -242,7 +245,8 @@ async def what_next(now: World, known: Known) -> list[Next]:
 
 def _answers(now: World, worker: Actor) -> Iterator[Answer]:
     yield Answer.OK
-    if now.left.flaps and worker.at is At.LOOK:
+    alternates = now.left.alternations and any(r.watch.present for r in now.record.routes)
+    if (now.left.flaps or alternates) and worker.at is At.LOOK:
         yield Answer.ABSENT
     if now.left.faults:
         if worker.at is At.LOOK:
@@ -337,7 +341,8 @@ async def _step(  # noqa: PLR0913 - who, among whom, and what they hear
 ) -> Next:
     """A worker goes on by one thing, and is held up before the next, or done."""
     if answer is not Answer.OK:
-        what = "flaps" if answer is Answer.ABSENT else "faults"
+        flaps = "flaps" if now.left.flaps else "alternations"
+        what = flaps if answer is Answer.ABSENT else "faults"
         now = now._replace(left=_less(now.left, what))
     # What comes of it follows from this alone.
     seen = World(now.record, _NONE, (), now.tick, now.scheduled, (), now.cloud)

@@ -17,7 +17,8 @@ from bot.approval.eligibility import Eligibility
 from bot.execution import context, send, verify
 from bot.execution import executor as handler
 from bot.lifecycle import route_change
-from bot.models import Request, RouteState, Verdict
+from bot.lifecycle.proof import fold
+from bot.models import Observation, Request, RouteState, Verdict, Watch
 
 YES, NO = (BOB, Verdict.APPROVED), (CAROL, Verdict.REJECTED)
 SELF, WITHDRAW = (ALICE, Verdict.APPROVED), (ALICE, Verdict.CANCELLED)
@@ -31,6 +32,7 @@ WORLDS = {
     "takeover and late answer": world(takeovers=1, faults=1),
     "two routes, takeover": world(routes=2, takeovers=1),
     "a listing that flaps": world(flaps=1, ticks=1, crashes=1),
+    "a listing that flaps, of a task that does nothing": world(alternations=4, silent=1, ticks=3),
     "a task that does nothing": world(silent=1, crashes=1, ticks=3),
 }
 
@@ -69,6 +71,13 @@ def with_attached_as_proof(patch: pytest.MonkeyPatch) -> None:
 
 def with_one_read_as_proof(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(verify, "proven", lambda watch: watch.settled_reads > 0)
+
+
+def with_contradictions_forgotten(patch: pytest.MonkeyPatch) -> None:
+    def forgetful(watch: Watch, seen: Observation, *, present: bool = False) -> Watch:
+        return replace(fold(watch, seen, present=present), contradicted=False)
+
+    patch.setattr("bot.lifecycle.route_change.fold", forgetful)
 
 
 def with_a_token_for_each_send(patch: pytest.MonkeyPatch) -> None:
@@ -143,6 +152,10 @@ BREAKS: dict[Callable[[pytest.MonkeyPatch], None], tuple[World, str]] = {
     without_compare_and_set: (WORLDS["decision and expiry"], "G1: "),
     with_attached_as_proof: (WORLDS["two routes, lost answer"], "G4: told as deleted"),
     with_one_read_as_proof: (WORLDS["a listing that flaps"], "G4: told as deleted"),
+    with_contradictions_forgotten: (
+        WORLDS["a listing that flaps, of a task that does nothing"],
+        "G4: told as deleted",
+    ),
     with_a_token_for_each_send: (WORLDS["lost answer and give-up"], "G2: "),
     with_resends_for_ever: (world(faults=1, silent=1, ticks=3), "G2: two effects"),
     with_self_approval: (WORLDS["decision and expiry"], "G1: approved by U0ALICE"),

@@ -165,6 +165,31 @@ async def test_past_the_token_window_a_lost_send_is_never_repeated(hurried: Stag
     assert hurried.vpc.route_present(route)
 
 
+async def test_a_token_that_replays_its_refusal_is_kept_and_the_next_request_bears_another(
+    hurried: Stage,
+) -> None:
+    """Another token for the same route could be a second effect; a new request is a new wish."""
+    await hurried.start_bot(operation_timeout=3)
+    (route,) = hurried.new_routes("replayed")
+    hurried.fault(route, FaultKind.BUSY)
+    hurried.fault(route, FaultKind.KEEPS_REFUSAL)
+    card = await hurried.approved(route)
+    request = await hurried.until_ended(card)
+    assert request.state is RequestState.FAILED
+    sends = hurried.sends_of(route)
+    assert len(sends) >= 2
+    assert {call.code for call in sends} == {"TaskConflict"}
+    assert {call.client_token for call in sends} == {request.routes[0].client_token}
+    said = await hurried.until_card_says(card, "last with TaskConflict")
+    assert f"sent {len(sends)} times with the same ClientToken. Nothing was changed." in said
+    assert "Ask again: a new request bears a new ClientToken" in said
+
+    again = await hurried.approved(route)
+    assert (await hurried.until_ended(again)).state is RequestState.DELETED
+    assert hurried.sends_of(route)[-1].client_token not in {call.client_token for call in sends}
+    assert hurried.vpc.effects(route) == 1
+
+
 async def test_two_replicas_have_one_effect_for_each_request(hurried: Stage) -> None:
     await hurried.start_bot()
     await hurried.start_bot()

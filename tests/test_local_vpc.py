@@ -592,6 +592,39 @@ async def test_a_refused_call_leaves_its_client_token_unused(
     assert code_of(await call.delete(route, "token")) == "OK"
 
 
+async def test_a_client_token_may_be_answered_its_refusal_for_ever(
+    vpc: LocalVpc, call: Caller, clock: Clock, route: VcoRoute
+) -> None:
+    vpc.faults.add(Fault(kind=FaultKind.KEEPS_REFUSAL, action=DELETE))
+    other = vpc.add_route(VCO, "10.0.0.0/8")
+    await call.delete(other)
+    assert code_of(await call.delete(route, "token")) == "TaskConflict"
+    clock.now += 10
+    assert code_of(await call.delete(route, "token")) == "TaskConflict"
+    assert code_of(await call.delete(other, "token")) == "IdempotentParameterMismatch"
+    assert vpc.effects(route) == 0
+    assert code_of(await call.delete(route, "another")) == "OK"
+
+
+@pytest.mark.parametrize("truly", [True, False], ids=["gone", "there"])
+async def test_a_listing_may_flap_after_a_change_whatever_is_true(
+    vpc: LocalVpc, call: Caller, clock: Clock, route: VcoRoute, *, truly: bool
+) -> None:
+    vpc.faults.add(Fault(kind=FaultKind.FLAPS, times=4))
+    if not truly:
+        vpc.faults.add(Fault(kind=FaultKind.FAILS_SILENTLY))
+
+    async def shown() -> bool:
+        listed = (await call(LIST, VpnConnectionId=VCO)).json()["VcoRouteEntries"]
+        return route.route_dest in [entry["RouteDest"] for entry in listed]
+
+    assert [await shown(), await shown()] == [True, True]
+    await call.delete(route)
+    clock.now += 10
+    assert [await shown() for _ in range(4)] == [True, False, True, False]
+    assert [await shown(), await shown()] == [not truly] * 2
+
+
 async def test_a_quota_counts_each_action_and_region_for_a_minute(
     vpc: LocalVpc, call: Caller, clock: Clock, route: VcoRoute
 ) -> None:

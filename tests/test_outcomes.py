@@ -86,6 +86,38 @@ async def test_where_updating_was_never_seen_three_reads_prove_it(brisk: Stage) 
     await brisk.until_card_says(card, "Proven: attached and the route absent, three reads in a row")
 
 
+async def test_a_listing_that_flaps_proves_a_deletion_only_when_it_has_come_to_rest(
+    brisk: Stage,
+) -> None:
+    (route,) = brisk.new_routes("flapping")
+    armed = brisk.vpc.faults.add(
+        Fault(kind=FaultKind.FLAPS, connection=route.vpn_connection_id, times=4)
+    )
+    card = await brisk.approved(route)
+    request = await brisk.until_ended(card)
+    assert request.state is RequestState.DELETED
+    assert armed.hits == 4
+    watch = request.routes[0].watch
+    assert watch.contradicted
+    assert watch.settled_reads == 3
+    await brisk.until_card_says(card, "Proven: attached and the route absent, three reads in a row")
+
+
+async def test_a_listing_that_flaps_does_not_prove_a_deletion_that_changed_nothing(
+    hurried: Stage,
+) -> None:
+    await hurried.start_bot(operation_timeout=4)
+    (route,) = hurried.new_routes("flapping")
+    connection = route.vpn_connection_id
+    hurried.fault(route, FaultKind.FAILS_SILENTLY)
+    hurried.vpc.faults.add(Fault(kind=FaultKind.FLAPS, connection=connection, times=None))
+    card = await hurried.approved(route)
+    request = await hurried.until_ended(card)
+    assert request.state is RequestState.UNCONFIRMED
+    assert hurried.vpc.route_present(route)
+    assert request.routes[0].watch.contradicted
+
+
 async def test_a_watch_that_the_api_interrupts_goes_on(brisk: Stage) -> None:
     """Reads that fail after the send cost time, not the outcome."""
     (route,) = brisk.new_routes("interrupted")

@@ -48,6 +48,20 @@ async def test_of_many_at_once_those_without_a_place_wait_and_the_others_are_tol
     assert len(hurried.vpc.calls_of(DELETE)) == at_once
 
 
+async def test_one_whose_time_is_over_while_it_waits_for_a_place_says_so(
+    hurried: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pacing, "CHANGES_A_MINUTE", 1)
+    await hurried.start_bot(operation_timeout=2)
+    first, second = (hurried.new_routes(f"place{n}")[0] for n in range(2))
+    assert (await hurried.until_ended(await hurried.approved(first))).state is RequestState.DELETED
+    card = await hurried.approved(second)
+    assert (await hurried.until_ended(card)).state is RequestState.FAILED
+    said = await hurried.until_card_says(card, "left no room for it in time. Nothing was changed.")
+    assert "The quota of calls in cn-hangzhou" in said
+    assert hurried.sends_of(second) == []
+
+
 async def test_a_region_that_hangs_does_not_hold_up_another_one(
     hurried: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
 
+from bot.alibaba.codes import known
 from bot.errors import AlibabaError, RecordLost, Throttled
 from bot.execution.cloud import ChangeQuota, Cloud, Limits
 from bot.execution.reading import Reading, Readings
@@ -13,6 +14,7 @@ from bot.lifecycle import route_change
 from bot.lifecycle.proof import backoff, next_reconcile
 from bot.models import (
     UNKNOWN_WEIGHT,
+    EventKind,
     Failure,
     Observation,
     Request,
@@ -27,11 +29,12 @@ from bot.store import Claim, RateLimits, Requests
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 10.0
 
-_OUT_OF_TIME = Failure(
-    code="OutOfTime",
-    meaning="The connection did not become ready in time. Nothing was changed.",
-    next_step="See what keeps the connection busy, then ask again.",
-)
+OUT_OF_TIME = "OutOfTime"
+QUOTA = "Quota"
+"""The code of waiting for a place in our share of the vendor's quotas."""
+
+NOT_ATTACHED = "connection "
+"""How the code of waiting for a connection begins; its state follows."""
 
 
 class StepContext:
@@ -127,7 +130,7 @@ class StepContext:
     async def too_late(self, claim: Claim) -> float | None:
         """End the route in hand at its deadline; returns when to reconcile it."""
         at = await self.now()
-        request = await self.change(claim, lambda r: give_up(r, at, _OUT_OF_TIME))
+        request = await self.change(claim, lambda r: give_up(r, at, out_of_time(r)))
         return self.reconcile_at(request, at)
 
     def reconcile_at(self, request: Request, at: float) -> float | None:
@@ -176,6 +179,31 @@ def failure(error: AlibabaError) -> Failure:
         next_step=error.next_step,
         alibaba_request_id=error.alibaba_request_id,
     )
+
+
+def out_of_time(request: Request) -> Failure:
+    """Why the time of the route in hand was over before anything was changed."""
+    route = in_hand(request)
+    waits = (e for e in reversed(request.timeline) if e.kind is EventKind.WAITING)
+    last = next((e.details for e in waits if e.route == route.route), {})
+    code, meaning = last.get("code", ""), last.get("meaning", "")
+    if code == QUOTA:
+        said = f"The quota of calls in {request.region} left no room for it in time."
+        step = "Ask again when fewer changes wait in that region."
+    elif code.startswith(NOT_ATTACHED):
+        said = "The connection did not become ready in time."
+        step = "See what keeps the connection busy, then ask again."
+    elif route.sends and known(code):
+        times = "once" if route.sends == 1 else f"{route.sends} times with the same ClientToken"
+        said = f"Alibaba Cloud refused it until its time was over, last with {code}; sent {times}."
+        step = (
+            "Ask again: a new request bears a new ClientToken, in case this one was only answered "
+            "its first refusal again. If that is refused too, see what keeps the connection busy."
+        )
+    else:
+        said = f"It could not be done in time. {meaning}".strip()
+        step = "Look at what it waited for, then ask again."
+    return Failure(code=OUT_OF_TIME, meaning=f"{said} Nothing was changed.", next_step=step)
 
 
 def give_up(request: Request, at: float, why: Failure) -> Request:

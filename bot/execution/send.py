@@ -24,7 +24,15 @@ from bot.errors import (
     Throttled,
 )
 from bot.execution.cloud import Cloud
-from bot.execution.context import StepContext, failure, give_up, in_hand, retry_backoff
+from bot.execution.context import (
+    NOT_ATTACHED,
+    QUOTA,
+    StepContext,
+    failure,
+    give_up,
+    in_hand,
+    retry_backoff,
+)
 from bot.execution.reading import Reading
 from bot.lifecycle import route_change
 from bot.lifecycle.proof import next_poll
@@ -207,7 +215,7 @@ async def _wait_for_quota(
     """Sleep until the place that is reserved is free; nobody else waits for it."""
     at = await context.now()
     meaning = f"Its turn in the quota of changes in {request.region} comes in {wait:.0f} s."
-    request = await context.change(claim, lambda r: route_change.wait(r, at, "Quota", meaning))
+    request = await context.change(claim, lambda r: route_change.wait(r, at, QUOTA, meaning))
     return min(at + wait, max(context.deadline(request), at))
 
 
@@ -251,7 +259,7 @@ async def _call_failed(
 async def _not_attached(
     context: StepContext, claim: Claim, request: Request, seen: Connection
 ) -> float | None:
-    code = f"connection {seen.state}"
+    code = f"{NOT_ATTACHED}{seen.state}"
     if seen.state in _PASSING or in_hand(request).outcome_unknown:
         meaning = f"The connection is {seen.state}."
         request = await context.change(

@@ -4,8 +4,14 @@ The vendor's page calls a route deleted when its connection is `attached` again.
 before the background task starts, though, and still see the old `attached`. So the proof is:
 
 - `updating` was seen, then the connection `attached` and the route absent; or
-- `updating` was never seen: `attached` and the route absent, `READS_WITHOUT_UPDATING` reads in
-  a row.
+- `updating` was never seen: `attached` and the route absent, `READS_IN_DOUBT` reads in a row.
+
+A listing can flap for a while: present, absent, present, absent. So one absent read is believed
+only as long as no read has contradicted it: where the route was seen present after `updating`, or
+after any absent read, it takes `READS_IN_DOUBT` in a row from then on. A listing that changes with
+each read never proves anything, and the route ends `unconfirmed`. What is still believed is one
+absent read, the first after `updating`: that it is wrong, of a task that has changed nothing
+besides, would be two faults at once.
 
 A list that came on several pages was read over some time. Where a route moves from one page to
 another meanwhile, because an earlier one goes, it can be on neither as they were read. So of such
@@ -33,7 +39,7 @@ tasks: taking one of them for ours would cheapen the proof to a single read.
 
 READS_AFTER_UPDATING = 1
 READS_OF_PAGES = 2
-READS_WITHOUT_UPDATING = 3
+READS_IN_DOUBT = 3
 
 FIRST_POLL = 1.0
 SLOWEST_POLL = 10.0
@@ -55,11 +61,15 @@ def fold(watch: Watch, seen: Observation, *, present: bool = False) -> Watch:
     """
     state = seen.state.lower()
     settled = state == SETTLED and seen.present is present
+    contrary = state == SETTLED and seen.present is (not present)
+    settled_before = watch.settled_before or (watch.settled_reads > 0 and not settled)
     return msgspec.structs.replace(
         watch,
         updating_seen=watch.updating_seen or state == UPDATING,
         settled_reads=watch.settled_reads + 1 if settled else 0,
         paged=settled and (seen.paged or (watch.settled_reads > 0 and watch.paged)),
+        settled_before=settled_before,
+        contradicted=watch.contradicted or (contrary and (watch.updating_seen or settled_before)),
         polls=watch.polls + 1,
         state=state,
         present=seen.present,
@@ -69,8 +79,8 @@ def fold(watch: Watch, seen: Observation, *, present: bool = False) -> Watch:
 def proven(watch: Watch) -> bool:
     """Whether what was seen proves that the route is as it should be."""
     needed = READS_OF_PAGES if watch.paged else READS_AFTER_UPDATING
-    if not watch.updating_seen:
-        needed = READS_WITHOUT_UPDATING
+    if watch.contradicted or not watch.updating_seen:
+        needed = READS_IN_DOUBT
     return watch.settled_reads >= needed
 
 

@@ -79,7 +79,9 @@ class Watch(Value, frozen=True):
 
     `settled_reads` are the reads in a row that saw the connection attached and the route as it
     should be: absent after a deletion, present after a restoration. `paged`: in one of these
-    reads the list came on several pages.
+    reads the list came on several pages. `settled_before`: there were such reads
+    before, in a row that has ended; `contradicted`: a read showed the opposite when `updating` or
+    such a read had come before.
     """
 
     updating_seen: bool = False
@@ -88,6 +90,8 @@ class Watch(Value, frozen=True):
     state: str = ""
     present: bool | None = None
     paged: bool = False
+    settled_before: bool = False
+    contradicted: bool = False
 
 
 class Failure(Value, frozen=True):

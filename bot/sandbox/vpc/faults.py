@@ -1,8 +1,9 @@
 """Faults on demand: what the service does wrong, to which calls, and how often.
 
 A fault hits calls that are signed and well formed. Those of `INSTEAD` strike before the
-effect, those of `TASK` make the task itself go wrong, those of `AFTER` spoil the answer of a
-call that succeeded; at each of these points the fault added first strikes. Everything is
+effect, those of `TASK` make the task itself go wrong, those of `INSIDE` are odd ways of the
+service, those of `AFTER` spoil the answer of a call that succeeded; at each of these points the
+fault added first strikes. Everything is
 counted, nothing is random.
 """
 
@@ -46,6 +47,12 @@ class FaultKind(StrEnum):
     NEVER_UPDATING = "never_updating"
     """The task works, and the connection shows `attached` all the time."""
 
+    FLAPS = "flaps"
+    """A listing of custom routes shows what the latest change was about, lacks it at the next
+    call, shows it again, whatever is true; never before a change."""
+    KEEPS_REFUSAL = "keeps_refusal"
+    """Refused a change for whatever reason: its ClientToken is answered so ever after."""
+
     LOST_AFTER = "lost_after"
     """The call was carried out, and the connection is closed without an answer."""
     HANG_AFTER = "hang_after"
@@ -84,7 +91,8 @@ AFTER: Final = frozenset(
         FaultKind.WRONG_TOTAL,
     }
 )
-INSTEAD: Final = frozenset(FaultKind) - AFTER - frozenset(TASK)
+INSIDE: Final = frozenset({FaultKind.FLAPS, FaultKind.KEEPS_REFUSAL})
+INSTEAD: Final = frozenset(FaultKind) - AFTER - INSIDE - frozenset(TASK)
 
 
 class Fault(Value, frozen=True):

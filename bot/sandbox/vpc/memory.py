@@ -28,12 +28,14 @@ class _Use(msgspec.Struct):
     fingerprint: object
     answer: JsonObject | None = None
     answered_at: float = 0.0
+    refusal: Refusal | None = None
 
 
 class ClientTokens:
     """Answers a repeated change with the first answer, and refuses a token used differently.
 
-    A token belongs to a region. A call that was refused leaves its token unused.
+    A token belongs to a region. A call that was refused leaves its token unused, unless
+    its refusal is kept.
     """
 
     def __init__(self, lifetime: float) -> None:
@@ -51,9 +53,15 @@ class ClientTokens:
             return None
         if use.fingerprint != fingerprint:
             raise Refusal("IdempotentParameterMismatch")
+        if use.refusal is not None:
+            raise use.refusal
         if use.answer is None:
             raise Refusal("LastTokenProcessing")
         return use.answer
+
+    def keep(self, key: tuple[str, str], fingerprint: object, refusal: Refusal) -> None:
+        """From now on this token is answered with this refusal."""
+        self._uses[key] = _Use(fingerprint, refusal=refusal)
 
     def end(self, key: tuple[str, str], answer: JsonObject | None, now: float) -> None:
         """The call is over; without an answer the token is as good as unused."""

@@ -92,10 +92,16 @@ class Server:
         if earlier is not None:
             return await self._carry_out(request, call, lambda: earlier)
         done: list[JsonObject] = []
+        refused: Refusal | None = None
         try:
             return await self._carry_out(request, call, lambda: self._perform(ask, call, done))
+        except Refusal as refusal:
+            refused = refusal
+            raise
         finally:
             self._service.end(ask, call, done[0] if done else None)
+            if refused and not done:
+                self._service.keep_refusal(ask, call, refused)
 
     def _perform(self, ask: Ask, call: Call, done: list[JsonObject]) -> JsonObject:
         done.append(self._service.perform(ask, call))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
+from bot.models import RouteKind
 from bot.sandbox.vpc import answers
 from bot.sandbox.vpc.asks import (
     Ask,
@@ -20,6 +21,7 @@ from bot.sandbox.vpc.signatures import Gatekeeper, Wire, decode_pairs
 from bot.sandbox.vpc.world import (
     Change,
     ConnectionRecord,
+    RouteRecord,
     Twist,
     World,
     check,
@@ -80,6 +82,14 @@ class Service:
         if isinstance(ask, ChangeRoute) and call.client_token:
             self.tokens.end((call.region, call.client_token), answer, self.clock())
 
+    def keep_refusal(self, ask: Ask, call: Call, refusal: Refusal) -> None:
+        """Where a fault says so, the ClientToken of a refused call is refused ever after."""
+        if not isinstance(ask, ChangeRoute) or not call.client_token:
+            return
+        if self.strike({FaultKind.KEEPS_REFUSAL}, call):
+            key = (call.region, call.client_token)
+            self.tokens.keep(key, (call.action, ask), refusal)
+
     def perform(self, ask: Ask, call: Call) -> JsonObject:
         """Does what is asked, or raises the Refusal."""
         try:
@@ -98,7 +108,7 @@ class Service:
                 connection = world.get(ask.vpn_connection_id, ask.region)
                 check_readable(connection)
                 routes = [r for r in connection.routes if r.kind is ask.kind]
-                return answers.routes(routes, ask.page)
+                return answers.routes(self._flapping(ask, call, routes), ask.page)
             case ReadConnection():
                 connection = world.get(ask.vpn_connection_id, ask.region)
                 return answers.one_connection(connection, now)
@@ -107,6 +117,23 @@ class Service:
                 return answers.connections(found, ask.page, now)
             case ListRegions():
                 return answers.regions()
+
+    def _flapping(
+        self, ask: ListRoutes, call: Call, routes: list[RouteRecord]
+    ) -> list[RouteRecord]:
+        """The routes as a listing shows them that flaps; as they are without that fault."""
+        changed = [
+            task.record
+            for task in self.world.accepted
+            if task.record.route.vpn_connection_id == ask.vpn_connection_id
+        ]
+        if not changed or ask.kind is not RouteKind.CUSTOM:
+            return routes
+        armed = self.strike({FaultKind.FLAPS}, call)
+        if armed is None:
+            return routes
+        others = [record for record in routes if record.route != changed[-1].route]
+        return [*others, changed[-1]] if armed.hits % 2 else others
 
     def _change(self, ask: ChangeRoute, call: Call, now: float) -> JsonObject:
         connection = self.world.get(ask.route.vpn_connection_id, ask.region)

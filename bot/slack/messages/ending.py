@@ -63,7 +63,7 @@ def _unconfirmed(request: Request) -> str:
 def proof(request: Request) -> str:
     """What was seen that proves it."""
     there = "present" if request.operation is Operation.RESTORE else "absent"
-    if all(r.watch.updating_seen for r in request.routes):
+    if all(r.watch.updating_seen and not r.watch.contradicted for r in request.routes):
         return f"updating seen, then attached and the route {there}"
     return f"attached and the route {there}, three reads in a row"
 
