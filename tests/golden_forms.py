@@ -44,7 +44,14 @@ from bot.models import (
     Tunnel,
     Verdict,
 )
-from bot.slack import payloads
+from bot.slack.app_home import HomeOpened
+from bot.slack.ask_again import AskAgainClicked
+from bot.slack.commands import CommandGiven
+from bot.slack.decisions import DecisionClicked, RejectionSubmitted
+from bot.slack.forms.fields import DeleteFormSubmitted
+from bot.slack.restore import RestoreClicked
+from bot.slack.routes import ROUTER
+from bot.slack.unknown import UnknownPayload
 from bot.store.cards import CardState
 
 STORED = Path(__file__).with_name("golden") / "stored"
@@ -52,7 +59,7 @@ STORED = Path(__file__).with_name("golden") / "stored"
 READERS: Mapping[str, Callable[[str], Any]] = {
     "request": lambda text: msgspec.json.decode(text, type=Request),
     "told": lambda text: msgspec.json.decode(text, type=CardState),
-    "inbox": payloads.decode,
+    "inbox": ROUTER.decode,
     "audit": lambda text: msgspec.json.decode(text, type=Event),
 }
 """How each form is read: the part of its name before the first dash."""
@@ -144,23 +151,21 @@ def _deliveries() -> dict[str, object]:
         "response_url": "https://hooks.slack.com/actions/T0/1/a",
     }
     id_ = "r-abcdefghij"
-    click = payloads.DecisionClicked(
-        **who, verdict=Verdict.REJECTED, request_id=id_, typed="10.0.0.0/24"
-    )
-    form = payloads.DeleteFormSubmitted(
+    click = DecisionClicked(**who, verdict=Verdict.REJECTED, request_id=id_, typed="10.0.0.0/24")
+    form = DeleteFormSubmitted(
         **who, region="cn-hangzhou", connection="vco-a", routes=("10.0.0.0/24|vco-a|100",)
     )
     return {
-        "inbox-command": payloads.CommandGiven(**who, text="delete vco-a 10.0.0.0/24"),
+        "inbox-command": CommandGiven(**who, text="delete vco-a 10.0.0.0/24"),
         "inbox-click": click,
-        "inbox-click-at-home": payloads.DecisionClicked(user=BOB, at_home=True, request_id=id_),
-        "inbox-undo": payloads.RestoreClicked(**who, request_id=id_),
-        "inbox-again": payloads.AskAgainClicked(**who, request_id=id_),
-        "inbox-reject": payloads.RejectionSubmitted(**who, request_id=id_, reason="not tonight"),
+        "inbox-click-at-home": DecisionClicked(user=BOB, at_home=True, request_id=id_),
+        "inbox-undo": RestoreClicked(**who, request_id=id_),
+        "inbox-again": AskAgainClicked(**who, request_id=id_),
+        "inbox-reject": RejectionSubmitted(**who, request_id=id_, reason="not tonight"),
         "inbox-form": form,
         "inbox-form-typed": replace(form, routes=(), blocks="10.0.0.0/24", reason="INC-4211"),
-        "inbox-home": payloads.HomeOpened(user=ALICE, at_home=True),
-        "inbox-stray": payloads.UnknownPayload(**who, words="This button is of another version."),
+        "inbox-home": HomeOpened(user=ALICE, at_home=True),
+        "inbox-stray": UnknownPayload(**who, words="This button is of another version."),
     }
 
 

@@ -12,7 +12,8 @@ from stage import Stage
 from bot.sandbox.slack.deliver import Ack, Kind
 from bot.sandbox.slack.messages import text_of
 from bot.sandbox.slack.workspace import ALICE, BOB, NETWORK_OPS, T_HOME
-from bot.slack.payloads import AnyInboxItem
+from bot.slack.payload import Body
+from bot.slack.payloads import InboxItem
 from bot.slack.unknown import UnknownPayloads
 
 __all__ = ["no_traceback"]
@@ -249,9 +250,9 @@ async def test_over_a_socket_the_same_is_told(stage: Stage) -> None:
 )
 async def test_a_fault_of_ours_is_told_too(body: Json, answer: str) -> None:
     """An exception that nobody foresaw: logged with its traceback, and no dead button."""
-    kept: list[AnyInboxItem] = []
+    kept: list[InboxItem] = []
 
-    async def keep(_: Json, delivery: AnyInboxItem) -> bool:
+    async def keep(_: Body, delivery: InboxItem) -> bool:
         kept.append(delivery)
         return True
 

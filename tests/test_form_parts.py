@@ -20,7 +20,7 @@ from bot.sandbox.slack.elements import OPTIONS
 from bot.sandbox.slack.messages import text_of
 from bot.slack.forms import fields
 from bot.slack.forms.checks import NO_ROUTES, STALE, Faults, draft_of
-from bot.slack.forms.fields import Form, read, route_value
+from bot.slack.forms.fields import DeleteFormSubmitted, Form, read, route_value
 from bot.slack.forms.lookup import (
     NO_ANSWER,
     NO_STORE,
@@ -31,7 +31,6 @@ from bot.slack.forms.lookup import (
 )
 from bot.slack.messages.delete_form import delete_form
 from bot.slack.messages.options import connection_options, region_options, route_options
-from bot.slack.payloads import DeleteFormSubmitted
 
 OTHER = "vco-t4n9kq27hsd03vmpxe1yzr"
 GONE = Unavailable("Alibaba Cloud does not answer in time.")

@@ -1,13 +1,12 @@
 """Stored forms are a contract: what any version has stored, every later one reads."""
 
 from pathlib import Path
-from typing import get_args
 
 import msgspec
 import pytest
 from golden_forms import READERS, STORED, forms
 
-from bot.slack import payloads
+from bot.slack.routes import ROUTER
 
 FOLDERS = sorted((f for f in STORED.iterdir() if f.is_dir()), key=lambda f: int(f.name[1:]))
 RECORDED = [file for folder in FOLDERS for file in sorted(folder.glob("*.json"))]
@@ -35,6 +34,6 @@ def test_what_is_stored_has_still_the_form_that_is_recorded() -> None:
     assert not changed, how
 
 
-def test_every_kind_of_delivery_has_its_form() -> None:
-    known = {type(payloads.decode(text)) for name, text in forms().items() if "inbox-" in name}
-    assert known == set(get_args(payloads.AnyInboxItem))
+def test_every_kind_of_inbox_item_has_its_form() -> None:
+    known = {type(ROUTER.decode(text)) for name, text in forms().items() if "inbox-" in name}
+    assert known == set(ROUTER.items)

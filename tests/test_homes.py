@@ -17,8 +17,8 @@ from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, NETOPS, NETWORK_OPS
 from bot.sandbox.vpc import seed
 from bot.sandbox.vpc.world import Pace
 from bot.slack import app_home as homes
-from bot.slack import payloads
 from bot.slack.messages.buttons import APPROVE, CANCEL, COUNTERSIGN, REJECT, RESTORE
+from bot.slack.messages.decision_forms import TYPED_ACTION, TYPED_BLOCK
 from bot.store.viewers import APART_SECONDS
 
 PARTS = ("Waits for you", "In flight", "You asked for", "Recent outcomes", "*How to ask*")
@@ -298,7 +298,7 @@ async def test_a_wide_prefix_is_approved_in_the_home_by_typing_it(
     await until(hurried, BOB, "Waits for you", "Delete")
     await hurried.slack.click_in_home(BOB, APPROVE)
     form = await hurried.slack.until(lambda: hurried.slack.modal(BOB))
-    typed = {payloads.TYPED_BLOCK: {payloads.TYPED_ACTION: route.route_dest}}
+    typed = {TYPED_BLOCK: {TYPED_ACTION: route.route_dest}}
     await hurried.slack.submit(BOB, form.id, typed)
     assert (await hurried.until_ended(card)).state is RequestState.DELETED
 

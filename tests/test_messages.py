@@ -23,9 +23,9 @@ from bot.models import Connection, Impact, Operation, People, Request, RequestSt
 from bot.sandbox.slack.blocks import problems_in_view
 from bot.sandbox.slack.messages import text_of
 from bot.slack.forms.lookup import ConnectionRoutes
+from bot.slack.messages.decision_forms import reject_form
 from bot.slack.messages.ending import ending
 from bot.slack.messages.options import route_options
-from bot.slack.messages.reject_form import reject_form
 from bot.slack.messages.replies import choices, done, late
 from bot.slack.messages.reports import asked, routes, status
 from bot.slack.messages.texts import clock

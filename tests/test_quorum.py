@@ -8,6 +8,8 @@ from bot.models import RequestState
 from bot.sandbox.slack.messages import text_of
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, NETOPS
 from bot.slack import payloads
+from bot.slack.decisions import DecisionClicked
+from bot.slack.messages.decision_forms import TYPED_ACTION, TYPED_BLOCK
 
 TWO = "approvals = 2"
 TYPED = "wide = { ipv4 = 16, approvals = 1 }"
@@ -67,12 +69,12 @@ async def test_a_wide_prefix_is_approved_by_typing_it(hurried: Stage, tmp_path: 
     assert "Delete 10.0.0.0/16 from vco-wide" in shown
     assert "“INC-4211”" in shown
 
-    typed = {payloads.TYPED_BLOCK: {payloads.TYPED_ACTION: "10.0.0.0/8"}}
+    typed = {TYPED_BLOCK: {TYPED_ACTION: "10.0.0.0/8"}}
     refused = await hurried.slack.submit(BOB, form.id, typed)
     assert "Please type exactly 10.0.0.0/16" in refused.body
     assert (await hurried.request(card)).state is RequestState.PENDING
 
-    typed = {payloads.TYPED_BLOCK: {payloads.TYPED_ACTION: " 10.0.0.0/16 "}}
+    typed = {TYPED_BLOCK: {TYPED_ACTION: " 10.0.0.0/16 "}}
     await hurried.slack.submit(BOB, form.id, typed)
     assert (await hurried.until_ended(card)).state is RequestState.DELETED
 
@@ -86,9 +88,7 @@ async def test_a_forged_click_does_not_get_around_the_typing(
     card = await hurried.ask(delete_command(route))
     request = await hurried.request(card)
     now = await hurried.store.database.now()
-    click = payloads.DecisionClicked(
-        user=BOB, channel=card.channel, request_id=request.id, said_at=now
-    )
+    click = DecisionClicked(user=BOB, channel=card.channel, request_id=request.id, said_at=now)
     await hurried.store.inbox.put("forged", payloads.encode(click))
     await hurried.until_told(BOB, "10.0.0.0/16 has to be typed")
     assert (await hurried.request(card)).state is RequestState.PENDING

@@ -12,14 +12,16 @@ from bot.sandbox.slack.deliver import Kind
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.workspace import ALICE, BOB, NETWORK_OPS
 from bot.slack import notes, payloads
-from bot.slack.payloads import AnyInboxItem
+from bot.slack.commands import CommandGiven
+from bot.slack.payloads import InboxItem
+from bot.slack.routes import ROUTER
 
 
-async def kept(stage: Stage) -> list[AnyInboxItem]:
+async def kept(stage: Stage) -> list[InboxItem]:
     """What waits in the inbox."""
     keys = await stage.store.database.command("KEYS", "{vco}:inbox:*")
     found = [await stage.store.inbox.get(str(one).rpartition(":")[2]) for one in keys]
-    return [payloads.decode(content) for content in found if content is not None]
+    return [ROUTER.decode(content) for content in found if content is not None]
 
 
 async def grow_old(stage: Stage, seconds: float) -> None:
@@ -28,7 +30,7 @@ async def grow_old(stage: Stage, seconds: float) -> None:
         name = str(one).rpartition(":")[2]
         content = await stage.store.inbox.get(name)
         assert content is not None
-        delivery = payloads.decode(content)
+        delivery = ROUTER.decode(content)
         old = replace(delivery, said_at=delivery.said_at - seconds)
         await stage.store.database.command("SET", str(one), payloads.encode(old))
 
@@ -46,7 +48,7 @@ async def test_a_command_that_was_taken_before_a_kill_is_not_done_two_minutes_la
     brisk: Stage,
 ) -> None:
     """The bot dies just after its acknowledgement and is started again long after."""
-    given = payloads.CommandGiven(
+    given = CommandGiven(
         user=ALICE,
         channel=NETWORK_OPS,
         text=DELETE_ONE,

@@ -32,7 +32,7 @@ from bot.models import (
 from bot.sandbox.slack.messages import text_of
 from bot.sandbox.slack.workspace import BOB
 from bot.slack import payloads
-from bot.slack.payloads import DecisionClicked
+from bot.slack.decisions import DecisionClicked
 from bot.store.seal import CHANGED, NO_SEAL, OTHER_KEY, Seals
 
 KEY = "0123456789abcdefghijklmnopqrstuvwxyz"

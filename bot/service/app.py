@@ -30,18 +30,20 @@ from bot.slack.app_home import AppHomePublisher
 from bot.slack.app_home_rows import AppHomeReader
 from bot.slack.authorization import HomeTeamOnly
 from bot.slack.cards import CardPublisher
-from bot.slack.commands import Commands
 from bot.slack.connection import Connection
-from bot.slack.decisions import Decisions
 from bot.slack.directory import SlackDirectory
 from bot.slack.forms.lookup import Lookup
 from bot.slack.inbox import InboxHandler
-from bot.slack.listeners import Listeners
+from bot.slack.listeners import ListenerContext
 from bot.slack.notes import Notes
 from bot.slack.posted import PostedMessages
 from bot.slack.responder import Responder
+from bot.slack.router import HandlerContext
+from bot.slack.routes import ROUTER
+from bot.slack.said import SignedAt
 from bot.slack.shared_reads import PATIENCE_SECONDS
 from bot.slack.submissions import Submissions
+from bot.slack.unknown import UnknownPayloads
 from bot.slack.web import Slack
 from bot.store import Database, Store
 from bot.store.connect import connect
@@ -176,39 +178,31 @@ class App:
         )
 
     def _inbox(self) -> InboxHandler:
-        responder, submissions = self.responder, self.submissions
-        decisions = Decisions(self.approval, responder)
-        commands = Commands(
+        context = HandlerContext(
             store=self.store,
-            submissions=submissions,
-            decisions=decisions,
-            responder=responder,
+            submissions=self.submissions,
+            approval=self.approval,
+            responder=self.responder,
             cloud=self.cloud,
             access=self.access,
             default_region=self.settings.region,
         )
-        return InboxHandler(
-            store=self.store,
-            submissions=submissions,
-            commands=commands,
-            decisions=decisions,
-            responder=responder,
-        )
+        return InboxHandler(context, ROUTER)
 
     def _bolt(self) -> AsyncApp:
         secret = self.settings.slack_signing_secret
         authorize = HomeTeamOnly(self.directory, self.settings.slack_bot_token)
-        listeners = Listeners(
+        context = ListenerContext(
             self.slack,
             self.store,
             self.worker.wake,
             self.lookup,
             self.access,
-            serves=authorize.serves,
             notes=self.notes,
             region=self.settings.region,
             channel=self.settings.approval_channel or "",
         )
+        unknown = UnknownPayloads(context.put, context.reply, authorize.serves)
         # It would warn that it ignores SLACK_BOT_TOKEN, which `authorize` hands it all the same.
         # Bolt gives all its loggers the level of this one.
         quiet = logging.getLogger(f"{__name__}.bolt")
@@ -219,12 +213,14 @@ class App:
             signing_secret=secret.reveal() if secret else "",
             authorize=authorize,  # type: ignore[arg-type] # Bolt takes an AsyncAuthorize, its annotation forgets None
             # What no listener knows is answered all the same.
-            before_authorize=listeners.unknown_payloads,
+            before_authorize=unknown,
             raise_error_for_unhandled_request=True,
             # We listen to nothing that we could cause ourselves.
             ignoring_self_events_enabled=False,
         )
-        listeners.register(bolt)
+        bolt.use(SignedAt())
+        ROUTER.listen(bolt, context)
+        bolt.error(unknown.failed)
         return bolt
 
     async def close(self) -> None:

@@ -1,17 +1,30 @@
 """Slack: its dicts never leave this package.
 
-- `listeners`   store what Slack delivers and acknowledge it
-- `payloads`, `payload`   Slack's bodies → values, which the inbox keeps
-- `forms`       the form for a deletion, from its opening until it is sent in
-- `inbox`       handles each stored item, through `commands`, `submissions` and `decisions`
+What people do, each in one module with its action ids, inbox item and handler (see `router`):
+
+- `commands`    `/vco-route`; `forms`: the form for a deletion
+- `decisions`   approve, reject, withdraw, countersign
+- `restore`, `ask_again`   the buttons on a card that has ended
+- `app_home`    the App Home is opened, and kept true for a while; `app_home_rows` reads its rows
+- `unknown`     what is none of these; `routes`: all of them
+
+From a click to its decision:
+
+- `listeners`   stores what Slack delivers, acknowledges it; `payloads`, `payload`: Slack's bodies
+- `inbox`       takes each stored item to its handler
+- `submissions` drafts → requests; `lookups`: requests for those who ask; `access`: who may look
 - `responder`   answers one person privately; `notes`: says that an item waits
-- `access`      who may look; `lookups`: reads requests for those who ask
+
+What Slack shows:
+
 - `cards`       keeps the card and the thread of each request true; `posted` finds what was posted
                 before an answer was lost
-- `app_home`, `app_home_rows`   keep the App Home of everybody true who has looked lately
 - `messages`    values → messages, and all of their words; pure
+
+The connection:
+
 - `directory`   who somebody is and what a channel is, asked afresh; `shared_reads` once for many
 - `web`, `budget`   the Web API: calls with values, within Slack's rate limits
-- `connection`, `authorization`   who we are; whose payloads are let in
+- `connection`, `authorization`   who we are; whose payloads are let in; `said`: when they were sent
 - `socket`, `socket_mode`, `verification`   the two ways in: websockets, signed HTTP requests
 """

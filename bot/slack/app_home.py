@@ -7,9 +7,11 @@ from what its person has seen, and while it does not answer or wants a pause, no
 import hashlib
 import time
 from collections.abc import Callable
+from typing import ClassVar
 
 import msgspec
 import structlog
+from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.errors import (
     Refused,
@@ -20,14 +22,20 @@ from bot.errors import (
 )
 from bot.slack.access import Access
 from bot.slack.app_home_rows import GROUP_SECONDS, AppHomeReader
+from bot.slack.listeners import ListenerContext
 from bot.slack.messages.board import AppHomeData, groups_of
 from bot.slack.messages.home import closed, view
 from bot.slack.messages.texts import Block
+from bot.slack.payload import Body, part, word
+from bot.slack.payloads import InboxItem
+from bot.slack.router import HandlerContext, Router
 from bot.slack.web import Slack
 from bot.store import Claim, Viewer, Viewers
 from bot.store.viewers import APART_SECONDS, AT_ONCE, EACH_SECONDS
 
 log = structlog.get_logger(__name__)
+
+router = Router()
 
 REFRESH_SECONDS = 5.0
 """How often a progress bar moves for those who have looked last."""
@@ -42,6 +50,28 @@ _AWAY_SECONDS = 60.0
 
 _LONGEST_REST = 15.0
 """The longest pause of all pages while Slack fails us."""
+
+
+class HomeOpened(InboxItem, frozen=True, tag="home"):
+    """Somebody looks at the App Home."""
+
+    awaited: ClassVar[bool] = False
+
+
+@router.event("app_home_opened")
+async def opened(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
+    """Store who opened it; nothing where nobody did, or looks at its other tab."""
+    event = part(body, "event")
+    user = word(event, "user")
+    if user and word(event, "tab") != "messages":
+        await context.put(body, HomeOpened(user=user))
+    await ack()
+
+
+@router.handles(HomeOpened)
+async def remember(context: HandlerContext, claim: Claim, item: HomeOpened) -> None:  # noqa: ARG001 - a handler's arguments
+    """Have the person's page published, and kept true for a while."""
+    await context.store.viewers.opened(item.user)
 
 
 class AppHomePublisher:

@@ -1,154 +1,165 @@
-"""What each command does and is answered with.
+"""`/vco-route`: what each command does and is answered with.
 
 Commands were parsed once for the acknowledgement and are parsed again here: one may be handled
 by another process, or twice.
 """
 
-from collections.abc import Callable
+import re
 
 import structlog
-from msgspec.structs import replace
+from slack_bolt.context.ack.async_ack import AsyncAck
 
-from bot.command import Cancel, Command, Delete, History, ListRoutes, Restore, Status, parse
-from bot.errors import AlibabaError, Unreadable, UserError
-from bot.execution import Cloud
+from bot.command import (
+    MAX_TEXT,
+    Cancel,
+    Command,
+    Delete,
+    DeleteForm,
+    Help,
+    History,
+    ListRoutes,
+    Restore,
+    Status,
+    help_text,
+    parse,
+)
+from bot.errors import AlibabaError, CommandError, Unreadable, UserError
 from bot.history import is_request
-from bot.models import Draft, Request, Verdict
+from bot.models import Verdict
 from bot.policy import check_age
 from bot.preview.resolve import obstacle
-from bot.preview.rollback import repeated_draft, rollback_draft
-from bot.slack.access import Access
-from bot.slack.decisions import REQUEST_ID, Decisions
+from bot.slack import payloads
+from bot.slack.decisions import decide
+from bot.slack.forms.deleting import open_delete_form
+from bot.slack.listeners import NO_FORM, NOT_STORED, ListenerContext
 from bot.slack.lookups import read_history, read_request
 from bot.slack.messages import reports
+from bot.slack.messages.buttons import CHOOSE
 from bot.slack.messages.history import history
 from bot.slack.messages.receipt import receipt
-from bot.slack.payloads import AskAgainClicked, CommandGiven, InboxItem, RestoreClicked
-from bot.slack.responder import Responder
-from bot.slack.submissions import Submissions
-from bot.store import Claim, Store
+from bot.slack.messages.replies import looking, problem
+from bot.slack.payload import Body, word
+from bot.slack.payloads import InboxItem
+from bot.slack.restore import restore
+from bot.slack.router import HandlerContext, Router
+from bot.store import Claim
 
 log = structlog.get_logger(__name__)
 
+router = Router()
 
-class Commands:
-    """Commands, and the buttons that do what a command does."""
+COMMAND = "/vco-route"
 
-    def __init__(  # noqa: PLR0913 - the composition root names each part
-        self,
-        *,
-        store: Store,
-        submissions: Submissions,
-        decisions: Decisions,
-        responder: Responder,
-        cloud: Cloud,
-        access: Access,
-        default_region: str | None,
-    ) -> None:
-        """`access` says who may look; `default_region`: of a command that names none."""
-        self._store = store
-        self._submissions = submissions
-        self._decisions = decisions
-        self._responder = responder
-        self._cloud = cloud
-        self._access = access
-        self._default_region = default_region
 
-    async def run(self, claim: Claim, given: CommandGiven) -> float | None:
-        """Do what was typed; returns when to look again."""
-        try:
-            match parse(given.text, default_region=self._default_region):
-                case Delete(draft=draft):
-                    return await self._submissions.ask(claim, given, draft)
-                case Restore() as wanted:
-                    return await self.rollback(claim, given, wanted)
-                case Cancel(request_id=target):
-                    await self._decisions.decide(claim, given, target, Verdict.CANCELLED)
-                case looking:
-                    check_age(given.said_at, claim.now)
-                    await self._access.check(given.user)
-                    await self._show(given, looking)
-        except (UserError, AlibabaError) as error:
-            await self._responder.explain(given, error)
-        return None
+class CommandGiven(InboxItem, frozen=True, tag="command"):
+    """`/vco-route` and its text."""
 
-    async def rollback(
-        self, claim: Claim, item: RestoreClicked | CommandGiven, wanted: Restore
-    ) -> float | None:
-        """Ask for what undoes a request."""
+    text: str = ""
 
-        def draft(request: Request) -> Draft:
-            drafted = rollback_draft(request, reason=wanted.reason)
-            return replace(drafted, break_glass=wanted.break_glass)
 
-        return await self._from(claim, item, wanted.request_id, draft)
+@router.command(COMMAND)
+async def command(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
+    """Answer what needs no look-up at once, open a form, or store the command."""
+    given = CommandGiven(
+        user=word(body, "user_id"),
+        channel=word(body, "channel_id"),
+        response_url=word(body, "response_url"),
+        text=word(body, "text"),
+    )
+    try:
+        typed = parse(given.text, default_region=context.region)
+    except CommandError as error:
+        await ack(problem(error))
+        return
+    match typed:
+        case DeleteForm(region=region):
+            words = await open_delete_form(context, body, given.user, given.channel, region)
+            await ack(help_text("delete") if words == NO_FORM else words)
+        case Help(topic=topic):
+            await ack(help_text(topic))
+        case _:
+            # What comes later is said once, when it comes: nothing replaces an acknowledgement.
+            if await context.put(body, given, looking(typed)):
+                await ack()
+            else:
+                await ack(NOT_STORED)
 
-    async def ask_again(self, claim: Claim, item: AskAgainClicked) -> float | None:
-        """Ask once more for what a request asked for."""
-        return await self._from(claim, item, item.request_id, repeated_draft)
 
-    async def _from(
-        self, claim: Claim, item: InboxItem, target: str, draft: Callable[[Request], Draft]
-    ) -> float | None:
-        try:
-            request = await self._known(target)
-            # In the App Home there is no channel: then it goes where the first card went.
-            asked = replace(item, channel=item.channel or request.channel)
-            return await self._submissions.ask(claim, asked, draft(request))
-        except UserError as error:
-            await self._responder.explain(item, error)
-        return None
+@router.action(re.compile(f"^{CHOOSE}_"))
+async def chosen(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
+    """One of several commands that were offered: as if the person had typed it."""
+    text = payloads.value(body, MAX_TEXT)
+    await context.keep(ack, body, CommandGiven(**payloads.who(body), text=text))
 
-    async def _known(self, target: str) -> Request:
-        stored = await self._store.requests.get(target) if REQUEST_ID.fullmatch(target) else None
-        if stored is None:
-            raise UserError(
-                "This request is not known any more.", "See what is in flight: /vco-route status"
-            )
-        return stored.request
 
-    async def _show(self, given: CommandGiven, command: Command) -> None:
-        match command:
-            case ListRoutes(vpn_connection_id=connection, region=region):
-                await self._list(given, connection, region)
-            case Status(request_id=target):
-                await self._status(given, target)
-            case History(about=about):
-                await self._history(given, about)
-            case _:
-                log.warning("command_not_handled")
+@router.handles(CommandGiven)
+async def run(context: HandlerContext, claim: Claim, given: CommandGiven) -> float | None:
+    """Do what was typed; returns when to look again."""
+    try:
+        match parse(given.text, default_region=context.default_region):
+            case Delete(draft=draft):
+                return await context.submissions.ask(claim, given, draft)
+            case Restore() as wanted:
+                return await restore(context, claim, given, wanted)
+            case Cancel(request_id=target):
+                await decide(context, claim, given, target, Verdict.CANCELLED)
+            case wanted:
+                check_age(given.said_at, claim.now)
+                await context.access.check(given.user)
+                await _show(context, given, wanted)
+    except (UserError, AlibabaError) as error:
+        await context.responder.explain(given, error)
+    return None
 
-    async def _list(self, given: CommandGiven, connection_id: str, region: str) -> None:
-        connection = await self._cloud.connection(region, connection_id)
-        if problem := obstacle(connection):
-            await self._responder.tell(given, reports.no_routes(connection, problem))
-            return
-        listed = await self._cloud.routes(region, connection_id)
-        await self._responder.tell(given, reports.routes(connection, listed))
 
-    async def _status(self, given: CommandGiven, target: str | None) -> None:
-        if target:
-            await self._receipt(given, target)
-            return
-        rows, unreadable = await self._submissions.rows(await self._store.requests.open_ids())
-        await self._responder.tell(given, reports.status(rows, unreadable))
+async def _show(context: HandlerContext, given: CommandGiven, command: Command) -> None:
+    match command:
+        case ListRoutes(vpn_connection_id=connection, region=region):
+            await _list(context, given, connection, region)
+        case Status(request_id=target):
+            await _status(context, given, target)
+        case History(about=about):
+            await _history(context, given, about)
+        case _:
+            log.warning("command_not_handled")
 
-    async def _receipt(self, given: CommandGiven, target: str) -> None:
-        try:
-            found = await read_request(self._store, target)
-        except Unreadable:
-            log.error("record_unreadable", request=target)  # noqa: TRY400 - it says enough
-            await self._responder.tell(given, reports.status([], [target]))
-            return
-        if found is None:
-            raise _not_known(target)
-        await self._responder.tell(given, *receipt(*found))
 
-    async def _history(self, given: CommandGiven, about: str | None) -> None:
-        found_history = await read_history(self._store, about)
-        if is_request(about) and not found_history.rows and not found_history.unreadable:
-            raise _not_known(about)
-        await self._responder.tell(given, *history(found_history, about))
+async def _list(
+    context: HandlerContext, given: CommandGiven, connection_id: str, region: str
+) -> None:
+    connection = await context.cloud.connection(region, connection_id)
+    if why := obstacle(connection):
+        await context.responder.tell(given, reports.no_routes(connection, why))
+        return
+    listed = await context.cloud.routes(region, connection_id)
+    await context.responder.tell(given, reports.routes(connection, listed))
+
+
+async def _status(context: HandlerContext, given: CommandGiven, target: str | None) -> None:
+    if target:
+        await _receipt(context, given, target)
+        return
+    rows, unreadable = await context.submissions.rows(await context.store.requests.open_ids())
+    await context.responder.tell(given, reports.status(rows, unreadable))
+
+
+async def _receipt(context: HandlerContext, given: CommandGiven, target: str) -> None:
+    try:
+        found = await read_request(context.store, target)
+    except Unreadable:
+        log.error("record_unreadable", request=target)  # noqa: TRY400 - it says enough
+        await context.responder.tell(given, reports.status([], [target]))
+        return
+    if found is None:
+        raise _not_known(target)
+    await context.responder.tell(given, *receipt(*found))
+
+
+async def _history(context: HandlerContext, given: CommandGiven, about: str | None) -> None:
+    found_history = await read_history(context.store, about)
+    if is_request(about) and not found_history.rows and not found_history.unreadable:
+        raise _not_known(about)
+    await context.responder.tell(given, *history(found_history, about))
 
 
 def _not_known(target: str) -> UserError:

@@ -1,21 +1,44 @@
-"""Clicks that decide: recorded by `bot.approval`, and answered where the card does not say all."""
+"""Decisions: the buttons of a card that decide, and the modals of those that ask for more.
 
-import re
+A click is recorded by `bot.approval`, and answered where the card does not say all.
+"""
+
+import asyncio
+from typing import ClassVar
 
 import structlog
+from slack_bolt.context.ack.async_ack import AsyncAck
 
-from bot.approval.decide import Approval
-from bot.errors import Unreadable, UserError
-from bot.models import Verdict
+from bot.command.text import plain
+from bot.errors import StoreError, Unreadable, UserError
+from bot.models import Request, RequestState, Verdict
+from bot.policy import same_block
+from bot.slack import payloads
+from bot.slack.budget import Priority
+from bot.slack.listeners import NO_FORM, NOT_STORED, STORE_SECONDS, ListenerContext
+from bot.slack.messages.buttons import APPROVE, CANCEL, COUNTERSIGN, REJECT
+from bot.slack.messages.decision_forms import (
+    APPROVE_FORM,
+    NOT_TYPED,
+    REASON_ACTION,
+    REASON_BLOCK,
+    REASON_LIMIT,
+    REJECT_FORM,
+    TYPED_ACTION,
+    TYPED_BLOCK,
+    approve_form,
+    reject_form,
+)
 from bot.slack.messages.replies import done, late
-from bot.slack.payloads import InboxItem
-from bot.slack.responder import Responder
+from bot.slack.messages.texts import Block
+from bot.slack.payload import Body
+from bot.slack.payloads import REQUEST_ID, InboxItem
+from bot.slack.router import HandlerContext, Router
 from bot.store import Claim
 
 log = structlog.get_logger(__name__)
 
-REQUEST_ID = re.compile(r"r-[a-z2-7]{1,30}")
-"""What our ids look like: a button's value is not repeated to anybody unless it is one."""
+router = Router()
 
 _UNREADABLE = (
     "Request `{}` can't be read by this version of the bot. Nothing was recorded; "
@@ -23,49 +46,179 @@ _UNREADABLE = (
 )
 
 
-class Decisions:
-    """Decides on requests and tells whoever clicked what came of it."""
+class DecisionClicked(InboxItem, frozen=True, tag="click"):
+    """A button that decides; `request_id` is its value, whatever it claims to be.
 
-    def __init__(self, approval: Approval, responder: Responder) -> None:
-        """Record through `approval`."""
-        self._approval = approval
-        self._responder = responder
+    `typed` is what was typed to confirm, in the form that stands in for a button's dialog.
+    """
 
-    async def decide(  # noqa: PLR0913, PLR0917 - what was clicked, and what was said with it
-        self,
-        claim: Claim,
-        item: InboxItem,
-        target: str,
-        verdict: Verdict,
-        reason: str = "",
-        typed: str = "",
-    ) -> None:
-        """Record a verdict, or say why not."""
-        if not REQUEST_ID.fullmatch(target):
-            await self._responder.tell(item, "This does not name a request. Please ask again.")
-            return
-        try:
-            if verdict is Verdict.COUNTERSIGNED:
-                result = await self._approval.countersign(
-                    target, item.user, delivery=claim.id, said_at=item.said_at
-                )
-            else:
-                result = await self._approval.decide(
-                    target,
-                    item.user,
-                    verdict,
-                    reason,
-                    typed=typed,
-                    delivery=claim.id,
-                    said_at=item.said_at,
-                )
-        except Unreadable:
-            log.error("record_unreadable", request=target)  # noqa: TRY400 - it says enough
-            await self._responder.tell(item, _UNREADABLE.format(target))
-            return
-        except UserError as error:
-            await self._responder.explain(item, error)
-            return
-        text = done(result.request) if result.decided else late(result.request, item.user)
-        if text:
-            await self._responder.tell(item, text, channel=result.request.channel)
+    priority: ClassVar[Priority] = Priority.DECISION
+
+    verdict: Verdict = Verdict.APPROVED
+    request_id: str = ""
+    typed: str = ""
+
+
+class RejectionSubmitted(InboxItem, frozen=True, tag="reject"):
+    """The form that asks for a reason, sent in."""
+
+    priority: ClassVar[Priority] = Priority.DECISION
+
+    request_id: str = ""
+    reason: str = ""
+
+
+# --- listened to -------------------------------------------------------------------------
+
+
+@router.action(APPROVE)
+async def approve(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
+    """Store the click; or ask the approver to type something, where the policy says so."""
+    click = _clicked(body, Verdict.APPROVED)
+    try:
+        request = await _to_be_typed(context, click.request_id)
+    except (StoreError, TimeoutError):
+        # Nor could it be stored; and of the three seconds there is only one left.
+        if await context.reply(click.response_url, NOT_STORED):
+            await ack()
+        return
+    if request is None:
+        await context.keep(ack, body, click)
+    else:
+        await _open(context, ack, body, click, approve_form(request))
+
+
+@router.action(CANCEL)
+async def cancel(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
+    """Store the click."""
+    await context.keep(ack, body, _clicked(body, Verdict.CANCELLED))
+
+
+@router.action(COUNTERSIGN)
+async def countersign(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
+    """Store the click."""
+    await context.keep(ack, body, _clicked(body, Verdict.COUNTERSIGNED))
+
+
+@router.action(REJECT)
+async def reject(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
+    """Ask for the reason."""
+    click = _clicked(body, Verdict.REJECTED)
+    await _open(context, ack, body, click, reject_form(click.request_id))
+
+
+@router.view(APPROVE_FORM)
+async def approval_submitted(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
+    """Store the approval, if what is typed is right."""
+    click = DecisionClicked(
+        **payloads.from_metadata(body),
+        verdict=Verdict.APPROVED,
+        typed=payloads.typed(body, TYPED_BLOCK, TYPED_ACTION).strip()[:100],
+    )
+    said = NOT_STORED[:150]
+    try:
+        request = await _to_be_typed(context, click.request_id)
+    except (StoreError, TimeoutError):
+        request = None
+    if request is not None and not same_block(click.typed, request.terms.typed):
+        said = NOT_TYPED.format(request.terms.typed)
+    elif await context.put(body, click):
+        await ack()
+        return
+    await ack(response_action="errors", errors={TYPED_BLOCK: said})
+
+
+@router.view(REJECT_FORM)
+async def rejection_submitted(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
+    """Store the rejection with its reason."""
+    reason = payloads.typed(body, REASON_BLOCK, REASON_ACTION)
+    submitted = RejectionSubmitted(
+        **payloads.from_metadata(body), reason=plain(reason)[:REASON_LIMIT]
+    )
+    if not submitted.reason:
+        await ack(response_action="errors", errors={REASON_BLOCK: "Please say why."})
+    elif await context.put(body, submitted):
+        await ack()
+    else:
+        await ack(response_action="errors", errors={REASON_BLOCK: NOT_STORED[:150]})
+
+
+def _clicked(body: Body, verdict: Verdict) -> DecisionClicked:
+    return DecisionClicked(**payloads.clicked(body), verdict=verdict)
+
+
+async def _open(
+    context: ListenerContext, ack: AsyncAck, body: Body, click: DecisionClicked, form: Block
+) -> None:
+    form = payloads.opened_at_home(form) if click.at_home else form
+    if await context.open_form(body, form) or await context.reply(click.response_url, NO_FORM):
+        await ack()
+
+
+async def _to_be_typed(context: ListenerContext, request_id: str) -> Request | None:
+    """The request, where its approver has to type something; None where a click will do.
+
+    Where this version can't read it, None: whoever decides says so.
+    """
+    try:
+        stored = await asyncio.wait_for(context.store.requests.get(request_id), STORE_SECONDS)
+    except Unreadable:
+        return None
+    if stored is None or stored.request.state is not RequestState.PENDING:
+        return None
+    return stored.request if stored.request.terms.typed else None
+
+
+# --- handled -----------------------------------------------------------------------------
+
+
+@router.handles(DecisionClicked)
+async def click_decides(context: HandlerContext, claim: Claim, item: DecisionClicked) -> None:
+    """Record what was clicked."""
+    await decide(context, claim, item, item.request_id, item.verdict, typed=item.typed)
+
+
+@router.handles(RejectionSubmitted)
+async def form_rejects(context: HandlerContext, claim: Claim, item: RejectionSubmitted) -> None:
+    """Record the rejection."""
+    await decide(context, claim, item, item.request_id, Verdict.REJECTED, item.reason)
+
+
+async def decide(  # noqa: PLR0913, PLR0917 - what was clicked, and what was said with it
+    context: HandlerContext,
+    claim: Claim,
+    item: InboxItem,
+    target: str,
+    verdict: Verdict,
+    reason: str = "",
+    typed: str = "",
+) -> None:
+    """Record a verdict, or say why not."""
+    if not REQUEST_ID.fullmatch(target):
+        await context.responder.tell(item, "This does not name a request. Please ask again.")
+        return
+    try:
+        if verdict is Verdict.COUNTERSIGNED:
+            result = await context.approval.countersign(
+                target, item.user, delivery=claim.id, said_at=item.said_at
+            )
+        else:
+            result = await context.approval.decide(
+                target,
+                item.user,
+                verdict,
+                reason,
+                typed=typed,
+                delivery=claim.id,
+                said_at=item.said_at,
+            )
+    except Unreadable:
+        log.error("record_unreadable", request=target)  # noqa: TRY400 - it says enough
+        await context.responder.tell(item, _UNREADABLE.format(target))
+        return
+    except UserError as error:
+        await context.responder.explain(item, error)
+        return
+    text = done(result.request) if result.decided else late(result.request, item.user)
+    if text:
+        await context.responder.tell(item, text, channel=result.request.channel)

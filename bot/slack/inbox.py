@@ -1,38 +1,21 @@
-"""Handle what Slack delivered: do it, then answer the person privately.
+"""Handle what Slack delivered, item by item, once it is stored and acknowledged.
 
-Each delivery is a step of the worker: killed in the middle, it is done again from the start
-by whoever is alive, so everything that is done from here may run twice.
+Each item is a step of the worker: killed in the middle, it is done again from the start
+by whoever is alive, so everything that is done from here may run twice. What is done is in the
+module of each behaviour, see `bot.slack.router`.
 """
 
 import msgspec
 import structlog
 
-from bot.command import Restore
-from bot.errors import SealBroken, SlackRateLimited, SlackRejected, UserError
+from bot.errors import SealBroken, SlackRateLimited, SlackRejected
 from bot.metrics import SEALS_BROKEN
-from bot.models import Verdict
 from bot.policy.age import MAX_AGE_SECONDS
 from bot.slack import payloads
-from bot.slack.budget import Priority
-from bot.slack.commands import Commands
-from bot.slack.decisions import Decisions
 from bot.slack.directory import looking_up
-from bot.slack.forms.checks import draft_of
-from bot.slack.payloads import (
-    AnyInboxItem,
-    AskAgainClicked,
-    CommandGiven,
-    DecisionClicked,
-    DeleteFormSubmitted,
-    HomeOpened,
-    InboxItem,
-    RejectionSubmitted,
-    RestoreClicked,
-    UnknownPayload,
-)
-from bot.slack.responder import Responder
-from bot.slack.submissions import Submissions
-from bot.store import Claim, Store
+from bot.slack.payloads import InboxItem
+from bot.slack.router import HandlerContext, Router
+from bot.store import Claim
 
 log = structlog.get_logger(__name__)
 
@@ -56,26 +39,17 @@ _LONGEST_PAUSE = 10.0
 
 
 class InboxHandler:
-    """The worker's handler for `inbox:<delivery>` items."""
+    """The worker's handler for `inbox:<item>` items."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        submissions: Submissions,
-        commands: Commands,
-        decisions: Decisions,
-        responder: Responder,
-    ) -> None:
-        """Answer deliveries from the inbox of `store`."""
-        self._store = store
-        self._submissions = submissions
-        self._commands = commands
-        self._decisions = decisions
-        self._responder = responder
+    def __init__(self, context: HandlerContext, router: Router) -> None:
+        """Let the handlers of `router` work with `context`."""
+        self._context = context
+        self._router = router
+        self._store = context.store
+        self._responder = context.responder
 
     async def step(self, claim: Claim) -> float | None:
-        """Handle one delivery; it is forgotten once it has been answered."""
+        """Handle one item; it is forgotten once it has been answered."""
         try:
             content = await self._store.inbox.get(claim.id)
         except SealBroken as error:
@@ -84,12 +58,12 @@ class InboxHandler:
         if content is None:
             return None
         try:
-            item = payloads.decode(content)
+            item = self._router.decode(content)
         except (msgspec.DecodeError, ValueError):
             return await self._unreadable(claim, content)
         try:
-            with looking_up(_priority(item), claim.id):
-                again_at = await self._handle(claim, item)
+            with looking_up(item.priority, claim.id):
+                again_at = await self._router.handle(self._context, claim, item)
         except SlackRateLimited as error:
             now = await self._store.database.now()
             return self._after_pause(now, item, error.retry_after)
@@ -101,7 +75,7 @@ class InboxHandler:
         """Nothing to do: at worst somebody is told the same thing twice."""
 
     async def give_up(self, claim: Claim) -> float | None:
-        """Tell the person that it did not work, and forget the delivery."""
+        """Tell the person that it did not work, and forget the item."""
         try:
             content = await self._store.inbox.get(claim.id)
         except SealBroken as error:
@@ -128,7 +102,7 @@ class InboxHandler:
         return None
 
     async def _end(self, claim: Claim, sender: InboxItem, words: str) -> None:
-        """Tell the person, and forget the delivery."""
+        """Tell the person, and forget the item."""
         # Told first: while Slack is away this is tried again, once a minute.
         try:
             await self._responder.tell(sender, words)
@@ -137,41 +111,7 @@ class InboxHandler:
         await self._store.inbox.remove(claim.id)
 
     @staticmethod
-    def _after_pause(now: float, item: AnyInboxItem, wait: float) -> float:
+    def _after_pause(now: float, item: InboxItem, wait: float) -> float:
         """When Slack lets us go on; or when it is too late for that, and its sender is told so."""
         too_late = item.said_at + MAX_AGE_SECONDS + 1
         return min(now + wait, too_late) if now < too_late else now + wait
-
-    async def _handle(self, claim: Claim, item: AnyInboxItem) -> float | None:
-        match item:
-            case CommandGiven():
-                return await self._commands.run(claim, item)
-            case RestoreClicked(request_id=target):
-                return await self._commands.rollback(claim, item, Restore(request_id=target))
-            case AskAgainClicked():
-                return await self._commands.ask_again(claim, item)
-            case DecisionClicked(request_id=target, verdict=verdict, typed=typed):
-                await self._decisions.decide(claim, item, target, verdict, typed=typed)
-            case RejectionSubmitted(request_id=target, reason=reason):
-                await self._decisions.decide(claim, item, target, Verdict.REJECTED, reason)
-            case DeleteFormSubmitted():
-                return await self._form(claim, item)
-            case HomeOpened(user=user):
-                await self._store.viewers.opened(user)
-            case UnknownPayload(words=words):
-                await self._responder.tell(item, words)
-        return None
-
-    async def _form(self, claim: Claim, sent: DeleteFormSubmitted) -> float | None:
-        try:
-            draft = draft_of(sent)
-        except UserError as error:
-            await self._responder.explain(sent, error)
-            return None
-        return await self._submissions.ask(claim, sent, draft)
-
-
-def _priority(item: AnyInboxItem) -> Priority:
-    """How urgent it is what is looked up for a delivery."""
-    deciding = isinstance(item, DecisionClicked | RejectionSubmitted)
-    return Priority.DECISION if deciding else Priority.ANSWER

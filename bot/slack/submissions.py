@@ -4,9 +4,10 @@ Two steps of the worker: the request is stored, and then, when its card stands i
 person is told where. Done again after a crash, the same request is found, never a second one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import structlog
+from msgspec.structs import replace
 
 from bot.approval.submit import Asking
 from bot.errors import AlibabaError, Unreadable, UserError
@@ -15,7 +16,7 @@ from bot.lifecycle import request_id
 from bot.models import Draft, Request, RequestState
 from bot.slack.messages import reports
 from bot.slack.messages.texts import prose
-from bot.slack.payloads import InboxItem
+from bot.slack.payloads import REQUEST_ID, InboxItem
 from bot.slack.responder import Responder
 from bot.store import AlreadyOpen, Claim, Store
 
@@ -52,6 +53,19 @@ class Submissions:
             await self._responder.explain(item, error)
         return None
 
+    async def ask_from(
+        self, claim: Claim, item: InboxItem, target: str, draft: Callable[[Request], Draft]
+    ) -> float | None:
+        """Ask for what `draft` makes of the request `target`; returns when to look again."""
+        try:
+            request = await self._known(target)
+            # In the App Home there is no channel: then it goes where the first card went.
+            asked = replace(item, channel=item.channel or request.channel)
+            return await self.ask(claim, asked, draft(request))
+        except UserError as error:
+            await self._responder.explain(item, error)
+        return None
+
     async def rows(self, ids: Iterable[str]) -> tuple[list[reports.Row], list[str]]:
         """The requests by these ids, and the ids of those that this version can't read."""
         rows, unreadable = [], []
@@ -64,6 +78,14 @@ class Submissions:
                 log.error("record_unreadable", request=one)  # noqa: TRY400 - it says enough
                 unreadable.append(one)
         return rows, unreadable
+
+    async def _known(self, target: str) -> Request:
+        stored = await self._store.requests.get(target) if REQUEST_ID.fullmatch(target) else None
+        if stored is None:
+            raise UserError(
+                "This request is not known any more.", "See what is in flight: /vco-route status"
+            )
+        return stored.request
 
     async def _ask(self, claim: Claim, item: InboxItem, draft: Draft) -> float | None:
         target = request_id(claim.id)

@@ -6,7 +6,7 @@ acknowledged, and the person is told that nothing happened.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 from slack_bolt.error import BoltUnhandledRequestError
@@ -16,12 +16,17 @@ from slack_bolt.response import BoltResponse
 
 from bot.slack import payloads
 from bot.slack.messages.texts import Block, section
-from bot.slack.payloads import AnyInboxItem
+from bot.slack.payload import Body
+from bot.slack.payloads import InboxItem
+from bot.slack.router import HandlerContext, Router
+from bot.store import Claim
 
 log = structlog.get_logger(__name__)
 
-Keep = Callable[[dict[str, Any], AnyInboxItem], Awaitable[bool]]
-"""Stores a delivery so that it is answered later; False where that was not possible."""
+router = Router()
+
+Keep = Callable[[Body, InboxItem], Awaitable[bool]]
+"""Stores an item so that it is answered later; False where that was not possible."""
 
 Tell = Callable[[str, str], Awaitable[bool]]
 """Answers at a `response_url`, if it is Slack's, within what is left of the three seconds."""
@@ -38,6 +43,20 @@ _HANDSHAKES = frozenset({"url_verification", "ssl_check"})
 
 _CLICKS = frozenset({"block_actions", "shortcut", "message_action", ""})
 """What is acknowledged without a word."""
+
+
+class UnknownPayload(InboxItem, frozen=True, tag="stray"):
+    """Something that is not known here; `words` are all that its sender gets."""
+
+    awaited: ClassVar[bool] = False
+
+    words: str = ""
+
+
+@router.handles(UnknownPayload)
+async def explain(context: HandlerContext, claim: Claim, item: UnknownPayload) -> None:  # noqa: ARG001 - a handler's arguments
+    """Say the words."""
+    await context.responder.tell(item, item.words)
 
 
 class UnknownPayloads(AsyncMiddleware):
@@ -79,12 +98,12 @@ class UnknownPayloads(AsyncMiddleware):
 
     async def _refuse(self, body: dict[str, Any]) -> BoltResponse:
         if payloads.kind(body) in _CLICKS:
-            await self._tell(payloads.unknown_payload(body).response_url, NOT_OURS)
+            await self._tell(payloads.who(body)["response_url"], NOT_OURS)
         return _acknowledged(body, NOT_OURS)
 
     async def _answer(self, body: dict[str, Any], text: str) -> BoltResponse:
         if payloads.kind(body) in _CLICKS:
-            await self._keep(body, payloads.unknown_payload(body, text))
+            await self._keep(body, UnknownPayload(**payloads.who(body), words=text))
         return _acknowledged(body, text)
 
 

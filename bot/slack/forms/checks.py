@@ -14,8 +14,7 @@ from bot.command.text import parts
 from bot.command.values import cidr_block, connection_id, region_id
 from bot.errors import UserError
 from bot.models import Draft, VcoRoute
-from bot.slack.forms.fields import CONNECTION, REGION, ROUTES
-from bot.slack.payloads import DeleteFormSubmitted
+from bot.slack.forms.fields import CONNECTION, REGION, ROUTES, DeleteFormSubmitted
 
 NO_ROUTES = "Which routes? One at least, such as 192.168.10.0/24."
 STALE = "This form is out of date. Please choose again."

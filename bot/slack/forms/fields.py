@@ -14,7 +14,7 @@ from bot.command import MAX_REASON
 from bot.command.text import plain
 from bot.models import Value, VcoRoute
 from bot.slack.payload import Body, items, part, word
-from bot.slack.payloads import DeleteFormSubmitted
+from bot.slack.payloads import InboxItem
 
 CALLBACK = "vco_route_delete_form"
 SHORTCUT = "vco_route_delete"
@@ -56,6 +56,19 @@ class Form(Value, frozen=True):
     channel: str = ""
     asking: bool = False
     typing: bool = False
+    region: str = ""
+    connection: str = ""
+    routes: tuple[str, ...] = ()
+    blocks: str = ""
+    reason: str = ""
+
+
+class DeleteFormSubmitted(InboxItem, frozen=True, tag="form"):
+    """The form, sent in: as it was filled in, to be checked when it is handled.
+
+    `routes` were chosen, each as the value of its option; `blocks` was typed instead.
+    """
+
     region: str = ""
     connection: str = ""
     routes: tuple[str, ...] = ()

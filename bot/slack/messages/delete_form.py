@@ -11,7 +11,7 @@ from bot.preview.resolve import resolve
 from bot.preview.snapshot import snapshot
 from bot.slack.forms import fields
 from bot.slack.forms.checks import draft_of
-from bot.slack.forms.fields import Form, block_id
+from bot.slack.forms.fields import DeleteFormSubmitted, Form, block_id
 from bot.slack.forms.lookup import ConnectionRoutes
 from bot.slack.messages.card import first_line
 from bot.slack.messages.options import (
@@ -23,7 +23,6 @@ from bot.slack.messages.options import (
 )
 from bot.slack.messages.pending import preview
 from bot.slack.messages.texts import Block, button, context, literal, plain, prose, section
-from bot.slack.payloads import DeleteFormSubmitted
 
 _EXAMPLE = "192.168.10.0/24"
 

@@ -1,13 +1,24 @@
-"""The form that asks an approver to type what they approve, where the policy says so. Pure."""
+"""The modals of a decision: why a request is rejected, and what an approver has to type. Pure.
+
+What has to be typed says the policy, for a prefix that is wide.
+"""
 
 from bot.models import Request
 from bot.slack.messages.card import first_line
 from bot.slack.messages.pending import preview
 from bot.slack.messages.texts import Block, context, literal, mention, quoted, section, visible
 from bot.slack.messages.words import words
-from bot.slack.payloads import TYPED_ACTION, TYPED_BLOCK
 
-CALLBACK = "vco_route_approve_form"
+APPROVE_FORM = "vco_route_approve_form"
+REJECT_FORM = "vco_route_reject_form"
+"""The callback ids."""
+
+REASON_BLOCK = "reason"
+REASON_ACTION = "text"
+REASON_LIMIT = 300
+
+TYPED_BLOCK = "typed"
+TYPED_ACTION = "text"
 
 NOT_TYPED = "Please type exactly {}, to show that you know how wide it is."
 
@@ -19,7 +30,7 @@ def approve_form(request: Request) -> Block:
     reason = [quoted(request.reason)] if request.reason else []
     return {
         "type": "modal",
-        "callback_id": CALLBACK,
+        "callback_id": APPROVE_FORM,
         "private_metadata": request.id,
         "title": {"type": "plain_text", "text": f"Approve {noun}"},
         "submit": {"type": "plain_text", "text": "Approve"},
@@ -42,5 +53,30 @@ def approve_form(request: Request) -> Block:
                     "focus_on_load": True,
                 },
             },
+        ],
+    }
+
+
+def reject_form(request_id: str) -> Block:
+    """A modal with one question; the request's id travels with it."""
+    return {
+        "type": "modal",
+        "callback_id": REJECT_FORM,
+        "private_metadata": request_id,
+        "title": {"type": "plain_text", "text": "Reject this request"},
+        "submit": {"type": "plain_text", "text": "Reject"},
+        "close": {"type": "plain_text", "text": "Back"},
+        "blocks": [
+            {
+                "type": "input",
+                "block_id": REASON_BLOCK,
+                "label": {"type": "plain_text", "text": "Why should this not be done?"},
+                "element": {
+                    "type": "plain_text_input",
+                    "action_id": REASON_ACTION,
+                    "max_length": REASON_LIMIT,
+                    "focus_on_load": True,
+                },
+            }
         ],
     }

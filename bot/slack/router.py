@@ -1,0 +1,145 @@
+"""What is listened to, and who handles what was stored: each behaviour registers its own.
+
+A behaviour is one module: the ids that it listens to, what it reads from Slack's body, the inbox
+item that it stores, and its handler. It has a router, and `bot.slack.routes` puts them together.
+
+    router = Router()
+
+    @router.action(RESTORE)
+    async def clicked(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
+        await context.keep(ack, body, RestoreClicked(**payloads.clicked(body)))
+
+    @router.handles(RestoreClicked)
+    async def restore(context: HandlerContext, claim: Claim, item: RestoreClicked) -> None:
+        ...
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar, Union
+
+import msgspec
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from bot.approval.decide import Approval
+from bot.execution import Cloud
+from bot.slack.access import Access
+from bot.slack.listeners import ListenerContext
+from bot.slack.payload import Body
+from bot.slack.payloads import InboxItem
+from bot.slack.responder import Responder
+from bot.slack.submissions import Submissions
+from bot.store import Claim, Store
+
+Listener = Callable[[ListenerContext, AsyncAck, Body], Awaitable[None]]
+"""Stores what Slack delivered and acknowledges it, within Slack's three seconds."""
+
+Id = str | re.Pattern[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandlerContext:
+    """What handlers work with; `default_region`: of a command that names none."""
+
+    store: Store
+    submissions: Submissions
+    approval: Approval
+    responder: Responder
+    cloud: Cloud
+    access: Access
+    default_region: str | None
+
+
+Item = TypeVar("Item", bound=InboxItem)
+Handler = Callable[[HandlerContext, Claim, Item], Awaitable[float | None]]
+"""Handles an item of the inbox, and returns when to go on, or None: it is done.
+
+It may run twice: a worker that is killed leaves it to the next.
+"""
+
+
+class Router:
+    """Listeners by Slack's ids, handlers by what they handle."""
+
+    def __init__(self, *others: "Router") -> None:
+        """All that the `others` have."""
+        self._listeners: list[tuple[str, Id, Listener]] = []
+        self._handlers: dict[type[InboxItem], Handler[Any]] = {}
+        for other in others:
+            self._listeners += other._listeners  # noqa: SLF001 - of the same class
+            self._handlers |= other._handlers  # noqa: SLF001 - the same
+
+    def command(self, name: str) -> Callable[[Listener], Listener]:
+        """Listen to a slash command."""
+        return self._listens("command", name)
+
+    def action(self, *ids: Id) -> Callable[[Listener], Listener]:
+        """Listen to buttons and menus by their `action_id`."""
+        return self._listens("action", *ids)
+
+    def options(self, *ids: str) -> Callable[[Listener], Listener]:
+        """Listen to searches in menus by their `action_id`."""
+        return self._listens("options", *ids)
+
+    def view(self, callback_id: str) -> Callable[[Listener], Listener]:
+        """Listen to a modal that is sent in."""
+        return self._listens("view", callback_id)
+
+    def shortcut(self, callback_id: str) -> Callable[[Listener], Listener]:
+        """Listen to a global shortcut."""
+        return self._listens("shortcut", callback_id)
+
+    def event(self, name: str) -> Callable[[Listener], Listener]:
+        """Listen to an event."""
+        return self._listens("event", name)
+
+    def handles(self, type_: type[Item]) -> Callable[[Handler[Item]], Handler[Item]]:
+        """Handle items of this type; what is stored of them stays readable, see their tag."""
+
+        def register(handler: Handler[Item]) -> Handler[Item]:
+            self._handlers[type_] = handler
+            return handler
+
+        return register
+
+    @property
+    def items(self) -> tuple[type[InboxItem], ...]:
+        """All types of items that are handled."""
+        return tuple(self._handlers)
+
+    def listen(self, app: AsyncApp, context: ListenerContext) -> None:
+        """Listen on `app`."""
+        for kind, id_, listener in self._listeners:
+            getattr(app, kind)(id_)(_for_bolt(listener, context))
+
+    async def handle(self, context: HandlerContext, claim: Claim, item: InboxItem) -> float | None:
+        """Handle an item; returns when to go on, or None."""
+        return await self._handlers[type(item)](context, claim, item)
+
+    def decode(self, content: str) -> InboxItem:
+        """An item from the inbox.
+
+        Raises:
+            msgspec.DecodeError, ValueError: it was not written by this version.
+        """
+        item: InboxItem = msgspec.json.decode(content, type=Union[self.items])  # noqa: UP007 - built
+        return item
+
+    def _listens(self, kind: str, *ids: Id) -> Callable[[Listener], Listener]:
+        def register(listener: Listener) -> Listener:
+            self._listeners += [(kind, id_, listener) for id_ in ids]
+            return listener
+
+        return register
+
+
+def _for_bolt(
+    listener: Listener, context: ListenerContext
+) -> Callable[[AsyncAck, dict[str, Any]], Awaitable[None]]:
+    # Bolt hands over what the names of the arguments ask for.
+    async def listen(ack: AsyncAck, body: dict[str, Any]) -> None:
+        await listener(context, ack, body)
+
+    return listen
