@@ -598,6 +598,9 @@ class Hands:
     async def members(self, _: object) -> Mapping[str, tuple[str, ...]]:
         return {}
 
+    async def confirmed_members(self, _: object) -> Mapping[str, tuple[str, ...]]:
+        return {}
+
     async def place(self, channel_id: str) -> Place:
         return Place(id=channel_id, member=True)
 

@@ -45,6 +45,9 @@ class Workspace:
     async def members(self, group_ids: Collection[str]) -> Mapping[str, Collection[str]]:
         return {one: self.groups[one] for one in group_ids if one in self.groups}
 
+    async def confirmed_members(self, group_ids: Collection[str]) -> Mapping[str, Collection[str]]:
+        return await self.members(group_ids)
+
     async def place(self, channel_id: str) -> Place | None:
         return Place(id=channel_id)
 
@@ -193,6 +196,23 @@ async def test_an_approver_who_has_left_since_voids_the_request_and_all_are_told
     [line] = [line for line in said if "is no member" in line]
     assert f"<@{ALICE}>" in line
     assert f"<@{BOB}>" in line
+    assert strict.sends() == 0
+
+
+@pytest.mark.parametrize("how", ["deleted", "disabled", "not for us"])
+async def test_a_group_that_is_gone_or_may_not_be_read_is_a_no_and_no_silence(
+    strict: Stage, how: str
+) -> None:
+    card = await approved_and_waiting(strict)
+    if how == "deleted":
+        del strict.slack.workspace.groups[NETOPS]
+    elif how == "disabled":
+        strict.slack.workspace.groups[NETOPS].disabled = True
+    else:
+        strict.slack.faults.add("usergroups.users.list", "error", error="missing_scope", times=None)
+    strict.vpc.set_state(strict.route.vpn_connection_id, "attached")
+    assert (await strict.until_ended(card)).state is RequestState.VOID
+    await strict.until_thread_says(card, f"Slack shows nobody in {NETOPS}")
     assert strict.sends() == 0
 
 

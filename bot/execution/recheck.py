@@ -79,18 +79,25 @@ class Recheck:
         home, found, members = await asyncio.gather(
             self._directory.home_team(),
             asyncio.gather(*map(self._directory.person, users)),
-            self._directory.members(groups),
+            self._directory.confirmed_members(groups),
         )
         people: dict[str, Person | None] = dict(zip(users, found, strict=True))
         # Who has left has left, whatever is known of the groups.
         still_stands(request, Who(anyone=True), people=people, members=members, home_team=home)
         if missing := [group for group in groups if group not in members]:
             raise SlackUnavailable(f"it did not say who is in {', '.join(missing)}")
-        still_stands(request, rule.ask, people=people, members=members, home_team=home)
-        if request.glass_broken:
-            _may_still_break_the_glass(request, rule, members)
-        else:
-            earlier_still_count(request, request.terms, now.approvers, members)
+        try:
+            still_stands(request, rule.ask, people=people, members=members, home_team=home)
+            if request.glass_broken:
+                _may_still_break_the_glass(request, rule, members)
+            else:
+                earlier_still_count(request, request.terms, now.approvers, members)
+        except Refused as refusal:
+            if not (empty := [group for group in groups if not members[group]]):
+                raise
+            # Whoever reads that somebody may not do this any more wants to know why.
+            nobody = f"Slack shows nobody in {', '.join(empty)}."
+            raise Refused(f"{refusal.problem} {nobody}", refusal.mend) from None
 
     def _remember(self, request_id: str, at: float) -> None:
         self._looked.pop(request_id, None)

@@ -21,6 +21,13 @@ class Directory(Protocol):
         """The users of each group that could be read; the others are missing."""
         ...
 
+    async def confirmed_members(self, group_ids: Collection[str]) -> Mapping[str, Collection[str]]:
+        """The same, but nobody where Slack says that there is no such group for us.
+
+        Missing is only a group about which Slack gave no answer.
+        """
+        ...
+
     async def place(self, channel_id: str) -> Place | None:
         """A channel, None when the bot can't see it."""
         ...

@@ -96,11 +96,25 @@ class SlackDirectory:
 
     async def members(self, group_ids: Collection[str]) -> Mapping[str, Collection[str]]:
         """The users of each group; a group that can't be read is missing."""
+        return await self._groups(group_ids, refused=None)
+
+    async def confirmed_members(self, group_ids: Collection[str]) -> Mapping[str, Collection[str]]:
+        """The users of each group; nobody where Slack refuses to say, missing where it is silent.
+
+        A group that was deleted, or that the token may not read, is an answer and stays so.
+        """
+        return await self._groups(group_ids, refused=frozenset())
+
+    async def _groups(
+        self, group_ids: Collection[str], refused: Collection[str] | None
+    ) -> Mapping[str, Collection[str]]:
         groups = list(group_ids)
-        found = await asyncio.gather(*(self._members(g) for g in groups))
+        found = await asyncio.gather(*(self._members(g, refused) for g in groups))
         return {g: users for g, users in zip(groups, found, strict=True) if users is not None}
 
-    async def _members(self, group_id: str) -> Collection[str] | None:
+    async def _members(
+        self, group_id: str, refused: Collection[str] | None
+    ) -> Collection[str] | None:
         try:
             answer = await self._look_up("usergroups.users.list", "usergroup", group_id)
         except (SlackRateLimited, SlackTokenRefused):
@@ -109,7 +123,7 @@ class SlackDirectory:
             raise
         except SlackError as error:
             log.warning("group_unreadable", group=group_id, error=str(error))
-            return None
+            return refused if isinstance(error, SlackRejected) else None
         users = answer.get("users")
         if not isinstance(users, list):
             return None
