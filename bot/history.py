@@ -43,8 +43,8 @@ def is_request(about: str | None) -> TypeGuard[str]:
 def find(requests: Iterable[Request], about: str | None) -> tuple[Found, ...]:
     """Those of `requests` that are about `about`, newest first; all of them for None.
 
-    Of a request that is itself and what it undoes, if they are among `requests`, and whatever
-    asks to undo it. Of a block every request with a route that is the same, contains it, or
+    Of a request that is itself and what it rolls back, if they are among `requests`, and whatever
+    asks to roll it back. Of a block every request with a route that is the same, contains it, or
     lies within it.
     """
     known = {request.id: request for request in requests}
@@ -65,8 +65,8 @@ def _finder(about: str | None, asked: Request | None) -> Callable[[Request], Fou
     if about is None:
         return Found
     if is_request(about):
-        undone = {asked.origin} - {""} if asked else set()
-        return lambda r: Found(r) if about in (r.id, r.origin) or r.id in undone else None
+        rolled_back = {asked.origin} - {""} if asked else set()
+        return lambda r: Found(r) if about in (r.id, r.origin) or r.id in rolled_back else None
     if about.startswith("vco-"):
         return lambda r: Found(r) if r.vpn_connection_id == about else None
     block = ip_network(about, strict=False)

@@ -87,7 +87,7 @@ def a_request(
         reason=reason,
         operation=operation,
     )
-    return lifecycle.ask(
+    return lifecycle.new_request(
         id=id,
         draft=draft,
         snapshot=snapshot or a_snapshot(*routes),
@@ -105,12 +105,12 @@ def decided(verdict: Verdict, by: str = BOB, at: float = 1100.0, reason: str = "
 
 def decide(verdict: Verdict, by: str = BOB, at: float = 1100.0) -> Callable[..., Request]:
     """The transition that records such a decision."""
-    return lambda request: lifecycle.decide(request, decided(verdict, by, at))
+    return lambda request: lifecycle.record_decision(request, decided(verdict, by, at))
 
 
 def approved(request: Request | None = None) -> Request:
     """Bob approved it at 1100."""
-    return lifecycle.decide(request or a_request(), decided(Verdict.APPROVED))
+    return lifecycle.record_decision(request or a_request(), decided(Verdict.APPROVED))
 
 
 def sent(request: Request | None = None, at: float = 1102.0) -> Request:
@@ -156,9 +156,9 @@ def in_state(state: RequestState, *routes: VcoRoute, **more: Any) -> Request:  #
         RequestState.FAILED: route_change.end(sent(yes), 1105.0, RouteState.FAILED, REFUSED),
         RequestState.UNCONFIRMED: route_change.end(accepted(yes), 1703.0, RouteState.UNCONFIRMED),
         RequestState.VOID: lifecycle.drift(yes, 1101.0, "The route is gone already."),
-        RequestState.EXPIRED: lifecycle.decide(
+        RequestState.EXPIRED: lifecycle.record_decision(
             asked, decided(Verdict.EXPIRED, by="", at=asked.expires_at)
         ),
     }
     no = Verdict.REJECTED if state is RequestState.REJECTED else Verdict.CANCELLED
-    return known.get(state) or lifecycle.decide(asked, decided(no, reason="not tonight"))
+    return known.get(state) or lifecycle.record_decision(asked, decided(no, reason="not tonight"))

@@ -124,13 +124,13 @@ def _special_requests() -> dict[str, object]:
         a_request(route, snapshot=seen, terms=terms), overlay_mode="Ipsec", origin="r-origin0000"
     )
     alone = decided(Verdict.BROKE_GLASS, by=ALICE, reason="production is down")
-    broken = lifecycle.decide(asked, alone)
+    broken = lifecycle.record_decision(asked, alone)
     lost = route_change.lose(sent(), 1104.0, "Lost")
     waiting = route_change.wait(lost, 1105.0, "TaskConflict", "Another change runs.")
     watched = route_change.observe(accepted(), 1110.0, Observation(state="updating"))
     seen_present = route_change.observe(accepted(), 1110.0, PRESENT)
     return {
-        "request-one-of-two": lifecycle.decide(asked, decided(Verdict.APPROVED, by=BOB)),
+        "request-one-of-two": lifecycle.record_decision(asked, decided(Verdict.APPROVED, by=BOB)),
         "request-glass-broken": broken,
         "request-countersigned": lifecycle.countersign(broken, decided(Verdict.COUNTERSIGNED)),
         "request-sent": sent(),

@@ -10,8 +10,9 @@ from builders import ALICE, BOB, a_request, a_route, a_snapshot, decided, in_sta
 from msgspec.structs import replace
 from reading import HOSTILE
 
-from bot import follow_up, lifecycle
+from bot import lifecycle
 from bot.errors import PreviewError, Refused
+from bot.follow_up import countersignatures, monitoring, reminders
 from bot.history import Found
 from bot.models import Event, EventKind, Request, RequestState, Terms, Tunnel, Verdict
 from bot.slack.forms.fields import Form, route_value
@@ -69,7 +70,7 @@ def _requests() -> Iterator[tuple[str, Request]]:
 
 def _glass_broken() -> Request:
     alone = decided(Verdict.BROKE_GLASS, by=ALICE, at=1000.0, reason="INC-4211")
-    return lifecycle.decide(a_request(terms=GLASS), alone)
+    return lifecycle.record_decision(a_request(terms=GLASS), alone)
 
 
 def _cards() -> Iterator[Golden]:
@@ -92,10 +93,10 @@ def _watched() -> Iterator[Request]:
     connection = replace(a_snapshot(a_route()).connection, tunnels=(up,))
     changed = in_state(RequestState.DELETED, snapshot=a_snapshot(a_route(), connection=connection))
     down = replace(connection, tunnels=(replace(up, status="down", up=False),))
-    worse = follow_up.watch(changed, 1200.0, down)
-    yield follow_up.stop_watching(follow_up.watch(worse, 1300.0, connection), 1800.0)
-    yield follow_up.nudge(a_request(), 1900.0)
-    yield follow_up.remind(_glass_broken(), 9e4)
+    worse = monitoring.observe(changed, 1200.0, down)
+    yield monitoring.end(monitoring.observe(worse, 1300.0, connection), 1800.0)
+    yield reminders.remind(a_request(), 1900.0)
+    yield countersignatures.remind(_glass_broken(), 9e4)
     yield in_state(RequestState.FAILED, *MANY[:2])
     executing = in_state(RequestState.EXECUTING)
     yield replace(executing, timeline=(*executing.timeline, *_rare(executing)))

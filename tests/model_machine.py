@@ -143,7 +143,7 @@ class ExecutionMachine(RuleBasedStateMachine):
     def click(self, id: str, verdict: Verdict, slow: bool = False) -> Any:  # noqa: A002, ANN401, FBT001, FBT002 - a rule's values
         by = ALICE if verdict is Verdict.CANCELLED else BOB
         decision = decided(verdict, by=by, at=self.now)
-        click = self.store.requests.update(id, lambda r: lifecycle.decide(r, decision))
+        click = self.store.requests.update(id, lambda r: lifecycle.record_decision(r, decision))
         return self._send(click, id, Place.WRITE if slow else Place.NOWHERE, 0)
 
     # What workers do.

@@ -176,7 +176,9 @@ def world(
     asked = replace(a_request(*ROUTES[-routes:]), created_at=0.0, expires_at=moment(1))
     asked = replace(asked, terms=terms_now(policy(approvals), asked))
     if not clicks:
-        asked = lifecycle.decide(asked, Decision(verdict=Verdict.APPROVED, by=BOB, at=moment(0)))
+        asked = lifecycle.record_decision(
+            asked, Decision(verdict=Verdict.APPROVED, by=BOB, at=moment(0))
+        )
     cloud = Cloud(there=frozenset((*ROUTES[-routes:], OTHER)))
     return World(
         bare(asked), Left(**left), tuple((who, what, None) for who, what in clicks), cloud=cloud

@@ -1,9 +1,9 @@
-"""What comes after a request: a watchful eye on the connection, and asking once more."""
+"""What comes after a request: monitoring of the connection, and asking once more."""
 
 import pytest
 from stage import Stage, delete_command
 
-from bot import follow_up
+from bot.follow_up import monitoring
 from bot.models import EventKind, RequestState
 from bot.sandbox.slack.messages import find_element, text_of
 from bot.sandbox.slack.workspace import ALICE, BOB
@@ -12,7 +12,7 @@ from bot.slack.messages.buttons import AGAIN, RESTORE
 
 @pytest.fixture(autouse=True)
 def watch_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow_up, "WATCH_EVERY", 0.1)
+    monkeypatch.setattr(monitoring, "INTERVAL", 0.1)
 
 
 async def test_a_tunnel_that_goes_down_afterwards_is_told_with_the_way_back(brisk: Stage) -> None:

@@ -86,7 +86,7 @@ async def test_requests_and_refusals_are_in_one_chain(store: Store) -> None:
     await store.audit.append(a_request().id, happened(0))
     await store.requests.update(a_request().id, decide(Verdict.APPROVED))
     kinds = [event.kind for _, event in await store.audit.events()]
-    assert kinds == [EventKind.ASKED, EventKind.REFUSED, EventKind.APPROVED]
+    assert kinds == [EventKind.SUBMITTED, EventKind.REFUSED, EventKind.APPROVED]
     assert not (await found(store)).problem
 
 

@@ -384,7 +384,7 @@ def test_what_ended_before_the_send_says_that_nothing_was_sent(
 def test_a_reason_is_told_once_whoever_cancelled() -> None:
     assert shown(in_state(RequestState.CANCELLED)).count("not tonight") == 1
     no = decided(Verdict.CANCELLED, by="", reason="The card could not be posted.")
-    said = shown(lifecycle.decide(a_request(), no))
+    said = shown(lifecycle.record_decision(a_request(), no))
     assert "Nothing was sent: The card could not be posted." in said
     assert said.count("could not be posted") == 1
 
@@ -401,7 +401,7 @@ def test_who_decided_stays_on_the_card_with_the_reason() -> None:
 
 def test_nobody_is_said_to_have_decided_where_it_was_time_or_the_bot() -> None:
     assert "by <@>" not in shown(in_state(RequestState.EXPIRED))
-    alone = lifecycle.decide(a_request(), decided(Verdict.CANCELLED, by=""))
+    alone = lifecycle.record_decision(a_request(), decided(Verdict.CANCELLED, by=""))
     assert "by <@>" not in shown(alone)
 
 
@@ -472,7 +472,7 @@ def test_what_can_not_be_created_again_has_no_restore_button() -> None:
 def test_a_quorum_says_who_has_approved_and_how_many_are_missing() -> None:
     two = a_request(terms=Terms(approvers=People(groups=("S0NETOPS",)), approvals=2))
     assert "Needs 2 of <!subteam^S0NETOPS>" in shown(two)
-    one_more = lifecycle.decide(two, decided(Verdict.APPROVED))
+    one_more = lifecycle.record_decision(two, decided(Verdict.APPROVED))
     assert one_more.state is RequestState.PENDING
     assert "Approved by <@U0BOB> <!date^1100^{time}|00:18 UTC>" in shown(one_more)
     assert "Needs 1 more of <!subteam^S0NETOPS>" in shown(one_more)
@@ -487,7 +487,7 @@ def test_where_something_has_to_be_typed_the_form_stands_in_for_the_confirm() ->
 def test_a_broken_glass_is_loud_until_somebody_has_countersigned() -> None:
     terms = Terms(approvers=People(groups=("S0NETOPS",)), countersign=7200.0)
     alone = decided(Verdict.BROKE_GLASS, by=ALICE, at=1000.0, reason="leaking prod prefix")
-    request = lifecycle.decide(a_request(terms=terms), alone)
+    request = lifecycle.record_decision(a_request(terms=terms), alone)
     assert request.state is RequestState.APPROVED
     assert lines(request)[0].startswith("Break-glass: About to delete 10.0.0.0/24")
     assert "One of <!subteam^S0NETOPS> has to countersign by" in shown(request)
@@ -531,7 +531,7 @@ def test_whoever_hears_a_button_hears_what_it_acts_on() -> None:
     assert labels(in_state(RequestState.VOID)) == ["Ask again for deletion of 10.0.0.0/24"]
     terms = Terms(countersign=7200.0)
     alone = decided(Verdict.BROKE_GLASS, by=ALICE)
-    glass = lifecycle.decide(a_request(terms=terms), alone)
+    glass = lifecycle.record_decision(a_request(terms=terms), alone)
     assert labels(glass) == [f"Countersign deletion of {where}"]
 
 
@@ -553,8 +553,8 @@ def test_what_people_write_is_shown_and_never_interpreted(words: str, state: Req
     hostile = a_request(reason=words) if rejected else in_state(state, reason=words)
     harmless = a_request(reason="x") if rejected else in_state(state, reason="x")
     if rejected:
-        hostile = lifecycle.decide(hostile, decision)
-        harmless = lifecycle.decide(harmless, replace(decision, reason="x"))
+        hostile = lifecycle.record_decision(hostile, decision)
+        harmless = lifecycle.record_decision(harmless, replace(decision, reason="x"))
     assert mrkdwn(card(hostile, VIEW)) == mrkdwn(card(harmless, VIEW))
     assert problems_in_blocks(card(hostile, VIEW)[1]) == []
 

@@ -15,7 +15,7 @@ from bot.sandbox.slack.chat_methods import MOST_UPDATED_TEXT
 from bot.sandbox.slack.server import LocalSlack
 
 EVERYTHING = list(golden())
-UNTOLD = {EventKind.ASKED, EventKind.REFUSED, EventKind.OBSERVED, EventKind.SENDING}
+UNTOLD = {EventKind.SUBMITTED, EventKind.REFUSED, EventKind.OBSERVED, EventKind.SENDING}
 """What the card shows, or nobody is told: it has no line in the thread."""
 
 

@@ -1,4 +1,4 @@
-"""What follows a request beside its execution: nudges, countersignatures, a watchful eye."""
+"""Follow-up: reminders, countersignatures, monitoring after a change."""
 
 from itertools import pairwise
 
@@ -21,10 +21,11 @@ from hypothesis import strategies as st
 from model_cloud import ModelCloud
 from msgspec.structs import replace
 
-from bot import follow_up, lifecycle
+from bot import lifecycle
 from bot.config.redis_url import parse
 from bot.execution import Limits
 from bot.execution.context import StepContext
+from bot.follow_up import FollowUp, countersignatures, monitoring, reminders
 from bot.models import (
     Connection,
     EventKind,
@@ -48,7 +49,9 @@ NO_BGP = replace(UP, bgp_status="fail", bgp_up=False)
 
 def glass_broken(countersign: float = GLASS.countersign) -> Request:
     alone = decided(Verdict.BROKE_GLASS, by=ALICE, at=1000.0, reason="INC-4211")
-    return lifecycle.decide(a_request(terms=replace(GLASS, countersign=countersign)), alone)
+    return lifecycle.record_decision(
+        a_request(terms=replace(GLASS, countersign=countersign)), alone
+    )
 
 
 def changed(*before: Tunnel) -> Request:
@@ -65,21 +68,21 @@ def kinds(request: Request) -> list[EventKind]:
     return [event.kind for event in request.timeline]
 
 
-# --- the nudge -----------------------------------------------------------------------------
+# --- the reminder -----------------------------------------------------------------------------
 
 
 def test_the_approvers_are_nudged_once_when_half_of_the_time_is_over() -> None:
     request = a_request()
-    assert follow_up.nudge_at(request) == (request.created_at + request.expires_at) / 2
-    nudged = follow_up.nudge(request, 1900.0)
-    assert kinds(nudged) == [EventKind.ASKED, EventKind.NUDGED]
-    assert follow_up.nudge_at(nudged) is None
-    assert follow_up.nudge(nudged, 1901.0) is nudged
+    assert reminders.due_at(request) == (request.created_at + request.expires_at) / 2
+    reminded = reminders.remind(request, 1900.0)
+    assert kinds(reminded) == [EventKind.SUBMITTED, EventKind.APPROVAL_REMINDER]
+    assert reminders.due_at(reminded) is None
+    assert reminders.remind(reminded, 1901.0) is reminded
 
 
 @pytest.mark.parametrize("state", [s for s in RequestState if s is not RequestState.PENDING])
 def test_nobody_is_nudged_about_what_is_decided(state: RequestState) -> None:
-    assert follow_up.nudge_at(in_state(state)) is None
+    assert reminders.due_at(in_state(state)) is None
 
 
 # --- the countersignature ------------------------------------------------------------------
@@ -88,23 +91,23 @@ def test_nobody_is_nudged_about_what_is_decided(state: RequestState) -> None:
 def test_a_broken_glass_is_reminded_of_ever_later_until_somebody_countersigns() -> None:
     request, times = glass_broken(), []
     for _ in range(9):
-        at = follow_up.reminder_at(request)
+        at = countersignatures.reminder_at(request)
         assert at is not None
-        assert follow_up.remind(request, at - 1) is request, "not before it is due"
-        request = follow_up.remind(request, at)
+        assert countersignatures.remind(request, at - 1) is request, "not before it is due"
+        request = countersignatures.remind(request, at)
         times.append(at - request.created_at)
     assert times[:4] == [0.25 * HOUR, 0.75 * HOUR, 1.75 * HOUR, 2 * HOUR]
     assert times[-1] - times[-2] == 24 * HOUR, "at most a day apart"
     signed = lifecycle.countersign(request, decided(Verdict.COUNTERSIGNED, by=BOB, at=9e5))
-    assert follow_up.reminder_at(signed) is None
-    assert follow_up.remind(signed, 1e9) is signed
+    assert countersignatures.reminder_at(signed) is None
+    assert countersignatures.remind(signed, 1e9) is signed
 
 
 def test_a_reminder_says_when_the_time_to_countersign_is_over() -> None:
     request = glass_broken()
-    in_time = follow_up.remind(request, 1000.0 + HOUR)
+    in_time = countersignatures.remind(request, 1000.0 + HOUR)
     assert in_time.timeline[-1].details == {}
-    late = follow_up.remind(in_time, 1000.0 + 3 * HOUR)
+    late = countersignatures.remind(in_time, 1000.0 + 3 * HOUR)
     assert late.timeline[-1].details == {"overdue": "yes"}
 
 
@@ -112,14 +115,14 @@ def test_a_reminder_says_when_the_time_to_countersign_is_over() -> None:
 def test_that_it_is_over_is_told_the_moment_it_is(hours: int) -> None:
     request = glass_broken(countersign=hours * HOUR)
     while "overdue" not in request.timeline[-1].details:
-        at = follow_up.reminder_at(request)
+        at = countersignatures.reminder_at(request)
         assert at is not None
-        request = follow_up.remind(request, at)
+        request = countersignatures.remind(request, at)
     assert request.timeline[-1].at == request.created_at + hours * HOUR
 
 
 def test_what_was_approved_needs_no_countersignature() -> None:
-    assert follow_up.reminder_at(deleted()) is None
+    assert countersignatures.reminder_at(deleted()) is None
     request = in_state(RequestState.APPROVED)
     assert lifecycle.countersign(request, decided(Verdict.COUNTERSIGNED)) is request
 
@@ -135,17 +138,17 @@ def test_what_was_approved_needs_no_countersignature() -> None:
     ],
 )
 def test_what_was_up_before_and_is_down_now_is_told_once(now: Tunnel, words: str) -> None:
-    worse = follow_up.watch(changed(UP), 1200.0, seen(now))
+    worse = monitoring.observe(changed(UP), 1200.0, seen(now))
     assert worse.timeline[-1].kind is EventKind.DEGRADED
     assert worse.timeline[-1].details == {"what": words}
-    assert follow_up.watch(worse, 1230.0, seen(now)) is worse
+    assert monitoring.observe(worse, 1230.0, seen(now)) is worse
 
 
 def test_that_it_is_well_again_is_told_too() -> None:
-    worse = follow_up.watch(changed(UP), 1200.0, seen(DOWN))
-    better = follow_up.watch(worse, 1230.0, seen(UP))
+    worse = monitoring.observe(changed(UP), 1200.0, seen(DOWN))
+    better = monitoring.observe(worse, 1230.0, seen(UP))
     assert better.timeline[-1].kind is EventKind.RECOVERED
-    assert follow_up.watch(better, 1260.0, seen(UP)) is better
+    assert monitoring.observe(better, 1260.0, seen(UP)) is better
 
 
 @pytest.mark.parametrize(
@@ -163,23 +166,23 @@ def test_only_what_was_surely_up_can_become_worse(
     before: tuple[Tunnel, ...], now: tuple[Tunnel, ...]
 ) -> None:
     request = changed(*before)
-    assert follow_up.watch(request, 1200.0, seen(*now)) is request
+    assert monitoring.observe(request, 1200.0, seen(*now)) is request
 
 
 def test_the_end_of_the_watch_says_how_it_ended_once() -> None:
-    worse = follow_up.watch(changed(UP), 1200.0, seen(DOWN))
-    over = follow_up.stop_watching(worse, 1800.0)
+    worse = monitoring.observe(changed(UP), 1200.0, seen(DOWN))
+    over = monitoring.end(worse, 1800.0)
     assert over.timeline[-1].details["degraded"].startswith("tunnel tun-1")
-    assert not follow_up.watched(over)
-    assert follow_up.stop_watching(over, 1801.0) is over
+    assert not monitoring.monitored(over)
+    assert monitoring.end(over, 1801.0) is over
 
 
 def test_what_changed_nothing_is_not_watched() -> None:
     for state in (RequestState.PENDING, RequestState.FAILED, RequestState.REJECTED):
-        assert not follow_up.watched(in_state(state))
-    assert follow_up.watched(restored())
+        assert not monitoring.monitored(in_state(state))
+    assert monitoring.monitored(restored())
     unwatched = replace(deleted(), terms=Terms(watch=0.0))
-    assert not follow_up.watched(unwatched)
+    assert not monitoring.monitored(unwatched)
 
 
 TUNNELS = st.lists(
@@ -197,7 +200,7 @@ TUNNELS = st.lists(
 def test_worse_and_well_again_take_turns(before: list[Tunnel], looks: list[list[Tunnel]]) -> None:
     request = changed(*before)
     for number, look in enumerate(looks):
-        request = follow_up.watch(request, 1200.0 + number, seen(*look))
+        request = monitoring.observe(request, 1200.0 + number, seen(*look))
     told = [e for e in request.timeline if e.kind in (EventKind.DEGRADED, EventKind.RECOVERED)]
     for one, following in pairwise(told):
         assert following.details != one.details, "the same is never told twice in a row"
@@ -207,7 +210,7 @@ def test_worse_and_well_again_take_turns(before: list[Tunnel], looks: list[list[
 # --- all of it, on the clock of the store ---------------------------------------------------
 
 
-async def test_the_engines_item_waits_for_half_time_and_nudges_once(valkey_url: str) -> None:
+async def test_the_item_waits_for_half_time_and_reminds_once(valkey_url: str) -> None:
     db = Database(connect(parse(valkey_url)))
     store = Store(db)
     set_clock(db, 1000.0)
@@ -221,7 +224,7 @@ async def test_the_engines_item_waits_for_half_time_and_nudges_once(valkey_url: 
         now=db.now,
         limits=Limits(),
     )
-    handler = follow_up.FollowUp(context)
+    handler = FollowUp(context)
 
     async def step() -> float | None:
         while isinstance(claim := await store.work.claim(30.0), Claim):
@@ -236,7 +239,7 @@ async def test_the_engines_item_waits_for_half_time_and_nudges_once(valkey_url: 
     assert await step() is None
     stored = await store.requests.get(request.id)
     assert stored is not None
-    assert kinds(stored.request) == [EventKind.ASKED, EventKind.NUDGED]
+    assert kinds(stored.request) == [EventKind.SUBMITTED, EventKind.APPROVAL_REMINDER]
     assert kinds(stored.request) == [event.kind for _, event in await store.audit.events()]
     await db.close()
 
@@ -250,9 +253,11 @@ async def test_reminders_of_a_countersignature_make_no_request_stay_longer_than_
         await store.requests.update(request.id, deleted)
         record = key("request", request.id)
         await db.command("EXPIRE", record, 5000)  # most of its time is over
-        reminded = await store.requests.update(request.id, lambda r: follow_up.remind(r, 9e5))
+        reminded = await store.requests.update(
+            request.id, lambda r: countersignatures.remind(r, 9e5)
+        )
         assert reminded is not None
-        assert reminded.timeline[-1].kind is EventKind.REMINDED
+        assert reminded.timeline[-1].kind is EventKind.COUNTERSIGN_REMINDER
         assert 0 < await db.command("TTL", record) <= 5000
         assert await store.requests.unsigned_ids() == [request.id]
         await db.command("DEL", record)  # as at the end of its time
@@ -267,5 +272,5 @@ async def test_reminders_of_a_countersignature_make_no_request_stay_longer_than_
         )
         while (claim := await claimed(store.work)).kind != "follow":
             await store.work.done(claim, None)
-        assert await follow_up.FollowUp(context).step(claim) is None
+        assert await FollowUp(context).step(claim) is None
         assert await store.requests.unsigned_ids() == []

@@ -209,7 +209,9 @@ async def test_an_approval_after_the_expiry_is_none_even_before_the_engine_notic
             route_dests=(seed.SHADOWED_DEST,),
             region=seed.HANGZHOU,
         )
-        request = await app.asking.ask("r-late000000", draft, requester=ALICE, channel=NETWORK_OPS)
+        request = await app.submitter.submit(
+            "r-late000000", draft, requester=ALICE, channel=NETWORK_OPS
+        )
         past = replace(request, expires_at=request.created_at)
         await stage.store.requests.update(request.id, lambda _: past)
         result = await app.approval.decide(request.id, BOB, Verdict.APPROVED)

@@ -186,14 +186,16 @@ def test_a_row_says_who_asked_and_approved_when_and_why_and_links_to_the_thread(
 
 def test_everybody_who_decided_is_named() -> None:
     two = Terms(approvers=People(groups=("S0NETOPS",)), approvals=2, countersign=60.0)
-    once = lifecycle.decide(a_request(terms=two), decided(Verdict.APPROVED))
-    both = lifecycle.decide(once, decided(Verdict.APPROVED, by="U0CAROL"))
+    once = lifecycle.record_decision(a_request(terms=two), decided(Verdict.APPROVED))
+    both = lifecycle.record_decision(once, decided(Verdict.APPROVED, by="U0CAROL"))
     asked = f"*pending* · asked by <@U0ALICE> {clock(1000.0, day=True)}"
     assert f"{asked} · approved by <@U0BOB> ·" in said(Found(once))
     assert "approved by <@U0BOB> · approved by <@U0CAROL> ·" in said(Found(both))
-    rejected = lifecycle.decide(once, decided(Verdict.REJECTED, by="U0CAROL"))
+    rejected = lifecycle.record_decision(once, decided(Verdict.REJECTED, by="U0CAROL"))
     assert "approved by <@U0BOB> · rejected by <@U0CAROL> ·" in said(Found(rejected))
-    alone = lifecycle.decide(a_request(terms=two), decided(Verdict.BROKE_GLASS, by="U0ALICE"))
+    alone = lifecycle.record_decision(
+        a_request(terms=two), decided(Verdict.BROKE_GLASS, by="U0ALICE")
+    )
     signed = lifecycle.countersign(deleted(alone), decided(Verdict.COUNTERSIGNED))
     assert "*break-glass* · countersigned by <@U0BOB> ·" in said(Found(signed))
 
@@ -262,7 +264,7 @@ def test_rows_that_slack_would_not_take_are_left_out_whole_and_counted() -> None
     many = People(users=tuple(f"U0{n:07}" for n in range(40)))
     wordy = replace(wordy, terms=Terms(approvers=many, approvals=40))
     for user in many.users:
-        wordy = lifecycle.decide(wordy, decided(Verdict.APPROVED, by=user))
+        wordy = lifecycle.record_decision(wordy, decided(Verdict.APPROVED, by=user))
     rows = [replace(wordy, id=f"r-{n}") for n in range(15)]
     found = find(rows, "2001:db8::/32")
     link = "https://acme.slack.com/archives/" + "x" * 200

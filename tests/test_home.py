@@ -93,7 +93,7 @@ def buttons(page: dict[str, Any]) -> list[str]:
 
 def broken_glass() -> Request:
     alone = decided(Verdict.BROKE_GLASS, by=ALICE, at=1000.0, reason="all of prod")
-    return lifecycle.decide(a_request(terms=GLASS), alone)
+    return lifecycle.record_decision(a_request(terms=GLASS), alone)
 
 
 # --- what stands where ---------------------------------------------------------------
@@ -174,7 +174,7 @@ def test_it_waits_for_the_requester_only_where_the_rule_says_so() -> None:
 
 def test_who_has_approved_already_waits_for_the_others() -> None:
     two = a_request(terms=Terms(approvers=NETOPS, approvals=2))
-    once = lifecycle.decide(two, decided(Verdict.APPROVED, by=BOB))
+    once = lifecycle.record_decision(two, decided(Verdict.APPROVED, by=BOB))
     for_bob = parts(home(once, user=BOB))
     assert for_bob["Waits for you"] == "Nothing."
     assert "approved by <@U0BOB> · needs 1 more of" in for_bob["Waits for others"]
@@ -398,7 +398,7 @@ def test_what_people_write_is_shown_and_never_interpreted(words: str, state: Req
         made = in_state(state, reason=reason)
         if state in (RequestState.REJECTED, RequestState.CANCELLED):
             no = decided(Verdict(state.value), reason=reason)
-            made = lifecycle.decide(a_request(), no)
+            made = lifecycle.record_decision(a_request(), no)
         return mrkdwn(("", home(made, user=user)["blocks"]))
 
     for user in (ALICE, BOB, "U0NOBODY"):

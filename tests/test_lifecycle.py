@@ -63,7 +63,7 @@ def test_a_pending_request_is_decided(
     verdict: Verdict, state: RequestState, ended_at: float
 ) -> None:
     decision = decided(verdict, reason="because")
-    request = lifecycle.decide(a_request(), decision)
+    request = lifecycle.record_decision(a_request(), decision)
     assert (request.state, request.ended_at) == (state, ended_at)
     assert request.decisions == (decision,)
     assert request.timeline[-1] == Event(
@@ -80,7 +80,7 @@ def test_what_was_decided_is_never_decided_again(
     state: RequestState, verdict: Verdict, by: str
 ) -> None:
     request = in_state(state)
-    assert lifecycle.decide(request, decided(verdict, by=by, at=9000.0)) is request
+    assert lifecycle.record_decision(request, decided(verdict, by=by, at=9000.0)) is request
 
 
 def test_the_same_delivery_asked_twice_is_the_same_request() -> None:
@@ -97,9 +97,9 @@ def end(state: RouteState) -> Transition:
 
 
 ONCE: dict[str, Transition] = {
-    "approve": lambda r: lifecycle.decide(r, decided(Verdict.APPROVED)),
-    "reject": lambda r: lifecycle.decide(r, decided(Verdict.REJECTED)),
-    "expire": lambda r: lifecycle.decide(r, decided(Verdict.EXPIRED, by="")),
+    "approve": lambda r: lifecycle.record_decision(r, decided(Verdict.APPROVED)),
+    "reject": lambda r: lifecycle.record_decision(r, decided(Verdict.REJECTED)),
+    "expire": lambda r: lifecycle.record_decision(r, decided(Verdict.EXPIRED, by="")),
     "drift": lambda r: lifecycle.drift(r, 1200.0, "It is gone."),
     "trouble": lambda r: lifecycle.trouble(r, 1200.0, "stuck"),
     "start": lambda r: route_change.start(r, 1200.0),
@@ -113,7 +113,7 @@ ONCE: dict[str, Transition] = {
     "end unconfirmed": end(RouteState.UNCONFIRMED),
     "confirm": lambda r: route_change.confirm(r, 1200.0, 0),
 }
-"""All transitions but `wait`, `observe` and `look_again`, which count."""
+"""All transitions but `wait`, `observe` and `observe_unconfirmed`, which count."""
 
 CAME_TO: list[Transition] = [
     lambda r: r,
@@ -332,7 +332,7 @@ def test_trouble_is_noted_once_for_each_cause() -> None:
 def test_what_was_unconfirmed_can_be_proven_later() -> None:
     request = in_state(RequestState.UNCONFIRMED)
     for _ in range(3):
-        request = route_change.look_again(request, 0, ABSENT)
+        request = route_change.observe_unconfirmed(request, 0, ABSENT)
     assert request.state is RequestState.UNCONFIRMED, "looking alone decides nothing"
     request = route_change.confirm(request, 2000.0, 0)
     assert (request.state, request.ended_at) == (RequestState.DELETED, 2000.0)

@@ -42,13 +42,13 @@ def approvals(terms: Terms, *people: str) -> Request:
     request = a_request(terms=terms)
     for number, user in enumerate(people):
         yes = decided(Verdict.APPROVED, by=user, at=1100.0 + 60 * number)
-        request = lifecycle.decide(request, yes)
+        request = lifecycle.record_decision(request, yes)
     return request
 
 
 def broken_glass() -> Request:
     alone = decided(Verdict.BROKE_GLASS, by=ALICE, at=1000.0, reason="all of prod")
-    return lifecycle.decide(a_request(terms=TWO), alone)
+    return lifecycle.record_decision(a_request(terms=TWO), alone)
 
 
 # --- asking ----------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ def test_a_list_that_is_too_long_says_where_the_rest_is() -> None:
 
 def test_who_let_a_request_expire_is_said_rightly() -> None:
     for request, who in ((a_request(terms=TWO), "Nobody"), (approvals(TWO, BOB), "Too few")):
-        expired = lifecycle.decide(request, decided(Verdict.EXPIRED, by="", at=9e3))
+        expired = lifecycle.record_decision(request, decided(Verdict.EXPIRED, by="", at=9e3))
         [section, *_] = ending(expired)
         assert section["text"]["text"].startswith(f"{who} approved in time. Nothing was sent")
 
@@ -149,9 +149,9 @@ def test_a_click_on_what_is_over_is_told_how_it_ended(state: RequestState, words
 
 def test_whoever_approved_what_another_rejected_is_told_who_rejected_it() -> None:
     no = decided(Verdict.REJECTED, by=CAROL, at=1200.0)
-    rejected = lifecycle.decide(approvals(TWO, BOB), no)
+    rejected = lifecycle.record_decision(approvals(TWO, BOB), no)
     assert late(rejected, BOB).startswith(f"Already rejected by <@{CAROL}> {clock(1200.0)}")
-    by_the_bot = lifecycle.decide(a_request(), decided(Verdict.CANCELLED, by=""))
+    by_the_bot = lifecycle.record_decision(a_request(), decided(Verdict.CANCELLED, by=""))
     assert late(by_the_bot, BOB).startswith("Already cancelled by the bot")
 
 

@@ -11,7 +11,15 @@ from policies import decided as on_record
 
 from bot.errors import Refused
 from bot.models import Draft, Members, People, Person, Request, Terms, Verdict
-from bot.policy import BreakGlass, Rule, Who, colleague, decide, may_ask, still_stands
+from bot.policy import (
+    BreakGlass,
+    Rule,
+    Who,
+    authorize_submission,
+    authorize_verdict,
+    require_colleague,
+    still_stands,
+)
 
 
 def decide_here(  # noqa: PLR0913 - all that may differ
@@ -25,7 +33,7 @@ def decide_here(  # noqa: PLR0913 - all that may differ
     typed: str = "",
 ) -> None:
     """Decide on Alice's request under the terms that it was made under."""
-    decide(
+    authorize_verdict(
         replace(REQUEST, terms=terms),
         actor,
         verdict,
@@ -114,7 +122,7 @@ def test_what_is_nobodys_verdict_is_refused(verdict: Verdict, words: str) -> Non
 def test_a_request_without_a_requester_can_be_decided_by_nobody() -> None:
     nobodys = replace(REQUEST, requester="")
     with pytest.raises(Refused, match="not on record who asked"):
-        decide(
+        authorize_verdict(
             nobodys,
             BOB,
             Verdict.APPROVED,
@@ -158,7 +166,7 @@ DAVES = on_record((Verdict.APPROVED, DAVE.id), approvals=2)
 
 def second(request: Request, now: Terms, members: Members = MEMBERS) -> None:
     """Bob approves as well, under the terms of now."""
-    decide(
+    authorize_verdict(
         request,
         BOB,
         Verdict.APPROVED,
@@ -208,7 +216,7 @@ def test_an_approval_meets_what_was_asked_for_and_what_is_asked_for_now(
 ) -> None:
     request = replace(REQUEST, terms=replace(TERMS, **before))
     with pytest.raises(Refused, match=words):
-        decide(
+        authorize_verdict(
             request,
             BOB,
             Verdict.APPROVED,
@@ -225,7 +233,7 @@ def test_the_requesters_own_approval_needs_both_to_allow_it(loose: str) -> None:
     alone = replace(strict, self_approval=True)
     before, now = (alone, strict) if loose == "before" else (strict, alone)
     with pytest.raises(Refused, match="somebody else has to decide"):
-        decide(
+        authorize_verdict(
             replace(REQUEST, terms=before),
             ALICE,
             Verdict.APPROVED,
@@ -273,45 +281,47 @@ GLASS = BreakGlass(who=Who(people=People(users=(ALICE.id,), groups=("S0ONCALL",)
 
 def test_anyone_means_every_colleague() -> None:
     for person in (ALICE, BOB, DAVE):
-        may_ask(person, DRAFT, Rule(name="any", ask=ANYONE), {})
+        authorize_submission(person, DRAFT, Rule(name="any", ask=ANYONE), {})
 
 
 def test_a_rule_that_names_nobody_lets_nobody_ask() -> None:
     with pytest.raises(Refused, match=r'not one of those who may ask for this .*"empty"'):
-        may_ask(ALICE, DRAFT, Rule(name="empty"), MEMBERS)
+        authorize_submission(ALICE, DRAFT, Rule(name="empty"), MEMBERS)
 
 
 def test_only_those_who_are_named_or_in_a_group_may_ask() -> None:
     rule = Rule(name="some", ask=Who(people=APPROVERS))
-    may_ask(BOB, DRAFT, rule, {})
-    may_ask(CAROL, DRAFT, rule, MEMBERS)
+    authorize_submission(BOB, DRAFT, rule, {})
+    authorize_submission(CAROL, DRAFT, rule, MEMBERS)
     with pytest.raises(Refused, match="not one of those who may ask"):
-        may_ask(DAVE, DRAFT, rule, MEMBERS)
+        authorize_submission(DAVE, DRAFT, rule, MEMBERS)
     with pytest.raises(Refused, match="group S0NETOPS, so it is not known whether you may ask"):
-        may_ask(CAROL, DRAFT, rule, {})
+        authorize_submission(CAROL, DRAFT, rule, {})
 
 
 def test_the_glass_is_broken_only_where_and_by_whom_the_rule_allows_it() -> None:
     plain = Rule(name="plain", ask=ANYONE)
     with pytest.raises(Refused, match="Break-glass is not allowed here"):
-        may_ask(ALICE, URGENT, plain, {})
+        authorize_submission(ALICE, URGENT, plain, {})
     rule = replace(plain, break_glass=GLASS)
-    may_ask(ALICE, URGENT, rule, {})
-    may_ask(DAVE, URGENT, rule, {"S0ONCALL": [DAVE.id]})
-    may_ask(DAVE, DRAFT, rule, {})
+    authorize_submission(ALICE, URGENT, rule, {})
+    authorize_submission(DAVE, URGENT, rule, {"S0ONCALL": [DAVE.id]})
+    authorize_submission(DAVE, DRAFT, rule, {})
     with pytest.raises(Refused, match="You may not break the glass here"):
-        may_ask(DAVE, URGENT, rule, {"S0ONCALL": []})
+        authorize_submission(DAVE, URGENT, rule, {"S0ONCALL": []})
     with pytest.raises(Refused, match="whether you may break the glass"):
-        may_ask(DAVE, URGENT, rule, {})
+        authorize_submission(DAVE, URGENT, rule, {})
     with pytest.raises(Refused, match="not one of those who may ask"):
-        may_ask(ALICE, URGENT, replace(rule, ask=Who(people=People(users=(BOB.id,)))), {})
+        authorize_submission(
+            ALICE, URGENT, replace(rule, ask=Who(people=People(users=(BOB.id,)))), {}
+        )
 
 
 @pytest.mark.parametrize("reason", ["", "  ", ".", "…!", "\u2800", "\u200b"])
 def test_the_glass_is_not_broken_without_a_reason(reason: str) -> None:
     rule = Rule(name="any", ask=ANYONE, break_glass=GLASS)
     with pytest.raises(Refused, match="you have to say why") as refused:
-        may_ask(ALICE, replace(URGENT, reason=reason), rule, {})
+        authorize_submission(ALICE, replace(URGENT, reason=reason), rule, {})
     assert "--reason" in refused.value.mend
 
 
@@ -337,7 +347,7 @@ def test_whoever_is_no_full_colleague_may_neither_ask_nor_decide(
         return None if flaw is None else replace(person, **flaw)
 
     with pytest.raises(Refused, match=words):
-        colleague(flawed(ALICE), home_team="T1", channel_shared=False)
+        require_colleague(flawed(ALICE), home_team="T1", channel_shared=False)
     for verdict in (Verdict.APPROVED, Verdict.REJECTED, Verdict.COUNTERSIGNED):
         with pytest.raises(Refused, match=words):
             decide_here(flawed(BOB), verdict)
@@ -346,12 +356,12 @@ def test_whoever_is_no_full_colleague_may_neither_ask_nor_decide(
 
 
 def test_a_colleague_is_let_through() -> None:
-    assert colleague(ALICE, home_team="T1", channel_shared=False) is ALICE
+    assert require_colleague(ALICE, home_team="T1", channel_shared=False) is ALICE
 
 
 def test_in_a_shared_channel_nobody_asks_or_decides() -> None:
     with pytest.raises(Refused, match="shared with another organisation"):
-        colleague(ALICE, home_team="T1", channel_shared=True)
+        require_colleague(ALICE, home_team="T1", channel_shared=True)
     with pytest.raises(Refused, match="shared with another organisation"):
         decide_here(BOB, Verdict.APPROVED, channel_shared=True)
 
@@ -359,7 +369,7 @@ def test_in_a_shared_channel_nobody_asks_or_decides() -> None:
 def test_an_unknown_home_workspace_lets_nobody_through() -> None:
     nobody_of = replace(BOB, team="")
     with pytest.raises(Refused, match="not known which workspace"):
-        colleague(nobody_of, home_team="", channel_shared=False)
+        require_colleague(nobody_of, home_team="", channel_shared=False)
     with pytest.raises(Refused, match="not known which workspace"):
         decide_here(nobody_of, Verdict.APPROVED, home_team="")
 
@@ -392,7 +402,9 @@ def test_whoever_is_let_through_is_a_known_second_person_and_an_approver(
 ) -> None:
     (terms, members), (home_team, shared) = settings, place
     request = replace(REQUEST, requester=requester, terms=terms)
-    ask = partial(decide, request, actor, verdict, terms=terms, members=members, typed=terms.typed)
+    ask = partial(
+        authorize_verdict, request, actor, verdict, terms=terms, members=members, typed=terms.typed
+    )
     named = actor.id in terms.approvers.users
     grouped = any(actor.id in members.get(group, ()) for group in terms.approvers.groups)
     known = bool(actor.id) and bool(actor.team) and actor.team == home_team
@@ -428,7 +440,7 @@ def test_knowing_less_never_lets_more_through(
     terms, members = settings
     request = on_record(*((Verdict.APPROVED, one) for one in earlier))
     ask = partial(
-        decide,
+        authorize_verdict,
         request,
         verdict=verdict,
         terms=terms,
@@ -451,7 +463,7 @@ def test_an_approval_beside_earlier_ones_is_let_through_only_if_all_of_them_may_
     terms, members = settings
     request = replace(on_record(*((Verdict.APPROVED, one) for one in earlier)), terms=terms)
     here = partial(
-        decide,
+        authorize_verdict,
         request,
         actor,
         Verdict.APPROVED,

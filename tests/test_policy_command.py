@@ -191,7 +191,7 @@ async def test_what_would_be_asked_of_whom_is_explained_line_by_line(file: Path)
     assert said == [
         "U0ALICE asks to delete 10.2.0.0/24, 10.0.0.0/12 from vco-p0w1 (cn-hangzhou).",
         'Rule "production" (p:2) decides.',
-        "Asking: U0ALICE may, as any full member of the workspace.",
+        "Submitter: U0ALICE may, as any full member of the workspace.",
         "Approval: 2 different people of S0NETOPS1, U0LEAD; U0ALICE can't be one of them.",
         "Wide: each of them has to type 10.0.0.0/12.",
         "Time: it expires after 30 min.",
@@ -211,7 +211,7 @@ async def test_approvals_that_nobody_could_give_are_pointed_at(file: Path) -> No
     assert said == [
         "U0ALICE asks to delete 10.2.0.0/24 from vco-t4n1 (cn-hangzhou) in C0LAB.",
         'Rule "the lab" (p:10) decides.',
-        "Asking: U0ALICE may, by name.",
+        "Submitter: U0ALICE may, by name.",
         "Approval: 2 different people of U0ALICE, U0BOB; U0ALICE can't be one of them.",
         "But only 1 of them can, for nobody approves what they asked for.",
         "Time: it expires after 90 min.",
@@ -235,7 +235,7 @@ async def test_without_a_file_it_is_the_policy_that_a_bot_would_have_here(file: 
     simple = await explain(None, *asked, VCO_APPROVERS="U0BOB", VCO_APPROVAL_TIMEOUT="600")
     assert simple[1:5] == [
         "VCO_APPROVERS decides.",
-        "Asking: U0ALICE may, as any full member of the workspace.",
+        "Submitter: U0ALICE may, as any full member of the workspace.",
         "Approval: 1 person of U0BOB; U0ALICE can't be one of them.",
         "Time: it expires after 10 min.",
     ]
@@ -258,7 +258,7 @@ def test_who_may_not_ask_is_told_who_may(file: Path) -> None:
     assert "".join(said).splitlines() == [
         "U0ALICE asks to delete ::/0 from vco-1 (cn-hangzhou) in C0OPS.",
         f'Rule "one" ({file}:1) decides.',
-        "Asking: U0ALICE may not; only U0BOB may.",
+        "Submitter: U0ALICE may not; only U0BOB may.",
     ]
 
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from bot.models import People
 from bot.policy import Matter, Policy, Rule
-from bot.policy.lint import doubts
+from bot.policy.lint import lint
 
 ANY = Rule(name="any", approve=People(users=("U0BOB",)), line=7)
 
@@ -15,7 +15,7 @@ ANY = Rule(name="any", approve=People(users=("U0BOB",)), line=7)
 def warned(*rules: Rule) -> list[str]:
     """What is warned of; each rule stands seven lines below the one before."""
     placed = tuple(replace(rule, name=f"r{n}", line=7 * n) for n, rule in enumerate(rules, start=1))
-    return list(doubts(Policy(rules=placed, file="p")))
+    return list(lint(Policy(rules=placed, file="p")))
 
 
 def on(*connections: str, **more: object) -> Rule:

@@ -17,7 +17,7 @@ from policies import ALICE, BOB, CAROL, DAVE, REQUEST
 from bot import lifecycle
 from bot.errors import Refused
 from bot.models import Decision, People, Request, RequestState, Terms, Verdict
-from bot.policy import Who, approved_by, decide, still_stands, tightened
+from bot.policy import Who, approved_by, authorize_verdict, still_stands, tightened
 
 EVERYBODY = {person.id: person for person in (ALICE, BOB, CAROL, DAVE)}
 BLOCK = "10.0.0.0/24"
@@ -57,7 +57,7 @@ def clicked(request: Request, click: Click) -> Request:
     people = {user: person for user, person in EVERYBODY.items() if user != click.gone}
     request = lifecycle.demand(request, tightened(request.terms, click.now), at=1.0)
     try:
-        decide(
+        authorize_verdict(
             request,
             people.get(click.user),
             Verdict.APPROVED,
@@ -71,7 +71,7 @@ def clicked(request: Request, click: Click) -> Request:
     except Refused:
         return request
     mine = Decision(verdict=Verdict.APPROVED, by=click.user, at=1.0)
-    return lifecycle.decide(request, mine, tightened(request.terms, click.now))
+    return lifecycle.record_decision(request, mine, tightened(request.terms, click.now))
 
 
 @settings(max_examples=1500)

@@ -132,7 +132,7 @@ async def test_g1_who_may_break_the_glass_goes_ahead_alone_and_is_countersigned_
     await hurried.slack.click(BOB, card.channel, card.ts, click)
     await hurried.until_event(card, EventKind.COUNTERSIGNED)
     kinds = [event.kind for one, event in await hurried.audit() if one == request.id]
-    assert kinds[:2] == [EventKind.ASKED, EventKind.BROKE_GLASS]
+    assert kinds[:2] == [EventKind.SUBMITTED, EventKind.BROKE_GLASS]
 
 
 async def test_g1_a_deleted_route_is_put_back_alone_too_by_whoever_may_break_the_glass(
@@ -209,7 +209,7 @@ async def test_g1_a_record_that_says_the_glass_was_broken_is_not_enough(
 
 def _broken(request: Request) -> Request:
     broke = Decision(verdict=Verdict.BROKE_GLASS, by=ALICE, at=request.created_at, reason="down")
-    return lifecycle.decide(request, broke)
+    return lifecycle.record_decision(request, broke)
 
 
 # --- the policy of now -------------------------------------------------------------------
@@ -236,7 +236,7 @@ class Desk:
             region=seed.HANGZHOU,
             reason="INC-4211",
         )
-        return await self.app.asking.ask(
+        return await self.app.submitter.submit(
             "r-desk000000", replace(draft, **more), requester=ALICE, channel=NETWORK_OPS
         )
 
@@ -457,7 +457,7 @@ async def test_that_more_is_asked_for_is_on_record_and_in_the_thread(
     await hurried.until_thread_says(card, "The policy has changed: ")
     await hurried.until_card_says(card, "Needs 1 more of")
     kinds = [e.kind for one, e in await hurried.audit() if one == request_id(card)]
-    assert kinds == [EventKind.ASKED, EventKind.TERMS_CHANGED, EventKind.APPROVED]
+    assert kinds == [EventKind.SUBMITTED, EventKind.TERMS_CHANGED, EventKind.APPROVED]
 
 
 @pytest.mark.parametrize("who", [ALICE, BOB], ids=["the requester", "an earlier approver"])

@@ -24,7 +24,8 @@ from msgspec.structs import replace
 from reading import HOSTILE, mrkdwn
 from stage import Stage, delete_command
 
-from bot import follow_up, lifecycle
+from bot import lifecycle
+from bot.follow_up import monitoring
 from bot.lifecycle import route_change
 from bot.models import (
     Connection,
@@ -124,7 +125,7 @@ def test_the_rule_says_how_many_of_whom_and_what_they_had_to_type() -> None:
         self_approval=True,
         expiry=3600.0,
     )
-    once = lifecycle.decide(a_request(terms=terms), decided(Verdict.APPROVED))
+    once = lifecycle.record_decision(a_request(terms=terms), decided(Verdict.APPROVED))
     message = "\n".join(plain(once))
     assert "1 approval is missing" in message
     assert (
@@ -136,7 +137,7 @@ def test_the_rule_says_how_many_of_whom_and_what_they_had_to_type() -> None:
 def test_a_broken_glass_is_there_with_whoever_has_countersigned() -> None:
     terms = Terms(approvers=People(groups=("S0NETOPS",)), countersign=7200.0)
     alone = decided(Verdict.BROKE_GLASS, by="U0ALICE", at=1000.0, reason="leaking prod prefix")
-    request = lifecycle.decide(a_request(terms=terms), alone)
+    request = lifecycle.record_decision(a_request(terms=terms), alone)
     message = "\n".join(plain(request))
     assert "! Break-glass: U0ALICE alone 1970-01-01 00:16:40 UTC" in message
     assert "! Not countersigned yet; due 1970-01-01 02:16:40 UTC" in message
@@ -224,7 +225,7 @@ def test_what_was_seen_afterwards_is_told_in_the_threads_words() -> None:
     connection = replace(a_snapshot(a_route()).connection, tunnels=(before,))
     request = deleted(approved(a_request(snapshot=a_snapshot(a_route(), connection=connection))))
     down = replace(connection, tunnels=(replace(before, up=False, status="down"),))
-    message = "\n".join(plain(follow_up.watch(request, 1200.0, down)))
+    message = "\n".join(plain(monitoring.observe(request, 1200.0, down)))
     assert "Worse than before this change: tunnel tun-1 is down (down)" in message
     troubled = lifecycle.trouble(request, 1150.0, "it failed 20 times")
     assert "1970-01-01 00:19:10 UTC: Needs attention: it failed 20 times" in plain(troubled)
@@ -258,7 +259,7 @@ def test_what_people_write_is_shown_and_never_interpreted(words: str, state: Req
         if state is not RequestState.REJECTED:
             return in_state(state, snapshot=seen, reason=text)
         no = decided(Verdict.REJECTED, reason=f"no: {text}")
-        return lifecycle.decide(a_request(snapshot=seen, reason=text), no)
+        return lifecycle.record_decision(a_request(snapshot=seen, reason=text), no)
 
     hostile, harmless = (receipt(stored(written(text)), CardState()) for text in (words, "x"))
     assert mrkdwn(hostile) == mrkdwn(harmless)
@@ -296,7 +297,7 @@ def crowded(words: str, routes: int, decisions: int) -> Request:
     request = a_request(*made, snapshot=seen, reason=words, terms=terms)
     for user in people.users[:decisions]:
         yes = decided(Verdict.APPROVED, by=user, reason=f"{words} {user}")
-        request = lifecycle.decide(request, yes)
+        request = lifecycle.record_decision(request, yes)
     for number in range(routes - 1):
         request = deleted(request, at=1200.0 + 60 * number)
         request = lifecycle.trouble(request, 1200.0, words[:100])

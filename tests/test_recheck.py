@@ -80,7 +80,9 @@ def look(directory: Workspace, policy: PolicySource) -> Recheck:
 
 
 TERMS = Terms(rule="all", approvers=People(groups=("S0NETOPS",)), countersign=3600.0)
-APPROVED = lifecycle.decide(a_request(terms=TERMS), decided(Verdict.APPROVED, BEN.id, at=1100.0))
+APPROVED = lifecycle.record_decision(
+    a_request(terms=TERMS), decided(Verdict.APPROVED, BEN.id, at=1100.0)
+)
 LATER = 1100.0 + FRESH_SECONDS + 1
 
 
@@ -145,7 +147,7 @@ async def test_a_broken_glass_needs_a_policy_that_still_lets_that_person_break_i
     look: Recheck, policy: PolicySource, file: Path
 ) -> None:
     broke = decided(Verdict.BROKE_GLASS, ANN.id, at=1000.0, reason="INC-1")
-    request = lifecycle.decide(a_request(terms=TERMS), broke)
+    request = lifecycle.record_decision(a_request(terms=TERMS), broke)
     change(policy, file, RULE + GLASS)
     await look.check(request, LATER)
     change(policy, file, RULE + GLASS.replace("U0ALICE", "U0CAROL"))

@@ -49,7 +49,7 @@ async def deleted_once_and_told_once(stage: Stage, card: Message, route: VcoRout
 async def each_decided_once(stage: Stage, how_many: int) -> None:
     """What the audit says of all requests together."""
     kinds = Counter(event.kind for _, event in await stage.audit())
-    for kind in (EventKind.ASKED, EventKind.APPROVED, EventKind.SENT, EventKind.ENDED):
+    for kind in (EventKind.SUBMITTED, EventKind.APPROVED, EventKind.SENT, EventKind.ENDED):
         assert kinds[kind] == how_many, kind
 
 

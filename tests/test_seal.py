@@ -194,7 +194,9 @@ async def test_a_sealed_request_is_deleted_also_when_the_key_is_changed_meanwhil
 
 
 def forge_an_approval(request: Request) -> Request:
-    return lifecycle.decide(request, decided(Verdict.APPROVED, BOB, at=request.created_at + 1))
+    return lifecycle.record_decision(
+        request, decided(Verdict.APPROVED, BOB, at=request.created_at + 1)
+    )
 
 
 def forge_the_route(request: Request) -> Request:

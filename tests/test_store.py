@@ -90,7 +90,7 @@ async def test_making_a_request_twice_makes_it_once(store: Store) -> None:
     await store.requests.update(a_request().id, decide(Verdict.APPROVED))
     again = await store.requests.create(a_request())
     assert again.state is RequestState.APPROVED, "the second one reads what became of the first"
-    assert await kinds(store) == [EventKind.ASKED, EventKind.APPROVED]
+    assert await kinds(store) == [EventKind.SUBMITTED, EventKind.APPROVED]
 
 
 async def test_a_new_request_is_worked_on_and_told(store: Store) -> None:
@@ -347,7 +347,7 @@ async def test_a_broken_glass_is_known_until_it_is_countersigned_however_old(sto
     await store.requests.create(alone)
     assert await store.requests.unsigned_ids() == []
     broke = Decision(verdict=Verdict.BROKE_GLASS, by=alone.requester, at=1.0, reason="down")
-    await store.requests.update("r-alone", lambda r: lifecycle.decide(r, broke))
+    await store.requests.update("r-alone", lambda r: lifecycle.record_decision(r, broke))
     assert await store.requests.unsigned_ids() == ["r-alone"]
     signed = Decision(verdict=Verdict.COUNTERSIGNED, by="U0BOB", at=2.0)
     await store.requests.update("r-alone", lambda r: lifecycle.countersign(r, signed))

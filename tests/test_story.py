@@ -59,7 +59,7 @@ async def test_a_route_is_asked_for_approved_deleted_once_and_proven_gone(playin
     assert told[1:3] == ["Sent to Alibaba Cloud", "Connection is updating"]
     assert told[3].startswith("Connection attached, route absent: deleted in")
     assert [event.kind for _, event in await playing.audit()] == [
-        EventKind.ASKED,
+        EventKind.SUBMITTED,
         EventKind.REFUSED,
         EventKind.APPROVED,
         EventKind.SENDING,

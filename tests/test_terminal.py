@@ -283,9 +283,11 @@ async def test_more_than_it_looks_through_is_told(
 
 def test_everybody_who_approved_is_in_the_table_and_how_many_are_missing() -> None:
     terms = Terms(approvers=People(groups=("S0NETOPS",)), approvals=3, countersign=60.0)
-    once = lifecycle.decide(a_request(terms=terms), decided(Verdict.APPROVED))
-    twice = lifecycle.decide(once, decided(Verdict.APPROVED, by="U0CAROL"))
-    alone = lifecycle.decide(a_request(terms=terms), decided(Verdict.BROKE_GLASS, by=ALICE))
+    once = lifecycle.record_decision(a_request(terms=terms), decided(Verdict.APPROVED))
+    twice = lifecycle.record_decision(once, decided(Verdict.APPROVED, by="U0CAROL"))
+    alone = lifecycle.record_decision(
+        a_request(terms=terms), decided(Verdict.BROKE_GLASS, by=ALICE)
+    )
     signed = lifecycle.countersign(alone, decided(Verdict.COUNTERSIGNED))
     rows = [" ".join(row.split()) for row in table([twice, alone, signed], 1060.0)[1:]]
     assert rows[0].endswith("U0ALICE U0BOB U0CAROL, 1 missing 1 min")

@@ -68,7 +68,7 @@ def test_several_routes_are_told_apart() -> None:
     ],
 )
 def test_a_decision_is_told_with_its_reason(verdict: Verdict, by: str, words: str) -> None:
-    request = lifecycle.decide(a_request(), decided(verdict, by, reason="not tonight"))
+    request = lifecycle.record_decision(a_request(), decided(verdict, by, reason="not tonight"))
     assert thread(request) == [words]
 
 
@@ -168,7 +168,7 @@ def test_no_kind_of_event_stops_the_thread(kind: EventKind) -> None:
 def test_what_people_write_is_shown_and_never_interpreted(words: str) -> None:
     def said(reason: str) -> list[list[str]]:
         decision = decided(Verdict.REJECTED, reason=reason)
-        request = lifecycle.decide(a_request(reason=reason), decision)
+        request = lifecycle.record_decision(a_request(reason=reason), decision)
         return [mrkdwn(m) for e in request.timeline if (m := line(request, e))]
 
     assert said(words) == said("x")

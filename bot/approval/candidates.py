@@ -11,12 +11,12 @@ import structlog
 
 from bot.errors import SlackError
 from bot.models import Terms
-from bot.policy import can_approve, is_member, nobody_left
+from bot.policy import can_approve, is_member, too_few_approvers
 from bot.policy.directory import Directory
 
 log = structlog.get_logger(__name__)
 
-LOOKED_AT = 20
+MOST_LOOKUPS = 20
 """How many people are looked up at most: where nobody of so many counts, somebody else may."""
 
 _BELIEVED_SECONDS = 300.0
@@ -48,10 +48,10 @@ class Candidates:
         try:
             enough = await self._enough(requester, terms)
         except SlackError as error:
-            log.info("approvers_not_looked_at", error=str(error))
+            log.info("approver_lookup_failed", error=str(error))
             return
         if not enough:
-            raise nobody_left(terms)
+            raise too_few_approvers(terms)
         if len(self._until) >= _MOST:
             self._until.clear()
         self._until[asked] = self._clock() + _BELIEVED_SECONDS
@@ -61,12 +61,12 @@ class Candidates:
         if terms.approvers.unread(members):
             return True  # that is said to whoever clicks
         able, named = 0, can_approve(requester, terms, members)
-        for user in named[:LOOKED_AT]:
+        for user in named[:MOST_LOOKUPS]:
             person = await self._directory.person(user)
             able += is_member(person, await self._directory.home_team())
             if able >= terms.approvals:
                 return True
-        return len(named) > LOOKED_AT
+        return len(named) > MOST_LOOKUPS
 
 
 async def anybody(directory: Directory, users: frozenset[str]) -> bool:
@@ -76,7 +76,7 @@ async def anybody(directory: Directory, users: frozenset[str]) -> bool:
         SlackError: It could not be found out.
     """
     home = await directory.home_team()
-    for user in sorted(users)[:LOOKED_AT]:
+    for user in sorted(users)[:MOST_LOOKUPS]:
         if is_member(await directory.person(user), home):
             return True
-    return len(users) > LOOKED_AT
+    return len(users) > MOST_LOOKUPS

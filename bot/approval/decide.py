@@ -12,7 +12,7 @@ from typing import NamedTuple
 import structlog
 
 from bot import lifecycle
-from bot.approval.eligibility import Eligibility, Wanted
+from bot.approval.eligibility import Eligibility, ProposedVerdict
 from bot.approval.refusals import Refusals
 from bot.errors import Refused, StoreError, UserError
 from bot.models import (
@@ -30,8 +30,8 @@ from bot.store import Audit, Requests
 
 log = structlog.get_logger(__name__)
 
-_GOES = 20
-"""How often a decision is looked at anew because others decide at the same time."""
+_ATTEMPTS = 20
+"""How often a decision is checked anew because others decide at the same time."""
 
 
 class Result(NamedTuple):
@@ -94,7 +94,7 @@ class Approval:
             Refused: this person may not; the refusal is audited.
             SlackError, StoreError: it could not be found out or written; nothing was recorded.
         """
-        for _ in range(_GOES):
+        for _ in range(_ATTEMPTS):
             request = await self._known(request_id)
             if request.state is not RequestState.PENDING:
                 return Result(request, decided=False)
@@ -162,7 +162,7 @@ class Approval:
             same = (found.decisions, found.terms) == (seen.decisions, seen.terms)
             if found.state is RequestState.PENDING and not same:
                 raise _OvertakenError
-            return lifecycle.decide(found, mine, checked.terms)
+            return lifecycle.record_decision(found, mine, checked.terms)
 
         return await self._record(seen.id, change)
 
@@ -177,7 +177,7 @@ class Approval:
         try:
             terms = self._terms(request, verdict)
             request = await self._adopt(request, tightened(request.terms, terms))
-            await self._eligibility.check(Wanted(request, actor_id, verdict, terms, typed))
+            await self._eligibility.check(ProposedVerdict(request, actor_id, verdict, terms, typed))
         except Refused as refusal:
             event = await self._refused(actor_id, verdict, refusal)
             if self._refusals.audited(actor_id):

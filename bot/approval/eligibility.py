@@ -15,16 +15,16 @@ from bot.models import Members, People, Person, Request, Terms, Verdict
 from bot.policy import (
     PolicySource,
     Who,
-    check_seen,
-    decide,
-    may_decide,
+    authorize_on_record,
+    authorize_verdict,
+    require_visible,
     rule_now,
     still_stands,
 )
 from bot.policy.directory import Directory
 
 
-class Wanted(NamedTuple):
+class ProposedVerdict(NamedTuple):
     """What somebody wants to decide, and what for."""
 
     request: Request
@@ -48,28 +48,28 @@ class Eligibility:
         self._policy = policy
         self._refusals = refusals
 
-    async def check(self, wanted: Wanted) -> None:
+    async def check(self, proposed: ProposedVerdict) -> None:
         """Return if the verdict may be recorded.
 
         Raises:
             Refused: It may not.
             SlackError: It could not be found out.
         """
-        request, actor_id, verdict, terms, _ = wanted
-        may_decide(request, actor_id, verdict, terms=terms, members=None)
-        members, ask = await self._ask_groups(wanted)
-        await self._ask_people(wanted, members, ask)
+        request, actor_id, verdict, terms, _ = proposed
+        authorize_on_record(request, actor_id, verdict, terms=terms, members=None)
+        members, ask = await self._ask_groups(proposed)
+        await self._ask_people(proposed, members, ask)
 
-    async def _ask_groups(self, wanted: Wanted) -> tuple[Members, Who]:
+    async def _ask_groups(self, proposed: ProposedVerdict) -> tuple[Members, Who]:
         """Who is in the groups, by which this verdict may be recorded; and who may ask now."""
-        request, _, verdict, terms, _ = wanted
+        request, _, verdict, terms, _ = proposed
         approving = verdict is Verdict.APPROVED
         ask = rule_now(self._policy.policy, request).ask if approving else Who()
         approvers = (
             () if verdict is Verdict.CANCELLED else (terms.approvers, request.terms.approvers)
         )
         groups = [group for people in (*approvers, ask.people) for group in people.groups]
-        wait = self._refusals.wait(wanted.outsider)
+        wait = self._refusals.wait(proposed.outsider)
         if approvers and wait > 0:
             raise Refused(
                 "You were refused several times just now, so this click was not looked into.",
@@ -78,21 +78,25 @@ class Eligibility:
         members = await self._directory.members(dict.fromkeys(groups))
         if all(group in members for group in groups):
             # Otherwise Slack may be away: then it is no refusal, and the next look-up says so.
-            self._may(wanted, members, approvers)
+            self._may(proposed, members, approvers)
         return members, ask
 
-    def _may(self, wanted: Wanted, members: Members, approvers: Collection[People]) -> None:
-        request, actor_id, verdict, terms, typed = wanted
+    def _may(
+        self, proposed: ProposedVerdict, members: Members, approvers: Collection[People]
+    ) -> None:
+        request, actor_id, verdict, terms, typed = proposed
         try:
-            may_decide(request, actor_id, verdict, terms=terms, members=members, typed=typed)
+            authorize_on_record(
+                request, actor_id, verdict, terms=terms, members=members, typed=typed
+            )
         except Refused:
             if not any(people.include(actor_id, members) for people in approvers):
-                self._refusals.looked_up(wanted.outsider)
+                self._refusals.looked_up(proposed.outsider)
             raise
 
-    async def _ask_people(self, wanted: Wanted, members: Members, ask: Who) -> None:
+    async def _ask_people(self, proposed: ProposedVerdict, members: Members, ask: Who) -> None:
         """Have the verdict let through by what Slack says now of everybody and of the channel."""
-        request, actor_id, verdict, terms, typed = wanted
+        request, actor_id, verdict, terms, typed = proposed
         approving = verdict is Verdict.APPROVED
         asked = [actor_id, request.requester, *request.approvers] if approving else [actor_id]
         home, people, place = await asyncio.gather(
@@ -101,8 +105,8 @@ class Eligibility:
             self._directory.place(request.channel),
         )
         if approving:
-            check_seen(place)
-        decide(
+            require_visible(place)
+        authorize_verdict(
             request,
             people[actor_id],
             verdict,

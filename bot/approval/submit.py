@@ -30,9 +30,9 @@ from bot.policy import (
     Matter,
     PolicySource,
     Rule,
+    authorize_submission,
     check_age,
-    colleague,
-    may_ask,
+    require_colleague,
     rule_for,
     terms_for,
 )
@@ -44,7 +44,7 @@ from bot.store import Audit, Requests
 log = structlog.get_logger(__name__)
 
 
-class Asking:
+class Submitter:
     """Turns drafts into pending requests, and into approved ones where the glass is broken."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - the composition root hands over each part
@@ -69,7 +69,7 @@ class Asking:
         self._policy = policy
         self._candidates = Candidates(directory)
 
-    async def ask(  # noqa: PLR0913 - what is asked for, by whom, where and when
+    async def submit(  # noqa: PLR0913 - what is asked for, by whom, where and when
         self,
         request_id: str,
         draft: Draft,
@@ -107,7 +107,7 @@ class Asking:
             raise
         check_age(said_at, await self._now())
         rule = request.terms.rule
-        log.info("asked", request=request_id, routes=len(request.routes), rule=rule)
+        log.info("request_submitted", request=request_id, routes=len(request.routes), rule=rule)
         if request.glass_broken:
             await self._supersede(request)
         return await self._requests.create(request)
@@ -126,7 +126,7 @@ class Asking:
             verdict=Verdict.CANCELLED, by=request.requester, at=request.created_at, reason=said
         )
         for other in holders:
-            await self._requests.update(other.id, lambda r: lifecycle.decide(r, cancelled))
+            await self._requests.update(other.id, lambda r: lifecycle.record_decision(r, cancelled))
 
     async def _prepare(
         self, request_id: str, draft: Draft, *, requester: str, channel: str, elsewhere: bool
@@ -139,13 +139,13 @@ class Asking:
             Matter(region=draft.region, vpn_connection_id=draft.vpn_connection_id, channel=channel),
         )
         await self._may(person, draft, rule)
-        at, seen = await self._look(request_id, draft)
+        at, seen = await self._read(request_id, draft)
         # What is protected, and what is wide, is known only of routes that are there.
         blocks = [target.route.network for target in seen.targets]
         terms = terms_for(policy, rule, blocks, draft.operation)
         if not draft.break_glass:
             await self._candidates.check(requester, terms)
-        return lifecycle.ask(
+        return lifecycle.new_request(
             id=request_id,
             draft=draft,
             snapshot=seen,
@@ -160,7 +160,7 @@ class Asking:
         actor = await self._directory.person(requester)
         place = await self._directory.place(channel)
         shared = place is not None and place.shared
-        person = colleague(actor, home_team=home, channel_shared=shared)
+        person = require_colleague(actor, home_team=home, channel_shared=shared)
         # A place that can't be seen is refused here, with a better mend.
         if elsewhere:
             check_approval_channel(channel, place)
@@ -172,11 +172,11 @@ class Asking:
         if draft.break_glass and rule.break_glass:
             groups = (*groups, *rule.break_glass.who.people.groups)
         members = await self._directory.members(dict.fromkeys(groups)) if groups else {}
-        may_ask(person, draft, rule, members)
+        authorize_submission(person, draft, rule, members)
 
-    async def _look(self, request_id: str, draft: Draft) -> tuple[float, Snapshot]:
+    async def _read(self, request_id: str, draft: Draft) -> tuple[float, Snapshot]:
         """When we looked, and what the approver will be shown."""
-        look = await self._readings.read(
+        reading = await self._readings.read(
             request_id,
             self._cloud,
             draft.region,
@@ -186,7 +186,7 @@ class Asking:
             readable=lambda connection: not obstacle(connection),
         )
         at = await self._now()
-        return at, snapshot(draft, look.connection, look.listed, at=at)
+        return at, snapshot(draft, reading.connection, reading.listed, at=at)
 
 
 def _wanted(draft: Draft) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from bot.cli.policy_live import unfilled, unmatched
 from bot.config.settings import Settings
 from bot.errors import AlibabaError
-from bot.policy.lint import doubts
+from bot.policy.lint import lint
 from bot.service.app import App
 from bot.service.readiness import ready
 from bot.store.health import OK, WARNING
@@ -34,7 +34,7 @@ async def examine(settings: Settings) -> int:
 async def _policy(app: App, found: Mapping[str, str]) -> list[str]:
     """What the policy names and is not there, as far as those who know answer."""
     policy = app.policy.policy
-    lines = list(doubts(policy))
+    lines = list(lint(policy))
     if found["vpc api"] == OK:
         lines += await unmatched(policy, app.vpc, app.settings.region)
     if found["slack"] == OK:

@@ -24,7 +24,7 @@ from bot.models import Network, People
 from bot.policy import Matter, Policy, PolicySource
 from bot.policy.blocks import block
 from bot.policy.explain import explain
-from bot.policy.lint import doubts
+from bot.policy.lint import lint
 from bot.policy.source import read
 from bot.service.app import slack_client
 from bot.slack.directory import SlackDirectory
@@ -49,7 +49,7 @@ async def check(
     """
     reader = Reader(env)
     policy = read(file, approval_timeout(reader))
-    warnings = list(doubts(policy))
+    warnings = list(lint(policy))
     if live:
         warnings += await _live(policy, reader)
     for line in warnings:

@@ -43,7 +43,7 @@ class Cancel(Value, frozen=True):
 
 
 class Restore(Value, frozen=True):
-    """`restore`: undo what a request changed."""
+    """`restore`: roll back what a request changed."""
 
     request_id: str
     reason: str = ""

@@ -93,7 +93,7 @@ class Execution:
         if claim.now < request.expires_at:
             return request.expires_at
         decision = Decision(verdict=Verdict.EXPIRED, by="", at=claim.now)
-        await self._context.change(claim, lambda r: lifecycle.decide(r, decision))
+        await self._context.change(claim, lambda r: lifecycle.record_decision(r, decision))
         return None
 
     async def _advance(self, claim: Claim, request: Request) -> float | None:

@@ -42,7 +42,7 @@ class Recheck:
         self._directory = directory
         self._policy = policy
         self._seconds = seconds
-        self._looked: dict[str, float] = {}
+        self._checked_at: dict[str, float] = {}
 
     async def check(self, request: Request, at: float) -> None:
         """Let a send at `at` through.
@@ -53,7 +53,7 @@ class Recheck:
         """
         now = self._by_policy(request)
         decided = max((decision.at for decision in request.decisions), default=0.0)
-        if at - max(decided, self._looked.get(request.id, 0.0)) <= FRESH_SECONDS:
+        if at - max(decided, self._checked_at.get(request.id, 0.0)) <= FRESH_SECONDS:
             return
         try:
             async with asyncio.timeout(self._seconds):
@@ -100,11 +100,11 @@ class Recheck:
             raise Refused(f"{refusal.problem} {nobody}", refusal.mend) from None
 
     def _remember(self, request_id: str, at: float) -> None:
-        self._looked.pop(request_id, None)
-        self._looked[request_id] = at
-        if len(self._looked) > _REMEMBERED:
+        self._checked_at.pop(request_id, None)
+        self._checked_at[request_id] = at
+        if len(self._checked_at) > _REMEMBERED:
             with suppress(StopIteration):
-                del self._looked[next(iter(self._looked))]
+                del self._checked_at[next(iter(self._checked_at))]
 
 
 def _satisfies(request: Request, now: Terms) -> None:

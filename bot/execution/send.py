@@ -163,7 +163,7 @@ async def _recheck_approvers(context: StepContext, claim: Claim, request: Reques
     except SlackError as error:
         waited_for = await _slack_silent(context, claim, request, error)
         if waited_for is None:
-            log.warning("approvers_not_looked_at_again", error=str(error))
+            log.warning("approver_recheck_failed", error=str(error))
         return waited_for
     return None
 

@@ -67,7 +67,7 @@ async def _reconcile_route(
 ) -> Request:
     def change(request: Request) -> Request:
         seen = observation(reading, request.routes[index].route)
-        request = route_change.look_again(request, index, seen)
+        request = route_change.observe_unconfirmed(request, index, seen)
         if proven(request.routes[index].watch):
             return route_change.confirm(request, claim.now, index)
         return request

@@ -1,33 +1,14 @@
-"""5 Follow-up: reminders, countersignatures, and monitoring after a change."""
+"""5 Follow-up: what a request needs beside its execution.
 
-from bot.follow_up.handler import (
-    FIRST_REMINDER,
-    LONGEST_REMINDER,
-    OVERDUE,
-    WATCH_EVERY,
-    FollowUp,
-    degraded,
-    nudge,
-    nudge_at,
-    remind,
-    reminder_at,
-    stop_watching,
-    watch,
-    watched,
-)
+- `handler`            the worker's handler for `follow:<request>` items
+- `reminders`          nobody has decided and half of the time is over
+- `countersignatures`  somebody broke the glass and no approver has countersigned
+- `monitoring`         tunnels and BGP sessions of a connection after its routes were changed
 
-__all__ = [
-    "FIRST_REMINDER",
-    "LONGEST_REMINDER",
-    "OVERDUE",
-    "WATCH_EVERY",
-    "FollowUp",
-    "degraded",
-    "nudge",
-    "nudge_at",
-    "remind",
-    "reminder_at",
-    "stop_watching",
-    "watch",
-    "watched",
-]
+All but the handler is pure. What was done is read from the timeline, so that doing it twice is
+doing it once.
+"""
+
+from bot.follow_up.handler import FollowUp
+
+__all__ = ["FollowUp"]

@@ -6,23 +6,23 @@
 """
 
 from bot.lifecycle.request import (
-    ask,
     countersign,
-    decide,
     demand,
     drift,
     missing,
+    new_request,
+    record_decision,
     request_id,
     trouble,
 )
 
 __all__ = [
-    "ask",
     "countersign",
-    "decide",
     "demand",
     "drift",
     "missing",
+    "new_request",
+    "record_decision",
     "request_id",
     "trouble",
 ]

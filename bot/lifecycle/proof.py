@@ -1,4 +1,4 @@
-"""4 execution, the watching: is the change proven, and when to look again.
+"""4 lifecycle, the proof: is the change proven, and when to poll again.
 
 The vendor's page calls a route deleted when its connection is `attached` again. A read can land
 before the background task starts, though, and still see the old `attached`. So the proof is:

@@ -36,7 +36,7 @@ def request_id(seed: str) -> str:
     return "r-" + base64.b32encode(digest)[:10].decode().lower()
 
 
-def ask(  # noqa: PLR0913 - the facts that make a request, each named at the call
+def new_request(  # noqa: PLR0913 - the facts that make a request, each named at the call
     *,
     id: str,  # noqa: A002 - the field's name
     draft: Draft,
@@ -62,12 +62,14 @@ def ask(  # noqa: PLR0913 - the facts that make a request, each named at the cal
         operation=draft.operation,
         origin=draft.origin,
         terms=terms,
-        timeline=(Event(kind=EventKind.ASKED, at=at, by=requester, details={"rule": terms.rule}),),
+        timeline=(
+            Event(kind=EventKind.SUBMITTED, at=at, by=requester, details={"rule": terms.rule}),
+        ),
     )
     if not draft.break_glass:
         return request
     alone = Decision(verdict=Verdict.BROKE_GLASS, by=requester, at=at, reason=draft.reason)
-    return decide(request, alone)
+    return record_decision(request, alone)
 
 
 _DECIDED = {
@@ -79,7 +81,7 @@ _DECIDED = {
 }
 
 
-def decide(request: Request, decision: Decision, terms: Terms | None = None) -> Request:
+def record_decision(request: Request, decision: Decision, terms: Terms | None = None) -> Request:
     """Record a decision on a pending request; for any other state, or a second time, no-op.
 
     Approvals count until there are as many as `terms` (as they are now; those on record where
@@ -145,7 +147,7 @@ def drift(request: Request, at: float, changed: str) -> Request:
             meaning=changed,
             next_step="We changed nothing for this route. Ask again to see it as it is now.",
         )
-        told = replace(request, timeline=(*request.timeline, event))
+        told = request.with_event(event)
         return route_change.end(told, at, RouteState.FAILED, failure)
     return replace(
         request,
@@ -161,4 +163,4 @@ def trouble(request: Request, at: float, what: str) -> Request:
     if any(e.kind is EventKind.TROUBLE and e.details.get("what") == what for e in request.timeline):
         return request
     event = Event(kind=EventKind.TROUBLE, at=at, details={"what": what})
-    return replace(request, timeline=(*request.timeline, event))
+    return request.with_event(event)

@@ -4,8 +4,8 @@
                        restoring ─► restored | already_there | failed | unconfirmed
 
 They work on the route in hand of an approved request, the first one that has not ended, and
-end the request with its last route. Applied twice they change nothing the second time, but
-for `wait`, `observe` and `look_again`: these count what happened, once for each time it did.
+end the request with its last route. Applied twice they change nothing the second time, but for
+`wait`, `observe` and `observe_unconfirmed`: these count what happened, once for each time it did.
 """
 
 import hashlib
@@ -75,7 +75,7 @@ def send(request: Request, at: float) -> Request:
 
 
 def accept(request: Request, at: float, alibaba_request_id: str) -> Request:
-    """The API took the change on: watch it from here."""
+    """The API took the change on: poll it from here."""
     route = _current(request)
     if route is None or route.state is not RouteState.SENDING:
         return request
@@ -91,7 +91,7 @@ def accept(request: Request, at: float, alibaba_request_id: str) -> Request:
 
 
 def watch(request: Request) -> Request:
-    """Send no more: only watch what an unanswered send has done."""
+    """Send no more: only poll what an unanswered send has done."""
     route = _current(request)
     if route is None or route.state is not RouteState.SENDING:
         return request
@@ -99,7 +99,7 @@ def watch(request: Request) -> Request:
 
 
 def wait(request: Request, at: float, code: str, meaning: str = "") -> Request:
-    """The API did nothing and asks for patience; told once for each cause in a row.
+    """The API did nothing and the step waits; told once for each cause in a row.
 
     The attempts in between don't end a row: a connection that is busy for long is told once.
     """
@@ -174,8 +174,8 @@ def end(request: Request, at: float, state: RouteState, failure: Failure | None 
     return _settle(request, at)
 
 
-def look_again(request: Request, index: int, seen: Observation) -> Request:
-    """Go on watching a route that is `unconfirmed`."""
+def observe_unconfirmed(request: Request, index: int, seen: Observation) -> Request:
+    """Fold what a poll saw of a route that is `unconfirmed`."""
     route = request.routes[index]
     watched = fold(route.watch, seen, present=_wanted(request))
     return _replaced(request, index, replace(route, watch=watched))
@@ -238,7 +238,7 @@ def _with(request: Request, route: RouteChange, event: Event | None = None) -> R
     if index is None:
         return request
     if event is not None:
-        request = replace(request, timeline=(*request.timeline, event))
+        request = request.with_event(event)
     return _replaced(request, index, route)
 
 

@@ -19,7 +19,7 @@ class Draft(Value, frozen=True):
     `route_dests` are canonical CIDR blocks without duplicates. `weight` and `next_hop` are
     None where the requester left them to be filled from the live route. `exact` names the
     routes in full, where they were chosen from what is there (or was): then nothing is filled
-    in. `origin` is the id of the request that is undone by this one.
+    in. `origin` is the id of the request that this one rolls back.
     """
 
     vpn_connection_id: str

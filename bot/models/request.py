@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 import msgspec
+from msgspec.structs import replace
 
 from bot.models.cloud import VcoRoute
 from bot.models.people import Decision, Verdict
@@ -129,7 +130,7 @@ class RouteChange(Value, frozen=True):
 class EventKind(StrEnum):
     """What can happen to a request: the vocabulary of the audit and of the timeline."""
 
-    ASKED = "asked"
+    SUBMITTED = "asked"
     APPROVED = "approved"
     REJECTED = "rejected"
     CANCELLED = "cancelled"
@@ -148,11 +149,11 @@ class EventKind(StrEnum):
     TROUBLE = "trouble"
     BROKE_GLASS = "broke_glass"
     COUNTERSIGNED = "countersigned"
-    NUDGED = "nudged"
-    REMINDED = "reminded"
+    APPROVAL_REMINDER = "nudged"
+    COUNTERSIGN_REMINDER = "reminded"
     DEGRADED = "degraded"
     RECOVERED = "recovered"
-    WATCHED = "watched"
+    MONITORED = "watched"
     TERMS_CHANGED = "terms_changed"
 
 
@@ -209,3 +210,11 @@ class Request(Value, frozen=True):
     def current(self) -> int | None:
         """The index of the route in hand, None when all have ended."""
         return next((i for i, r in enumerate(self.routes) if not r.state.ended), None)
+
+    def happened(self, kind: EventKind) -> bool:
+        """Whether an event of this kind is in the timeline."""
+        return any(event.kind is kind for event in self.timeline)
+
+    def with_event(self, event: Event) -> "Request":
+        """The same with one event more in the timeline."""
+        return replace(self, timeline=(*self.timeline, event))

@@ -1,31 +1,32 @@
 """3 approval, the policy: who may ask, who may decide, what that takes, and is it enough.
 
-- `rules`      what a policy is made of
-- `terms`      which rule is about a request, and what follows for it
-- `deciding`   who may ask, who may decide
-- `enough`     is what was decided enough, and does it still count
-- `who`        who somebody is: a full member of our own workspace
-- `age`        what was said long ago is not done now
-- `people`     IDs as an operator writes them; `blocks`: CIDR blocks
-- `file`       TOML text → a policy; `table` and `lines` take it apart and know its lines
-- `doubts`     what of it is most likely not meant
-- `explain`    the same in words, for an operator
-- `source`     the policy that holds now, read again on request
+- `rules`          what a policy is made of
+- `terms`          which rule is about a request, and what follows for it
+- `authorization`  who may ask, who may decide
+- `quorum`         is what was decided enough, and does it still count
+- `membership`     is somebody a full member of our own workspace
+- `directory`      what has to be known of people and channels
+- `age`            a command or a click that is too old is not acted on
+- `people`         IDs as an operator writes them; `blocks`: CIDR blocks
+- `file`           TOML text → a policy; `table` and `lines` take it apart and know its lines
+- `lint`           warnings: what a valid policy most likely does not mean
+- `explain`        what the policy asks for, in words for an operator
+- `source`         the policy that holds now, read again on request
 
 All of it is pure but `source`, which reads a file.
 """
 
 from bot.policy.age import check_age
-from bot.policy.authorization import decide, may_ask, may_decide
+from bot.policy.authorization import authorize_on_record, authorize_submission, authorize_verdict
 from bot.policy.blocks import same_block
-from bot.policy.membership import check_seen, colleague, is_member, member
+from bot.policy.membership import is_member, require_colleague, require_member, require_visible
 from bot.policy.people import approvers
 from bot.policy.quorum import (
     approved_by,
     can_approve,
-    nobody_left,
     says_something,
     still_stands,
+    too_few_approvers,
 )
 from bot.policy.rules import SIMPLE, BreakGlass, Matter, Policy, ProtectedPrefix, Rule, Who, Wide
 from bot.policy.source import PolicySource
@@ -43,16 +44,15 @@ __all__ = [
     "Wide",
     "approved_by",
     "approvers",
+    "authorize_on_record",
+    "authorize_submission",
+    "authorize_verdict",
     "can_approve",
     "check_age",
-    "check_seen",
-    "colleague",
-    "decide",
     "is_member",
-    "may_ask",
-    "may_decide",
-    "member",
-    "nobody_left",
+    "require_colleague",
+    "require_member",
+    "require_visible",
     "rule_for",
     "rule_now",
     "same_block",
@@ -61,4 +61,5 @@ __all__ = [
     "terms_for",
     "terms_now",
     "tightened",
+    "too_few_approvers",
 ]

@@ -8,20 +8,20 @@ names on it.
 from bot.errors import Refused
 from bot.models import Draft, Members, Person, Request, Terms, Verdict
 from bot.policy.blocks import same_block
-from bot.policy.membership import colleague, readable
+from bot.policy.membership import require_colleague, require_readable
 from bot.policy.quorum import OVER, earlier_still_count, named_rule, says_something
 from bot.policy.rules import Rule
 from bot.policy.terms import tightened
 
 
-def may_ask(person: Person, draft: Draft, rule: Rule, members: Members) -> None:
+def authorize_submission(person: Person, draft: Draft, rule: Rule, members: Members) -> None:
     """Let a colleague ask for what the draft says, and break the glass where it says so.
 
     Raises:
         Refused: The rule does not allow it.
     """
     if not rule.ask.include(person.id, members):
-        readable(rule.ask.people, members, "whether you may ask for this")
+        require_readable(rule.ask.people, members, "whether you may ask for this")
         raise Refused(
             f"You are not one of those who may ask for this ({named_rule(rule.name)}).",
             "Ask one of them, or have the policy changed.",
@@ -35,7 +35,7 @@ def may_ask(person: Person, draft: Draft, rule: Rule, members: Members) -> None:
             "Ask without it: somebody has to approve.",
         )
     if not glass.who.include(person.id, members):
-        readable(glass.who.people, members, "whether you may break the glass")
+        require_readable(glass.who.people, members, "whether you may break the glass")
         raise Refused(
             f"You may not break the glass here ({named_rule(rule.name)}).",
             "Ask without it: somebody has to approve.",
@@ -44,7 +44,7 @@ def may_ask(person: Person, draft: Draft, rule: Rule, members: Members) -> None:
         raise Refused("To break the glass you have to say why.", 'Add --reason "…".')
 
 
-def may_decide(  # noqa: PLR0913 - all that it rests on, each given by name
+def authorize_on_record(  # noqa: PLR0913 - all that it rests on, each given by name
     request: Request,
     actor_id: str,
     verdict: Verdict,
@@ -81,7 +81,7 @@ def may_decide(  # noqa: PLR0913 - all that it rests on, each given by name
             raise Refused("The glass is broken when asking, or not at all.", "Ask for it anew.")
 
 
-def decide(  # noqa: PLR0913 - all that a decision rests on, each given by name
+def authorize_verdict(  # noqa: PLR0913 - all that a decision rests on, each given by name
     request: Request,
     actor: Person | None,
     verdict: Verdict,
@@ -100,8 +100,8 @@ def decide(  # noqa: PLR0913 - all that a decision rests on, each given by name
     Raises:
         Refused: The actor, the place or the policy does not allow this verdict.
     """
-    person = colleague(actor, home_team=home_team, channel_shared=channel_shared)
-    may_decide(request, person.id, verdict, terms=terms, members=members, typed=typed)
+    person = require_colleague(actor, home_team=home_team, channel_shared=channel_shared)
+    authorize_on_record(request, person.id, verdict, terms=terms, members=members, typed=typed)
 
 
 def _requester(request: Request, actor_id: str) -> None:
@@ -126,7 +126,7 @@ def _approver(actor_id: str, terms: Terms, members: Members) -> None:
     approvers = terms.approvers
     if approvers.include(actor_id, members):
         return
-    readable(approvers, members, "whether you may decide on this")
+    require_readable(approvers, members, "whether you may decide on this")
     if not approvers.users and not any(members.get(group) for group in approvers.groups):
         raise Refused(
             "There is nobody who may decide on this: no approver is set, or the groups are empty.",

@@ -38,7 +38,7 @@ def _answer(policy: Policy, matter: Matter, user: str, blocks: Sequence[Network]
     except Refused as refusal:
         yield f"Refused: {refusal}"
         return
-    yield f"Asking: {_allowed(rule.ask, user)}"
+    yield f"Submitter: {_allowed(rule.ask, user)}"
     if rule.ask.anyone or rule.ask.people.groups or user in rule.ask.people.users:
         yield from _needs(rule, terms, user)
 

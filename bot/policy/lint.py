@@ -1,4 +1,4 @@
-"""What of a policy is most likely not meant: it may be gone by all the same. Pure.
+"""Warnings about a valid policy: what of it is most likely not meant. Pure.
 
 Each is a line for an operator, with the place in the file, what is odd, and what to do.
 """
@@ -13,7 +13,7 @@ _EVERY = "vco-"
 """How the id of every connection begins (Alibaba Cloud, DescribeVpnConnections)."""
 
 
-def doubts(policy: Policy) -> Iterator[str]:
+def lint(policy: Policy) -> Iterator[str]:
     """All that is odd about the rules, in the order of the file."""
     for place, rule in enumerate(policy.rules):
         for said in (*_unmatchable(rule), *_unreached(rule, policy.rules[:place])):

@@ -7,7 +7,7 @@ from bot.errors import Refused
 from bot.models import Members, People, Person, Place
 
 
-def member(actor: Person | None, home_team: str) -> Person:
+def require_member(actor: Person | None, home_team: str) -> Person:
     """A full member of our own workspace: nobody else may even look.
 
     Raises:
@@ -31,19 +31,19 @@ def member(actor: Person | None, home_team: str) -> Person:
 def is_member(actor: Person | None, home_team: str) -> bool:
     """Whether that is a full member of our own workspace."""
     try:
-        member(actor, home_team)
+        require_member(actor, home_team)
     except Refused:
         return False
     return True
 
 
-def colleague(actor: Person | None, *, home_team: str, channel_shared: bool) -> Person:
+def require_colleague(actor: Person | None, *, home_team: str, channel_shared: bool) -> Person:
     """A full member of our own workspace, in a channel that is ours alone.
 
     Raises:
         Refused: Who it is, or where, does not allow anything.
     """
-    person = member(actor, home_team)
+    person = require_member(actor, home_team)
     if channel_shared:
         raise Refused(
             "This channel is shared with another organisation.",
@@ -52,7 +52,7 @@ def colleague(actor: Person | None, *, home_team: str, channel_shared: bool) -> 
     return person
 
 
-def check_seen(place: Place | None) -> None:
+def require_visible(place: Place | None) -> None:
     """An approval needs a channel that is known to be ours alone.
 
     Raises:
@@ -65,7 +65,7 @@ def check_seen(place: Place | None) -> None:
         )
 
 
-def readable(people: People, members: Members, unknown: str) -> None:
+def require_readable(people: People, members: Members, unknown: str) -> None:
     """Say so where it is a group that could not be read that makes the difference."""
     if unread := people.unread(members):
         raise Refused(

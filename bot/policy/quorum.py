@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from bot.errors import Refused
 from bot.models import Members, People, Person, Request, Terms, Verdict
-from bot.policy.membership import member, readable
+from bot.policy.membership import require_member, require_readable
 from bot.policy.rules import SIMPLE, Who
 
 _ANEW = "Nothing was sent. Ask for it anew."
@@ -46,12 +46,12 @@ def still_stands(
     """
     for user in dict.fromkeys((request.requester, *request.approvers)):
         try:
-            member(people.get(user), home_team)
+            require_member(people.get(user), home_team)
         except Refused:
             what = "asked for this" if user == request.requester else "approved earlier"
             raise Refused(f"{user} {what} and is no member of this workspace now.", OVER) from None
     if not ask.include(request.requester, members):
-        readable(ask.people, members, f"whether {request.requester} may still ask for this")
+        require_readable(ask.people, members, f"whether {request.requester} may still ask for this")
         raise Refused(f"{request.requester} may not ask for this any more.", OVER)
 
 
@@ -60,7 +60,7 @@ def earlier_still_count(request: Request, terms: Terms, now: People, members: Me
     for earlier in request.approvers:
         own = earlier == request.requester and not terms.self_approval
         if own or not now.include(earlier, members):
-            readable(now, members, f"whether the approval of {earlier} still counts")
+            require_readable(now, members, f"whether the approval of {earlier} still counts")
             raise Refused(
                 f"{earlier} approved earlier and is no approver any more: "
                 "the policy or a user group has changed since.",
@@ -80,7 +80,7 @@ def can_approve(requester: str, terms: Terms, members: Members) -> tuple[str, ..
     return tuple(user for user in dict.fromkeys(named) if alone or user != requester)
 
 
-def nobody_left(terms: Terms) -> Refused:
+def too_few_approvers(terms: Terms) -> Refused:
     """What whoever asks is told where too few of those named are members of the workspace."""
     who = "Nobody" if terms.approvals == 1 else f"No {terms.approvals} people"
     return Refused(

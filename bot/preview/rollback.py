@@ -1,4 +1,4 @@
-"""What undoes a request: the draft that puts back what it deleted, or deletes what it put back.
+"""The rollback of a request: the draft that puts back what it deleted, or deletes what it put back.
 
 It is a request like any other: previewed, approved, sent once, watched, proven. Pure.
 """
@@ -22,7 +22,7 @@ def can_roll_back(request: Request) -> bool:
 
 
 def rollback_draft(request: Request, *, reason: str = "") -> Draft:
-    """The draft that undoes `request`, with next hop and weight as they were.
+    """The draft that rolls `request` back, with next hop and weight as they were.
 
     Raises:
         UserError: It is still open, or it changed nothing.

@@ -70,16 +70,16 @@ def drift(
     says so, and nobody has relied on them.
     """
     routes = _comparable(snapshot, listed)
-    undone = [t for t in snapshot.targets if t.route not in done]
+    not_done = [t for t in snapshot.targets if t.route not in done]
     if operation is Operation.RESTORE:
         return (
             _connection_drift(snapshot.connection, connection)
-            or _return_drift(undone, routes)
+            or _return_drift(not_done, routes)
             or _gain_drift(snapshot, routes)
         )
     return (
         _connection_drift(snapshot.connection, connection)
-        or _target_drift(undone, routes)
+        or _target_drift(not_done, routes)
         or _impact_drift(snapshot, routes, done, bgp_known=listed.bgp_known)
     )
 

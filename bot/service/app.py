@@ -13,7 +13,7 @@ from bot.alibaba.endpoints import endpoints
 from bot.alibaba.transport import new_http_client
 from bot.approval.decide import Approval
 from bot.approval.refusals import Refusals
-from bot.approval.submit import Asking
+from bot.approval.submit import Submitter
 from bot.config.secret import Secret
 from bot.config.settings import Settings
 from bot.execution import Execution, Limits
@@ -93,7 +93,7 @@ class App:
             self.store.requests, self.store.audit, self.directory, self.policy, now, refusals
         )
         self.readings = Readings(step=min(STEP_SECONDS, settings.lease / 4))
-        self.asking = Asking(
+        self.submitter = Submitter(
             self.store.requests,
             self.store.audit,
             self.directory,
@@ -107,7 +107,7 @@ class App:
         self.notes = Notes(self.store.inbox, self.responder)
         self.access = Access(self.directory)
         channel = settings.approval_channel or ""
-        self.submissions = Submissions(self.store, self.asking, self.responder, channel)
+        self.submissions = Submissions(self.store, self.submitter, self.responder, channel)
         limits = Limits(operation=settings.operation_timeout, token_window=settings.token_window)
         context = StepContext(
             requests=self.store.requests,

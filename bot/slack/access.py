@@ -7,7 +7,7 @@ routes of a company's network. Whoever can't be placed sees nothing.
 import time
 from collections.abc import Callable
 
-from bot.policy import member
+from bot.policy import require_member
 from bot.policy.directory import Directory
 
 _BELIEVED_SECONDS = 300.0
@@ -38,7 +38,7 @@ class Access:
         if self._until.get(user, 0.0) > now:
             return
         self._until.pop(user, None)
-        member(await self._directory.person(user), await self._directory.home_team())
+        require_member(await self._directory.person(user), await self._directory.home_team())
         if len(self._until) >= _MOST:
             self._until.clear()
         self._until[user] = now + _BELIEVED_SECONDS

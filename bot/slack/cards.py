@@ -194,7 +194,9 @@ class CardPublisher:
         if request.state is RequestState.PENDING and not posted.card_ts:
             why = f"The card could not be posted ({error.code}), so nobody could approve."
             no = Decision(verdict=Verdict.CANCELLED, by="", at=claim.now, reason=why)
-            await self._store.requests.update(request.id, lambda r: lifecycle.decide(r, no))
+            await self._store.requests.update(
+                request.id, lambda r: lifecycle.record_decision(r, no)
+            )
         if posted.channel == request.requester or posted.channel.startswith("D"):
             await self._save(claim, request, replace(posted, lost=error.code))
             return None

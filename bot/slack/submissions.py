@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 import structlog
 from msgspec.structs import replace
 
-from bot.approval.submit import Asking
+from bot.approval.submit import Submitter
 from bot.errors import AlibabaError, Unreadable, UserError
 from bot.execution.reading import STEP_SECONDS, StillReading
 from bot.lifecycle import request_id
@@ -34,10 +34,12 @@ _READING_LOOK = STEP_SECONDS + 0.5
 class Submissions:
     """Turns drafts into requests, and tells whoever asked."""
 
-    def __init__(self, store: Store, asking: Asking, responder: Responder, channel: str) -> None:
+    def __init__(
+        self, store: Store, submitter: Submitter, responder: Responder, channel: str
+    ) -> None:
         """`channel`: where cards go; empty: to the channel of the command."""
         self._store = store
-        self._asking = asking
+        self._submitter = submitter
         self._responder = responder
         self._channel = channel
 
@@ -93,7 +95,7 @@ class Submissions:
         if stored is not None:
             return await self._asked(claim, item, stored.request)
         channel = self._channel or item.channel
-        await self._asking.ask(
+        await self._submitter.submit(
             target,
             draft,
             requester=item.user,

@@ -36,7 +36,7 @@ class Case(msgspec.Struct, kw_only=True):
     @property
     def requester(self) -> str:
         """Who asked."""
-        return next((e.by for e in self.events if e.kind is EventKind.ASKED), "")
+        return next((e.by for e in self.events if e.kind is EventKind.SUBMITTED), "")
 
     @property
     def decisions(self) -> list[Event]:

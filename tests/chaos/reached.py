@@ -57,7 +57,9 @@ def reached(found: Evidence) -> Counter[str]:
     """What this round reached, by name."""
     counts: Counter[str] = Counter()
     for case in found.cases.values():
-        counts[f"outcome: {case.state.value}"] += EventKind.ASKED in {e.kind for e in case.events}
+        counts[f"outcome: {case.state.value}"] += EventKind.SUBMITTED in {
+            e.kind for e in case.events
+        }
         counts.update(_of_case(case))
     events = Counter(line.get("event") for line in found.logs)
     counts["guard: a stale worker was refused"] += events["claim_lost"]

@@ -43,7 +43,7 @@ def in_the_end(found: Evidence) -> Iterator[str]:
     """Everything that must hold once the world is calm, within the time that is allowed."""
     forgot = found.world.plan.replica
     for case in found.cases.values():
-        if EventKind.ASKED not in {e.kind for e in case.events}:
+        if EventKind.SUBMITTED not in {e.kind for e in case.events}:
             continue  # a refusal before there was a request
         if case.state in (RequestState.APPROVED, RequestState.EXECUTING):
             yield f"{case.id}: approved, and has not ended"
@@ -171,7 +171,7 @@ _LINES = {
     EventKind.UPDATING: "Connection is updating",
     EventKind.RECONCILED: "Proven after all",
     EventKind.TROUBLE: "Needs attention",
-    EventKind.NUDGED: "waits for you",
+    EventKind.APPROVAL_REMINDER: "waits for you",
 }
 _ENDS = {
     RouteState.DELETED: "deleted in",

@@ -128,7 +128,7 @@ def _impact(form: Form, seen: ConnectionRoutes) -> Iterator[Block]:
     except UserError as error:
         yield section(f":warning: {prose(error.problem)}")
         return
-    request = lifecycle.ask(
+    request = lifecycle.new_request(
         id="", draft=draft, snapshot=shown, requester="", channel="", at=0.0, terms=Terms()
     )
     yield {"type": "divider"}

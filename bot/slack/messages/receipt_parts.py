@@ -10,8 +10,8 @@ from bot.slack.messages.timeline import line
 from bot.store import CardState, Stored
 
 _AFTERWARDS = (
-    *(EventKind.TROUBLE, EventKind.REMINDED),
-    *(EventKind.DEGRADED, EventKind.RECOVERED, EventKind.WATCHED),
+    *(EventKind.TROUBLE, EventKind.COUNTERSIGN_REMINDER),
+    *(EventKind.DEGRADED, EventKind.RECOVERED, EventKind.MONITORED),
 )
 _MOST_AFTERWARDS = 5
 

@@ -58,14 +58,14 @@ def _said(request: Request, event: Event) -> str | None:  # noqa: C901, PLR0911,
             return f"Countersigned by {mention(event.by)}"
         case EventKind.TERMS_CHANGED:
             return f"The policy has changed: {_approvers(request)}, {_demanded(request)} now."
-        case EventKind.NUDGED:
+        case EventKind.APPROVAL_REMINDER:
             return f"{_approvers(request)}: half of the time is over, and this waits for you."
-        case EventKind.REMINDED if "overdue" in details:
+        case EventKind.COUNTERSIGN_REMINDER if "overdue" in details:
             return (
                 f":warning: {_approvers(request)}: the time to countersign this break-glass is "
                 "over, and nobody has."
             )
-        case EventKind.REMINDED:
+        case EventKind.COUNTERSIGN_REMINDER:
             return f"{_approvers(request)}: this break-glass still waits for a countersignature."
         case EventKind.DEGRADED:
             return (
@@ -74,7 +74,7 @@ def _said(request: Request, event: Event) -> str | None:  # noqa: C901, PLR0911,
             ).strip()
         case EventKind.RECOVERED:
             return "Tunnels and BGP are as they were before this change."
-        case EventKind.WATCHED:
+        case EventKind.MONITORED:
             return _watched(request, details)
         case EventKind.REJECTED:
             return f"Rejected by {mention(event.by)}"
