@@ -6,7 +6,7 @@ from stage import Stage, delete_command
 
 from bot.alibaba.client import VpcClient
 from bot.execution import worker
-from bot.models import RequestState
+from bot.models import EventKind, RequestState
 from bot.sandbox.vpc.faults import FaultKind
 
 
@@ -29,6 +29,20 @@ async def test_what_can_not_be_proven_is_unconfirmed_and_proven_later(hurried: S
     await hurried.until_card_says(card, "Proven: updating seen, then attached")
     await hurried.until_thread_says(card, "Proven after all")
     assert (await hurried.request(card)).state is RequestState.DELETED
+    assert len(hurried.sends_of(route)) == 1
+
+
+async def test_a_connection_attached_otherwise_in_mid_deletion_proves_nothing(
+    hurried: Stage,
+) -> None:
+    """Its routes can't be listed any more, and that says nothing of ours."""
+    await hurried.start_bot(operation_timeout=2)
+    (route,) = hurried.new_routes("otherwise")
+    hurried.fault(route, FaultKind.FAILS_SILENTLY)
+    card = await hurried.approved(route)
+    await hurried.until_event(card, EventKind.SENT)
+    hurried.vpc.connection(route.vpn_connection_id).attach_type = "VPNGW"
+    assert (await hurried.until_ended(card)).state is RequestState.UNCONFIRMED
     assert len(hurried.sends_of(route)) == 1
 
 

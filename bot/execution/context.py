@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from bot.alibaba.codes import known
 from bot.errors import AlibabaError, RecordLost, Throttled
 from bot.execution.cloud import ChangeQuota, Cloud, Limits
-from bot.execution.reading import Reading, Readings
+from bot.execution.reading import Reading, Readings, steady
 from bot.execution.recheck import Recheck
 from bot.execution.regions import Regions
 from bot.lifecycle import route_change
@@ -87,7 +87,7 @@ class StepContext:
         return request
 
     async def read(self, request: Request, *, bgp: bool, background: bool = False) -> Reading:
-        """The connection, and its routes where it is attached; with `bgp` all of them.
+        """The connection, and its routes where it is steady; with `bgp` all of them.
 
         Raises:
             StillReading: it takes longer than a step.
@@ -156,7 +156,7 @@ def observation(reading: Reading, route: VcoRoute) -> Observation:
     One that has its block and next hop, and a weight that could not be read, may be it or not.
     """
     state = reading.connection.state
-    if not reading.connection.attached:
+    if not steady(reading.connection):
         return Observation(state=state)
     # A route learned from the peer can look the same and stay: it is not the one we delete.
     custom = [r.route for r in reading.listed.routes if r.kind is RouteKind.CUSTOM]

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from bot.errors import BotError, OutcomeUnknown
 from bot.execution.cloud import Cloud
 from bot.models import Connection, RouteList
+from bot.preview.resolve import obstacle
 
 STEP_SECONDS = 4.0
 """How long a step waits for a reading."""
@@ -36,14 +37,19 @@ class StillReading(BotError):
 
 
 class Reading(NamedTuple):
-    """A connection, and its routes where they were read: they change while it is not attached."""
+    """A connection, and its routes where it is `steady`; else none were read."""
 
     connection: Connection
     listed: RouteList
 
 
-def _attached(connection: Connection) -> bool:
-    return connection.attached
+def steady(connection: Connection) -> bool:
+    """Whether its list of routes says anything of ours.
+
+    The routes change while it is not attached. One that is attached to something else has no such
+    routes: the API answers a reading of them as it answers for a passing state, for ever.
+    """
+    return connection.attached and not obstacle(connection)
 
 
 class Readings:
@@ -62,7 +68,7 @@ class Readings:
         vpn_connection_id: str,
         *,
         bgp: bool,
-        readable: Callable[[Connection], bool] = _attached,
+        readable: Callable[[Connection], bool] = steady,
     ) -> Reading:
         """What was read for `key`, once; the routes where the connection is `readable`.
 
