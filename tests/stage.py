@@ -26,6 +26,7 @@ from bot.sandbox.vpc.world import Pace
 from bot.service.run import run
 from bot.slack.messages.card import APPROVE, CANCEL, REJECT
 from bot.store import Database, Store
+from bot.store.client import DUE
 from bot.store.connect import connect
 
 TASK_SECONDS = 1.4  # long enough to be seen by the first poll
@@ -197,6 +198,13 @@ class Stage:
         """Wait until a card shows `words`; returns all that it shows then."""
         await self.slack.until(lambda: words in text_of(card), timeout=seconds)
         return text_of(card)
+
+    async def until_quiet(self, card: Message) -> None:
+        """Wait until the bot has nothing more to show of a request: it writes no record of it."""
+        item = f"tell:{request_id(card)}"
+        async with asyncio.timeout(10):
+            while await self.store.database.command("ZSCORE", DUE, item):
+                await asyncio.sleep(0.02)
 
     async def until_told(self, user: str, words: str) -> str:
         """Wait until somebody is told `words` privately."""

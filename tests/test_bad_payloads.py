@@ -99,13 +99,22 @@ async def test_two_payloads_without_any_id_are_two(playing: Stage) -> None:
         await playing.until_told(BOB, f"Request {value} is not known any more")
 
 
-@pytest.mark.parametrize("metadata", ["r-aaaaaaaaaa", "", "<!here> & \x00" * 50, None])
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ("r-aaaaaaaaaa", "Request r-aaaaaaaaaa is not known any more"),
+        ("", NO_REQUEST),
+        ("<!here> & \x00" * 50, NO_REQUEST),
+        (None, NO_REQUEST),
+    ],
+)
 async def test_a_rejection_of_what_is_gone_is_answered_directly(
-    playing: Stage, metadata: str | None
+    playing: Stage, metadata: str | None, words: str
 ) -> None:
     ack = await playing.slack.deliver("interactive", submission(private_metadata=metadata))
     assert (ack.status, ack.body) == (200, "")
     said = await playing.slack.until(lambda: playing.slack.dms(BOB))
+    assert words in text_of(said[0])
     assert "Please ask again" in text_of(said[0])
     await nothing_is_left(playing)
 

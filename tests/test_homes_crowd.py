@@ -88,7 +88,7 @@ async def test_a_deletion_is_asked_for_approved_and_done_while_all_pages_hang(
     hurried: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "SLACK_SECONDS", 60)
-    monkeypatch.setattr(serving, "_DRAIN_SECONDS", 0.1)
+    monkeypatch.setattr(serving, "DRAINED_AT", 0.1)
     for number in range(MOST):
         await hurried.store.viewers.opened(f"U0VIEWER{number}")
     hurried.slack.faults.add("views.publish", "hang", times=None, seconds=600.0)

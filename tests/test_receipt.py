@@ -400,9 +400,11 @@ async def test_status_alone_shows_everything_in_flight_in_the_workspace(brisk: S
 
 async def test_a_request_that_is_unknown_or_unreadable_is_told_as_such(brisk: Stage) -> None:
     (route,) = brisk.new_routes("broken")
-    request = await brisk.request(await brisk.ask(delete_command(route)))
+    card = await brisk.ask(delete_command(route))
+    request = await brisk.request(card)
     await brisk.command("status r-aaaaaaaaaa")
     await brisk.until_told(ALICE, "Request r-aaaaaaaaaa is not known.")
+    await brisk.until_quiet(card)
     await brisk.store.database.command("SET", key("told", request.id), "{")
     await brisk.command(f"status {request.id}", user=CAROL)
     assert "Card and thread" not in await brisk.until_told(CAROL, "Decisions")

@@ -29,7 +29,7 @@ _CLOCK = 0.05
 _FORBIDDEN_ERRORS = frozenset({"store_refused", "store_fault"})
 """What it logs besides where a command is forbidden."""
 
-_FAILOVER_ERRORS = _FORBIDDEN_ERRORS | {"store_went_back", "due_lost"}
+_FAILOVER_ERRORS = _FORBIDDEN_ERRORS | {"store_went_back", "due_lost", "record_lost"}
 """What it logs where a failover has forgotten what it had seen: that is to be an alarm."""
 
 
