@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from bot.slack.messages.texts import Message
+from bot.slack.messages.mrkdwn import Message
 
 HOSTILE = "<!channel> *b* <http://x|y> & <@U0BOB> :boom: `" + "x<&>" * 63
 """What somebody might type to ping, link or format."""

@@ -12,8 +12,8 @@ from databases import database
 
 from bot.models import Person, Place
 from bot.slack.app_home_rows import AppHomeReader
-from bot.slack.messages.board import AppHomeData
-from bot.slack.messages.reports import Row
+from bot.slack.messages.home_data import AppHomeData
+from bot.slack.messages.replies import Row
 from bot.store import CardState, Store
 
 PARTS = 8

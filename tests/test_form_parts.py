@@ -29,8 +29,12 @@ from bot.slack.forms.lookup import (
     Lookup,
     Unavailable,
 )
-from bot.slack.messages.delete_form import delete_form
-from bot.slack.messages.options import connection_options, region_options, route_options
+from bot.slack.messages.delete_form import (
+    connection_options,
+    delete_form,
+    region_options,
+    route_options,
+)
 
 OTHER = "vco-t4n9kq27hsd03vmpxe1yzr"
 GONE = Unavailable("Alibaba Cloud does not answer in time.")

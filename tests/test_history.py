@@ -30,7 +30,7 @@ from bot.sandbox.slack.messages import Message, text_of
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL
 from bot.slack import lookups as recalling
 from bot.slack.messages.history import HistoryFound, history
-from bot.slack.messages.texts import clock
+from bot.slack.messages.mrkdwn import clock
 from bot.store import CardState
 from bot.store.client import key
 

@@ -36,7 +36,6 @@ from bot.models import (
 from bot.sandbox.slack.blocks import problems_in_view
 from bot.sandbox.slack.content import checked_view
 from bot.sandbox.slack.messages import text_of
-from bot.slack.messages.board import MOST_ENDED, MOST_MINE, AppHomeData, Row, places
 from bot.slack.messages.buttons import (
     AGAIN,
     APPROVE,
@@ -47,6 +46,7 @@ from bot.slack.messages.buttons import (
     RESTORE,
 )
 from bot.slack.messages.home import view
+from bot.slack.messages.home_data import MOST_ENDED, MOST_MINE, AppHomeData, Row, places
 from bot.store import CardState
 
 NOW = 1120.0

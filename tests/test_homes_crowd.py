@@ -22,7 +22,7 @@ from bot.service import run as serving
 from bot.slack.access import Access
 from bot.slack.app_home import AppHomePublisher
 from bot.slack.app_home_rows import AppHomeReader
-from bot.slack.messages.reports import Row
+from bot.slack.messages.replies import Row
 from bot.slack.web import Slack
 from bot.store import Claim
 from bot.store.viewers import APART_SECONDS, AT_ONCE, EACH_SECONDS, MOST

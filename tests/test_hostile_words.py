@@ -32,16 +32,16 @@ from bot.models import (
 )
 from bot.slack.forms.fields import Form, route_value
 from bot.slack.forms.lookup import ConnectionRoutes
-from bot.slack.messages import reports
-from bot.slack.messages.board import AppHomeData, Row
+from bot.slack.messages import replies
 from bot.slack.messages.card import View, card
 from bot.slack.messages.decision_forms import approve_form
 from bot.slack.messages.delete_form import delete_form
 from bot.slack.messages.history import HistoryFound, history
 from bot.slack.messages.home import view
+from bot.slack.messages.home_data import AppHomeData, Row
+from bot.slack.messages.mrkdwn import code, literal, paragraphs, prose, visible
 from bot.slack.messages.receipt import receipt
 from bot.slack.messages.replies import choices, late, problem
-from bot.slack.messages.texts import code, literal, paragraphs, prose, visible
 from bot.slack.messages.timeline import line
 from bot.store import CardState, Stored
 
@@ -124,9 +124,9 @@ def messages(word: str) -> Iterator[tuple[str, Any]]:
     """All messages, forms and pages that show what somebody else wrote, by their names."""
     sentence = word.replace("`", "")
     seen = connection(word)
-    yield "list", paragraphs(reports.routes(seen, RouteList(routes=(listed(word),))))
-    yield "list of none", paragraphs(reports.routes(seen, RouteList()))
-    yield "list of what can't be changed", paragraphs(reports.no_routes(seen, sentence))
+    yield "list", paragraphs(replies.routes(seen, RouteList(routes=(listed(word),))))
+    yield "list of none", paragraphs(replies.routes(seen, RouteList()))
+    yield "list of what can't be changed", paragraphs(replies.no_routes(seen, sentence))
     yield "problem", paragraphs(problem(PreviewError(sentence, sentence, choices=(word,))))
     yield "choices", choices(PreviewError(sentence, sentence, choices=(word,)))
     rows = []
@@ -136,7 +136,7 @@ def messages(word: str) -> Iterator[tuple[str, Any]]:
         yield f"card {state}", card(request, View(now=1200.0))
         yield f"receipt {state}", receipt(Stored(request, rev=1, audit="1 abc"), TOLD)
         yield f"late click {state}", paragraphs(late(request, "U0EVE"))
-        yield f"already open {state}", paragraphs(reports.already_open(request, TOLD))
+        yield f"already open {state}", paragraphs(replies.already_open(request, TOLD))
         yield f"history {state}", history(HistoryFound(((Found(request), TOLD),)), None)
         if state is RequestState.PENDING:
             yield "approve form", approve_form(request)
@@ -145,7 +145,7 @@ def messages(word: str) -> Iterator[tuple[str, Any]]:
         if state in (RequestState.FAILED, RequestState.DELETED):
             for event in events(word):
                 yield f"line {event.kind} {state}", line(request, event)
-    yield "status", paragraphs(reports.status([(r.request, TOLD) for r in rows], [word]))
+    yield "status", paragraphs(replies.status([(r.request, TOLD) for r in rows], [word]))
     board = AppHomeData(tuple(rows), {"S0NETOPS": ("U0BOB",)}, (word,))
     for user in ("U0BOB", "U0ALICE"):
         yield f"home {user}", view(board, user, 1200.0)

@@ -44,10 +44,8 @@ from bot.sandbox.slack.blocks import problems_in_blocks
 from bot.sandbox.slack.content import MOST_BLOCKS_TEXT
 from bot.sandbox.slack.messages import text_of
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL
-from bot.slack.messages.fitting import shares
-from bot.slack.messages.plainly import as_plain, printable
+from bot.slack.messages.mrkdwn import as_plain, escape, printable, shares
 from bot.slack.messages.receipt import receipt, receipt_text
-from bot.slack.messages.texts import escape
 from bot.store import CardState, Stored
 from bot.store.client import key
 

@@ -36,7 +36,7 @@ from bot.cli.requests import forgiving, show_all
 from bot.lifecycle import route_change
 from bot.models import People, Request, RequestState, RouteState, Terms, Verdict
 from bot.sandbox.valkey import free_port
-from bot.slack.messages.urgency import by_urgency
+from bot.slack.messages.labels import by_urgency
 from bot.store import Store
 from bot.store.client import key
 

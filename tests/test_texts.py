@@ -8,12 +8,12 @@ from builders import a_request, a_route
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.slack.messages import texts
+from bot.slack.messages import mrkdwn
 
 
 @given(st.text())
 def test_escaped_text_reads_the_same_and_can_neither_ping_nor_link(text: str) -> None:
-    escaped = texts.escape(text)
+    escaped = mrkdwn.escape(text)
     assert "<" not in escaped
     assert ">" not in escaped
     assert html.unescape(escaped) == html.unescape(html.escape(text, quote=False))
@@ -32,42 +32,42 @@ def test_escaped_text_reads_the_same_and_can_neither_ping_nor_link(text: str) ->
     ],
 )
 def test_a_duration_is_told_as_people_do(seconds: float, words: str) -> None:
-    assert texts.duration(seconds) == words
+    assert mrkdwn.duration(seconds) == words
 
 
 def test_a_time_is_shown_in_the_readers_zone_and_else_in_utc() -> None:
-    assert texts.clock(1700000000.9) == "<!date^1700000000^{time}|22:13 UTC>"
-    assert texts.clock(1700000000, seconds=True) == "<!date^1700000000^{time_secs}|22:13:20 UTC>"
+    assert mrkdwn.clock(1700000000.9) == "<!date^1700000000^{time}|22:13 UTC>"
+    assert mrkdwn.clock(1700000000, seconds=True) == "<!date^1700000000^{time_secs}|22:13:20 UTC>"
 
 
 def test_people_and_groups_are_mentioned_so_that_they_are_pinged() -> None:
-    assert texts.mention("U0BOB") == "<@U0BOB>"
-    assert texts.mention("W0BOB") == "<@W0BOB>"
-    assert texts.mention("S0NETOPS") == "<!subteam^S0NETOPS>"
+    assert mrkdwn.mention("U0BOB") == "<@U0BOB>"
+    assert mrkdwn.mention("W0BOB") == "<@W0BOB>"
+    assert mrkdwn.mention("S0NETOPS") == "<!subteam^S0NETOPS>"
 
 
 def test_the_sentence_names_one_route_and_counts_several() -> None:
     one, two = a_request(), a_request(a_route(), a_route("10.9.0.0/24"))
     end = "from vco-p0w5112f (cn-hangzhou)"
-    assert texts.sentence("Delete", one) == f"Delete 10.0.0.0/24 {end}"
-    assert texts.sentence("Delete", two) == f"Delete 2 routes {end}"
+    assert mrkdwn.sentence("Delete", one) == f"Delete 10.0.0.0/24 {end}"
+    assert mrkdwn.sentence("Delete", two) == f"Delete 2 routes {end}"
 
 
 @given(st.text(), st.integers(min_value=1, max_value=50))
 def test_cut_text_fits_and_says_that_it_was_cut(text: str, limit: int) -> None:
-    cut = texts.cut(text, limit)
+    cut = mrkdwn.cut(text, limit)
     assert len(cut) <= limit
     assert cut == text or (cut.endswith("…") and text.startswith(cut[:-1]))
 
 
 @given(st.lists(st.from_regex(r"<https://x/[a-z]{1,9}\|[a-z]{1,9}> &lt;", fullmatch=True)))
 def test_a_long_paragraph_loses_whole_lines_and_no_half_links(lines: list[str]) -> None:
-    shown = texts.whole_lines("\n".join(lines), limit=100)
+    shown = mrkdwn.whole_lines("\n".join(lines), limit=100)
     assert len(shown) <= 100
     assert all(line in {*lines, "…"} for line in shown.split("\n") if line)
     assert len(re.findall("<", shown)) == len(re.findall(">", shown))
 
 
 def test_a_long_quotation_still_ends() -> None:
-    assert texts.quoted("x" * 5000)["text"].endswith("…”")
-    assert len(texts.quoted("x" * 5000)["text"]) == texts.SECTION_LIMIT
+    assert mrkdwn.quoted("x" * 5000)["text"].endswith("…”")
+    assert len(mrkdwn.quoted("x" * 5000)["text"]) == mrkdwn.SECTION_LIMIT

@@ -8,9 +8,8 @@ import msgspec
 
 from bot import lifecycle
 from bot.models import Request, RequestState
-from bot.slack.messages.plainly import printable
-from bot.slack.messages.texts import duration, sentence
-from bot.slack.messages.words import words
+from bot.slack.messages.labels import words
+from bot.slack.messages.mrkdwn import duration, printable, sentence
 
 Json = dict[str, object]
 

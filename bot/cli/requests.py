@@ -17,10 +17,9 @@ from bot.config.environment import Reader
 from bot.config.settings import redis_target
 from bot.errors import SettingsError, StoreRefused, StoreUnavailable, Unreadable
 from bot.models import Event
-from bot.slack.messages.plainly import as_plain, printable
+from bot.slack.messages.labels import by_urgency
+from bot.slack.messages.mrkdwn import as_plain, clock, printable
 from bot.slack.messages.receipt import receipt_text
-from bot.slack.messages.texts import clock
-from bot.slack.messages.urgency import by_urgency
 from bot.store import CardState, Database, Store, Stored
 from bot.store.connect import connect
 

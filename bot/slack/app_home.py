@@ -23,9 +23,9 @@ from bot.errors import (
 from bot.slack.access import Access
 from bot.slack.app_home_rows import GROUP_SECONDS, AppHomeReader
 from bot.slack.listeners import ListenerContext
-from bot.slack.messages.board import AppHomeData, groups_of
 from bot.slack.messages.home import closed, view
-from bot.slack.messages.texts import Block
+from bot.slack.messages.home_data import AppHomeData, groups_of
+from bot.slack.messages.mrkdwn import Block
 from bot.slack.payload import Body, part, word
 from bot.slack.payloads import InboxItem
 from bot.slack.router import HandlerContext, Router

@@ -10,8 +10,8 @@ from bot.models import Members
 from bot.policy.directory import Directory
 from bot.slack.budget import Priority
 from bot.slack.directory import looking_up
-from bot.slack.messages.board import AppHomeData, Row, groups_of
-from bot.slack.messages.reports import Row as Shown
+from bot.slack.messages.home_data import AppHomeData, Row, groups_of
+from bot.slack.messages.replies import Row as Shown
 from bot.store import Store
 
 _LATEST = 100

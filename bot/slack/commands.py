@@ -33,7 +33,7 @@ from bot.slack.decisions import decide
 from bot.slack.forms.deleting import open_delete_form
 from bot.slack.listeners import NO_FORM, NOT_STORED, ListenerContext
 from bot.slack.lookups import read_history, read_request
-from bot.slack.messages import reports
+from bot.slack.messages import replies
 from bot.slack.messages.buttons import CHOOSE
 from bot.slack.messages.history import history
 from bot.slack.messages.receipt import receipt
@@ -129,10 +129,10 @@ async def _list(
 ) -> None:
     connection = await context.cloud.connection(region, connection_id)
     if why := obstacle(connection):
-        await context.responder.tell(given, reports.no_routes(connection, why))
+        await context.responder.tell(given, replies.no_routes(connection, why))
         return
     listed = await context.cloud.routes(region, connection_id)
-    await context.responder.tell(given, reports.routes(connection, listed))
+    await context.responder.tell(given, replies.routes(connection, listed))
 
 
 async def _status(context: HandlerContext, given: CommandGiven, target: str | None) -> None:
@@ -140,7 +140,7 @@ async def _status(context: HandlerContext, given: CommandGiven, target: str | No
         await _receipt(context, given, target)
         return
     rows, unreadable = await context.submissions.rows(await context.store.requests.open_ids())
-    await context.responder.tell(given, reports.status(rows, unreadable))
+    await context.responder.tell(given, replies.status(rows, unreadable))
 
 
 async def _receipt(context: HandlerContext, given: CommandGiven, target: str) -> None:
@@ -148,7 +148,7 @@ async def _receipt(context: HandlerContext, given: CommandGiven, target: str) ->
         found = await read_request(context.store, target)
     except Unreadable:
         log.error("record_unreadable", request=target)  # noqa: TRY400 - it says enough
-        await context.responder.tell(given, reports.status([], [target]))
+        await context.responder.tell(given, replies.status([], [target]))
         return
     if found is None:
         raise _not_known(target)

@@ -29,8 +29,8 @@ from bot.slack.messages.decision_forms import (
     approve_form,
     reject_form,
 )
+from bot.slack.messages.mrkdwn import Block
 from bot.slack.messages.replies import done, late
-from bot.slack.messages.texts import Block
 from bot.slack.payload import Body
 from bot.slack.payloads import REQUEST_ID, InboxItem
 from bot.slack.router import HandlerContext, Router

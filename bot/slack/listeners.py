@@ -17,7 +17,7 @@ from bot.metrics import DELIVERIES
 from bot.slack import payloads
 from bot.slack.access import Access
 from bot.slack.forms.lookup import Lookup
-from bot.slack.messages.texts import Block
+from bot.slack.messages.mrkdwn import Block
 from bot.slack.notes import NOTED, Notes
 from bot.slack.payload import Body, word
 from bot.slack.payloads import InboxItem

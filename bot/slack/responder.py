@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import structlog
 
 from bot.errors import BotError, SlackError, SlackRejected
+from bot.slack.messages.mrkdwn import Block, paragraphs
 from bot.slack.messages.replies import choices, problem
-from bot.slack.messages.texts import Block, paragraphs
 from bot.slack.payloads import InboxItem
 from bot.slack.web import Slack
 

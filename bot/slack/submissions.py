@@ -14,8 +14,8 @@ from bot.errors import AlibabaError, Unreadable, UserError
 from bot.execution.reading import STEP_SECONDS, StillReading
 from bot.lifecycle import request_id
 from bot.models import Draft, Request, RequestState
-from bot.slack.messages import reports
-from bot.slack.messages.texts import prose
+from bot.slack.messages import replies
+from bot.slack.messages.mrkdwn import prose
 from bot.slack.payloads import REQUEST_ID, InboxItem
 from bot.slack.responder import Responder
 from bot.store import AlreadyOpen, Claim, Store
@@ -68,7 +68,7 @@ class Submissions:
             await self._responder.explain(item, error)
         return None
 
-    async def rows(self, ids: Iterable[str]) -> tuple[list[reports.Row], list[str]]:
+    async def rows(self, ids: Iterable[str]) -> tuple[list[replies.Row], list[str]]:
         """The requests by these ids, and the ids of those that this version can't read."""
         rows, unreadable = [], []
         for one in ids:
@@ -111,7 +111,7 @@ class Submissions:
         if request.state is RequestState.CANCELLED and not request.decisions[-1].by:
             await self._responder.tell(item, f":warning: {prose(request.why)}")
         elif posted.link or claim.now - request.created_at > CARD_SECONDS:
-            await self._responder.tell(item, reports.asked(request, posted))
+            await self._responder.tell(item, replies.asked(request, posted))
         else:
             return claim.now + _CARD_LOOK
         return None
@@ -119,7 +119,7 @@ class Submissions:
     async def _already_open(self, item: InboxItem, leading: str) -> None:
         rows, _ = await self.rows([leading])
         said = (
-            reports.already_open(*rows[0])
+            replies.already_open(*rows[0])
             if rows
             else f"Request `{leading}` is already about this route."
         )

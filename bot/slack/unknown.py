@@ -15,7 +15,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
 from bot.slack import payloads
-from bot.slack.messages.texts import Block, section
+from bot.slack.messages.mrkdwn import Block, section
 from bot.slack.payload import Body
 from bot.slack.payloads import InboxItem
 from bot.slack.router import HandlerContext, Router

@@ -21,10 +21,14 @@ from bot.slack.forms.fields import DeleteFormSubmitted, Form
 from bot.slack.forms.lookup import ConnectionRoutes, Unavailable
 from bot.slack.listeners import NO_FORM, ListenerContext
 from bot.slack.messages.buttons import NEW
-from bot.slack.messages.delete_form import delete_form
-from bot.slack.messages.options import connection_options, region_options, route_options
+from bot.slack.messages.delete_form import (
+    connection_options,
+    delete_form,
+    region_options,
+    route_options,
+)
+from bot.slack.messages.mrkdwn import Block
 from bot.slack.messages.replies import problem
-from bot.slack.messages.texts import Block
 from bot.slack.payload import Body, items, part, word
 from bot.slack.router import HandlerContext, Router
 from bot.slack.unknown import UnknownPayload

@@ -7,8 +7,8 @@ Whoever can't see what a button stands beside hears it in its label.
 from typing import Any
 
 from bot.models import Operation, Request, RequestState
-from bot.slack.messages.texts import Block, button, cut, sentence, visible, what
-from bot.slack.messages.words import words
+from bot.slack.messages.labels import words
+from bot.slack.messages.mrkdwn import Block, button, cut, sentence, visible, what
 
 APPROVE = "vco_route_approve"
 REJECT = "vco_route_reject"

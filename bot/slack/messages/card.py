@@ -21,10 +21,9 @@ from bot.slack.messages.buttons import (
     countersign_button,
     restore_button,
 )
-from bot.slack.messages.ending import ending
-from bot.slack.messages.pending import buttons, preview
-from bot.slack.messages.progress import View, progress
-from bot.slack.messages.texts import (
+from bot.slack.messages.card_body import View, buttons, ending, preview, progress
+from bot.slack.messages.labels import words
+from bot.slack.messages.mrkdwn import (
     Block,
     Message,
     clock,
@@ -41,7 +40,6 @@ from bot.slack.messages.texts import (
     section,
     sentence,
 )
-from bot.slack.messages.words import words
 
 __all__ = [
     "AGAIN",

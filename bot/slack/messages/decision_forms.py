@@ -5,9 +5,9 @@ What has to be typed says the policy, for a prefix that is wide.
 
 from bot.models import Request
 from bot.slack.messages.card import first_line
-from bot.slack.messages.pending import preview
-from bot.slack.messages.texts import Block, context, literal, mention, quoted, section, visible
-from bot.slack.messages.words import words
+from bot.slack.messages.card_body import preview
+from bot.slack.messages.labels import words
+from bot.slack.messages.mrkdwn import Block, context, literal, mention, quoted, section, visible
 
 APPROVE_FORM = "vco_route_approve_form"
 REJECT_FORM = "vco_route_reject_form"

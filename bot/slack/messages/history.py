@@ -6,14 +6,15 @@ from typing import NamedTuple
 from bot.history import Found, Kin, Kinship, is_request
 from bot.models import Decision, Request, Verdict
 from bot.slack.messages.card import first_line
-from bot.slack.messages.fitting import BLOCKS_LIMIT, length
-from bot.slack.messages.texts import (
+from bot.slack.messages.mrkdwn import (
+    BLOCKS_LIMIT,
     Block,
     Message,
     clock,
     code,
     context,
     cut,
+    length,
     literal,
     mention,
     quoted,

@@ -2,12 +2,196 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from bot import lifecycle
 from bot.command import PREFIX
 from bot.errors import Refused
-from bot.slack.messages.board import AppHomeData, Row, places
-from bot.slack.messages.buttons import NEW
-from bot.slack.messages.home_rows import asked, ended, mentioned, running, waiting
-from bot.slack.messages.texts import Block, button, code, context, header, mention, prose, section
+from bot.models import Decision, Request, RequestState, Verdict
+from bot.preview.rollback import can_roll_back
+from bot.slack.messages.buttons import (
+    APPROVE,
+    CANCEL,
+    NEW,
+    REJECT,
+    again_button,
+    countersign_button,
+    restore_button,
+)
+from bot.slack.messages.card import first_line
+from bot.slack.messages.card_body import UNSURE, View, buttons, progress, uncovered
+from bot.slack.messages.home_data import AppHomeData, Row, places
+from bot.slack.messages.impacts import impact_lines
+from bot.slack.messages.mrkdwn import (
+    Block,
+    button,
+    clock,
+    code,
+    context,
+    cut,
+    header,
+    literal,
+    mention,
+    named,
+    plain,
+    prose,
+    quoted,
+    section,
+)
+
+_NAMED = 3
+"""How many routes an enumeration names before it counts the rest."""
+
+_WHY_LIMIT = 300
+"""Characters of a reason, or of what went wrong: the card has all of it."""
+
+
+def waiting(row: Row, user: str, now: float) -> Iterator[Block]:
+    """What `user` is asked to decide on, with what they have to know for it."""
+    request = row.request
+    if request.state is RequestState.PENDING:
+        yield section("\n".join([_title(row), *_impact(request)]))
+        yield _about(request, f"{_who(request)} · expires {_when(request.expires_at)}")
+        mine = (CANCEL,) if request.requester == user else ()
+        yield _actions(request, APPROVE, REJECT, *mine)
+        return
+    yield section(_title(row))
+    yield from _work(row, now)
+    until = _when(request.created_at + request.terms.countersign)
+    yield _about(request, f"{_who(request)} · countersign by {until}")
+    yield {"type": "actions", "elements": [countersign_button(request)]}
+
+
+def running(row: Row, now: float) -> Iterator[Block]:
+    """What is being done, and how far it is."""
+    yield section(_title(row))
+    yield from _work(row, now)
+    yield context(*_name(row.request), f"{_who(row.request)} · {code(row.request.id)}")
+
+
+def asked(row: Row) -> Iterator[Block]:
+    """What its reader asked for: who has to decide, or how it ended."""
+    request = row.request
+    if request.state is not RequestState.PENDING:
+        yield from ended(row)
+        return
+    [cancel] = _actions(request, CANCEL)["elements"]
+    yield section(_title(row)) | {"accessory": cancel}
+    said = f"Pending · {_needs(request)} · expires {_when(request.expires_at)}"
+    yield _about(request, said)
+
+
+def mentioned(row: Row) -> str:
+    """What others are asked to decide on, in one line."""
+    return f"• {_link(row)} · {_who(row.request)} · {_needs(row.request)}"
+
+
+def ended(row: Row) -> Iterator[Block]:
+    """How a request ended, with what can be done about that."""
+    request = row.request
+    line = section("\n".join([_title(row), *_trouble(request)]))
+    if can_roll_back(request):
+        line["accessory"] = restore_button(request)
+    elif request.state in (RequestState.EXPIRED, RequestState.VOID):
+        line["accessory"] = again_button(request)
+    yield line
+    against = [quoted(cut(d.reason, _WHY_LIMIT)) for d in request.decisions[-1:] if _against(d)]
+    said = f"{_who(request)}{_end(request)} · {code(request.id)}"
+    yield context(*_name(request), said, *against)
+
+
+# --- lines -----------------------------------------------------------------------------
+
+
+def _title(row: Row) -> str:
+    return f"*{_link(row)}*"
+
+
+def _link(row: Row) -> str:
+    line = literal(first_line(row.request))
+    return f"<{row.posted.link}|{line}>" if row.posted.link.startswith("http") else line
+
+
+def _impact(request: Request) -> Iterator[str]:
+    """What happens to traffic; of several routes only what is bad about them."""
+    impacts = request.snapshot.impacts
+    if len(impacts) == 1:
+        yield from impact_lines(request, impacts[0], _NAMED)
+        return
+    yield ", ".join(f"{code(r.route.route_dest)}" for r in request.routes)
+    if bare := uncovered(request):
+        some = f"{len(bare)} of them" if len(bare) < len(impacts) else "any of them"
+        yield f":warning: *Nothing on this connection covers {some} any more.*"
+    if lost := sum(1 for impact in impacts if impact.not_restorable):
+        yield f":warning: {lost} of them can't be restored."
+
+
+def _who(request: Request) -> str:
+    """Who asked and when, and who has decided what."""
+    said = [f"Asked by {mention(request.requester)} {_when(request.created_at)}"]
+    said += [
+        f"{decision.verdict} by {mention(decision.by)}"
+        for decision in request.decisions
+        if decision.by and decision.verdict is not Verdict.BROKE_GLASS
+    ]
+    return " · ".join(said)
+
+
+def _end(request: Request) -> str:
+    """When it ended: with the decision that is named last, or after it."""
+    last = request.decisions[-1] if request.decisions else None
+    decided = last is not None and last.by and last.at == request.ended_at
+    return f"{'' if decided else ' · ended'} {_when(request.ended_at)}"
+
+
+def _needs(request: Request) -> str:
+    left, some = lifecycle.missing(request), request.terms.approvals
+    how_many = f"{left} more" if left < some else "one" if some == 1 else str(some)
+    return f"needs {how_many} of {named(request.terms.approvers.ids)}"
+
+
+def _trouble(request: Request) -> Iterator[str]:
+    """What went wrong, in our own words or the cloud's."""
+    failed = next((r.failure for r in request.routes if r.failure is not None), None)
+    if failed is not None:
+        yield prose(cut(failed.meaning, _WHY_LIMIT))
+    elif request.state is RequestState.VOID:
+        yield f"Nothing was sent: {prose(cut(request.why, _WHY_LIMIT))}"
+    elif request.state is RequestState.UNCONFIRMED:
+        yield UNSURE
+
+
+def _against(decision: Decision) -> bool:
+    no = (Verdict.REJECTED, Verdict.CANCELLED)
+    return decision.verdict in no and bool(decision.reason)
+
+
+def _about(request: Request, said: str) -> Block:
+    """`said` and the id, between the connection's name and the requester's reason."""
+    reason = [quoted(cut(request.reason, _WHY_LIMIT))] if request.reason else []
+    return context(*_name(request), f"{said} · {code(request.id)}", *reason)
+
+
+def _name(request: Request) -> list[Block]:
+    name = request.snapshot.connection.name
+    return [plain(name)] if name else []
+
+
+def _when(at: float) -> str:
+    return clock(at, day=True)
+
+
+# --- blocks ----------------------------------------------------------------------------
+
+
+def _work(row: Row, now: float) -> Iterator[Block]:
+    if row.request.state.open:
+        yield from progress(row.request, View(now=now, ahead=row.ahead, usual=row.usual))
+
+
+def _actions(request: Request, *wanted: str) -> Block:
+    """Those of the card's buttons that are for its reader."""
+    elements = [one for one in buttons(request)["elements"] if one["action_id"] in wanted]
+    return {"type": "actions", "elements": elements}
+
 
 _MOST = 5
 """How many rows a part shows before it counts the rest: a view holds 100 blocks (Slack, Block

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from bot.models import Impact, LiveRoute, Operation, Request, RouteKind
 from bot.preview.impact import addresses
-from bot.slack.messages.texts import code, literal, prose
+from bot.slack.messages.mrkdwn import code, literal, prose
 
 _COUNTABLE = 2**32
 """Above this (only IPv6 gets there) a number of addresses is told as a power of two."""

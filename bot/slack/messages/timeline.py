@@ -7,7 +7,8 @@ from bot.lifecycle.route_change import NOT_SENT
 from bot.models import Event, EventKind, Request, RouteChange, RouteState
 from bot.preview.rollback import can_roll_back
 from bot.slack.messages.buttons import again_button, restore_button
-from bot.slack.messages.texts import (
+from bot.slack.messages.labels import words
+from bot.slack.messages.mrkdwn import (
     Block,
     Message,
     clock,
@@ -21,7 +22,6 @@ from bot.slack.messages.texts import (
     quoted,
     section,
 )
-from bot.slack.messages.words import words
 
 _GOOD = (RouteState.DELETED, RouteState.RESTORED)
 

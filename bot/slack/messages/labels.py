@@ -1,8 +1,9 @@
-"""What a deletion and a restoration are called: one word for each thing, everywhere. Pure."""
+"""What things are called, and what stands first where requests are listed. Pure."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from bot.models import Operation, Request
+from bot.models import Operation, Request, RequestState
 
 
 class Words(NamedTuple):
@@ -51,3 +52,18 @@ OF = {
 def words(request: Request) -> Words:
     """The words for what `request` does."""
     return OF[request.operation]
+
+
+_FIRST = (RequestState.EXECUTING, RequestState.APPROVED, RequestState.PENDING)
+"""What is in flight comes first, then what waits for somebody."""
+
+
+def by_urgency(requests: Iterable[Request]) -> list[Request]:
+    """In flight first, then pending, then what has ended; the newest first in each."""
+    return sorted(requests, key=urgency)
+
+
+def urgency(request: Request) -> tuple[int, float]:
+    """What to sort by: the smallest is the most urgent."""
+    rank = _FIRST.index(request.state) if request.state.open else len(_FIRST)
+    return rank, -request.created_at

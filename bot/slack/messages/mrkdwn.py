@@ -6,13 +6,13 @@ it can't ping anybody, link anywhere, format anything, or leave its place.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from unicodedata import category
 
 from bot.models import Request, VcoRoute
-from bot.slack.messages.words import words
+from bot.slack.messages.labels import words
 
 Block = dict[str, Any]
 
@@ -214,3 +214,60 @@ def _parts(text: str) -> Iterator[str]:
         else:
             part = f"{part}\n{line}" if part else line
     yield part
+
+
+BLOCKS_LIMIT = 12_500
+"""Characters of all texts in a message's blocks. Nowhere documented, but Slack refuses somewhat
+more than 13,000 (slackapi/bolt-js#2509)."""
+
+
+def length(blocks: Iterable[Block]) -> int:
+    """How many characters the texts of these blocks have."""
+    return sum(map(len, _texts(list(blocks))))
+
+
+def shares(wanted: Sequence[int], budget: int) -> list[int]:
+    """What each gets of `budget`: who wants little gets it, the others share the rest evenly."""
+    given, left = [0] * len(wanted), budget
+    for place, index in enumerate(sorted(range(len(wanted)), key=lambda i: wanted[i])):
+        given[index] = min(wanted[index], left // (len(wanted) - place))
+        left -= given[index]
+    return given
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text, by the same name at whatever depth; Block Kit has it as `text` throughout."""
+    if isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+    elif isinstance(value, dict):
+        text = value.get("text")
+        if isinstance(text, str):
+            yield text
+        yield from _texts(list(value.values()))
+
+
+_MARKUP = (
+    (re.compile(r"<!date\^[^|>]*\|([^>]*)>"), r"\1"),
+    (re.compile(r"<(?:!subteam\^|@|#)([A-Z0-9]+)>"), r"\1"),
+    (re.compile(r"<(https?://[^|>]*)\|([^>]*)>"), r"\2: \1"),
+    (re.compile(r":(?:warning|rotating_light):"), "!"),
+    (re.compile(r"\*([^*\n]+)\*"), r"\1"),
+    (re.compile("`"), ""),
+    # Last: what was escaped is nobody's markup.
+    (re.compile("&lt;"), "<"),
+    (re.compile("&gt;"), ">"),
+    (re.compile("&amp;"), "&"),
+)
+
+
+def as_plain(mrkdwn: str) -> str:
+    """Our own mrkdwn without its markup: people and groups by id, times in UTC."""
+    for pattern, shown in _MARKUP:
+        mrkdwn = pattern.sub(shown, mrkdwn)
+    return mrkdwn
+
+
+def printable(text: str) -> str:
+    """Text that can move no cursor and hide nothing, whoever wrote it."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
