@@ -7,6 +7,7 @@ neither Slack nor Alibaba Cloud is asked. Nothing can be approved or changed her
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from io import TextIOWrapper
 from typing import TextIO
 
@@ -18,7 +19,7 @@ from bot.config.settings import redis_target
 from bot.errors import SettingsError, StoreRefused, StoreUnavailable, Unreadable
 from bot.models import Event
 from bot.slack.messages.labels import by_urgency
-from bot.slack.messages.mrkdwn import as_plain, clock, printable
+from bot.slack.messages.mrkdwn import printable
 from bot.slack.messages.receipt import receipt_text
 from bot.store import CardState, Database, Store, Stored
 from bot.store.connect import connect
@@ -150,5 +151,5 @@ def _event(event: Event) -> str:
     by = f" by {event.by}" if event.by else ""
     route = f" {event.route.route_dest}" if event.route else ""
     details = "".join(f" · {name} {value}" for name, value in event.details.items())
-    at = as_plain(clock(event.at, seconds=True, day=True))
+    at = datetime.fromtimestamp(event.at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     return f"{at}  {event.kind.replace('_', ' ')}{route}{by}{details}"

@@ -26,7 +26,7 @@ Json = dict[str, Any]
 
 
 def metadata(request_id: str, part: str) -> Json:
-    """What a message bears: which part of which request's telling it is."""
+    """What a message bears: which part of which request it is."""
     return {"event_type": EVENT_TYPE, "event_payload": {"request": request_id, "part": part}}
 
 

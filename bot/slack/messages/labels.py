@@ -9,7 +9,7 @@ from bot.models import Operation, Request, RequestState
 class Words(NamedTuple):
     """The words of one operation, as they stand within a sentence.
 
-    `undo` is what the button is called that asks for the opposite.
+    `rollback` is what the button is called that asks for the opposite.
     """
 
     do: str
