@@ -38,7 +38,7 @@ from bot.models import (
     Verdict,
 )
 from bot.store import AlreadyOpen, CardState, Claim, Database, Store
-from bot.store.client import key
+from bot.store.client import DUE, Script, key
 from bot.store.rate_limit import USUAL_SECONDS
 from bot.store.requests import RETENTION_SECONDS
 
@@ -405,3 +405,21 @@ async def test_the_usual_duration_is_the_median_of_the_last_ones(store: Store) -
         await store.rate_limits.took("cn-hangzhou", seconds)
     assert await store.rate_limits.usual("cn-hangzhou") == 30.0
     assert await store.rate_limits.usual("eu-central-1") == USUAL_SECONDS
+
+
+def test_a_script_that_names_what_it_is_not_given_is_not_built() -> None:
+    part = "redis.call('SET', KEYS.seen, ARGV.limit)"
+    assert Script(part, keys=("due", "seen"), args=("limit",)).text == (
+        "redis.call('SET', KEYS[2], ARGV[1])"
+    )
+    with pytest.raises(LookupError, match=r"KEYS\.seen"):
+        Script(part, keys=("due",), args=("limit",))
+    with pytest.raises(LookupError, match=r"ARGV\.limit"):
+        Script(part, keys=("seen",), args=("now",))
+
+
+async def test_a_script_with_names_is_called_with_all_of_them_or_not_at_all(store: Store) -> None:
+    script = Script("return ARGV.item", keys=("due",), args=("item",))
+    assert await store.database.run(script, (DUE,), "one") == "one"
+    with pytest.raises(TypeError, match="not 1 and 2"):
+        await store.database.run(script, (DUE,), "one", "more")

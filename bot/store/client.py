@@ -51,13 +51,39 @@ IN_SCRIPTS: set[str] = set()
 
 
 class Script:
-    """A Lua script and its SHA-1, by which the server knows it."""
+    """A Lua script, its calling contract, and its SHA-1, by which the server knows it.
 
-    def __init__(self, text: str) -> None:
-        """Take the text of the script."""
-        self.text = text
-        self.sha = sha1(text.encode(), usedforsecurity=False).hexdigest()
+    `keys` and `args` name what it is called with, in their order. The text says `KEYS.due` and
+    `ARGV.item`; what is sent says `KEYS[1]` and `ARGV[2]`, literally, as Tair wants it. A part
+    that several scripts share names what it needs as well: a script without it is not built.
+    """
+
+    def __init__(self, text: str, *, keys: Sequence[str] = (), args: Sequence[str] = ()) -> None:
+        """Take the text of the script, and the names of its keys and arguments.
+
+        Raises:
+            LookupError: The text names a key or an argument that is not among them.
+        """
+        self.keys, self.args = tuple(keys), tuple(args)
+        self.text = _numbered(_numbered(text, "KEYS", self.keys), "ARGV", self.args)
+        self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
         IN_SCRIPTS.update(re.findall(r"redis\.p?call\('([A-Z]+)'", text))
+
+    def check_call(self, keys: int, args: int) -> None:
+        """Raise TypeError where a script with names is called with more or less than these."""
+        if self.keys and (keys, args) != (len(self.keys), len(self.args)):
+            raise TypeError(f"a script takes {self.keys} and {self.args}, not {keys} and {args}")
+
+
+def _numbered(text: str, table: str, names: Sequence[str]) -> str:
+    """Lua with the names of a table as the numbers that they are sent as."""
+
+    def number(found: re.Match[str]) -> str:
+        if found[1] not in names:
+            raise LookupError(f"a script names {table}.{found[1]} and declares {names}")
+        return f"{table}[{names.index(found[1]) + 1}]"
+
+    return re.sub(rf"\b{table}\.(\w+)", number, text)
 
 
 def key(*parts: str) -> str:
@@ -139,6 +165,7 @@ class Database:
 
     async def run(self, script: Script, keys: Sequence[str], *args: str | float) -> Reply:
         """Run a script, teaching it to the server when it does not know it."""
+        script.check_call(len(keys), len(args))
         rest = (len(keys), *keys, *args)
         async with _translated():
             try:

@@ -18,28 +18,34 @@ _PUT = Script(
     + WAKE
     + CHECK_WORK
     + """
-if redis.call('EXISTS', KEYS[4]) == 1 or redis.call('EXISTS', KEYS[3]) == 1 then return 0 end
+if redis.call('EXISTS', KEYS.seen) == 1 or redis.call('EXISTS', KEYS.inbox) == 1 then return 0 end
 check_work()
-redis.call('SET', KEYS[3], ARGV[3])
-wake(ARGV[2], seconds(ARGV[1]))
+redis.call('SET', KEYS.inbox, ARGV.content)
+wake(ARGV.item, seconds(ARGV.now))
 return 1
-"""
+""",
+    keys=("due", "claims", "inbox", "seen"),
+    args=("now", "item", "content"),
 )
 
 _FIRST = Script(
     NOW
     + """
-local now = seconds(ARGV[1])
-redis.call('SET', KEYS[1], string.format('%.6f', now), 'NX', 'EX', ARGV[2])
-return {redis.call('GET', KEYS[1]), string.format('%.6f', now)}
-"""
+local now = seconds(ARGV.now)
+redis.call('SET', KEYS.unreadable, string.format('%.6f', now), 'NX', 'EX', ARGV.seconds)
+return {redis.call('GET', KEYS.unreadable), string.format('%.6f', now)}
+""",
+    keys=("unreadable",),
+    args=("now", "seconds"),
 )
 
 _NOTE = Script(
     """
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-return redis.call('SET', KEYS[2], ARGV[1], 'NX', 'EX', ARGV[2]) and 1 or 0
-"""
+if redis.call('EXISTS', KEYS.inbox) == 0 then return 0 end
+return redis.call('SET', KEYS.noted, ARGV.mark, 'NX', 'EX', ARGV.seconds) and 1 or 0
+""",
+    keys=("inbox", "noted"),
+    args=("mark", "seconds"),
 )
 
 

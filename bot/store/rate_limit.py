@@ -19,16 +19,18 @@ _TAKE = Script(
     NOW
     + """
 -- The generic cell rate algorithm: one number says until when the quota is spoken for.
-local now, every = seconds(ARGV[1]), tonumber(ARGV[2])
-local burst, calls = tonumber(ARGV[3]), tonumber(ARGV[4])
-local taken = math.max(now, tonumber(redis.call('GET', KEYS[1]) or '0'))
+local now, every = seconds(ARGV.now), tonumber(ARGV.every)
+local burst, calls = tonumber(ARGV.burst), tonumber(ARGV.calls)
+local taken = math.max(now, tonumber(redis.call('GET', KEYS.quota) or '0'))
 local after = taken + calls * every
-local wait = math.max(after - burst * every, tonumber(redis.call('GET', KEYS[2]) or '0')) - now
+local wait = math.max(after - burst * every, tonumber(redis.call('GET', KEYS.pause) or '0')) - now
 -- Below a millisecond it is the rounding that waits, and the answer would say 0 all the same.
 if wait > 0.001 then return string.format('%.3f', wait) end
-redis.call('SET', KEYS[1], string.format('%.6f', after), 'EX', 300)
+redis.call('SET', KEYS.quota, string.format('%.6f', after), 'EX', 300)
 return '0'
-"""
+""",
+    keys=("quota", "pause"),
+    args=("now", "every", "burst", "calls"),
 )
 
 
@@ -38,20 +40,21 @@ _RESERVE = Script(
 -- A sliding window of calls that were made, and the ones that wait in their order. Of the slots
 -- that are free in the window the first who wait have one each, whether or not they come for it at
 -- once; so nobody is overtaken, and who has none knows when to come.
-local now, id, order = seconds(ARGV[1]), ARGV[2], ARGV[3]
-local calls, window, reserved = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local paused = tonumber(redis.call('GET', KEYS[4]) or '0')
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - window)
-for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now)) do
-  redis.call('ZREM', KEYS[2], gone)
-  redis.call('ZREM', KEYS[3], gone)
+local now, id, order = seconds(ARGV.now), ARGV.name, ARGV.order
+local calls, window = tonumber(ARGV.calls), tonumber(ARGV.window)
+local reserved = tonumber(ARGV.reserved_seconds)
+local paused = tonumber(redis.call('GET', KEYS.pause) or '0')
+redis.call('ZREMRANGEBYSCORE', KEYS.made, '-inf', now - window)
+for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS.reserved, '-inf', now)) do
+  redis.call('ZREM', KEYS.waiting, gone)
+  redis.call('ZREM', KEYS.reserved, gone)
 end
 -- Run again after a lost reply, this finds that it was done.
-if redis.call('ZSCORE', KEYS[1], id) then return '0' end
-redis.call('ZADD', KEYS[2], order, id)
-local made = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
+if redis.call('ZSCORE', KEYS.made, id) then return '0' end
+redis.call('ZADD', KEYS.waiting, order, id)
+local made = redis.call('ZRANGE', KEYS.made, 0, -1, 'WITHSCORES')
 local count = #made / 2
-local before = redis.call('ZRANK', KEYS[2], id) - (calls - count)
+local before = redis.call('ZRANK', KEYS.waiting, id) - (calls - count)
 local at = math.max(now, paused)
 if before >= 0 then
   -- The slot is one that becomes free when a call leaves the window, or a later round of it.
@@ -61,16 +64,18 @@ if before >= 0 then
 end
 local wait = at - now
 if wait <= 0.001 then
-  redis.call('ZREM', KEYS[2], id)
-  redis.call('ZREM', KEYS[3], id)
-  redis.call('ZADD', KEYS[1], string.format('%.6f', now), id)
+  redis.call('ZREM', KEYS.waiting, id)
+  redis.call('ZREM', KEYS.reserved, id)
+  redis.call('ZADD', KEYS.made, string.format('%.6f', now), id)
 else
-  redis.call('ZADD', KEYS[3], string.format('%.6f', at + reserved), id)
+  redis.call('ZADD', KEYS.reserved, string.format('%.6f', at + reserved), id)
 end
 for i = 1, 3 do redis.call('EXPIRE', KEYS[i], 86400) end
 if wait <= 0.001 then return '0' end
 return string.format('%.3f', wait)
-"""
+""",
+    keys=("made", "waiting", "reserved", "pause"),
+    args=("now", "name", "order", "calls", "window", "reserved_seconds"),
 )
 _RESERVED_SECONDS = 120
 """Whoever does not come back for so long after their time loses their turn."""

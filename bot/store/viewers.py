@@ -35,34 +35,41 @@ CHANGES = key("viewers", "changes")
 """How often something has changed that Homes show."""
 
 _KEYS = (DUE, CLAIMS, VIEWERS, SEEN, CHANGES)
+_NAMES = ("due", "claims", "viewers", "seen", "changes")
+_LIMITS = ("now", "remembered", "most", "apart")
+"""The arguments that all scripts start with that make a Home due; see `Viewers._run`."""
 
 _FORGET = """
 local function forget(user)
-  redis.call('ZREM', KEYS[3], user)
-  redis.call('HDEL', KEYS[4], 'shown:' .. user, 'at:' .. user)
+  redis.call('ZREM', KEYS.viewers, user)
+  redis.call('HDEL', KEYS.seen, 'shown:' .. user, 'at:' .. user)
 end
+"""
+"""Lua: forget one person."""
+
+_TIDY = """
 local function tidy(now)
-  local old = now - tonumber(ARGV[2])
-  for _, user in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', old)) do forget(user) end
-  for _, user in ipairs(redis.call('ZRANGE', KEYS[3], 0, -1 - tonumber(ARGV[3]))) do
+  local old = now - tonumber(ARGV.remembered)
+  for _, user in ipairs(redis.call('ZRANGEBYSCORE', KEYS.viewers, '-inf', old)) do forget(user) end
+  for _, user in ipairs(redis.call('ZRANGE', KEYS.viewers, 0, -1 - tonumber(ARGV.most))) do
     forget(user)
   end
 end
 """
-"""Lua: forget one person, and those who have not looked for long."""
+"""Lua: forget those who have not looked for long, and all beyond the latest."""
 
 _SOON = """
 local function soon(user, now, later)
   local item = 'home:' .. user
-  local apart = tonumber(ARGV[4])
-  local at = tonumber(redis.call('HGET', KEYS[4], 'at:' .. user) or '0') + apart
+  local apart = tonumber(ARGV.apart)
+  local at = tonumber(redis.call('HGET', KEYS.seen, 'at:' .. user) or '0') + apart
   at = math.max(math.min(math.max(at, now), now + apart), now + later)
-  local lease = redis.call('HGET', KEYS[2], 'lease:' .. item)
+  local lease = redis.call('HGET', KEYS.claims, 'lease:' .. item)
   -- Whoever is at it may have looked before the change.
-  if lease then redis.call('HSET', KEYS[2], 'again:' .. item, '1') end
+  if lease then redis.call('HSET', KEYS.claims, 'again:' .. item, '1') end
   if lease and tonumber(lease) > now then return end
-  local planned = redis.call('ZSCORE', KEYS[1], item)
-  if not planned or tonumber(planned) > at then redis.call('ZADD', KEYS[1], at, item) end
+  local planned = redis.call('ZSCORE', KEYS.due, item)
+  if not planned or tonumber(planned) > at then redis.call('ZADD', KEYS.due, at, item) end
 end
 """
 """Lua: make a Home due in `later` seconds, or when it may be edited again; see `WAKE`."""
@@ -71,17 +78,20 @@ _OPENED = Script(
     NOW
     + CHECK_WORK
     + _FORGET
+    + _TIDY
     + _SOON
     + """
-local now, user = seconds(ARGV[1]), ARGV[5]
+local now, user = seconds(ARGV.now), ARGV.user
 check_work()
-redis.call('HDEL', KEYS[4], '')
-redis.call('ZADD', KEYS[3], now, user)
-redis.call('HDEL', KEYS[4], 'shown:' .. user)
+redis.call('HDEL', KEYS.seen, '')
+redis.call('ZADD', KEYS.viewers, now, user)
+redis.call('HDEL', KEYS.seen, 'shown:' .. user)
 tidy(now)
 soon(user, now, 0)
 return 1
-"""
+""",
+    keys=_NAMES,
+    args=(*_LIMITS, "user"),
 )
 
 _DOUBTED = Script(
@@ -89,56 +99,66 @@ _DOUBTED = Script(
     + CHECK_WORK
     + _SOON
     + """
-if redis.call('ZSCORE', KEYS[3], ARGV[5]) then
+if redis.call('ZSCORE', KEYS.viewers, ARGV.user) then
   check_work()
-  redis.call('HDEL', KEYS[4], 'shown:' .. ARGV[5])
-  soon(ARGV[5], seconds(ARGV[1]), 0)
+  redis.call('HDEL', KEYS.seen, 'shown:' .. ARGV.user)
+  soon(ARGV.user, seconds(ARGV.now), 0)
 end
 return 1
-"""
+""",
+    keys=_NAMES,
+    args=(*_LIMITS, "user"),
 )
 
 _CHANGED = Script(
     NOW
     + CHECK_WORK
     + _FORGET
+    + _TIDY
     + _SOON
     + """
-local now = seconds(ARGV[1])
+local now = seconds(ARGV.now)
 check_work()
-redis.call('ZREM', KEYS[3], '')
-redis.call('HDEL', KEYS[4], '')
-redis.call('INCR', KEYS[5])
+redis.call('ZREM', KEYS.viewers, '')
+redis.call('HDEL', KEYS.seen, '')
+redis.call('INCR', KEYS.changes)
 tidy(now)
-for place, user in ipairs(redis.call('ZREVRANGE', KEYS[3], 0, -1)) do
-  soon(user, now, math.max(0, place - tonumber(ARGV[5])) * tonumber(ARGV[6]))
+for place, user in ipairs(redis.call('ZREVRANGE', KEYS.viewers, 0, -1)) do
+  soon(user, now, math.max(0, place - tonumber(ARGV.at_once)) * tonumber(ARGV.each))
 end
 return 1
-"""
+""",
+    keys=_NAMES,
+    args=(*_LIMITS, "at_once", "each"),
 )
 
 _LOOK = Script(
     """
-local rank = redis.call('ZREVRANK', KEYS[3], ARGV[1])
+local rank = redis.call('ZREVRANK', KEYS.viewers, ARGV.user)
 if not rank then return {} end
-return {rank, redis.call('HGET', KEYS[4], 'shown:' .. ARGV[1]) or '',
-        redis.call('HGET', KEYS[4], 'at:' .. ARGV[1]) or '0', redis.call('GET', KEYS[5]) or '0'}
-"""
+return {rank, redis.call('HGET', KEYS.seen, 'shown:' .. ARGV.user) or '',
+        redis.call('HGET', KEYS.seen, 'at:' .. ARGV.user) or '0',
+        redis.call('GET', KEYS.changes) or '0'}
+""",
+    keys=_NAMES,
+    args=("user",),
 )
 
 _SAVE = Script(
     NOW
     + """
-if redis.call('HGET', KEYS[2], 'fence:' .. ARGV[2]) ~= ARGV[3] then return 0 end
-if redis.call('ZSCORE', KEYS[3], ARGV[4]) then
-  redis.call('HSET', KEYS[4], 'shown:' .. ARGV[4], ARGV[5],
-             'at:' .. ARGV[4], string.format('%.6f', seconds(ARGV[1])))
+if redis.call('HGET', KEYS.claims, 'fence:' .. ARGV.item) ~= ARGV.fence then return 0 end
+if redis.call('ZSCORE', KEYS.viewers, ARGV.user) then
+  redis.call('HSET', KEYS.seen, 'shown:' .. ARGV.user, ARGV.shown,
+             'at:' .. ARGV.user, string.format('%.6f', seconds(ARGV.now)))
 end
 return 1
-"""
+""",
+    keys=_NAMES,
+    args=("now", "item", "fence", "user", "shown"),
 )
 
-_DROP = Script(_FORGET + "forget(ARGV[1]) return 1")
+_DROP = Script(_FORGET + "forget(ARGV.user) return 1", keys=_NAMES, args=("user",))
 
 
 class Viewer(NamedTuple):

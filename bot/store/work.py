@@ -50,32 +50,32 @@ _CLAIM = Script(
     + """
 local function check_claim()
   check_work()
-  redis.call('HINCRBY', KEYS[2], '', 0)
-  redis.call('HDEL', KEYS[2], '')
-  redis.call('SET', KEYS[4], '', 'XX')
+  redis.call('HINCRBY', KEYS.claims, '', 0)
+  redis.call('HDEL', KEYS.claims, '')
+  redis.call('SET', KEYS.receipt, '', 'XX')
 end
-local receipt = redis.call('GET', KEYS[4])
+local receipt = redis.call('GET', KEYS.receipt)
 if receipt then return cjson.decode(receipt) end
-local now = seconds(ARGV[1])
-local clock = tonumber(redis.call('HGET', KEYS[2], 'clock') or '0')
+local now = seconds(ARGV.now)
+local clock = tonumber(redis.call('HGET', KEYS.claims, 'clock') or '0')
 if now < clock - 2 then
   -- The server's clock was put back: what was planned goes back with it, or nothing would be
   -- done until the old time comes again.
   check_claim()
-  local planned = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
+  local planned = redis.call('ZRANGE', KEYS.due, 0, -1, 'WITHSCORES')
   for i = 1, #planned, 2 do
-    redis.call('ZADD', KEYS[1], tonumber(planned[i + 1]) - (clock - now), planned[i])
+    redis.call('ZADD', KEYS.due, tonumber(planned[i + 1]) - (clock - now), planned[i])
   end
 end
-if now > clock + 1 or now < clock - 2 then redis.call('HSET', KEYS[2], 'clock', now) end
+if now > clock + 1 or now < clock - 2 then redis.call('HSET', KEYS.claims, 'clock', now) end
 -- What is passed over stays as due as it is, so the order is the same once there is room for it.
 local function longest_due()
   local from, most = 0, 1
   repeat
-    local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', from, most)
+    local due = redis.call('ZRANGEBYSCORE', KEYS.due, '-inf', now, 'LIMIT', from, most)
     for _, item in ipairs(due) do
       local kind = string.match(item, '^[^:]*')
-      if not string.find(ARGV[5], ':' .. kind .. ':', 1, true) then return item end
+      if not string.find(ARGV.full, ':' .. kind .. ':', 1, true) then return item end
     end
     local more = #due == most
     from, most = from + most, most * 4
@@ -84,59 +84,65 @@ end
 local item = longest_due()
 if not item then
   local later = '(' .. string.format('%.17g', now)
-  local first = redis.call('ZRANGEBYSCORE', KEYS[1], later, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  local first = redis.call('ZRANGEBYSCORE', KEYS.due, later, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
   if not first[2] then return {'idle', ''} end
   return {'idle', string.format('%.6f', tonumber(first[2]) - now)}
 end
 check_claim()
-local until_ = now + tonumber(ARGV[2])
+local until_ = now + tonumber(ARGV.lease)
 -- The name makes it unique even where a failover has forgotten that the number was given out.
-local fence = redis.call('INCR', KEYS[3]) .. '-' .. ARGV[4]
-redis.call('HSET', KEYS[2], 'fence:' .. item, fence, 'lease:' .. item, until_)
-local tries = redis.call('HINCRBY', KEYS[2], 'tries:' .. item, 1)
-redis.call('ZADD', KEYS[1], until_, item)
+local fence = redis.call('INCR', KEYS.fence) .. '-' .. ARGV.name
+redis.call('HSET', KEYS.claims, 'fence:' .. item, fence, 'lease:' .. item, until_)
+local tries = redis.call('HINCRBY', KEYS.claims, 'tries:' .. item, 1)
+redis.call('ZADD', KEYS.due, until_, item)
 local claimed = {'claimed', item, fence, tostring(tries), string.format('%.6f', now),
                  string.format('%.6f', until_)}
-redis.call('SET', KEYS[4], cjson.encode(claimed), 'EX', ARGV[3])
+redis.call('SET', KEYS.receipt, cjson.encode(claimed), 'EX', ARGV.receipt_seconds)
 return claimed
-"""
+""",
+    keys=("due", "claims", "fence", "receipt"),
+    args=("now", "lease", "receipt_seconds", "name", "full"),
 )
 
 _DONE = Script(
     NOW
     + CHECK_WORK
     + """
-local now, item = seconds(ARGV[1]), ARGV[2]
-local fence = redis.call('HGET', KEYS[2], 'fence:' .. item)
+local now, item = seconds(ARGV.now), ARGV.item
+local fence = redis.call('HGET', KEYS.claims, 'fence:' .. item)
 -- Run again after a lost reply, this finds that it was done.
-if redis.call('EXISTS', KEYS[3]) == 1 then return 1 end
-if fence ~= ARGV[3] then return 0 end
+if redis.call('EXISTS', KEYS.ended) == 1 then return 1 end
+if fence ~= ARGV.fence then return 0 end
 check_work()
-redis.call('SET', KEYS[3], '1', 'EX', ARGV[6])
-local again = redis.call('HGET', KEYS[2], 'again:' .. item)
-redis.call('HDEL', KEYS[2], 'fence:' .. item, 'lease:' .. item, 'again:' .. item)
-if ARGV[5] == 'finished' then redis.call('HDEL', KEYS[2], 'tries:' .. item) end
-if ARGV[5] == 'given back' and redis.call('HINCRBY', KEYS[2], 'tries:' .. item, -1) < 1 then
-  redis.call('HDEL', KEYS[2], 'tries:' .. item)
+redis.call('SET', KEYS.ended, '1', 'EX', ARGV.receipt_seconds)
+local again = redis.call('HGET', KEYS.claims, 'again:' .. item)
+redis.call('HDEL', KEYS.claims, 'fence:' .. item, 'lease:' .. item, 'again:' .. item)
+if ARGV.how == 'finished' then redis.call('HDEL', KEYS.claims, 'tries:' .. item) end
+if ARGV.how == 'given back' and redis.call('HINCRBY', KEYS.claims, 'tries:' .. item, -1) < 1 then
+  redis.call('HDEL', KEYS.claims, 'tries:' .. item)
 end
 if again then
-  redis.call('ZADD', KEYS[1], now, item)
-elseif ARGV[4] == '' then
-  redis.call('ZREM', KEYS[1], item)
+  redis.call('ZADD', KEYS.due, now, item)
+elseif ARGV.again_at == '' then
+  redis.call('ZREM', KEYS.due, item)
 else
-  redis.call('ZADD', KEYS[1], ARGV[4], item)
+  redis.call('ZADD', KEYS.due, ARGV.again_at, item)
 end
 return 1
-"""
+""",
+    keys=("due", "claims", "ended"),
+    args=("now", "item", "fence", "again_at", "how", "receipt_seconds"),
 )
 
 _WAKE = Script(
     NOW
     + WAKE
     + """
-wake(ARGV[2], seconds(ARGV[1]))
+wake(ARGV.item, seconds(ARGV.now))
 return 1
-"""
+""",
+    keys=("due", "claims"),
+    args=("now", "item"),
 )
 
 
