@@ -15,10 +15,11 @@ from msgspec.structs import replace
 
 from bot import lifecycle
 from bot.errors import ScopeMissing, SlackRateLimited, SlackRejected
+from bot.metrics import ALARMS
 from bot.models import Decision, Request, RequestState, Verdict
 from bot.slack.budget import Priority
 from bot.slack.messages.card import Message, View, card
-from bot.slack.messages.timeline import line
+from bot.slack.messages.timeline import forgotten, line
 from bot.slack.posted import CARD, PostedMessages, metadata
 from bot.slack.web import Slack
 from bot.store import CardState, Claim, Store
@@ -27,6 +28,21 @@ log = structlog.get_logger(__name__)
 
 _NO_EDITS = frozenset({"edit_window_closed", "cant_update_message"})
 """Answers to an edit alone: the card stays as it is, and its thread can still be written in."""
+
+_FORGOTTEN = "outcome_forgotten"
+"""Why a card is not edited any more: it shows an outcome of which the store knows nothing."""
+
+_OUTCOMES = frozenset(
+    (
+        RequestState.DELETED,
+        RequestState.RESTORED,
+        RequestState.FAILED,
+        RequestState.UNCONFIRMED,
+    )
+)
+
+_NOT_SENT = "not_sent"
+"""What the card of a request shows that failed before anything was sent: no outcome."""
 
 REFRESH_SECONDS = 3.0
 """How often a progress bar moves: slow enough for Slack's limit of about 50 edits a minute."""
@@ -93,7 +109,8 @@ class CardPublisher:
         shown = _hash(message)
         if not posted.card_ts:
             place = await self._post_once(claim, request, posted, CARD, message)
-            await self._save(claim, request, _placed(posted, place, shown))
+            placed = _placed(posted, place, shown, str(request.state))
+            await self._save(claim, request, placed)
             return claim.now
         if not posted.link:
             link = await self._link(posted)
@@ -107,12 +124,16 @@ class CardPublisher:
             if posted.said < len(request.timeline):
                 # More than the bar has moved. Homes don't wait for the card.
                 await self._store.viewers.changed()
-            await self._edit(claim, request, posted, message, shown)
+            if outcome := await self._forgotten(request, posted):
+                await self._leave(claim, request, posted, outcome)
+            else:
+                await self._edit(claim, request, posted, message, shown)
             return claim.now
         if posted.said < len(request.timeline):
             await self._post_line(claim, request, posted)
             return claim.now
-        if posted.shown != shown and not request.state.open:
+        untold = posted.fixed == _FORGOTTEN and _shows(request) not in _OUTCOMES
+        if posted.shown != shown and not request.state.open and not untold:
             # It can't be edited: how it ended stands below it, with the buttons that there are.
             await self._post_once(claim, request, posted, f"{CARD} {shown}", message)
             await self._save(claim, request, replace(posted, shown=shown, posting=""))
@@ -120,19 +141,44 @@ class CardPublisher:
         progressing = request.state in (RequestState.APPROVED, RequestState.EXECUTING)
         return claim.now + REFRESH_SECONDS if progressing else None
 
+    async def _forgotten(self, request: Request, posted: CardState) -> str:
+        """The outcome that the card shows and the store has forgotten; empty: there is none.
+
+        A database that went back (a failover that lost writes, a restored backup) has a request as
+        it was before, and what was posted too. So the card is looked at before its first edit away
+        from `pending`, and before one that says that nothing was done; an outcome that is known is
+        shown without a look.
+        """
+        shows = _shows(request)
+        at_risk = posted.state in ("", RequestState.PENDING) or not request.state.open
+        if shows in _OUTCOMES or not at_risk:
+            return ""
+        found = await self._posted_messages.shows(posted.channel, posted.card_ts, request.id)
+        return found if found in _OUTCOMES else ""
+
+    async def _leave(self, claim: Claim, request: Request, posted: CardState, shows: str) -> None:
+        """Leave a card that shows an outcome as it is, and say below it why."""
+        log.error("outcome_forgotten", request=request.id, shows=shows, state=str(request.state))
+        ALARMS.labels(_FORGOTTEN).inc()
+        await self._post_once(claim, request, posted, _FORGOTTEN, forgotten(request, shows))
+        await self._save(claim, request, replace(posted, fixed=_FORGOTTEN, posting=""))
+
     async def _edit(
         self, claim: Claim, request: Request, posted: CardState, message: Message, shown: str
     ) -> None:
         try:
             urgency = edit_priority(request, posted)
-            await self._slack.update(posted.channel, posted.card_ts, *message, priority=urgency)
+            bears = metadata(request.id, CARD, _shows(request))
+            where = (posted.channel, posted.card_ts)
+            await self._slack.update(*where, *message, metadata=bears, priority=urgency)
         except SlackRejected as error:
             if error.code not in _NO_EDITS:
                 raise
             log.warning("card_not_editable", request=request.id, code=error.code)
             await self._save(claim, request, replace(posted, fixed=error.code))
         else:
-            await self._save(claim, request, replace(posted, shown=shown))
+            state = str(request.state)
+            await self._save(claim, request, replace(posted, shown=shown, state=state))
 
     async def _link(self, posted: CardState) -> str:
         try:
@@ -165,7 +211,7 @@ class CardPublisher:
                 channel,
                 *message,
                 thread_ts=posted.card_ts,
-                metadata=metadata(request.id, part),
+                metadata=metadata(request.id, part, _shows(request) if part == CARD else ""),
                 priority=Priority.LINE
                 if request.state.open and posted.card_ts
                 else Priority.OUTCOME,
@@ -216,9 +262,18 @@ def edit_priority(request: Request, posted: CardState) -> Priority:
     return Priority.CARD if posted.said < len(request.timeline) else Priority.PROGRESS
 
 
-def _placed(posted: CardState, place: PostedMessage, shown: str) -> CardState:
-    known = "" if place.earlier else shown
-    return replace(posted, channel=place.channel, card_ts=place.ts, shown=known, posting="")
+def _shows(request: Request) -> str:
+    """What the card of a request says of it, in one word."""
+    if request.state is RequestState.FAILED and not any(r.sends for r in request.routes):
+        return _NOT_SENT
+    return str(request.state)
+
+
+def _placed(posted: CardState, place: PostedMessage, shown: str, state: str) -> CardState:
+    known, stands = ("", "") if place.earlier else (shown, state)
+    return replace(
+        posted, channel=place.channel, card_ts=place.ts, shown=known, state=stands, posting=""
+    )
 
 
 def _hash(message: Message) -> str:

@@ -25,9 +25,10 @@ _CLOCKS_APART = 60.0
 Json = dict[str, Any]
 
 
-def metadata(request_id: str, part: str) -> Json:
-    """What a message bears: which part of which request it is."""
-    return {"event_type": EVENT_TYPE, "event_payload": {"request": request_id, "part": part}}
+def metadata(request_id: str, part: str, shows: str = "") -> Json:
+    """What a message bears: which part of which request it is; of a card, the state it shows."""
+    more = {"shows": shows} if shows else {}
+    return {"event_type": EVENT_TYPE, "event_payload": {"request": request_id, "part": part} | more}
 
 
 class PostedMessages:
@@ -55,12 +56,46 @@ class PostedMessages:
             log.warning("history_not_readable", error=str(error))
             return None
 
+    async def shows(self, channel: str, ts: str, request_id: str) -> str:
+        """The state that a card shows in Slack, whatever the store knows; empty: it can't be seen.
+
+        Without the scope to read there the card is edited as if it had been seen: an outcome that
+        is shown late, because a read is forbidden, would be worse than one that may be overwritten
+        by a database that went back. Where Slack does not answer, the edit would not be made
+        either: both wait.
+        """
+        arguments = {"channel": channel, "latest": ts, "inclusive": "true", "limit": "1"}
+        try:
+            answer = await self._slack.read(
+                "conversations.history", include_all_metadata="true", **arguments
+            )
+        except SlackRejected as error:
+            log.warning("card_not_readable", request=request_id, error=str(error))
+            return ""
+        messages = answer.get("messages")
+        for message in messages if isinstance(messages, list) else []:
+            if message.get("ts") == ts and self._is(message, metadata(request_id, CARD)):
+                return str(message["metadata"]["event_payload"].get("shows") or "")
+        return ""
+
+    def _is(self, message: Json, wanted: Json) -> bool:
+        """Whether a message is ours and bears at least this."""
+        found = message.get("metadata")
+        if not isinstance(found, dict) or message.get("user") != self._bot_user():
+            return False
+        payload = found.get("event_payload")
+        return (
+            found.get("event_type") == wanted["event_type"]
+            and isinstance(payload, dict)
+            and wanted["event_payload"].items() <= payload.items()
+        )
+
     async def _search(self, method: str, arguments: dict[str, str], wanted: Json) -> str | None:
         for _ in range(_PAGES):
             answer = await self._slack.read(method, limit=str(_PAGE), **arguments)
             messages = answer.get("messages")
             for message in messages if isinstance(messages, list) else []:
-                if message.get("metadata") == wanted and message.get("user") == self._bot_user():
+                if self._is(message, wanted):
                     return str(message["ts"])
             cursor = (answer.get("response_metadata") or {}).get("next_cursor")
             if not cursor:

@@ -208,17 +208,20 @@ class Slack:
         )
         return _text(answer, "channel"), _text(answer, "ts")
 
-    async def update(
+    async def update(  # noqa: PLR0913 - the parts of a message
         self,
         channel: str,
         ts: str,
         text: str,
         blocks: list[Block],
         *,
+        metadata: Block | None = None,
         priority: Priority = Priority.DECISION,
     ) -> None:
         """Edit a message of ours."""
-        await self.call("chat.update", priority, channel=channel, ts=ts, text=text, blocks=blocks)
+        more: dict[str, Any] = {"metadata": metadata} if metadata else {}
+        what = {"channel": channel, "ts": ts, "text": text, "blocks": blocks}
+        await self.call("chat.update", priority, **what, **more)
 
     async def post_ephemeral(
         self, channel: str, user: str, text: str, blocks: Sequence[Block] = ()

@@ -34,7 +34,8 @@ class CardState(Value, frozen=True):
     events of the timeline have been posted, `lost` why Slack will not take more, for good. `fixed`
     is why the card can't be edited any more: what happens is posted in its thread alone.
     `posting` announces what is about to be posted: found set, it may have been. `doubt` names
-    the latest doubt that was seen to (see `CardStates.doubt`).
+    the latest doubt that was seen to (see `CardStates.doubt`). `state` is the state that the card
+    shows, empty where that is not known.
     """
 
     channel: str = ""
@@ -46,6 +47,7 @@ class CardState(Value, frozen=True):
     doubt: str = ""
     lost: str = ""
     fixed: str = ""
+    state: str = ""
 
 
 class CardStates:
@@ -65,7 +67,7 @@ class CardStates:
         reply, doubt = await self._db.command("MGET", *keys)
         told = _decoded(request_id, reply)
         doubt = str(doubt or "")
-        return told if told.doubt == doubt else replace(told, shown="", doubt=doubt)
+        return told if told.doubt == doubt else replace(told, shown="", state="", doubt=doubt)
 
     async def doubt(self, request_id: str) -> None:
         """Forget what the card shows, so that it is shown again; needs no claim: it only adds."""

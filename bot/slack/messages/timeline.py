@@ -43,6 +43,17 @@ def line(request: Request, event: Event) -> Message | None:
     return said, blocks
 
 
+def forgotten(request: Request, shows: str) -> Message:
+    """What is said below a card whose outcome the database has forgotten."""
+    said = (
+        f":warning: *The bot's database went back in time.* This card shows what was so, "
+        f"{literal(shows)}; the database has this request as {literal(request.state)} and knows "
+        "nothing of it any more. The card stays as it is. Look at the route in the console: "
+        f"{mention(request.requester)} {_deciders(request)}"
+    ).strip()
+    return said, [section(said)]
+
+
 def _said(request: Request, event: Event) -> str | None:  # noqa: C901, PLR0911, PLR0912 - one line a kind
     # A detail that an older version did not record must not keep the thread from going on.
     details = defaultdict(str, {name: prose(value) for name, value in event.details.items()})

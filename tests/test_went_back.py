@@ -1,0 +1,117 @@
+"""A database that went back in time: a card never takes back an outcome that it shows."""
+
+from collections.abc import Mapping
+
+import pytest
+import structlog
+from redis.asyncio import Redis
+from stage import Stage, delete_command, until
+
+from bot.metrics import ALARMS
+from bot.models import RequestState
+from bot.sandbox.slack.messages import Message, text_of
+from bot.sandbox.slack.workspace import ALICE, BOB
+from bot.slack.messages.card import APPROVE, CANCEL
+
+FORGOTTEN = "The bot's database went back in time"
+
+Backup = Mapping[bytes | str, bytes]
+
+
+async def backup(stage: Stage) -> Backup:
+    """All that is stored."""
+    async with Redis.from_url(stage.redis_url) as redis:
+        dumped = {name: await redis.dump(name) for name in await redis.keys("*")}
+        # What has expired in between is none.
+        return {name: content for name, content in dumped.items() if content is not None}
+
+
+async def put_back(stage: Stage, kept: Backup) -> None:
+    """What a failover without replicas does, or somebody with yesterday's backup."""
+    async with Redis.from_url(stage.redis_url) as redis, redis.pipeline() as all_at_once:
+        all_at_once.flushall()
+        for name, content in kept.items():
+            all_at_once.restore(name, 0, content)
+        await all_at_once.execute()
+
+
+async def deleted_and_forgotten(stage: Stage) -> Message:
+    """A card that shows *Deleted*, and a database that has it pending; no bot runs."""
+    await stage.start_bot(VCO_LEASE="2")
+    [route] = stage.new_routes("forgotten")
+    card = await stage.ask(delete_command(route))
+    kept = await backup(stage)  # with the lease of whatever step was in hand
+    await stage.approve(card)
+    await stage.until_card_says(card, "Proven:")
+    await stage.until_thread_says(card, "deleted in")
+    await stage.stop_bots()
+    await put_back(stage, kept)
+    return card
+
+
+@pytest.mark.parametrize(
+    ("button", "who", "state"),
+    [(APPROVE, BOB, RequestState.VOID), (CANCEL, ALICE, RequestState.CANCELLED)],
+)
+async def test_a_late_click_does_not_take_back_what_the_card_shows(
+    hurried: Stage, button: str, who: str, state: RequestState
+) -> None:
+    card = await deleted_and_forgotten(hurried)
+    edits = len(card.past)
+    before = ALARMS.labels("outcome_forgotten")._value.get()  # noqa: SLF001 - the client has no public way
+    with structlog.testing.capture_logs() as logs:
+        await hurried.start_bot()
+        await hurried.slack.click(who, card.channel, card.ts, button, stale=True)
+        assert (await hurried.until_ended(card)).state is state
+        thread = await hurried.until_thread_says(card, FORGOTTEN)
+        await until(lambda: any(e["event"] == "outcome_forgotten" for e in logs))
+        said = next(line for line in thread if FORGOTTEN in line)
+        assert "Look at the route in the console" in said
+        # Whatever is still to be posted has been when another request is through.
+        [route] = hurried.new_routes("afterwards")
+        other = await hurried.approved(route)
+        await hurried.until_card_says(other, "Proven:")
+    assert len(card.past) == edits, "it was not edited once"
+    assert text_of(card).startswith("Deleted")
+    thread = hurried.thread(card)
+    assert sum(FORGOTTEN in line for line in thread) == 1
+    assert ALARMS.labels("outcome_forgotten")._value.get() == before + 1  # noqa: SLF001 - as above
+
+
+async def test_a_database_that_goes_back_under_a_bot_does_not_make_the_card_pending_again(
+    hurried: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.execution.worker.UPKEEP_SECONDS", 0.1)
+    await hurried.start_bot(VCO_LEASE="2")
+    [route] = hurried.new_routes("under")
+    card = await hurried.ask(delete_command(route))
+    kept = await backup(hurried)
+    await hurried.approve(card)
+    await hurried.until_card_says(card, "Proven:")
+    await hurried.until_thread_says(card, "deleted in")
+    edits = len(card.past)
+    await put_back(hurried, kept)
+    await hurried.until_thread_says(card, FORGOTTEN)
+    assert len(card.past) == edits
+    assert text_of(card).startswith("Deleted")
+
+
+async def test_without_the_right_to_read_there_the_card_goes_on_and_the_log_says_so(
+    hurried: Stage,
+) -> None:
+    card = await deleted_and_forgotten(hurried)
+    hurried.slack.faults.add("conversations.history", "error", error="missing_scope", times=None)
+    with structlog.testing.capture_logs() as logs:
+        await hurried.start_bot()
+        await hurried.slack.click(ALICE, card.channel, card.ts, CANCEL, stale=True)
+        await hurried.until_card_says(card, "Cancelled")
+        await until(lambda: any(e["event"] == "card_not_readable" for e in logs))
+
+
+async def test_an_answer_that_never_comes_delays_the_card_and_no_more(hurried: Stage) -> None:
+    card = await deleted_and_forgotten(hurried)
+    hurried.slack.faults.add("conversations.history", "http", times=2)
+    await hurried.start_bot()
+    await hurried.slack.click(ALICE, card.channel, card.ts, CANCEL, stale=True)
+    await hurried.until_thread_says(card, FORGOTTEN)
+    assert text_of(card).startswith("Deleted")
