@@ -24,6 +24,8 @@ help: ## What can be made
 sandbox: .venv/sandbox ## Try the bot: a local Slack, a local cloud, the real bot
 	@exec $(BIN)/python -m bot sandbox $(ARGS)
 
+# Containers often forbid it; then every worker compiles everything anew.
+test: export PYTHONDONTWRITEBYTECODE =
 test: .venv/dev ## All tests; COV=--cov measures coverage too, ARGS=tests/test_x.py runs some
 	@rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest $(or $(ARGS),$(COV) --numprocesses $(AT_ONCE))

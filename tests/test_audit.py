@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from program import run
 from stage import Stage
 
-from bot.cli.audit import examine, export_to
+from bot.cli.audit import examine, export_to, trim
 from bot.errors import Unreadable
 from bot.models import Event, EventKind, Verdict
 from bot.sandbox.valkey import free_port
@@ -258,6 +258,20 @@ async def test_the_command_says_that_the_database_is_away(
 
 
 async def audit(stage: Stage, *arguments: object) -> tuple[int, str, str]:
+    """What the command does, in this process, which takes a second less; see `typed`."""
+    part, *files = map(str, arguments)
+    said: list[str] = []
+    environment = stage.environment()
+    if part == "export":
+        status = await export_to(environment, files[0], said.append)
+    elif part == "trim":
+        status = await trim(environment, files, said.append)
+    else:
+        status = await examine(environment, files, said.append)
+    return status, "".join(said), ""
+
+
+async def typed(stage: Stage, *arguments: object) -> tuple[int, str, str]:
     return await run("audit", *map(str, arguments), **stage.environment())
 
 
@@ -271,19 +285,19 @@ async def test_what_was_exported_is_trimmed_and_verified_across_the_cut(
 ) -> None:
     first, second = tmp_path / "1.jsonl", tmp_path / "2.jsonl"
     head = (await record(stage.store))[-1].link
-    said = await audit(stage, "export", first)
+    said = await typed(stage, "export", first)
     assert said == (0, f"Exported entries 1 to 5 to {first}, head {head}.\n", "")
     await more(stage.store, range(5, 8))
     assert await audit(stage, "trim", first) == (0, "Removed entries 1 to 5 from Redis.\n", "")
     assert [e.request for e in await entries_of(stage.store)] == ["r-5", "r-6", "r-7"]
     assert int(await stage.store.database.command("XLEN", AUDIT)) == 3
-    assert await audit(stage, "trim", first) == (0, "Nothing to remove.\n", "")
+    assert await typed(stage, "trim", first) == (0, "Nothing to remove.\n", "")
 
     status, out, _ = await audit(stage, "--verify")
     assert status == 0
     assert "8 entries" in out
     assert "entries 1 to 5 were trimmed" in out
-    status, out, _ = await audit(stage, "--verify", first)
+    status, out, _ = await typed(stage, "--verify", first)
     assert status == 0
     assert "trimmed" not in out
 
@@ -371,7 +385,7 @@ async def test_an_archive_is_never_overwritten(stage: Stage, tmp_path: Path) -> 
     await record(stage.store)
     file = tmp_path / "1.jsonl"
     await audit(stage, "export", file)
-    status, _, err = await audit(stage, "export", file)
+    status, _, err = await typed(stage, "export", file)
     assert (status, "is there already" in err) == (2, True)
 
 

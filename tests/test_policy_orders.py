@@ -74,7 +74,7 @@ def clicked(request: Request, click: Click) -> Request:
     return lifecycle.record_decision(request, mine, tightened(request.terms, click.now))
 
 
-@settings(max_examples=1500)
+@settings(max_examples=400)
 @given(TERMS, st.lists(CLICKS, min_size=2, max_size=5))
 def test_whatever_the_order_of_clicks_and_policies_an_approved_request_has_enough_approvals(
     asked: Terms, clicks: list[Click]
