@@ -9,7 +9,8 @@ from functools import partial
 import httpx
 import pytest
 import pytest_asyncio
-from stage import DELETE_ONE, Stage, request_id
+import structlog
+from stage import DELETE_ONE, Stage, request_id, until
 
 from bot.alibaba.transport import new_http_client
 from bot.models import RequestState
@@ -95,3 +96,22 @@ async def test_while_redis_is_away_nothing_is_recorded_and_everybody_is_told_so_
         # And once it is back, the same click counts.
         await stage.approve(card)
         assert (await stage.until_ended(card)).state is RequestState.DELETED
+
+
+async def test_a_listener_that_is_late_is_not_taken_for_none(
+    own_valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bolt calls a request unhandled too where it was not acknowledged in three seconds."""
+    monkeypatch.setattr("bot.slack.listeners.STORE_SECONDS", 10)
+    async with Stage(own_valkey.url) as stage:
+        await stage.start_bot()
+        assert own_valkey.pid is not None
+        os.kill(own_valkey.pid, signal.SIGSTOP)
+        try:
+            with structlog.testing.capture_logs() as logs:
+                await stage.command(DELETE_ONE)
+                await until(lambda: any(line["event"] == "acknowledged_late" for line in logs))
+        finally:
+            os.kill(own_valkey.pid, signal.SIGCONT)
+        assert not any(line["event"] == "unknown_payload" for line in logs)
+        assert "Nothing happened" not in stage.told(ALICE)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import structlog
 from leftovers import no_traceback, nothing_is_left
+from slack_bolt.request.async_request import AsyncBoltRequest
 from stage import Stage
 
 from bot.sandbox.slack.deliver import Ack, Kind
@@ -270,7 +271,7 @@ async def test_a_fault_of_ours_is_told_too(body: Json, answer: str) -> None:
 
     with structlog.testing.capture_logs() as events:
         response = await UnknownPayloads(keep, tell, lambda _, __: True).failed(
-            RuntimeError("unforeseen"), body
+            RuntimeError("unforeseen"), body, AsyncBoltRequest(body=body, mode="socket_mode")
         )
     assert response.status == 200
     assert events[0]["event"] == "listener_failed"

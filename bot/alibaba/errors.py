@@ -148,7 +148,7 @@ def _known_code(words: Words, answer: Answer, call: Call) -> AlibabaError:
     meaning = words.meaning.format(action=call.action)
     if words.kind is Kind.CLOCK:
         meaning = f"{meaning} {_clock(answer)}".strip()
-    next_step = words.next_step.format(permission=call.permission, action=call.action)
+    next_step = words.next_step.format(permission=f"`{call.permission}`", action=call.action)
     if words.kind is Kind.THROTTLED:
         return _throttled(answer, call)
     class_ = _CLASSES[words.kind]

@@ -22,6 +22,7 @@ from typing import Any, TypeVar, Union
 import msgspec
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.request.async_request import AsyncBoltRequest
 
 from bot.approval.decide import Approval
 from bot.execution import Cloud
@@ -37,6 +38,10 @@ Listener = Callable[[ListenerContext, AsyncAck, Body], Awaitable[None]]
 """Stores what Slack delivered and acknowledges it, within Slack's three seconds."""
 
 Id = str | re.Pattern[str]
+
+HEARD = "vco_route_heard"
+"""Set in Bolt's context once a listener has begun: Bolt calls a request unhandled, too, whose
+listener has not acknowledged it in time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,9 +142,10 @@ class Router:
 
 def _for_bolt(
     listener: Listener, context: ListenerContext
-) -> Callable[[AsyncAck, dict[str, Any]], Awaitable[None]]:
+) -> Callable[[AsyncAck, dict[str, Any], AsyncBoltRequest], Awaitable[None]]:
     # Bolt hands over what the names of the arguments ask for.
-    async def listen(ack: AsyncAck, body: dict[str, Any]) -> None:
+    async def listen(ack: AsyncAck, body: dict[str, Any], request: AsyncBoltRequest) -> None:
+        request.context[HEARD] = True
         await listener(context, ack, body)
 
     return listen

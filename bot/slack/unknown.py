@@ -18,7 +18,7 @@ from bot.slack import payloads
 from bot.slack.messages.mrkdwn import Block, section
 from bot.slack.payload import Body
 from bot.slack.payloads import InboxItem
-from bot.slack.router import HandlerContext, Router
+from bot.slack.router import HEARD, HandlerContext, Router
 from bot.store import Claim
 
 log = structlog.get_logger(__name__)
@@ -36,6 +36,7 @@ Serves = Callable[[str | None, str | None], bool]
 
 NOT_OURS = "This bot serves another workspace, or has not finished starting. Nothing happened."
 UNKNOWN = "This is not known any more. Nothing happened; please ask again."
+LATE = "This takes longer than usual. Please look at `/vco-route status` before you ask again."
 BROKEN = "This did not work. Please look at the card, or at `/vco-route status`, and try again."
 
 _HANDSHAKES = frozenset({"url_verification", "ssl_check"})
@@ -88,9 +89,15 @@ class UnknownPayloads(AsyncMiddleware):
         log.warning("malformed_payload", type=payloads.kind(req.body))
         return await self._answer(req.body, UNKNOWN)
 
-    async def failed(self, error: Exception, body: dict[str, Any]) -> BoltResponse:
-        """Bolt's error handler: nobody listens to this, or whoever does has failed."""
+    async def failed(
+        self, error: Exception, body: dict[str, Any], request: AsyncBoltRequest
+    ) -> BoltResponse:
+        """Bolt's error handler: nobody listens to this, or whoever does is late or has failed."""
         if isinstance(error, BoltUnhandledRequestError):
+            if HEARD in request.context:
+                # It may be stored by now: nothing may be said of what becomes of it.
+                log.warning("acknowledged_late", type=payloads.kind(body))
+                return _acknowledged(body, LATE)
             log.warning("unknown_payload", type=payloads.kind(body))
             return await self._answer(body, UNKNOWN)
         log.error("listener_failed", type=payloads.kind(body), exc_info=error)
@@ -123,7 +130,7 @@ def _instead(text: str) -> Block:
     """The acknowledgement that shows `text` where the form was."""
     view = {
         "type": "modal",
-        "title": {"type": "plain_text", "text": "Nothing happened"},
+        "title": {"type": "plain_text", "text": "Late" if text == LATE else "Nothing happened"},
         "close": {"type": "plain_text", "text": "Close"},
         "blocks": [section(text)],
     }
