@@ -8,6 +8,7 @@ from bot.alibaba.client import VpcClient
 from bot.execution import worker
 from bot.models import EventKind, RequestState
 from bot.sandbox.vpc.faults import FaultKind
+from bot.sandbox.vpc.world import Pace
 
 
 async def test_what_can_not_be_proven_is_unconfirmed_and_proven_later(hurried: Stage) -> None:
@@ -56,6 +57,21 @@ async def test_at_the_deadline_only_what_was_accepted_is_unconfirmed(hurried: St
     assert ended["nothing"][0].state is RequestState.UNCONFIRMED
     assert ended["never"][0].state is RequestState.FAILED
     await hurried.until_card_says(ended["never"][1], "Nothing was changed.")
+
+
+async def test_what_is_accepted_just_before_the_deadline_is_watched_for_its_whole_time(
+    hurried: Stage,
+) -> None:
+    """It was refused as busy until then; given up at once, the next one would run into our task."""
+    await hurried.start_bot(operation_timeout=4)
+    (route,) = hurried.new_routes("late", pace=Pace(delay=0.1, seconds=3.0))
+    hurried.fault(route, FaultKind.BUSY, times=None, seconds=2.5)
+    request = await hurried.until_ended(await hurried.approved(route))
+    (change,) = request.routes
+    (sent,) = (e for e in request.timeline if e.kind is EventKind.SENT)
+    assert sent.at - change.first_sent_at > 2, "accepted early shows nothing"
+    assert request.state is RequestState.DELETED
+    assert request.ended_at > change.first_sent_at + 4
 
 
 async def test_a_step_that_keeps_failing_ends_unconfirmed_and_is_looked_at_still(

@@ -140,9 +140,10 @@ class StepContext:
         return at + next_reconcile(at - request.ended_at)
 
     def deadline(self, request: Request) -> float:
-        """When the route in hand must be proven gone."""
+        """When the route in hand must be proven gone; a change taken on late has its whole time."""
         route = in_hand(request)
-        return (route.first_sent_at or route.started_at) + self.limits.operation
+        began = perhaps_accepted_at(request, route) or route.first_sent_at or route.started_at
+        return began + self.limits.operation
 
 
 def in_hand(request: Request) -> RouteChange:
@@ -179,6 +180,17 @@ def failure(error: AlibabaError) -> Failure:
         next_step=error.next_step,
         alibaba_request_id=error.alibaba_request_id,
     )
+
+
+def perhaps_accepted_at(request: Request, route: RouteChange) -> float:
+    """When the latest send was answered that was accepted or may have been; 0 before that.
+
+    Until then nothing of ours can be at work. What may have been accepted is sent again only
+    within the token's window, so this moves no further.
+    """
+    answers = (EventKind.SENT, EventKind.ANSWER_LOST)
+    told = (e.at for e in request.timeline if e.kind in answers and e.route == route.route)
+    return max(told, default=0.0)
 
 
 def out_of_time(request: Request) -> Failure:

@@ -4,7 +4,7 @@ import structlog
 
 from bot import lifecycle
 from bot.errors import AlibabaError
-from bot.execution.context import StepContext, in_hand, observation
+from bot.execution.context import StepContext, in_hand, observation, perhaps_accepted_at
 from bot.execution.reading import Reading, StillReading
 from bot.lifecycle import route_change
 from bot.lifecycle.proof import next_poll, next_reconcile, proven
@@ -32,13 +32,14 @@ async def step(context: StepContext, claim: Claim, request: Request) -> float | 
         return await context.wait(claim, error)
     request = await context.observe(claim, request, reading)
     route, at = in_hand(request), await context.now()
+    began = perhaps_accepted_at(request, route) or route.first_sent_at
     if proven(route.watch):
         request = await context.change(claim, lambda r: route_change.end(r, at, DONE[r.operation]))
-        await context.rate_limits.took(request.region, at - route.first_sent_at)
+        await context.rate_limits.took(request.region, at - began)
         return at if request.state.open else None
     if at > context.deadline(request):
         return await context.too_late(claim)
-    return at + next_poll(at - route.first_sent_at, context.deadline(request) - at)
+    return at + next_poll(at - began, context.deadline(request) - at)
 
 
 async def reconcile(context: StepContext, claim: Claim, request: Request) -> float | None:
