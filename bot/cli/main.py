@@ -5,6 +5,7 @@ vco-route-bot sandbox    everything on this machine: no Slack, no cloud account
 vco-route-bot doctor     check what a deployment needs, and say what is missing
 vco-route-bot requests   what is pending and in flight, what was done: read from Redis alone
 vco-route-bot policy     is a policy file right, and what would it ask of whom
+vco-route-bot record     what Alibaba Cloud answers, anonymous, as a file for the tests
 """
 
 import argparse
@@ -37,14 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _add_audit(commands.add_parser("audit", help="export what happened, verify it, trim it"))
     _add_requests(commands.add_parser("requests", help="what is in flight; `show ID`: all of one"))
     _add_policy(commands.add_parser("policy", help="check a policy file, or explain it"))
+    recorded = commands.add_parser("record", help="write what Alibaba Cloud answers, anonymous")
+    recorded.add_argument("file", metavar="FILE", help="a new file")
     given = parser.parse_args(arguments)
     try:
-        if given.command == "audit":
-            return _audit(given)
-        if given.command == "requests":
-            return _requests(given)
-        if given.command == "policy":
-            return _policy(given)
+        if given.command in _WITH_ARGUMENTS:
+            return _WITH_ARGUMENTS[given.command](given)
         return _COMMANDS[given.command or "serve"]()
     except (SettingsError, TaskEnded) as error:
         print(error, file=sys.stderr)  # noqa: T201 - where an operator looks
@@ -141,6 +140,16 @@ def _policy(given: argparse.Namespace) -> int:
     )
 
 
+def _record(given: argparse.Namespace) -> int:
+    from bot.cli.record import record  # noqa: PLC0415
+    from bot.config.settings import LogFormat  # noqa: PLC0415
+    from bot.logs import configure  # noqa: PLC0415
+
+    # Its lines say it all, and name no connection.
+    configure(LogFormat.CONSOLE, level="CRITICAL")
+    return asyncio.run(record(given.file, os.environ))
+
+
 def _audit(given: argparse.Namespace) -> int:
     from bot.cli.audit import examine, export, export_to, trim  # noqa: PLC0415
 
@@ -184,3 +193,4 @@ def _sandbox() -> int:
 
 
 _COMMANDS = {"serve": _serve, "sandbox": _sandbox, "doctor": _doctor}
+_WITH_ARGUMENTS = {"audit": _audit, "requests": _requests, "policy": _policy, "record": _record}
