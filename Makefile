@@ -3,7 +3,7 @@
 UV := uv==0.13.9
 BIN := .venv/bin
 # Most tests wait for something real: more at once than there are cores.
-AT_ONCE ?= 5
+AT_ONCE ?= 4
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 

@@ -144,8 +144,10 @@ async def test_what_slack_put_off_was_not_posted_so_nothing_is_searched_for(hurr
     await hurried.approve(card)
     thread = await hurried.until_thread_says(card, "deleted in")
     assert len(thread) == len(set(thread)) == 4
-    methods = {call.method for call in hurried.slack.requests}
-    assert methods & {"conversations.replies", "conversations.history"} == set()
+    methods = [call.method for call in hurried.slack.requests]
+    assert "conversations.replies" not in methods
+    # One look at the card itself, before its first edit: it might show an outcome already.
+    assert methods.count("conversations.history") == 1
 
 
 def test_an_end_goes_before_a_state_and_a_state_before_a_bar() -> None:
