@@ -84,8 +84,8 @@ class Trouble:
         world.vpc.faults.clear()
         world.slack.faults.clear()
         world.proxy.calm()
-        while self._tasks:
-            await asyncio.gather(*self._tasks)
+        while self._tasks:  # Waiting for what is done already would never yield.
+            await self._tasks.pop()
         world.slack.outage = world.slack.redeliver = False
         world.slack.sockets.edge = Edge.OPEN
         for bot in world.bots:
