@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bot.sandbox import guard
-from bot.sandbox.valkey_program import HOST, find_server, free_port, server_at
+from bot.sandbox.valkey import HOST, find_server, free_port, server_at
 
 SLOTS = 16384
 MASTER = "vco"

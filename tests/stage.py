@@ -20,8 +20,8 @@ from bot.sandbox.slack.deliver import Ack
 from bot.sandbox.slack.messages import Message, find_element, text_of
 from bot.sandbox.slack.workspace import ALICE, BOB, NETWORK_OPS, Json
 from bot.sandbox.vpc import seed
-from bot.sandbox.vpc.calls import Call
 from bot.sandbox.vpc.faults import Armed, Fault, FaultKind
+from bot.sandbox.vpc.service import Call
 from bot.sandbox.vpc.world import Pace
 from bot.service.run import run
 from bot.slack.messages.card import APPROVE, CANCEL, REJECT

@@ -19,7 +19,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from stage import Stage
 from test_bad_payloads import click
 
-from bot.sandbox.bot_process import BotProcess
+from bot.sandbox.process import BotProcess
 from bot.sandbox.scene import SIGNING_SECRET
 from bot.sandbox.slack.deliver import sign
 from bot.sandbox.slack.workspace import ALICE, BOB, NETWORK_OPS, T_HOME, Json

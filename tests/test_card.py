@@ -42,8 +42,8 @@ from bot.models import (
     VcoRoute,
     Verdict,
 )
+from bot.sandbox.slack.arguments import MOST_BLOCKS_TEXT
 from bot.sandbox.slack.blocks import problems_in_blocks
-from bot.sandbox.slack.content import MOST_BLOCKS_TEXT
 from bot.sandbox.slack.messages import text_of
 from bot.slack.messages.card import (
     AGAIN,

@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.models import EventKind
 from bot.sandbox.scene import BOT_TOKEN, local_slack
-from bot.sandbox.slack.chat_methods import MOST_UPDATED_TEXT
+from bot.sandbox.slack.channel_methods import MOST_UPDATED_TEXT
 from bot.sandbox.slack.server import LocalSlack
 
 EVERYTHING = list(golden())

@@ -13,8 +13,7 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.sandbox import valkey
-from bot.sandbox.valkey import EmbeddedValkey
-from bot.sandbox.valkey_program import ValkeyUnavailable, find_server, free_port, server_at
+from bot.sandbox.valkey import EmbeddedValkey, ValkeyUnavailable, find_server, free_port, server_at
 
 STARTER = """
 import asyncio, sys

@@ -15,8 +15,7 @@ from reading import HOSTILE, mrkdwn, objects
 
 from bot.errors import NotSent, Rejected, StoreUnavailable
 from bot.models import Connection, LiveRoute, RouteKind, RouteList, VcoRoute
-from bot.sandbox.slack.blocks import problems_in_view
-from bot.sandbox.slack.elements import OPTIONS
+from bot.sandbox.slack.blocks import OPTIONS, problems_in_view
 from bot.sandbox.slack.messages import text_of
 from bot.slack.forms import fields
 from bot.slack.forms.checks import NO_ROUTES, STALE, Faults, draft_of

@@ -7,7 +7,7 @@ import pytest
 from stage import DELETE, Stage, delete_command, request_id, until
 
 from bot.models import EventKind, RequestState
-from bot.sandbox.bot_process import BotProcess
+from bot.sandbox.process import BotProcess
 from bot.sandbox.slack.messages import text_of
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL
 from bot.sandbox.vpc.faults import Fault, FaultKind

@@ -24,8 +24,8 @@ from bot import lifecycle
 from bot.history import Found, Kinship, find, kinship
 from bot.lifecycle import route_change
 from bot.models import Network, People, Request, RequestState, RouteState, Terms, Verdict
+from bot.sandbox.slack.arguments import MOST_BLOCKS_TEXT
 from bot.sandbox.slack.blocks import problems_in_blocks
-from bot.sandbox.slack.content import MOST_BLOCKS_TEXT
 from bot.sandbox.slack.messages import Message, text_of
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL
 from bot.slack import lookups as recalling

@@ -33,8 +33,8 @@ from bot.models import (
     Terms,
     Verdict,
 )
+from bot.sandbox.slack.arguments import checked_view
 from bot.sandbox.slack.blocks import problems_in_view
-from bot.sandbox.slack.content import checked_view
 from bot.sandbox.slack.messages import text_of
 from bot.slack.messages.buttons import (
     AGAIN,

@@ -13,8 +13,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.sandbox import scene
 from bot.sandbox.slack import CannotDo, LocalSlack, text_of
 from bot.sandbox.slack.blocks import problems_in_blocks, problems_in_view
-from bot.sandbox.slack.inputs import KEYS, kept
 from bot.sandbox.slack.messages import with_ids
+from bot.sandbox.slack.views import KEYS, kept
 from bot.sandbox.slack.workspace import (
     ALICE,
     BOB,

@@ -10,7 +10,7 @@ from stage import Stage
 
 from bot.errors import SlackRejected
 from bot.sandbox.scene import BOT_TOKEN, local_slack
-from bot.sandbox.slack.limits import Rate, Tier
+from bot.sandbox.slack.faults import Rate, Tier
 from bot.sandbox.slack.server import LocalSlack
 from bot.sandbox.slack.web_api import METHODS
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, NETOPS, NETWORK_OPS, PARTNERS, Json

@@ -18,7 +18,7 @@ from bot.approval.decide import Approval
 from bot.config.settings import Settings
 from bot.errors import Refused, UserError
 from bot.models import Decision, Draft, EventKind, Request, RequestState, Verdict
-from bot.sandbox.bot_process import BotProcess
+from bot.sandbox.process import BotProcess
 from bot.sandbox.slack.messages import Message, text_of
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, NETOPS, NETWORK_OPS
 from bot.sandbox.vpc import seed

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from stage import BRISK, Stage, delete_command
 
 from bot.models import EventKind, RequestState, VcoRoute
-from bot.sandbox.bot_process import BotProcess
+from bot.sandbox.process import BotProcess
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.workspace import BOB, CAROL
 from bot.sandbox.vpc.world import Pace

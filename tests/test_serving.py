@@ -15,7 +15,7 @@ import pytest_asyncio
 from program import run
 from stage import Stage, until
 
-from bot.sandbox.bot_process import BotProcess
+from bot.sandbox.process import BotProcess
 from bot.sandbox.slack.workspace import ALICE
 from bot.sandbox.valkey import EmbeddedValkey
 

@@ -10,7 +10,7 @@ from builders import approved, deleted
 from stage import Stage, delete_command, until
 
 from bot.models import EventKind, RequestState
-from bot.sandbox.slack.limits import STRICT, Tier
+from bot.sandbox.slack.faults import STRICT, Tier
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, NETOPS
 from bot.slack import budget

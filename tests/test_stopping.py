@@ -13,7 +13,7 @@ from broken_bot import WORDS
 from program import ROOT, inherited
 from stage import Stage, until
 
-from bot.sandbox.bot_process import BotProcess
+from bot.sandbox.process import BotProcess
 from bot.sandbox.valkey import EmbeddedValkey
 from bot.slack.connection import SOCKETS
 

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from bot.config.redis_url import parse
 from bot.models import VcoRoute
-from bot.sandbox.bot_process import BotProcess
+from bot.sandbox.process import BotProcess
 from bot.sandbox.scene import environment, local_slack, local_vpc
 from bot.sandbox.slack.driver import CannotDo
 from bot.sandbox.valkey import EmbeddedValkey, ValkeyUnavailable

@@ -13,7 +13,7 @@ from pathlib import Path
 from stage import Stage, delete_command, until
 
 from bot.models import RequestState, VcoRoute
-from bot.sandbox.bot_process import BotProcess
+from bot.sandbox.process import BotProcess
 from bot.sandbox.slack.messages import Message, find_element
 from bot.sandbox.vpc.faults import FaultKind
 from bot.sandbox.vpc.world import Pace

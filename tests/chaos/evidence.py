@@ -9,7 +9,7 @@ import msgspec
 
 from bot.models import Event, EventKind, RequestState, RouteState, VcoRoute
 from bot.sandbox.slack.messages import Message
-from bot.sandbox.vpc.calls import Call
+from bot.sandbox.vpc.service import Call
 from bot.store import Audit
 from bot.store.audit import verify
 from chaos.people import People, request_of

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from bot.models import EventKind, RequestState, RouteState, VcoRoute, Verdict
 from bot.sandbox.scene import BOT_TOKEN, SIGNING_SECRET
 from bot.sandbox.vpc import SECRET_MARKERS, seed
-from bot.sandbox.vpc.calls import Call
+from bot.sandbox.vpc.service import Call
 from bot.sandbox.vpc.world import Task
 from chaos.evidence import Case, Evidence
 from chaos.plan import APPROVERS, Kind

@@ -1,17 +1,16 @@
 """A local Slack over HTTP, as strict as the real one, for the sandbox and the tests.
 
-workspace   who and what there is
-state       what was said, shown and asked; `until` waits on its changes
-messages, views   what is kept of each; `text_of` is what a person reads
-blocks      Slack's judgement of Block Kit, from `checks` and `elements`; content uses it
-web_api     `/api/<method>`: a table of methods, and scopes, limits and faults around it
-deliver     payloads to the app, signed HTTP or socket_mode; acks back
-inputs      what stands in the fields of a view, and what stays there when it changes
-responses, submissions, suggestions   what an ack or a post to a response_url may do
-driver      the person at the keyboard, for tests and for the page; forms is its half about
-            modals and the Home tab, reading is what they see
-client_api  the page: its files, its streamed client_state, its verbs
-server      all of it as one aiohttp application on loopback
+workspace     who and what there is
+state         what was said, shown and asked; `until` waits on its changes
+messages, views   what is kept of each; `text_of` and `text_in` are what a person reads
+blocks        Slack's judgement of Block Kit, from `checks`
+web_api       `/api/<method>`: a table of methods, with scopes, limits and `faults` around it;
+              `arguments` reads a call, `channel_methods`, `people_methods` and `view_methods` do it
+deliver       payloads to the app, signed HTTP or `socket_mode`; acks back
+responses     what an ack or a post to a response_url does
+driver        the person at the keyboard, for the tests and for the page
+client        the page: its files, its streamed state, its verbs
+server        all of it as one aiohttp application on loopback
 """
 
 from bot.sandbox.slack.driver import CannotDo

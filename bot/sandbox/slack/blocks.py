@@ -13,14 +13,182 @@ from bot.sandbox.slack.checks import (
     boolean,
     by_type,
     items,
+    number,
+    one_of,
     plain_text,
     problem,
     shape,
     string,
     text,
 )
-from bot.sandbox.slack.elements import ACCESSORY, ASKING, IN_CONTEXT, INTERACTIVE
 from bot.sandbox.slack.workspace import Json
+
+STYLE = one_of("primary", "danger")
+CONFIRM = shape(
+    {
+        "title": plain_text(100),
+        "text": text(300),
+        "confirm": plain_text(30),
+        "deny": plain_text(30),
+    },
+    {"style": STYLE},
+)
+OPTION = shape(
+    {"text": text(75), "value": string(150)}, {"description": text(75), "url": string(3000)}
+)
+PLAIN_OPTION = shape(
+    {"text": plain_text(75), "value": string(150)}, {"description": plain_text(75)}
+)
+OPTIONS = items(PLAIN_OPTION, 100)
+OPTION_GROUP = shape({"label": plain_text(75), "options": OPTIONS})
+GROUPS = items(OPTION_GROUP, 100)
+
+ACTION: dict[str, Check] = {"action_id": string(255), "focus_on_load": boolean}
+SELECT: dict[str, Check] = {**ACTION, "placeholder": plain_text(150), "confirm": CONFIRM}
+MULTI: dict[str, Check] = {**SELECT, "max_selected_items": number(1, 100)}
+INPUT: dict[str, Check] = {
+    **ACTION,
+    "placeholder": plain_text(150),
+    "dispatch_action_config": shape(
+        {"trigger_actions_on": items(one_of("on_enter_pressed", "on_character_entered"), 2)}
+    ),
+}
+CHOICES: dict[str, Check] = {"options": OPTIONS, "option_groups": GROUPS}
+
+
+def _choosing(check: Check, *initial: str) -> Check:
+    """A select of static options: what is chosen at first must be among them."""
+
+    def whole(value: object, path: str) -> Iterator[str]:
+        yield from check(value, path)
+        if not isinstance(value, dict):
+            return
+        groups = value.get("option_groups") or [{"options": value.get("options") or []}]
+        offered = [option for group in groups for option in group.get("options", [])]
+        for key in initial:
+            chosen = value.get(key, [])
+            for option in chosen if isinstance(chosen, list) else [chosen]:
+                if option not in offered:
+                    yield problem("must match an option exactly", f"{path}/{key}")
+
+    return whole
+
+
+IMAGE = shape(
+    {"alt_text": string(2000)},
+    {"image_url": string(3000), "slack_file": anything},
+    either=("image_url", "slack_file"),
+)
+BUTTON = shape(
+    {"text": plain_text(75)},
+    {
+        "action_id": string(255),
+        "url": string(3000),
+        "value": string(2000, 0),
+        "style": STYLE,
+        "confirm": CONFIRM,
+        "accessibility_label": string(75),
+    },
+)
+STATIC_SELECT = _choosing(
+    shape({}, {**SELECT, **CHOICES, "initial_option": PLAIN_OPTION}, either=tuple(CHOICES)),
+    "initial_option",
+)
+MULTI_STATIC_SELECT = _choosing(
+    shape({}, {**MULTI, **CHOICES, "initial_options": OPTIONS}, either=tuple(CHOICES)),
+    "initial_options",
+)
+PLAIN_TEXT_INPUT = shape(
+    {},
+    {
+        **INPUT,
+        "initial_value": string(3000, 0),
+        "multiline": boolean,
+        "min_length": number(0, 3000),
+        "max_length": number(1, 3000),
+    },
+)
+MIN_QUERY: dict[str, Check] = {"min_query_length": number(0, 75)}
+ANSWERABLE: dict[str, Check] = {"response_url_enabled": boolean}
+CONVERSATIONS: dict[str, Check] = {
+    **ANSWERABLE,
+    "default_to_current_conversation": boolean,
+    "filter": shape(
+        {},
+        {
+            "include": items(one_of("im", "mpim", "private", "public"), 4),
+            "exclude_external_shared_channels": boolean,
+            "exclude_bot_users": boolean,
+        },
+    ),
+}
+NAMED_SELECTS: dict[str, Check] = {
+    f"{many}{what}s_select": shape({}, {**keys, f"initial_{what}{plural}": ids, **extra})
+    for many, keys, plural, ids in (
+        ("", SELECT, "", string(255)),
+        ("multi_", MULTI, "s", items(string(255), 100)),
+    )
+    for what, extra in (("user", {}), ("channel", ANSWERABLE), ("conversation", CONVERSATIONS))
+}
+EXTERNAL_SELECTS: dict[str, Check] = {
+    "external_select": shape({}, {**SELECT, **MIN_QUERY, "initial_option": PLAIN_OPTION}),
+    "multi_external_select": shape({}, {**MULTI, **MIN_QUERY, "initial_options": OPTIONS}),
+}
+PICKERS: dict[str, Check] = {
+    "datepicker": shape({}, {**SELECT, "initial_date": string(10)}),
+    "timepicker": shape({}, {**SELECT, "initial_time": string(5), "timezone": string(100)}),
+    "datetimepicker": shape(
+        {}, {**ACTION, "confirm": CONFIRM, "initial_date_time": number(10**9, 10**10 - 1)}
+    ),
+    "checkboxes": _choosing(
+        shape(
+            {"options": items(OPTION, 10)},
+            {**ACTION, "initial_options": items(OPTION, 10), "confirm": CONFIRM},
+        ),
+        "initial_options",
+    ),
+    "radio_buttons": _choosing(
+        shape(
+            {"options": items(OPTION, 10)},
+            {**ACTION, "initial_option": OPTION, "confirm": CONFIRM},
+        ),
+        "initial_option",
+    ),
+    "overflow": shape(
+        {"options": items(OPTION, 5)}, {"action_id": string(255), "confirm": CONFIRM}
+    ),
+}
+SELECTS: dict[str, Check] = {
+    "static_select": STATIC_SELECT,
+    "multi_static_select": MULTI_STATIC_SELECT,
+    **EXTERNAL_SELECTS,
+    **NAMED_SELECTS,
+}
+TYPED: dict[str, Check] = {
+    "plain_text_input": PLAIN_TEXT_INPUT,
+    "email_text_input": shape({}, {**INPUT, "initial_value": string(3000, 0)}),
+    "url_text_input": shape({}, {**INPUT, "initial_value": string(3000, 0)}),
+    "number_input": shape(
+        {"is_decimal_allowed": boolean},
+        {**INPUT, "initial_value": string(30), "min_value": string(30), "max_value": string(30)},
+    ),
+}
+
+# Multi-selects stand in sections and inputs only (slackapi/python-slack-sdk#1631).
+SINGLE = {name: SELECTS[name] for name in SELECTS if not name.startswith("multi_")}
+INTERACTIVE = by_type({"button": BUTTON, **SINGLE, **PICKERS})
+ACCESSORY = by_type({"button": BUTTON, "image": IMAGE, **SELECTS, **PICKERS})
+ASKING = by_type(
+    {**TYPED, **SELECTS, **{name: PICKERS[name] for name in PICKERS if name != "overflow"}}
+)
+IN_CONTEXT = by_type(
+    {
+        "image": IMAGE,
+        "plain_text": plain_text(3000),
+        "mrkdwn": text(3000),
+    }
+)
+
 
 MESSAGE_BLOCKS = 50
 VIEW_BLOCKS = 100

@@ -1,21 +1,326 @@
-"""The person at the keyboard: types commands and messages, clicks in messages.
+"""The person at the keyboard: what they see, type, choose and click.
 
 The tests and the page use the same code. Whatever a person could not do in Slack raises
-`CannotDo` and reaches no app. What they do in modals and in the Home tab is in `forms`.
+`CannotDo` and reaches no app.
 """
 
 import json
+from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 
 from bot.sandbox.slack import payloads
-from bot.sandbox.slack.deliver import Ack, Kind, encode
-from bot.sandbox.slack.forms import Forms
-from bot.sandbox.slack.inputs import chosen
+from bot.sandbox.slack.blocks import GROUPS, OPTIONS
+from bot.sandbox.slack.deliver import Ack, Courier, Kind, encode
 from bot.sandbox.slack.messages import Message, find_element
-from bot.sandbox.slack.reading import CannotDo
-from bot.sandbox.slack.responses import apply_command_ack
-from bot.sandbox.slack.workspace import Channel, Json
+from bot.sandbox.slack.responses import after_submit, apply_command_ack
+from bot.sandbox.slack.state import State
+from bot.sandbox.slack.views import Typed, View, chosen, complaints, filled, fits, text_in
+from bot.sandbox.slack.workspace import Channel, Json, Workspace
+
+T = TypeVar("T")
+
+
+class CannotDo(Exception):
+    """There is nothing to click, the channel is not theirs, the form is not open …."""
+
+
+class Reader:
+    """Reads what is there now; `until` waits for what will be."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    @property
+    def workspace(self) -> Workspace:
+        """The people and channels; change them in place."""
+        return self.state.workspace
+
+    def messages(self, channel: str) -> list[Message]:
+        """What everybody sees in a channel, oldest first, without the threads."""
+        return [message for message in self.state.in_channel(channel) if not message.reply]
+
+    def thread(self, channel: str, ts: str) -> list[Message]:
+        """The replies below a message, oldest first."""
+        return [m for m in self.state.in_channel(channel) if m.reply and m.thread_ts == ts]
+
+    def ephemerals(self, user: str, channel: str | None = None) -> list[Message]:
+        """What only this person sees, oldest first."""
+        return self.state.ephemerals(user, channel)
+
+    def dms(self, user: str) -> list[Message]:
+        """The direct messages between the app and a person, oldest first."""
+        return self.state.in_channel(self.workspace.dm_of(user).id)
+
+    def modal(self, user: str) -> View | None:
+        """The modal on top of what the person sees."""
+        return self.state.stack(user)[-1] if self.state.stack(user) else None
+
+    def home(self, user: str) -> Json | None:
+        """The app's Home tab of the person."""
+        home = self.state.homes.get(user)
+        return None if home is None else home.view
+
+    def modal_text(self, user: str) -> str:
+        """What the person reads in the modal on top, as `text_in`; empty where none is open."""
+        view = self.modal(user)
+        return "" if view is None else text_in(view)
+
+    def home_text(self, user: str) -> str:
+        """What the person reads in the app's Home tab; empty where it was never published."""
+        home = self.state.homes.get(user)
+        return "" if home is None else text_in(home)
+
+    async def until(self, condition: Callable[[], T | None], timeout: float = 10.0) -> T:  # noqa: ASYNC109 - part of what the tests say
+        """What `condition` returns once it is true; see `State.until`."""
+        return await self.state.until(condition, timeout)
+
+
+_TABLES = {"options": OPTIONS, "option_groups": GROUPS}
+
+
+def groups_of(ack: Ack) -> list[Json]:
+    """The groups of an answer, `label` and `options`; one without a label where it has none.
+
+    Raises:
+        CannotDo: there is no answer, or it has nothing that Slack would show.
+    """
+    answer = ack.json or {}
+    given = [key for key in _TABLES if key in answer]
+    if ack.error or len(given) != 1:
+        raise CannotDo(f"no options: {ack.error or 'the answer has none'}")
+    [key] = given
+    problems = [] if answer[key] == [] else list(_TABLES[key](answer[key], f"/{key}"))
+    if problems:
+        raise CannotDo(f"no options: {problems[0]}")
+    if key == "options":
+        return [{"label": "", "options": answer[key]}]
+    return [{"label": each["label"]["text"], "options": each["options"]} for each in answer[key]]
+
+
+MIN_QUERY_LENGTH = 3
+
+Found = tuple[Json, Json]
+
+
+class Forms(Reader):
+    """The half of `Driver` that is about views; a view is named by its id."""
+
+    def __init__(self, state: State, courier: Courier) -> None:
+        super().__init__(state)
+        self.courier = courier
+
+    async def shortcut(self, user: str, callback_id: str, channel: str = "") -> Ack:
+        """Start a global shortcut, looking at a channel or at none. The app is not told which."""
+        if callback_id not in {known.callback_id for known in self.workspace.app.shortcuts}:
+            raise CannotDo(f"The app has no shortcut {callback_id}.")
+        person = self.workspace.people.get(user)
+        if person is None or not person.human or person.stranger:
+            raise CannotDo(f"{user} can't use shortcuts")
+        payload = payloads.shortcut(
+            self.state, user, callback_id, self.workspace.channels.get(channel)
+        )
+        return await self.courier.send(Kind.INTERACTIVE, payload)
+
+    def open_home(self, user: str) -> None:
+        """Open the app's Home tab: an event, delivered until it is acked."""
+        self.courier.send_event(payloads.home_opened(self.state, user))
+
+    # --- searching and choosing --------------------------------------------------------
+
+    async def suggest(
+        self, user: str, view_id: str, action_id: str, *, block_id: str | None = None, typed: str
+    ) -> list[Json]:
+        """Type in an external_select, multi or not: the options that the app gives."""
+        groups = await self.suggest_groups(user, view_id, action_id, block_id=block_id, typed=typed)
+        return [option for group in groups for option in group["options"]]
+
+    async def suggest_groups(
+        self, user: str, view_id: str, action_id: str, *, block_id: str | None = None, typed: str
+    ) -> list[Json]:
+        """The same with the labels of their groups; one without a label where there are none."""
+        view = self._view(user, view_id)
+        found = _find(view, action_id, block_id)
+        element = found[1]
+        if not element["type"].endswith("external_select"):
+            raise CannotDo(f"nothing to search in {action_id}")
+        least = element.get("min_query_length", MIN_QUERY_LENGTH)
+        if len(typed) < least:
+            raise CannotDo(f"{action_id} searches from {least} characters on")
+        payload = payloads.suggestion(self.state, view, found, typed)
+        groups = groups_of(await self.courier.send(Kind.INTERACTIVE, payload))
+        view.offer(action_id, [option for group in groups for option in group["options"]])
+        return groups
+
+    async def choose(  # noqa: PLR0913 - where, what, how
+        self,
+        user: str,
+        view_id: str,
+        action_id: str,
+        value: object,
+        *,
+        block_id: str | None = None,
+        typed: str | None = None,
+    ) -> Ack | None:
+        """Fill one field in: a text, an option's value, an id; a list of them where many may be.
+
+        `typed` is what is typed into a search first. An option can be chosen only when the app
+        has offered it. Returns the Ack where the app is told of the change, else None.
+        """
+        view = self._view(user, view_id)
+        if typed is not None:
+            await self.suggest(user, view_id, action_id, block_id=block_id, typed=typed)
+        found = _find(view, action_id, block_id)
+        if found[0]["type"] != "input" or found[0].get("dispatch_action"):
+            return await self._act_in(view, found, value)
+        self._hold(view, found, value)
+        self.state.changed()
+        return None
+
+    # --- clicking and sending ----------------------------------------------------------
+
+    async def click_in_view(  # noqa: PLR0913 - where, what, how
+        self,
+        user: str,
+        view_id: str,
+        action_id: str,
+        *,
+        block_id: str | None = None,
+        value: object = None,
+        typed: Typed | None = None,
+        stale: bool = False,
+    ) -> Ack:
+        """Use an element of an open modal, with what is typed in it so far.
+
+        A `value` chooses that option, or says which of several buttons is meant. `stale` uses an
+        element that has gone, as a client does that has not updated yet.
+        """
+        view = self._view(user, view_id)
+        if typed:
+            self._fill(view, typed)
+        return await self._act_in(view, _find(view, action_id, block_id, value, stale), value)
+
+    async def click_in_home(
+        self,
+        user: str,
+        action_id: str,
+        *,
+        block_id: str | None = None,
+        value: object = None,
+        stale: bool = False,
+    ) -> Ack:
+        """Use an element of the Home tab; a `value` says which of several buttons is meant."""
+        home = self.state.homes.get(user)
+        if home is None:
+            raise CannotDo(f"{user} has no Home tab")
+        return await self._act_in(home, _find(home, action_id, block_id, value, stale), value)
+
+    async def submit(self, user: str, view_id: str, values: Typed | None = None) -> Ack:
+        """Fill a modal in and submit it; what is not given stays as it is.
+
+        What Slack's client checks itself (a required field) shows as an error of the modal and
+        is not sent: the Ack has `error` "not_sent".
+        """
+        view = self._modal(user, view_id)
+        self._fill(view, values or {})
+        view.errors = complaints(view.blocks, view.state)
+        if view.errors:
+            self.state.changed()
+            return Ack(error="not_sent")
+        view.busy = True
+        self.state.changed()
+        try:
+            ack = await self.courier.send(
+                Kind.INTERACTIVE, payloads.view_submission(self.state, view)
+            )
+        finally:
+            view.busy = False
+        error = after_submit(self.state, view, ack)
+        self.state.changed()
+        return msgspec.structs.replace(ack, error=error)
+
+    async def close_modal(self, user: str, view_id: str) -> None:
+        """Close a modal with its close button; the app is told where it asked for that."""
+        view = self._modal(user, view_id)
+        clear = bool(view.view.get("clear_on_close"))
+        if clear:
+            self.state.close_views(user)
+        else:
+            self.state.close_top(user)
+        if view.view.get("notify_on_close"):
+            payload = payloads.view_closed(self.state, view, cleared=clear)
+            await self.courier.send(Kind.INTERACTIVE, payload)
+
+    # --- inside ------------------------------------------------------------------------
+
+    def _modal(self, user: str, view_id: str) -> View:
+        view = self.state.views.get(view_id)
+        if view is None or view.user != user:
+            raise CannotDo(f"{user} has no modal {view_id}")
+        return view
+
+    def _view(self, user: str, view_id: str) -> View:
+        home = self.state.homes.get(user)
+        return home if home is not None and home.id == view_id else self._modal(user, view_id)
+
+    def _fill(self, view: View, typed: Typed) -> None:
+        try:
+            view.state = filled(view.blocks, view.state, typed, view.offered)
+        except LookupError as error:
+            raise CannotDo(str(error)) from error
+
+    async def _act_in(self, view: View, found: Found, value: object) -> Ack:
+        block, element = found
+        if element["type"] == "button":
+            done: Json = {"value": element["value"]} if "value" in element else {}
+        else:
+            done = self._hold(view, found, value)
+        action = payloads.action_of(self.state, block, element, done)
+        payload = payloads.view_action(self.state, view, action)
+        return await self.courier.send(Kind.INTERACTIVE, payload)
+
+    def _hold(self, view: View, found: Found, value: object) -> Json:
+        """Let a field hold a value."""
+        block, element = found
+        held = view.state.get(block["block_id"], {})
+        offered = view.offered(element, held.get(element["action_id"], {}))
+        try:
+            done = chosen(element, value, offered)
+        except LookupError as error:
+            raise CannotDo(str(error)) from error
+        self._there(element, done)
+        if element["action_id"] in held:
+            held[element["action_id"]] = {"type": element["type"], **done}
+        return done
+
+    def _there(self, element: Json, done: Json) -> None:
+        """What is chosen by its id must be a conversation that the element shows, or a person."""
+        [(key, content)] = done.items()
+        ids = content if isinstance(content, list) else [content]
+        for one in [one for one in ids if one is not None]:
+            if key.startswith("selected_user") and one not in self.workspace.people:
+                raise CannotDo(f"there is nobody {one}")
+            if key.startswith(("selected_conversation", "selected_channel")):
+                channel = self.workspace.channels.get(one)
+                if channel is None or not fits(element, channel):
+                    raise CannotDo(f"{element['action_id']} does not offer {one}")
+
+
+def _find(
+    view: View,
+    action_id: str,
+    block_id: str | None,
+    value: object = None,
+    stale: bool = False,  # noqa: FBT001, FBT002 - said by name in the verbs
+) -> Found:
+    versions = [*view.past, view.blocks] if stale else [view.blocks]
+    for blocks in reversed(versions):
+        found = find_element(blocks, action_id, block_id, value)
+        if found is not None:
+            return found
+    raise CannotDo(f"no {action_id} in: {json.dumps(view.blocks)}")
+
 
 __all__ = ["CannotDo", "Driver"]
 

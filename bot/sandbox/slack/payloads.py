@@ -8,10 +8,9 @@ import re
 import secrets
 from collections.abc import Iterator
 
-from bot.sandbox.slack.inputs import Values, kept
 from bot.sandbox.slack.messages import Message, as_api
 from bot.sandbox.slack.state import State
-from bot.sandbox.slack.views import View, view_as_api
+from bot.sandbox.slack.views import Values, View, kept, view_as_api
 from bot.sandbox.slack.workspace import Channel, Json, Workspace
 
 VERIFICATION_TOKEN = "local-verification"  # noqa: S105 - the deprecated field; nobody checks it

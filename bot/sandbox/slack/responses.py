@@ -1,19 +1,20 @@
-"""What comes back to an interaction: the ack of a command, and posts to its response_url.
+"""What comes back to an interaction: acks, and posts to its response_url.
 
-Source: docs.slack.dev/interactivity/handling-user-interaction (message responses).
+Sources: docs.slack.dev/interactivity/handling-user-interaction (message responses),
+docs.slack.dev/surfaces/modals (response_action).
 """
 
 import asyncio
 
 from aiohttp import web
 
-from bot.sandbox.slack.arguments import Arguments, Refusal
-from bot.sandbox.slack.chat_methods import edit
-from bot.sandbox.slack.content import Content, read_content
+from bot.sandbox.slack.arguments import Arguments, Content, Refusal, checked_view, read_content
+from bot.sandbox.slack.channel_methods import edit
 from bot.sandbox.slack.deliver import Ack
 from bot.sandbox.slack.faults import FaultKind
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.state import HOOK_SECONDS, HOOK_USES, Hook, State
+from bot.sandbox.slack.views import STACK_LIMIT, View
 from bot.sandbox.slack.web_api import WebApi, lose
 from bot.sandbox.slack.workspace import Json
 
@@ -119,3 +120,42 @@ async def _read(request: web.Request) -> Json:
     except ValueError:
         return {"text": ""}
     return body if isinstance(body, dict) else {"text": ""}
+
+
+TROUBLE = "We had some trouble connecting. Try again?"
+
+
+def after_submit(state: State, view: View, ack: Ack) -> str:
+    """Do what the ack says: nothing in it closes the modal. The error that the person sees."""
+    error = ack.error
+    if not error:
+        try:
+            _apply(state, view, {} if not ack.body.strip() else ack.json)
+        except Refusal as refusal:
+            error = refusal.code
+    if error:
+        view.errors = {"": TROUBLE}
+    return error
+
+
+def _apply(state: State, view: View, body: Json | None) -> None:
+    match body:
+        case {"response_action": "errors", "errors": dict(errors)} if errors:
+            asked = {block["block_id"] for block in view.blocks if block["type"] == "input"}
+            if not asked >= errors.keys():
+                raise Refusal("invalid_response")
+            view.errors = {block: str(words) for block, words in errors.items()}
+        case {"response_action": "update", "view": dict(shown)}:
+            view.show(checked_view(shown, "modal"), state.clock())
+        case {"response_action": "push", "view": dict(shown)}:
+            if len(state.stack(view.user)) >= STACK_LIMIT:
+                raise Refusal("push_limit_reached")
+            pushed = checked_view(shown, "modal")
+            state.open_view(view.user, pushed, push=True, viewing=view.viewing)
+        case {"response_action": "clear"}:
+            state.close_views(view.user)
+        case dict() if not body:
+            if view.id in state.views:
+                state.close_top(view.user)
+        case _:
+            raise Refusal("invalid_response")

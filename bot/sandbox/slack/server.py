@@ -7,12 +7,10 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from bot.sandbox.slack.arguments import MAX_BODY
-from bot.sandbox.slack.client_api import ClientApi
-from bot.sandbox.slack.client_state import Hooks
+from bot.sandbox.slack.client import ClientApi, Hooks
 from bot.sandbox.slack.deliver import Courier, Delivery
 from bot.sandbox.slack.driver import Driver
-from bot.sandbox.slack.faults import Faults
-from bot.sandbox.slack.limits import Limits
+from bot.sandbox.slack.faults import Faults, Limits
 from bot.sandbox.slack.responses import Responses
 from bot.sandbox.slack.socket_mode import Sockets
 from bot.sandbox.slack.state import State, WebCall

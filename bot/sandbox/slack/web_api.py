@@ -6,14 +6,12 @@ from collections.abc import Callable
 import msgspec
 from aiohttp import web
 
-from bot.sandbox.slack import block_methods as blocks
-from bot.sandbox.slack import chat_methods as chat
-from bot.sandbox.slack import conversation_methods as conversations
+from bot.sandbox.slack import channel_methods as chat
+from bot.sandbox.slack import channel_methods as conversations
 from bot.sandbox.slack import people_methods as people
 from bot.sandbox.slack import view_methods as views
 from bot.sandbox.slack.arguments import Arguments, Refusal, read_arguments
-from bot.sandbox.slack.faults import Fault, FaultKind, Faults
-from bot.sandbox.slack.limits import Limits, Tier
+from bot.sandbox.slack.faults import Fault, FaultKind, Faults, Limits, Tier
 from bot.sandbox.slack.state import State, WebCall
 from bot.sandbox.slack.workspace import Channel, Json
 
@@ -40,7 +38,7 @@ METHODS = {
     "api.test": Method(people.api_test, Tier.FOUR),
     "auth.test": Method(people.auth_test, Tier.SPECIAL, form_only=True),
     "apps.connections.open": Method(views.open_connection, Tier.ONE, app_level=True),
-    "blocks.validate": Method(blocks.validate, Tier.SPECIAL),
+    "blocks.validate": Method(views.validate, Tier.SPECIAL),
     "chat.postMessage": Method(chat.post_message, Tier.POST, "chat:write"),
     "chat.postEphemeral": Method(chat.post_ephemeral, Tier.FOUR, "chat:write"),
     "chat.update": Method(chat.update, Tier.THREE, "chat:write"),

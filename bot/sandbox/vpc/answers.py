@@ -8,9 +8,16 @@ from typing import Final, TypeVar
 
 from bot.models import RouteKind
 from bot.sandbox.vpc.asks import Page
-from bot.sandbox.vpc.memory import JsonObject
-from bot.sandbox.vpc.tunnels import BGP, BGP_ALONE, IPSEC, TunnelRecord
-from bot.sandbox.vpc.world import REGIONS, ConnectionRecord, RouteRecord
+from bot.sandbox.vpc.service import JsonObject
+from bot.sandbox.vpc.world import (
+    BGP,
+    BGP_ALONE,
+    IPSEC,
+    REGIONS,
+    ConnectionRecord,
+    RouteRecord,
+    TunnelRecord,
+)
 
 PSK_MARKER: Final = "PSK-MARKER-must-never-leave-the-client"
 BGP_KEY_MARKER: Final = "BGP-KEY-MARKER-must-never-leave-the-client"

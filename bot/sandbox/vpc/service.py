@@ -1,6 +1,11 @@
-"""What a call does, step by step, without HTTP and without waiting."""
+"""What a call does, step by step, without HTTP and without waiting, and the memory of it."""
 
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
+from math import ceil
+from typing import Final
+
+import msgspec
 
 from bot.models import RouteKind
 from bot.sandbox.vpc import answers
@@ -13,9 +18,7 @@ from bot.sandbox.vpc.asks import (
     ReadConnection,
     read,
 )
-from bot.sandbox.vpc.calls import Call
 from bot.sandbox.vpc.faults import NAMED_FAULTS, TASK, Armed, FaultKind, Faults
-from bot.sandbox.vpc.memory import ClientTokens, JsonObject, Quotas
 from bot.sandbox.vpc.refusals import Overlap, Refusal, invalid
 from bot.sandbox.vpc.signatures import Gatekeeper, Wire, decode_pairs
 from bot.sandbox.vpc.world import (
@@ -27,6 +30,135 @@ from bot.sandbox.vpc.world import (
     check,
     check_readable,
 )
+
+SUCCESS = "OK"
+
+
+class Call(msgspec.Struct, kw_only=True):
+    """One call. It never holds a secret: no signature, no security token, no answer.
+
+    `code` is empty while the call is in hand, then `OK` or the vendor's error code (empty for
+    good where a fault left no answer). `fault` is the kind of the last fault that struck.
+    `effect`: this very call has started a change; a repeated answer has not. `overlap`: it
+    asked for a change while another one was running on the connection.
+    """
+
+    at: float
+    alibaba_request_id: str
+    method: str = ""
+    action: str = ""
+    params: dict[str, str] = {}
+    access_key_id: str = ""
+    code: str = ""
+    fault: str = ""
+    effect: bool = False
+    overlap: bool = False
+    ended: bool = False
+
+    @property
+    def region(self) -> str:
+        """The region that the caller names."""
+        return self.params.get("RegionId", "")
+
+    @property
+    def vpn_connection_id(self) -> str:
+        """The connection that the caller names."""
+        return self.params.get("VpnConnectionId", "")
+
+    @property
+    def client_token(self) -> str:
+        """The caller's ClientToken."""
+        return self.params.get("ClientToken", "")
+
+    @property
+    def summary(self) -> str:
+        """What the call is about, in a few words."""
+        if "RouteDest" in self.params:
+            weight = self.params.get("Weight", "?")
+            return f"{self.params['RouteDest']} weight {weight} on {self.vpn_connection_id}"
+        return self.vpn_connection_id or self.region
+
+
+QUOTA_WINDOW_SECONDS: Final = 60.0
+# The first four are from the vendor's quota page; it has none for the last two.
+QUOTAS: Final[Mapping[str, int]] = {
+    "DeleteVcoRouteEntry": 60,
+    "DescribeVpnConnection": 600,
+    "DescribeVpnConnections": 600,
+    "DescribeVcoRouteEntries": 600,
+    "CreateVcoRouteEntry": 60,
+    "DescribeRegions": 600,
+}
+JsonObject = dict[str, object]
+
+
+class _Use(msgspec.Struct):
+    """One ClientToken: what it was used for, and the answer once there is one."""
+
+    fingerprint: object
+    answer: JsonObject | None = None
+    answered_at: float = 0.0
+    refusal: Refusal | None = None
+
+
+class ClientTokens:
+    """Answers a repeated change with the first answer, and refuses a token used differently.
+
+    A token belongs to a region. A call that was refused leaves its token unused, unless
+    its refusal is kept.
+    """
+
+    def __init__(self, lifetime: float) -> None:
+        """`lifetime` in seconds from the answer; the vendor's is unknown."""
+        self.lifetime = lifetime
+        self._uses: dict[tuple[str, str], _Use] = {}
+
+    def begin(self, key: tuple[str, str], fingerprint: object, now: float) -> JsonObject | None:
+        """The earlier answer; or None, and the token is being processed from now on."""
+        use = self._uses.get(key)
+        if use and use.answer is not None and now - use.answered_at > self.lifetime:
+            use = None
+        if use is None:
+            self._uses[key] = _Use(fingerprint)
+            return None
+        if use.fingerprint != fingerprint:
+            raise Refusal("IdempotentParameterMismatch")
+        if use.refusal is not None:
+            raise use.refusal
+        if use.answer is None:
+            raise Refusal("LastTokenProcessing")
+        return use.answer
+
+    def keep(self, key: tuple[str, str], fingerprint: object, refusal: Refusal) -> None:
+        """From now on this token is answered with this refusal."""
+        self._uses[key] = _Use(fingerprint, refusal=refusal)
+
+    def end(self, key: tuple[str, str], answer: JsonObject | None, now: float) -> None:
+        """The call is over; without an answer the token is as good as unused."""
+        if answer is None:
+            del self._uses[key]
+        else:
+            self._uses[key].answer = answer
+            self._uses[key].answered_at = now
+
+
+class Quotas:
+    """Counts the calls of each action and region in a sliding minute."""
+
+    def __init__(self, limits: Mapping[str, int] | None = None) -> None:
+        """`limits` replaces those of the vendor, action by action."""
+        self.limits = {**QUOTAS, **(limits or {})}
+        self._calls: defaultdict[tuple[str, str], deque[float]] = defaultdict(deque)
+
+    def count(self, action: str, region: str, now: float) -> None:
+        """Counts a call; one too many is refused, not counted, and told when to come back."""
+        calls = self._calls[action, region]
+        while calls and calls[0] <= now - QUOTA_WINDOW_SECONDS:
+            calls.popleft()
+        if len(calls) >= self.limits.get(action, QUOTAS["DescribeRegions"]):
+            wait = calls[0] + QUOTA_WINDOW_SECONDS - now if calls else QUOTA_WINDOW_SECONDS
+            raise Refusal("Throttling.User", retry_after_ms=max(1, ceil(wait * 1000)))
+        calls.append(now)
 
 
 class Service:
