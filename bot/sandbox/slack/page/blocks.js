@@ -1,10 +1,152 @@
-// Block Kit → DOM nodes: one small function for each type of block.
+// Block Kit → DOM nodes: one small function for each type of block and of element.
 // `env` says what a control does: `act(block, element, value, button)` for a click or a choice.
+// `control` is for what acts at once, `inputBlock` for labelled fields, which are read later (by
+// `readValues`, in the shape of Slack's `view.state.values`) and act too where the block says so.
 
 import { h } from "./dom.js";
-import { control, inputBlock } from "./elements.js";
-import { mrkdwn, textObject } from "./mrkdwn.js";
-import { richText } from "./richtext.js";
+import { mrkdwn, plain, richText, textObject } from "./mrkdwn.js";
+import { select } from "./select.js";
+
+const TYPING_MS = 250;
+
+let ids = 0;
+
+const label = (object) => object?.text ?? "";
+
+/** An element that acts when used. */
+export function control(block, e, env) {
+  if (e.type === "button") return button(block, e, env);
+  if (e.type === "image") return h("img", { src: e.image_url, alt: e.alt_text, class: "b-thumb" });
+  const node = field(block, e, env);
+  node.addEventListener("change", () => env.act(block, e, node.read(), node));
+  return node;
+}
+
+function button(block, e, env) {
+  const style = e.style ? `btn ${e.style}` : "btn";
+  const common = { class: style, testid: `action-${e.action_id}`, "aria-label": e.accessibility_label };
+  const onclick = (event) => env.act(block, e, null, event.currentTarget);
+  if (!e.url) return h("button", { ...common, type: "button", onclick }, textObject(e.text));
+  const safe = /^https?:/.test(e.url) ? e.url : null;
+  return h("a", { ...common, href: safe, target: "_blank", rel: "noopener noreferrer", onclick }, textObject(e.text));
+}
+
+/** A labelled input; `data-action` marks the element that `readValues` asks. */
+export function inputBlock(b, env) {
+  const node = field(b, b.element, env);
+  const id = `f${(ids += 1)}`;
+  const target = node.matches("fieldset, .select") ? node.querySelector("input") : node;
+  if (target && !target.id) target.id = id;
+  (node.matches("fieldset") ? node : target).setAttribute("aria-describedby", `${id}-hint ${id}-error`);
+  const optional = b.optional && h("span", { class: "f-optional" }, " (optional)");
+  const title = node.matches("fieldset") ? "div" : "label";
+  if (title === "div") node.setAttribute("aria-label", label(b.label));
+  const apply = b.dispatch_action && dispatching(b, node, env);
+  return h(
+    "div",
+    { class: "f" },
+    h(title, { class: "f-label", for: title === "label" ? target.id : null }, textObject(b.label), optional),
+    node,
+    h("p", { class: "f-hint", id: `${id}-hint` }, textObject(b.hint), apply),
+    h("p", { class: "f-error", id: `${id}-error`, role: "alert" }),
+  );
+}
+
+/** Let a field tell the app of its changes; what to say below it about that. */
+function dispatching(b, node, env) {
+  const act = () => env.act(b, b.element, node.read(), node);
+  if (!node.matches("input, textarea")) {
+    node.addEventListener("change", act);
+    return "";
+  }
+  const on = b.element.dispatch_action_config?.trigger_actions_on ?? ["on_enter_pressed"];
+  let timer = 0;
+  if (on.includes("on_character_entered")) node.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(act, TYPING_MS);
+  });
+  if (!on.includes("on_enter_pressed")) return "";
+  node.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    act();
+  });
+  return h("span", { class: "f-apply" }, " Press ", h("kbd", null, "Enter"), " to apply.");
+}
+
+const FIELDS = {
+  email_text_input: (b, e, env, held) => textInput(b, e, env, held, "email"),
+  url_text_input: (b, e, env, held) => textInput(b, e, env, held, "url"),
+  number_input: (b, e, env, held) => textInput(b, e, env, held, "number"),
+  datepicker: (b, e, env, held) => textInput(b, e, env, held, "date"),
+  timepicker: (b, e, env, held) => textInput(b, e, env, held, "time"),
+  checkboxes: (b, e, env, held) => choices(b, e, env, held, "checkbox"),
+  radio_buttons: (b, e, env, held) => choices(b, e, env, held, "radio"),
+  overflow: select,
+};
+
+function field(b, e, env) {
+  const build = FIELDS[e.type] ?? (e.type.endsWith("_select") ? select : textInput);
+  const key = keyOf(e.type);
+  const state = env.held?.(b.block_id, e.action_id);
+  const held = state ? state[key] : e[key.replace(/^(selected_)?/, "initial_")];
+  const node = build(b, e, env, { key, held: held ?? null });
+  Object.assign(node.dataset, { action: e.action_id, testid: `input-${e.action_id}` });
+  if (e.focus_on_load) node.dataset.first = "";
+  node.element = e;
+  return node;
+}
+
+/** Under which key the payload has what an element holds. */
+function keyOf(type) {
+  const pickers = { datepicker: "date", timepicker: "time", datetimepicker: "date_time" };
+  if (type.endsWith("_input")) return "value";
+  if (type === "checkboxes") return "selected_options";
+  if (pickers[type]) return `selected_${pickers[type]}`;
+  const [, many, kind] = /^(multi_)?(user|channel|conversation|)/.exec(type);
+  return `selected_${kind || "option"}${many ? "s" : ""}`;
+}
+
+function textInput(b, e, env, { key, held }, type = "text") {
+  const shared = {
+    class: "f-text", placeholder: label(e.placeholder), maxlength: e.max_length, autocomplete: "off",
+    value: held ?? "",
+  };
+  const node = e.multiline ? h("textarea", { ...shared, rows: 3 }) : h("input", { ...shared, type });
+  node.read = () => ({ [key]: node.value === "" ? null : node.value });
+  return node;
+}
+
+function choices(b, e, env, { key, held }, type) {
+  const name = `g${(ids += 1)}`;
+  const initial = new Set([held].flat().map((o) => o?.value));
+  const row = (o) => {
+    const checked = initial.has(o.value);
+    const description = o.description && h("span", { class: "f-hint" }, textObject(o.description));
+    const box = h("input", { type, name, value: o.value, checked });
+    return h("label", { class: "f-choice" }, box, h("span", null, textObject(o.text), description));
+  };
+  const empty = h("p", { class: "f-hint" }, plain("Nothing to choose from."));
+  const rows = e.options.map(row);
+  const node = h("fieldset", { class: "f-choices" }, rows.length ? rows : empty);
+  node.read = () => {
+    const on = new Set([...node.querySelectorAll(":checked")].map((box) => box.value));
+    const chosen = e.options.filter((o) => on.has(o.value));
+    return { [key]: type === "radio" ? chosen[0] ?? null : chosen };
+  };
+  return node;
+}
+
+/** All fields below a node, as `view.state.values`. */
+export function readValues(root) {
+  const values = {};
+  for (const node of root.querySelectorAll("[data-action]")) {
+    if (node.element.type === "overflow") continue;
+    const { block } = node.closest("[data-block]").dataset;
+    (values[block] ??= {})[node.dataset.action] = { type: node.element.type, ...node.read() };
+  }
+  return values;
+}
 
 const BUILD = {
   header: (b) => h("h3", { class: "b-header" }, textObject(b.text)),

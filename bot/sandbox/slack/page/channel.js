@@ -1,14 +1,108 @@
-// The centre of the page: the head of a channel, its messages and the composer below them.
+// The centre of the page: the head of a channel, its messages and the composer below them; and
+// the pane beside it with one message and its replies. Both lists follow their end only while the
+// reader is there, otherwise a pill says that there is more below.
 
 import { makeComposer } from "./composer.js";
-import { announce, h, icon, slots } from "./dom.js";
-import { homeView } from "./home.js";
+import { closeButton } from "./dialog.js";
+import { announce, h, icon, setText, slots } from "./dom.js";
 import { drawMessages } from "./messages.js";
-import { panels } from "./panels.js";
-import { markRead, readUpTo, unread } from "./reading.js";
-import { keepAtBottom, makeScroller } from "./scroll.js";
-import { channel, isReply, messagesOf, store } from "./state.js";
+import { channel, go, isReply, markRead, messagesOf, panels, readUpTo, store, unread } from "./state.js";
 import { tryCard } from "./tryit.js";
+import { homeView } from "./views.js";
+
+const NEAR_PX = 60;
+
+/** A scrolling box around `content`, with its "more below" pill. */
+export function makeScroller(content) {
+  const box = h("div", { class: "scroll", tabindex: "0", "aria-label": "Messages", role: "region" }, content);
+  const end = () => box.scrollTo({ top: box.scrollHeight });
+  const pill = h(
+    "button",
+    { class: "more-below", type: "button", hidden: true, onclick: end },
+    icon("down"),
+    "New messages",
+  );
+  const scroller = { node: h("div", { class: "scroller" }, box, pill), box, pill, end, follows: true };
+  box.addEventListener("scroll", () => {
+    scroller.follows = atEnd(box);
+    if (scroller.follows) pill.hidden = true;
+  });
+  new ResizeObserver(() => scroller.follows && end()).observe(box);
+  return scroller;
+}
+
+const atEnd = (box) => box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_PX;
+
+/** Run `draw`; stay at the end when there (or when `force`), else offer the way down. */
+export function keepAtBottom(scroller, force, draw) {
+  const { box, pill } = scroller;
+  const count = box.querySelectorAll(".msg").length;
+  const height = box.scrollHeight;
+  draw();
+  if (force || scroller.follows) {
+    scroller.follows = true;
+    if (box.scrollHeight !== height || force) scroller.end();
+  } else if (box.querySelectorAll(".msg").length > count) {
+    pill.hidden = false;
+  }
+}
+
+const parentList = h("ol", { class: "messages", "aria-label": "Message" });
+const count = h("div", { class: "reply-count" }, h("span"));
+const replyList = h("ol", { class: "messages", "aria-label": "Replies" });
+const threadScroller = makeScroller(h("div", null, parentList, count, replyList));
+const where = h("span", { class: "about" });
+const place = () => ({ channel: store.place.channel, thread: store.place.thread });
+
+const threadComposer = makeComposer({ prefix: "thread-", place });
+
+let root = null;
+let threadShown = "";
+
+export function mountThread(node) {
+  root = node;
+  const title = h("div", { class: "head-title" }, h("h2", null, "Thread"), where);
+  root.append(
+    h("header", { class: "head" }, title, closeButton("Close thread", closeThread, "thread-close")),
+    threadScroller.node,
+    threadComposer.node,
+  );
+}
+
+export function closeThread() {
+  go(store.place.channel);
+}
+
+/** Draw the thread of the current place; the ts of a reply opens its parent's thread. */
+export function drawThread() {
+  const { channel: id, thread } = store.place;
+  const all = thread ? messagesOf(id) : [];
+  const named = all.find((m) => m.ts === thread);
+  const parentTs = named && isReply(named) ? named.thread_ts : thread;
+  const parent = all.find((m) => m.ts === parentTs);
+  root.hidden = !parent;
+  document.getElementById("app").classList.toggle("with-thread", Boolean(parent));
+  if (!parent) {
+    threadShown = "";
+    return;
+  }
+  if (parentTs !== thread) return go(id, parentTs);
+  drawOpen(id, parent, all.filter((m) => isReply(m) && m.thread_ts === parentTs));
+}
+
+function drawOpen(id, parent, replies) {
+  const here = channel(id);
+  const arrived = `${store.me} ${id} ${parent.ts}`;
+  setText(where, `${here.dm ? "" : "#"}${here.name}`);
+  setText(count.firstChild, replies.length === 1 ? "1 reply" : `${replies.length} replies`);
+  count.hidden = replies.length === 0;
+  keepAtBottom(threadScroller, threadShown !== arrived, () => {
+    drawMessages(parentList, [parent], { channel: id, parent: parent.ts });
+    drawMessages(replyList, replies, { channel: id, parent: parent.ts });
+  });
+  threadShown = arrived;
+  threadComposer.refresh("Reply…", here.archived);
+}
 
 const head = h("header", { class: "head" });
 const list = h("ol", { class: "messages", testid: "messages", "aria-label": "Messages" });

@@ -5,8 +5,7 @@ import { drawConnections } from "./connections.js";
 import { clockSeconds } from "./dates.js";
 import { closeButton } from "./dialog.js";
 import { h, icon, keyed, setText } from "./dom.js";
-import { panels } from "./panels.js";
-import { explain, note, post, store } from "./state.js";
+import { explain, note, panels, post, store } from "./state.js";
 
 const connections = h("ul", { class: "connections" });
 const calls = h("ol", { class: "calls", "aria-label": "Recent API calls" });

@@ -1,9 +1,8 @@
 // Where people write: grows with its text, sends with Enter, recalls with Up, completes
 // commands. A text that starts with `/` is a slash command, everything else a message.
 
-import { makeMenu } from "./commandmenu.js";
+import { makeMenu, plusButton, start } from "./commandmenu.js";
 import { h, icon } from "./dom.js";
-import { plusButton, start } from "./shortcuts.js";
 import { explain, note, post, store } from "./state.js";
 
 const WAIT_MS = 300;

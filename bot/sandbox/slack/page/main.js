@@ -1,16 +1,23 @@
 // Puts the page together: mounts the parts, draws them after every change, owns the keys that
 // work everywhere. Nothing else imports this.
 
-import { composer, drawChannel, mountChannel } from "./channel.js";
+import { closeThread, composer, drawChannel, drawThread, mountChannel, mountThread } from "./channel.js";
 import { drawCloud, mountCloud } from "./cloud.js";
-import { drawModal } from "./modal.js";
-import { openPalette } from "./palette.js";
-import { drawFrame, panels } from "./panels.js";
-import { drawPeople, mountPeople } from "./people.js";
-import { startReading } from "./reading.js";
-import { become, changed, channel, connect, go, store, subscribe } from "./state.js";
-import { closeThread, drawThread, mountThread } from "./thread.js";
+import { drawPeople, mountPeople, openPalette } from "./people.js";
+import {
+  become,
+  changed,
+  channel,
+  connect,
+  drawFrame,
+  go,
+  panels,
+  startReading,
+  store,
+  subscribe,
+} from "./state.js";
 import { inserter } from "./tryit.js";
+import { drawModal } from "./views.js";
 
 const part = (id) => document.getElementById(id);
 

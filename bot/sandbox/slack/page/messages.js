@@ -1,12 +1,12 @@
 // One message as a list item: made once, then only what changed in it is rebuilt.
 // Also the list around it: days, the "New" line, who speaks again within five minutes.
 
-import { actionEnv } from "./actions.js";
-import { author, avatar } from "./avatar.js";
 import { block } from "./blocks.js";
 import { clock, dayName, formatDate } from "./dates.js";
+import { actionEnv } from "./dialog.js";
 import { h, icon, keyed, slots } from "./dom.js";
 import { mrkdwn } from "./mrkdwn.js";
+import { author, avatar } from "./people.js";
 import { go, isReply, store } from "./state.js";
 
 const GROUP_SECONDS = 300;

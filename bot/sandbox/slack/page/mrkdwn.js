@@ -1,10 +1,71 @@
-// Slack's mrkdwn and plain_text → DOM nodes. Pure: text in, nodes out, never markup.
+// Slack's mrkdwn, plain_text and rich_text → DOM nodes: text in, nodes out, never markup.
 // Order of the grammar: fenced code, then lines (quotes, lists), then what stands in a line.
+// Names in references come from the live state; only harmless schemes of links can be followed.
 
 import { formatDate } from "./dates.js";
 import { h } from "./dom.js";
-import { EMOJI_CHARACTER, emoji, emojiCharacter } from "./emoji.js";
-import { link, mention } from "./mentions.js";
+import { emoji, EMOJI_CHARACTER, emojiCharacter } from "./emoji.js";
+import { channel, go, parsePermalink, person, store } from "./state.js";
+
+const SCHEMES = new Set(["http:", "https:", "mailto:", "tel:"]);
+
+/** The node for what stands between < and > when it starts with @, # or !; null for unknown. */
+export function mention(target, label) {
+  if (target.startsWith("@")) return userMention(target.slice(1), label);
+  if (target.startsWith("#")) return channelMention(target.slice(1), label);
+  if (target.startsWith("!subteam^")) return groupMention(target.slice(9), label);
+  const everyone = /^!(here|channel|everyone)$/.exec(target);
+  return everyone && pill(`@${everyone[1]}`, true);
+}
+
+export function userMention(id, label = "") {
+  const app = store.data?.app;
+  const name = id === app?.user ? app.name : person(id)?.name;
+  return pill(`@${name ?? (label || id)}`, id === store.me);
+}
+
+export function groupMention(id, label = "") {
+  const group = store.data?.usergroups?.[id];
+  const name = group?.handle ?? (label.replace(/^@/, "") || id);
+  return pill(`@${name}`, group?.users.includes(store.me));
+}
+
+export function channelMention(id, label = "") {
+  const known = channel(id);
+  const name = known?.name ?? label;
+  if (!known) return pill(`#${name || "unknown-channel"}`, false);
+  return h("button", { class: "mention", type: "button", onclick: () => go(id) }, `#${name}`);
+}
+
+function pill(text, mine) {
+  return h("span", { class: mine ? "mention mine" : "mention" }, text);
+}
+
+/** A link; a permalink of this workspace stays in the page, an odd scheme stays text. */
+export function link(address, label) {
+  const url = parse(address);
+  const text = label || address.replace(/^mailto:/, "");
+  if (!url) return document.createTextNode(label ? `${label} (${address})` : address);
+  const place = parsePermalink(url);
+  if (!place || !channel(place.channel)) {
+    return h("a", { href: url.href, target: "_blank", rel: "noopener noreferrer" }, text);
+  }
+  const onclick = (event) => {
+    event.preventDefault();
+    go(place.channel, place.thread);
+  };
+  const href = `#/${place.channel}/${place.thread}`;
+  return h("a", { href, onclick }, text);
+}
+
+function parse(address) {
+  try {
+    const url = new URL(address);
+    return SCHEMES.has(url.protocol) ? url : null;
+  } catch {
+    return null;
+  }
+}
 
 const ENTITIES = { "&amp;": "&", "&lt;": "<", "&gt;": ">" };
 const MARKS = { "*": "strong", _: "em", "~": "s" };
@@ -176,4 +237,44 @@ function meter(text, at) {
   if (m[0].length < 4) return null;
   const bar = h("span", { class: "meter" }, h("span", { class: "meter-done" }, m[1]), m[2]);
   return { length: m[0].length, nodes: [bar] };
+}
+
+const STYLES = [["code", "code"], ["strike", "s"], ["italic", "em"], ["bold", "strong"]];
+
+const CONTAINERS = {
+  rich_text_section: (e) => h("div", null, e.elements.map(leaf)),
+  rich_text_quote: (e) => h("blockquote", { class: "mk-quote" }, e.elements.map(leaf)),
+  rich_text_preformatted: (e) => h("pre", { class: "mk-pre" }, e.elements.map(leaf)),
+  rich_text_list: list,
+};
+
+const LEAVES = {
+  text: (e) => e.text,
+  link: (e) => link(e.url, e.text),
+  user: (e) => userMention(e.user_id),
+  usergroup: (e) => groupMention(e.usergroup_id),
+  channel: (e) => channelMention(e.channel_id),
+  broadcast: (e) => mention(`!${e.range}`, ""),
+  emoji: (e) => emoji(e.name) ?? `:${e.name}:`,
+  date: (e) => formatDate(e.timestamp, e.format) ?? e.fallback,
+};
+
+/** The nodes of a rich_text block's elements. */
+export function richText(elements) {
+  return elements.map((e) => CONTAINERS[e.type]?.(e) ?? leaf(e));
+}
+
+function list(e) {
+  const tag = e.style === "ordered" ? "ol" : "ul";
+  const items = e.elements.map((item) => h("li", null, item.elements.map(leaf)));
+  const indent = { "--indent": String(e.indent ?? 0) };
+  return h(tag, { class: "mk-list", style: indent }, items);
+}
+
+function leaf(e) {
+  const node = LEAVES[e.type]?.(e) ?? "";
+  return STYLES.reduce((inner, [name, tag]) => {
+    if (!e.style?.[name]) return inner;
+    return h(tag, tag === "code" ? { class: "mk-code" } : null, inner);
+  }, node);
 }

@@ -1,10 +1,161 @@
 // Select elements, single and multi: type to search, pick with keyboard or mouse, what is chosen
 // of several stands as chips before the text. Only what is offered can be chosen.
+// The list of options is in the browser's top layer, so that no dialog cuts it off.
 
 import { h, icon } from "./dom.js";
-import { makeListbox } from "./listbox.js";
-import { optionOf, optionsFor } from "./options.js";
 import { textObject } from "./mrkdwn.js";
+import { channel, person, post, store } from "./state.js";
+
+const LEAST_CHARACTERS = 3;
+
+/** `find(typed)` for an element; `slow` where it asks the app. */
+export function optionsFor(block, e, env) {
+  const kind = e.type.replace("multi_", "");
+  if (kind === "external_select") return { slow: true, find: (typed) => ask(block, e, env, typed) };
+  const all = { users_select: people, channels_select: conversations, conversations_select: conversations }[kind];
+  return { slow: false, find: (typed) => matching((all ?? own)(e), typed) };
+}
+
+/** An option for a person or a conversation that is known by its id. */
+export function optionOf(id) {
+  const name = person(id)?.real_name ?? nameOf(channel(id)) ?? id;
+  return { text: { type: "plain_text", text: name }, value: id };
+}
+
+function nameOf(c) {
+  return c && (c.dm ? c.name : `#${c.name}`);
+}
+
+function own(e) {
+  return e.option_groups?.map((g) => ({ label: g.label.text, options: g.options })) ?? [{ options: e.options ?? [] }];
+}
+
+function people() {
+  return [{ options: store.data.people.map((p) => optionOf(p.id)) }];
+}
+
+/** Those that the element's `filter` lets through; archived ones can't be chosen. */
+function conversations(e) {
+  const filter = e.filter ?? {};
+  const kinds = e.type.endsWith("channels_select") ? ["public"] : filter.include;
+  const kindOf = (c) => (c.dm && "im") || (c.private ? "private" : "public");
+  const shown = store.data.channels.filter((c) => !c.archived
+    && (!kinds || kinds.includes(kindOf(c)))
+    && !(filter.exclude_external_shared_channels && c.shared)
+    && !(filter.exclude_bot_users && c.dm && c.name === store.data.app.name));
+  return [{ options: shown.map((c) => optionOf(c.id)) }];
+}
+
+function matching(groups, typed) {
+  const wanted = typed.trim().toLowerCase();
+  const fits = (o) => `${o.text.text} ${o.description?.text ?? ""}`.toLowerCase().includes(wanted);
+  const found = groups.map((g) => ({ ...g, options: g.options.filter(fits) })).filter((g) => g.options.length);
+  return { groups: found, note: found.length ? "" : "No results" };
+}
+
+async function ask(block, e, env, typed) {
+  const least = e.min_query_length ?? LEAST_CHARACTERS;
+  if (typed.length < least) {
+    return { groups: [], note: least === 1 ? "Type to search" : `Type at least ${least} characters` };
+  }
+  const { view_id } = env.place();
+  const answer = await post("options", {
+    user: store.me, view_id, block_id: block.block_id, action_id: e.action_id, value: typed,
+  });
+  if (!answer.ok) return { groups: [], note: `Nothing could be loaded (${answer.error})` };
+  return { groups: answer.groups, note: answer.groups.some((g) => g.options.length) ? "" : "No results" };
+}
+
+const TALLEST = 290;
+const LEAST_BELOW = 190;
+const GAP = 4;
+const MARGIN = 12;
+
+let lists = 0;
+
+/** A list for `anchor`; `pick(option)` is called for a click or `take()`. */
+export function makeListbox(anchor, { pick, multi }) {
+  const id = `options-${(lists += 1)}`;
+  const node = h("ul", { class: "select-list", id, role: "listbox", popover: "manual", "aria-multiselectable": multi });
+  let options = [];
+  let active = -1;
+  let open = false;
+
+  function place() {
+    const box = anchor.getBoundingClientRect();
+    const [below, above] = [innerHeight - box.bottom - MARGIN, box.top - MARGIN];
+    const up = below < LEAST_BELOW && above > below;
+    const at = {
+      left: `${box.left}px`,
+      width: `${box.width}px`,
+      "max-height": `${Math.min(TALLEST, up ? above : below)}px`,
+      top: up ? "auto" : `${box.bottom + GAP}px`,
+      bottom: up ? `${innerHeight - box.top + GAP}px` : "auto",
+    };
+    for (const [name, value] of Object.entries(at)) node.style.setProperty(name, value);
+  }
+
+  /** Show groups of options, those in `chosen` (values) marked, and a line of what else to say. */
+  function show(groups, chosen, note) {
+    options = groups.flatMap((g) => g.options);
+    active = Math.max(multi ? 0 : options.findIndex((o) => chosen.has(o.value)), options.length ? 0 : -1);
+    let i = 0;
+    const rows = groups.flatMap((g) => [
+      g.label && h("li", { class: "select-group", role: "presentation" }, g.label),
+      ...g.options.map((o) => row(o, i++, chosen.has(o.value))),
+    ]);
+    node.replaceChildren(...rows.filter(Boolean), ...(note ? [h("li", { class: "select-note" }, note)] : []));
+    if (!open) {
+      open = true;
+      node.showPopover();
+      addEventListener("scroll", place, true);
+      addEventListener("resize", place);
+    }
+    place();
+    mark();
+  }
+
+  function row(option, i, chosen) {
+    const about = option.description && h("small", null, textObject(option.description));
+    const props = {
+      class: "select-row", role: "option", id: `${id}-${i}`, testid: `option-${option.value}`,
+      "aria-selected": String(chosen),
+      onmousedown: (event) => event.preventDefault(),
+      onmousemove: () => i !== active && mark((active = i)),
+      onclick: () => pick(option),
+    };
+    return h("li", props, h("span", null, textObject(option.text), about), chosen && icon("check"));
+  }
+
+  function mark() {
+    for (const item of node.querySelectorAll(".select-row")) {
+      item.classList.toggle("active", item.id === `${id}-${active}`);
+    }
+  }
+
+  function move(step) {
+    if (!options.length) return;
+    active = (active + step + options.length) % options.length;
+    mark();
+    node.querySelector(".active")?.scrollIntoView({ block: "nearest" });
+  }
+
+  function close() {
+    if (!open) return;
+    open = false;
+    removeEventListener("scroll", place, true);
+    removeEventListener("resize", place);
+    if (node.isConnected) node.hidePopover();
+    [options, active] = [[], -1];
+  }
+
+  return {
+    node, show, move, close, place,
+    isOpen: () => open,
+    take: () => options[active] && pick(options[active]),
+    activeId: () => (open && active >= 0 ? `${id}-${active}` : ""),
+  };
+}
 
 const PAUSE_MS = 150;
 const SLOW_MS = 200;

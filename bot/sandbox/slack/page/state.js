@@ -1,7 +1,26 @@
-// What the page knows: the server's state for one person, where we are, what has been read.
-// One stream of server-sent events brings the whole state; verbs are posted; views subscribe.
+// What the page knows: the server's state for one person, where we are, what has been read, which
+// panels are open. One stream of server-sent events brings the whole state; verbs are posted;
+// views subscribe.
 
-import { parseHash, writeHash } from "./place.js";
+/** The place an address's hash names; empty parts where it names none. */
+export function parseHash(hash) {
+  const [, channel = "", thread = ""] = hash.split("/");
+  return { channel: decodeURIComponent(channel), thread: /^\d+\.\d+$/.test(thread) ? thread : "" };
+}
+
+/** Write the place into the address without adding an entry to the history. */
+export function writeHash({ channel, thread }) {
+  const hash = `#/${encodeURIComponent(channel)}${thread ? `/${thread}` : ""}`;
+  if (location.hash !== hash) history.replaceState(null, "", hash);
+}
+
+/** The place that a permalink of this workspace leads to, null for any other address. */
+export function parsePermalink(url) {
+  const match = /^\/archives\/([A-Z0-9]+)\/p(\d+)(\d{6})$/.exec(url.pathname);
+  if (!match) return null;
+  const [, channel, seconds, micros] = match;
+  return { channel, thread: url.searchParams.get("thread_ts") ?? `${seconds}.${micros}` };
+}
 
 const LONGEST_PRESS_MS = 1000;
 const RETRY_MS = 1000;
@@ -146,3 +165,74 @@ export function messagesOf(id) {
 }
 
 export const isReply = (m) => Boolean(m.thread_ts) && m.thread_ts !== m.ts;
+
+const read = new Map();
+let baseline = "";
+
+const slot = (user, channel) => `${user} ${channel}`;
+
+/** The ts up to which a person has read a channel. */
+export function readUpTo(user, channel) {
+  return read.get(slot(user, channel)) ?? baseline;
+}
+
+/** Everything in the channel has been seen by the current person. */
+export function markRead(channel) {
+  const last = store.data.messages[channel]?.at(-1);
+  if (last) read.set(slot(store.me, channel), last.ts);
+}
+
+/** On the first state of a page: what is there is not new. */
+export function startReading() {
+  if (baseline) return;
+  baseline = String(store.data.now);
+}
+
+/** Messages of others that a person has not read in a channel. */
+export function unread(user, channel) {
+  const since = Number(readUpTo(user, channel));
+  const all = store.data.messages[channel] ?? [];
+  return all.filter((m) => Number(m.ts) > since && m.user !== user && !m.deleted);
+}
+
+/** Whether a message pings a person: by name, by group, or everyone here. */
+export function mentions(message, user) {
+  const text = JSON.stringify([message.text, message.blocks]);
+  if (text.includes(`<@${user}`) || /<!(here|channel|everyone)/.test(text)) return true;
+  const groups = Object.entries(store.data.usergroups ?? {});
+  return groups.some(([id, group]) => group.users.includes(user) && text.includes(`<!subteam^${id}`));
+}
+
+/** How many unread messages ping a person, in the channels that the current person sees. */
+export function pings(user) {
+  const seen = store.data.channels.filter((c) => !c.dm || user === store.me);
+  const all = seen.flatMap((c) => unread(user, c.id));
+  return all.filter((m) => !m.ephemeral && !isReply(m) && mentions(m, user)).length;
+}
+
+const KEY = "cloud-panel";
+const ROOMY = matchMedia("(min-width: 1024px)");
+
+export const panels = {
+  cloud: ROOMY.matches && localStorage.getItem(KEY) !== "closed",
+  sidebar: false,
+  toggle,
+};
+
+function toggle(name) {
+  panels[name] = !panels[name];
+  if (name === "cloud" && ROOMY.matches) localStorage.setItem(KEY, panels.cloud ? "open" : "closed");
+  changed();
+}
+
+/** The frame's classes follow the panels, the place and the connection. */
+export function drawFrame() {
+  const app = document.getElementById("app");
+  app.classList.toggle("with-cloud", panels.cloud);
+  app.classList.toggle("with-sidebar", panels.sidebar);
+  app.classList.toggle("with-thread", Boolean(store.place.thread));
+  const banner = document.getElementById("banner");
+  banner.hidden = !store.stopped;
+  const text = "The sandbox has stopped. Start it again and this page goes on by itself.";
+  if (store.stopped && banner.textContent !== text) banner.textContent = text;
+}
