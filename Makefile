@@ -16,19 +16,23 @@ COMPILE := .venv-lock/bin/uv pip compile --quiet --universal --only-binary :all:
 	--generate-hashes --no-strip-extras --no-emit-index-url --no-header pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help sandbox test chaos bench contract pictures lint fmt lock image clean
+.PHONY: help sandbox test test-quick chaos bench contract pictures lint fmt lock image clean
 
 help: ## What can be made
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
 
 sandbox: .venv/sandbox ## Try the bot: a local Slack, a local cloud, the real bot
 	@exec $(BIN)/python -m bot sandbox $(ARGS)
 
 # Containers often forbid it; then every worker compiles everything anew.
 test: export PYTHONDONTWRITEBYTECODE =
-test: .venv/dev ## All tests; COV=--cov measures coverage too, ARGS=tests/test_x.py runs some
+test: .venv/dev ## All tests; COV=--cov measures coverage too, ARGS=tests/story runs some
 	@rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest $(or $(ARGS),$(COV) --numprocesses $(AT_ONCE))
+
+test-quick: export PYTHONDONTWRITEBYTECODE =
+test-quick: .venv/dev ## The tests without I/O: seconds
+	$(BIN)/python -m pytest tests/unit
 
 chaos: .venv/dev ## Rounds in which everything goes wrong; ROUNDS=300, MODE=http|socket|both; SEED= and ROUND= repeat one
 	@PYTHONPATH=.:tests $(BIN)/python -m chaos $(ROUNDS:%=--rounds %) $(SEED:%=--seed %) \
@@ -41,7 +45,7 @@ contract: .venv/dev ## Slack's own judgement of all that is shown; SLACK_BOT_TOK
 	@PYTHONPATH=.:tests SLACK_BOT_TOKEN="$(SLACK_BOT_TOKEN)" $(BIN)/python -m contract
 
 pictures: .venv/dev ## Take the README's pictures anew, with a browser
-	BROWSER_TESTS=required PICTURES=.github/images $(BIN)/python -m pytest tests/test_browser*.py
+	BROWSER_TESTS=required PICTURES=.github/images $(BIN)/python -m pytest tests/browser
 
 lint: .venv/dev ## Style, types and the arrows of the design
 	$(BIN)/ruff check

@@ -1,9 +1,9 @@
 """What a policy asks for, as people meet it in the sandbox: two approvals, typed; one alone."""
 
 import pytest
-from browser import OUTCOME_MS, Desk
+from desk import OUTCOME_MS, Desk
 from playwright.async_api import expect
-from test_browser import browser, desk, sandbox
+from test_browser_story import browser, desk, sandbox
 
 from bot.models import VcoRoute
 from bot.sandbox.run import Sandbox

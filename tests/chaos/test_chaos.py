@@ -8,6 +8,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+
 from chaos import previous
 from chaos.bots import Zygote
 from chaos.directed import PLANS

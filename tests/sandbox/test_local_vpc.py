@@ -25,7 +25,7 @@ STS_KEY, STS_SECRET, STS_TOKEN = "STS.TestKey", "secret-of-the-role", "token+of/
 VCO = "vco-p0w5112fgnl2ihlmftests"
 DELETE, CREATE, LIST = "DeleteVcoRouteEntry", "CreateVcoRouteEntry", "DescribeVcoRouteEntries"
 READ, READ_ALL = "DescribeVpnConnection", "DescribeVpnConnections"
-VECTORS = json.loads((Path(__file__).parent / "vectors/signing-vectors.json").read_text())
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors/signing-vectors.json").read_text())
 TRANSPORT_FAULTS = (httpx.RemoteProtocolError, httpx.ReadError)
 
 

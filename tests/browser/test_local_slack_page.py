@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from browser import ARGUMENTS, SIZE, Desk, find_browser
+from desk import ARGUMENTS, SIZE, Desk, find_browser
 from playwright.async_api import Browser, async_playwright, expect
 from sample_app import SHORTCUT, TOO_MANY, button, home, plain, section, serving
 from slack_sdk.web.async_client import AsyncWebClient

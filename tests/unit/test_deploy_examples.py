@@ -10,7 +10,7 @@ import yaml
 
 from bot.config.settings import Settings
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "docs" / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
 README = (ROOT / "README.md").read_text()

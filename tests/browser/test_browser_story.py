@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from browser import ARGUMENTS, OUTCOME_MS, PICTURES, SIZE, Desk, find_browser
+from desk import ARGUMENTS, OUTCOME_MS, PICTURES, SIZE, Desk, find_browser
 from playwright.async_api import Browser, async_playwright, expect
 
 from bot.models import VcoRoute

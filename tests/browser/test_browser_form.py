@@ -1,9 +1,9 @@
 """The form for a deletion, filled in by a real browser with nothing but the keyboard."""
 
 import pytest
-from browser import Desk
+from desk import Desk
 from playwright.async_api import expect
-from test_browser import browser, desk, sandbox
+from test_browser_story import browser, desk, sandbox
 
 from bot.models import VcoRoute
 from bot.sandbox.run import Sandbox

@@ -15,7 +15,7 @@ from bot.policy.file import parse
 from bot.policy.lines import Lines
 from bot.policy.source import read
 
-README = Path(__file__).parents[1] / "README.md"
+README = Path(__file__).parents[2] / "README.md"
 
 EVERYTHING = """
 [[rule]]

@@ -23,7 +23,7 @@ from bot.alibaba.credentials import Credentials
 from bot.errors import NotSent
 
 VECTORS: list[dict[str, Any]] = json.loads(
-    (Path(__file__).parent / "vectors" / "signing-vectors.json").read_text("utf-8")
+    (Path(__file__).parents[1] / "vectors" / "signing-vectors.json").read_text("utf-8")
 )["vectors"]
 KEY = Credentials(access_key_id="LTAI5tExample", access_key_secret="invented-secret")
 TEMPORARY = Credentials(
