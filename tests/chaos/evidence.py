@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,13 @@ class Case(msgspec.Struct, kw_only=True):
     def sendings(self) -> list[Event]:
         """What was recorded before sends."""
         return [e for e in self.events if e.kind is EventKind.SENDING]
+
+    @property
+    def given_up(self) -> Iterator[tuple[str, float]]:
+        """The connections where a change could not be proven in time, and when that was told."""
+        for event in self.events:
+            if event.route and event.details.get("state") == RouteState.UNCONFIRMED:
+                yield event.route.vpn_connection_id, event.at
 
     @property
     def routes(self) -> dict[VcoRoute, tuple[RouteState, float]]:

@@ -14,7 +14,7 @@ from bot.sandbox.vpc.faults import Fault as ApiFault
 from bot.sandbox.vpc.faults import FaultKind as ApiKind
 from chaos import clock
 from chaos.bots import Bot
-from chaos.plan import Fault, Kind
+from chaos.plan import ONLY_CHANGES, Fault, Kind
 from chaos.proxy import Loss
 from chaos.world import World, connection_id, the_route
 
@@ -39,7 +39,6 @@ _API = {
     Kind.FAILS_SILENTLY: ApiKind.FAILS_SILENTLY,
 }
 _CODES = {Kind.SERVER_ERROR: ("InternalError", 500), Kind.REFUSED: ("Forbidden.RAM", 403)}
-_ONLY_DELETE = frozenset({Kind.REFUSED, Kind.BUSY, Kind.NEVER_UPDATING, Kind.FAILS_SILENTLY})
 _SLACK = {
     Kind.SLACK_500: SlackKind.HTTP,
     Kind.SLACK_429: SlackKind.RATE_LIMITED,
@@ -129,8 +128,7 @@ class Trouble:
         armed = self._world.vpc.faults.add(
             ApiFault(
                 kind=_API[fault.kind],
-                action=_DELETE if fault.kind in _ONLY_DELETE else fault.detail or None,
-                connection=connection_id(fault.target) if fault.kind in _ONLY_DELETE else None,
+                action=_DELETE if fault.kind in ONLY_CHANGES else fault.detail or None,
                 times=None if lasting else fault.times,
                 skip=fault.skip,
                 seconds=fault.seconds,

@@ -154,19 +154,18 @@ def _tasks(found: Evidence, route: VcoRoute) -> list[Task]:
 
 
 def _one_change_at_a_time(found: Evidence) -> Iterator[str]:
-    given_up = {
-        route.vpn_connection_id
-        for case in found.cases.values()
-        for event in case.events
-        if (route := event.route) and event.details.get("state") == RouteState.UNCONFIRMED
-    }
+    given_up: dict[str, float] = {}
+    for case in found.cases.values():
+        for route, at in case.given_up:
+            given_up[route] = min(at, given_up.get(route, at))
     for call in found.world.vpc.overlaps():
         # Where somebody else takes our route away meanwhile, it is proven gone before the task
         # that was to delete it has ended; what follows is refused, waits, and changes nothing.
         if call.vpn_connection_id in found.changed_elsewhere and not call.effect:
             continue
         # What could not be proven in time may still be at work; the next one is refused and waits.
-        if call.vpn_connection_id in given_up and not call.effect:
+        at = given_up.get(call.vpn_connection_id)
+        if at is not None and at <= call.at + _slack_of(found) and not call.effect:
             continue
         yield f"a deletion of {call.summary} was sent while another change ran"
 

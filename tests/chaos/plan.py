@@ -62,6 +62,10 @@ class Kind(StrEnum):
     SOCKET_REFRESHED = "socket: told to come back"
 
 
+ONLY_CHANGES = frozenset({Kind.REFUSED, Kind.BUSY, Kind.NEVER_UPDATING, Kind.FAILS_SILENTLY})
+"""What only a deletion can meet."""
+
+
 class Mode(StrEnum):
     """How Slack reaches the bots."""
 

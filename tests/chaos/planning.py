@@ -9,7 +9,7 @@ from random import Random
 from msgspec.structs import replace
 
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, GINA
-from chaos.plan import APPROVERS, Act, Ask, Click, Fault, Kind, Mode, Plan
+from chaos.plan import APPROVERS, ONLY_CHANGES, Act, Ask, Click, Fault, Kind, Mode, Plan
 
 REQUESTERS = (ALICE, ALICE, BOB, CAROL)
 """Who asks; Alice may not approve."""
@@ -27,7 +27,7 @@ def plan(seed: str, number: int, mode: Mode = Mode.HTTP) -> Plan:
         _ask(random, number, connections, busy_until) for number in range(random.randint(1, 4))
     )
     lease = random.choice((1, 2, 2))
-    kinds = _kinds(random, mode)
+    kinds = _kinds(random, mode, number)
     faults = [
         _fault(random, busy_until, replicas, connections, lease, kinds)
         for _ in range(random.choice((2, 3, 4, 5, 6, 8, 10)))
@@ -62,10 +62,16 @@ def plan(seed: str, number: int, mode: Mode = Mode.HTTP) -> Plan:
     )
 
 
-def _kinds(random: Random, mode: Mode) -> list[Kind]:
-    """What may go wrong in a round: one thing alone, a few, or everything at once."""
+def _kinds(random: Random, mode: Mode, number: int) -> list[Kind]:
+    """What may go wrong in a round: one thing alone, a few, or everything at once.
+
+    Every third round is for one kind alone, and they take turns: chance would leave some out.
+    """
     every = [k for k in Kind if mode is Mode.SOCKET or not k.startswith("socket:")]
-    some = random.choice((1, 2, 4, len(every), len(every), len(every)))
+    turn, others = divmod(number, 3)
+    if not others:
+        return [every[turn % len(every)]]
+    some = random.choice((2, 4, len(every), len(every), len(every)))
     if some < len(every):
         return random.sample(every, some)
     # The longest of all and the most special have their share when they meet nothing else.
@@ -178,6 +184,10 @@ def _fault(  # noqa: PLR0913, PLR0917 - what a round is made of
         seconds = _round(random.uniform(0.5, 4.0))
     elif group == "elsewhere":
         skip = random.randrange(connections[target])
+    at = random.uniform(0.0, until)
+    if kind in ONLY_CHANGES:
+        # Armed before the few changes of a round are sent, or it never meets one.
+        at, skip = at / 4, random.choice((0, 0, 0, 1))
     if kind is Kind.CLOCK_JUMPED:
         # A second's worth, or more than any lease.
         seconds = _round(random.choice((-10.0, -1.5, 1.5, 5.0, 10.0)))
@@ -186,7 +196,7 @@ def _fault(  # noqa: PLR0913, PLR0917 - what a round is made of
         detail = "chat.postMessage" if detail in ("chat.update", "*") else detail
         seconds = _round(random.choice((seconds, 5.4)))
     return Fault(
-        at=_round(random.uniform(0.0, until)),
+        at=_round(at),
         kind=kind,
         seconds=seconds,
         times=times,
