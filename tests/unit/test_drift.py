@@ -134,6 +134,32 @@ def test_routes_elsewhere_may_come_and_go() -> None:
     assert changed(card, [ROUTE, WIDE, FAR, live("::/0"), OTHER]) is None
 
 
+LEARNED = live("10.1.0.0/16", hop="", kind=RouteKind.BGP)
+
+
+def test_a_route_learned_over_bgp_is_missed_only_where_their_listing_was_read() -> None:
+    card = seen("10.1.2.0/24", routes=[ROUTE, OTHER, LEARNED])
+    assert drift(card, ATTACHED, listed([ROUTE, OTHER], bgp_known=False)) is None
+    assert drift(card, ATTACHED, listed([ROUTE, OTHER])) is not None
+
+
+def test_custom_routes_are_compared_where_the_listing_of_bgp_routes_fails() -> None:
+    card = seen("10.1.2.0/24", routes=[ROUTE, WIDE, LEARNED])
+    now = [ROUTE, OTHER, live("10.1.2.0/25")]
+    assert drift(card, ATTACHED, listed(now, bgp_known=False)) is not None
+    gone = drift(card, ATTACHED, listed([WIDE], bgp_known=False))
+    assert gone is not None
+    assert "gone already" in gone
+
+
+def test_nobody_relied_on_bgp_routes_that_were_not_known_when_the_card_was_made() -> None:
+    asked = Draft(vpn_connection_id=VCO, route_dests=("10.1.2.0/24",), region="cn-hangzhou")
+    card = snapshot(asked, ATTACHED, listed([ROUTE, OTHER], bgp_known=False), at=5.0)
+    assert card.bgp_unknown
+    assert changed(card, [ROUTE, OTHER, LEARNED]) is None
+    assert changed(card, [ROUTE, OTHER, HALF]) is not None
+
+
 def test_becoming_the_last_route_is_told_and_so_is_no_longer_being_it() -> None:
     card = seen("10.1.2.0/24", routes=[ROUTE, FAR])
     assert changed(card, [ROUTE]) == f"{VCO} would now be left without any route."

@@ -71,6 +71,8 @@ class FaultKind(StrEnum):
     """Carried out; the answer's JSON ends in its middle."""
     WRONG_TOTAL = "wrong_total"
     """A list's TotalCount is wrong by `off_by`."""
+    PAGE_TOTAL = "page_total"
+    """A list's TotalCount is the number of its rows on this page."""
 
 
 TASK: Final[Mapping[FaultKind, Twist]] = {
@@ -89,6 +91,7 @@ AFTER: Final = frozenset(
         FaultKind.MISSING_FIELDS,
         FaultKind.TRUNCATED,
         FaultKind.WRONG_TOTAL,
+        FaultKind.PAGE_TOTAL,
     }
 )
 INSIDE: Final = frozenset({FaultKind.FLAPS, FaultKind.KEEPS_REFUSAL})
@@ -98,8 +101,8 @@ INSTEAD: Final = frozenset(FaultKind) - AFTER - INSIDE - frozenset(TASK)
 class Fault(Value, frozen=True):
     """One thing to go wrong.
 
-    `action` (a name or a pattern, such as `CHANGES`) and `connection` (the VpnConnectionId of the
-    call) narrow down which calls; `skip` lets that many of them through first, then `times` of
+    `action` (a name or a pattern, such as `CHANGES`), `connection` (the VpnConnectionId of the
+    call) and `route_type` (the RouteEntryType of a listing) narrow down which calls; `skip` lets that many of them through first, then `times` of
     them are hit (None: all of them). `seconds` is how long a wait or a busy time lasts, None:
     until the fault is removed.
     """
@@ -107,6 +110,7 @@ class Fault(Value, frozen=True):
     kind: FaultKind
     action: str | None = None
     connection: str | None = None
+    route_type: str | None = None
     times: int | None = 1
     skip: int = 0
     code: str = ""
@@ -193,15 +197,16 @@ class Faults:
         return name in self._switched and not self._switched[name].spent(now)
 
     def strike(
-        self, kinds: Iterable[FaultKind], action: str, connection: str, now: float
+        self, kinds: Iterable[FaultKind], action: str, params: Mapping[str, str], now: float
     ) -> Armed | None:
-        """The fault of one of these kinds that strikes this call."""
+        """The fault of one of these kinds that strikes a call of `action` with `params`."""
         for armed in self._armed:
             fault = armed.fault
             if (
                 fault.kind in kinds
                 and (fault.action is None or fnmatchcase(action, fault.action))
-                and fault.connection in (None, connection)
+                and fault.connection in (None, params.get("VpnConnectionId"))
+                and fault.route_type in (None, params.get("RouteEntryType"))
                 and armed.strikes(now)
             ):
                 return armed

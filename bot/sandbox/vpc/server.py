@@ -79,6 +79,8 @@ def spoiled(fault: Fault, body: JsonObject) -> web.Response:
             return json_reply(body, cut=True)
         case FaultKind.WRONG_TOTAL if isinstance(total := body.get("TotalCount"), int):
             return json_reply({**body, "TotalCount": max(0, total + fault.off_by)})
+        case FaultKind.PAGE_TOTAL if isinstance(rows := body.get("VcoRouteEntries"), list):
+            return json_reply({**body, "TotalCount": len(rows)})
         case FaultKind.MISSING_FIELDS:
             return json_reply(_without(body, fault.fields) if fault.fields else {})
         case _:

@@ -197,7 +197,7 @@ class Service:
 
     def strike(self, kinds: Iterable[FaultKind], call: Call) -> Armed | None:
         """The fault of these kinds that strikes the call now, noted in its record."""
-        armed = self.faults.strike(kinds, call.action, call.vpn_connection_id, self.clock())
+        armed = self.faults.strike(kinds, call.action, call.params, self.clock())
         if armed:
             call.fault = armed.fault.kind.value
         return armed
