@@ -165,7 +165,8 @@ def _fault(  # noqa: PLR0913, PLR0917 - what a round is made of
     if random.random() < 0.015:
         kind = random.choice(_RARE)
     group = kind.partition(":")[0]
-    skip = random.choice((0, 0, 1, 3)) if group in ("api", "slack", "redis") else 0
+    skips = (0, 0, 0, 1) if kind in ONLY_CHANGES else (0, 0, 1, 3)
+    skip = random.choice(skips) if group in ("api", "slack", "redis") else 0
     seconds, times, detail = _round(random.uniform(0.3, 3.0)), random.choice((1, 1, 2, 3)), ""
     target = random.randrange(len(connections))
     if group == "bot":
@@ -184,10 +185,8 @@ def _fault(  # noqa: PLR0913, PLR0917 - what a round is made of
         seconds = _round(random.uniform(0.5, 4.0))
     elif group == "elsewhere":
         skip = random.randrange(connections[target])
-    at = random.uniform(0.0, until)
-    if kind in ONLY_CHANGES:
-        # Armed before the few changes of a round are sent, or it never meets one.
-        at, skip = at / 4, random.choice((0, 0, 0, 1))
+    # What only changes meet is there before the few of a round are sent, or it never meets one.
+    at = random.uniform(0.0, until / 4 if kind in ONLY_CHANGES else until)
     if kind is Kind.CLOCK_JUMPED:
         # A second's worth, or more than any lease.
         seconds = _round(random.choice((-10.0, -1.5, 1.5, 5.0, 10.0)))

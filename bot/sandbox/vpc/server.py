@@ -77,14 +77,21 @@ def spoiled(fault: Fault, body: JsonObject) -> web.Response:
             return web.Response()
         case FaultKind.TRUNCATED:
             return json_reply(body, cut=True)
-        case FaultKind.WRONG_TOTAL if isinstance(total := body.get("TotalCount"), int):
-            return json_reply({**body, "TotalCount": max(0, total + fault.off_by)})
-        case FaultKind.PAGE_TOTAL if isinstance(rows := body.get("VcoRouteEntries"), list):
-            return json_reply({**body, "TotalCount": len(rows)})
+        case FaultKind.WRONG_TOTAL | FaultKind.PAGE_TOTAL:
+            return json_reply(_recounted(fault, body))
         case FaultKind.MISSING_FIELDS:
             return json_reply(_without(body, fault.fields) if fault.fields else {})
         case _:
             return json_reply(body)
+
+
+def _recounted(fault: Fault, body: JsonObject) -> JsonObject:
+    total, rows = body.get("TotalCount"), body.get("VcoRouteEntries")
+    if fault.kind is FaultKind.WRONG_TOTAL and isinstance(total, int):
+        return {**body, "TotalCount": max(0, total + fault.off_by)}
+    if fault.kind is FaultKind.PAGE_TOTAL and isinstance(rows, list):
+        return {**body, "TotalCount": len(rows)}
+    return body
 
 
 def _without(value: object, fields: tuple[str, ...]) -> JsonObject:
