@@ -102,9 +102,9 @@ class Fault(Value, frozen=True):
     """One thing to go wrong.
 
     `action` (a name or a pattern, such as `CHANGES`), `connection` (the VpnConnectionId of the
-    call) and `route_type` (the RouteEntryType of a listing) narrow down which calls; `skip` lets that many of them through first, then `times` of
-    them are hit (None: all of them). `seconds` is how long a wait or a busy time lasts, None:
-    until the fault is removed.
+    call) and `route_type` (the RouteEntryType of a listing) narrow down which calls; `skip` lets
+    that many of them through first, then `times` of them are hit (None: all of them). `seconds`
+    is how long a wait or a busy time lasts, None: until the fault is removed.
     """
 
     kind: FaultKind
