@@ -6,6 +6,7 @@ audit what was recorded.
 """
 
 from collections.abc import Iterator
+from math import inf
 
 from bot.models import EventKind, RequestState, RouteState, VcoRoute, Verdict
 from bot.sandbox.scene import BOT_TOKEN, SIGNING_SECRET
@@ -164,8 +165,8 @@ def _one_change_at_a_time(found: Evidence) -> Iterator[str]:
         if call.vpn_connection_id in found.changed_elsewhere and not call.effect:
             continue
         # What could not be proven in time may still be at work; the next one is refused and waits.
-        at = given_up.get(call.vpn_connection_id)
-        if at is not None and at <= call.at + _slack_of(found) and not call.effect:
+        since = given_up.get(call.vpn_connection_id, inf)
+        if since <= call.at + _slack_of(found) and not call.effect:
             continue
         yield f"a deletion of {call.summary} was sent while another change ran"
 
