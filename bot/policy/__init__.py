@@ -8,7 +8,8 @@
 - `directory`      what has to be known of people and channels
 - `age`            a command or a click that is too old is not acted on
 - `people`         IDs as an operator writes them; `blocks`: CIDR blocks
-- `file`           TOML text → a policy; `table` and `lines` take it apart and know its lines
+- `file`           TOML text → a policy; `shape` says what it may hold, `notes` what is wrong
+                   with it, `lines` in which line
 - `lint`           warnings: what a valid policy most likely does not mean
 - `explain`        what the policy asks for, in words for an operator
 - `source`         the policy that holds now, read again on request

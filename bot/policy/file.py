@@ -9,34 +9,21 @@ approvals = 2
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
 
 from bot.errors import SettingsError
 from bot.models import People
-from bot.models.terms import WATCH_SECONDS
 from bot.policy.blocks import protected
-from bot.policy.lines import Lines
-from bot.policy.rules import BreakGlass, Policy, Rule, Who, Wide
-from bot.policy.table import ANYONE, Notes, Table
+from bot.policy.lines import Lines, Path
+from bot.policy.notes import Notes, checked
+from bot.policy.people import people
+from bot.policy.rules import BreakGlass, Policy, ProtectedPrefix, Rule, Who, Wide
+from bot.policy.shape import VISIBLE, GlassTable, RuleTable
 
-_KEYS = (
-    *("name", "connections", "regions", "channels", "ask", "approve", "approvals", "wide"),
-    *("protected", "self_approval", "break_glass", "expiry_minutes", "watch_minutes"),
-)
-_WIDE_KEYS = ("ipv4", "ipv6", "approvals")
-_GLASS_KEYS = ("who", "countersign_hours")
-
-_MINUTE, _HOUR = 60, 3600
-_MOST_APPROVALS = 50
-_LONGEST_EXPIRY = 24 * 60
-_LONGEST_WATCH = 120
-_COUNTERSIGN_HOURS = 24
-_LONGEST_COUNTERSIGN = 30 * 24
+_MINUTE, _HOUR = 60.0, 3600.0
 
 _WHERE = re.compile(r"\s*\(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
-# `!` and brackets are part of globs.
-_CONNECTION = re.compile(r"[a-z0-9*?\[\]!-]+")
-_CHANNEL = re.compile(r"[CG][A-Z0-9]+")
 
 
 def parse(text: str, file: str, *, expiry: float) -> Policy:
@@ -47,10 +34,12 @@ def parse(text: str, file: str, *, expiry: float) -> Policy:
     """
     content, lines = _toml(text, file)
     notes = Notes(file, lines)
-    Table(content, (), notes).known(("rule",), "a policy (rules are [[rule]])")
-    tables = _tables(content, notes)
-    rules = tuple(_rule(table) for table in tables)
-    _distinct(rules, tables)
+    table = checked(content, notes)
+    if not table.rule and not notes.about(("rule",)):
+        notes.wrong((), "this policy names nobody", "add a [[rule]] that says who approves")
+    placed = [(("rule", n), rule) for n, rule in enumerate(table.rule) if rule is not None]
+    rules = tuple(_rule(rule, at, notes) for at, rule in placed)
+    _distinct(placed, notes)
     if notes.problems:
         raise SettingsError(notes.problems)
     return Policy(rules=rules, expiry=expiry, file=file)
@@ -71,112 +60,91 @@ def _toml(text: str, file: str) -> tuple[dict[str, object], Lines]:
     raise SettingsError([f"{file}:{line}: {what}; mend this line, or the one before it"])
 
 
-def _tables(content: dict[str, object], notes: Notes) -> list[Table]:
-    found = content.get("rule", [])
-    if not isinstance(found, list):
-        notes.wrong(("rule",), "rule is not a list of tables", "begin each rule with [[rule]]")
-        return []
-    if not found:
-        notes.wrong((), "this policy names nobody", "add a [[rule]] that says who approves")
-    tables = []
-    for place, item in enumerate(found):
-        if isinstance(item, dict):
-            tables.append(Table(item, ("rule", place), notes))
-        else:
-            notes.wrong(("rule", place), "this rule is no table", "begin each rule with [[rule]]")
-    return tables
-
-
-def _rule(table: Table) -> Rule:
-    table.known(_KEYS, "a rule")
-    approve = table.people("approve")
-    approvals = table.number("approvals", 1, _MOST_APPROVALS, 1)
-    _enough(table, "approvals", approvals, approve)
-    watch = table.number("watch_minutes", 0, _LONGEST_WATCH, int(WATCH_SECONDS) // _MINUTE)
-    expiry = table.number("expiry_minutes", 1, _LONGEST_EXPIRY, 1)
+def _rule(table: RuleTable, at: Path, notes: Notes) -> Rule:
+    approve = _people(table.approve)
+    if not table.approve:
+        notes.missing(RuleTable, (*at, "approve"))
+    if not table.name:
+        notes.missing(RuleTable, (*at, "name"))
+    elif not table.name.strip() or not table.name.isprintable():
+        notes.wrong((*at, "name"), f"name is {table.name[:60]!r}", VISIBLE)
+    _enough((*at, "approvals"), table.approvals, approve, notes)
     return Rule(
-        name=table.text("name"),
-        connections=table.texts("connections", _connection, "vco-p0w*"),
-        regions=table.texts("regions", _region, "cn-hangzhou"),
-        channels=table.texts("channels", _channel, "C0NETOPS"),
-        ask=table.who("ask", default=Who(anyone=True)),
+        name=table.name,
+        connections=_items(table.connections),
+        regions=_items(table.regions),
+        channels=_items(table.channels),
+        ask=_who(table.ask),
         approve=approve,
-        approvals=approvals,
-        wide=_wide(table.table("wide"), approvals, approve),
-        protected=table.texts("protected", protected, "10.1.0.0/16 le 32"),
-        self_approval=table.flag("self_approval"),
-        break_glass=_glass(table.table("break_glass")),
-        expiry=float(expiry * _MINUTE) if table.has("expiry_minutes") else None,
-        watch=float(watch * _MINUTE),
-        line=table.notes.line(table.path),
+        approvals=table.approvals,
+        wide=_wide(table, (*at, "wide"), approve, notes),
+        protected=tuple(_protected(table.protected, (*at, "protected"), notes)),
+        self_approval=table.self_approval,
+        break_glass=_glass(table.break_glass, (*at, "break_glass"), notes),
+        expiry=None if table.expiry_minutes is None else table.expiry_minutes * _MINUTE,
+        watch=table.watch_minutes * _MINUTE,
+        line=notes.line(at),
     )
 
 
-def _wide(table: Table | None, approvals: int, approve: People) -> Wide | None:
+def _wide(rule: RuleTable, at: Path, approve: People, notes: Notes) -> Wide | None:
+    table, approvals = rule.wide, rule.approvals
     if table is None:
         return None
-    table.known(_WIDE_KEYS, "wide")
-    if not table.has("ipv4") and not table.has("ipv6"):
-        table.wrong("ipv4", "wide has no prefix length", "add ipv4 = 16, ipv6 = 32, or one of them")
-    more = table.number("approvals", 1, _MOST_APPROVALS, max(2, approvals))
+    if table.ipv4 is None and table.ipv6 is None and not notes.about(at):
+        notes.wrong(at, "wide has no prefix length", "add ipv4 = 16, ipv6 = 32, or one of them")
+    more = table.approvals or max(2, approvals)
     if more < approvals:
-        table.wrong(
-            "approvals", f"a wide route needs {more} and any route {approvals}", "raise this one"
-        )
+        problem = f"a wide route needs {more} and any route {approvals}"
+        notes.wrong((*at, "approvals"), problem, "raise this one")
     # Where it is not given, what follows from the rule's own number is noted there.
-    if table.has("approvals") or more > approvals:
-        _enough(table, "approvals", more, approve)
-    return Wide(
-        ipv4=table.number("ipv4", 0, 32, 0) if table.has("ipv4") else None,
-        ipv6=table.number("ipv6", 0, 128, 0) if table.has("ipv6") else None,
-        approvals=more,
-    )
+    if table.approvals or more > approvals:
+        _enough((*at, "approvals"), more, approve, notes)
+    return Wide(ipv4=table.ipv4, ipv6=table.ipv6, approvals=more)
 
 
-def _glass(table: Table | None) -> BreakGlass | None:
+def _glass(table: GlassTable | None, at: Path, notes: Notes) -> BreakGlass | None:
     if table is None:
         return None
-    table.known(_GLASS_KEYS, "break_glass")
-    if not table.has("who"):
-        table.wrong("who", "break_glass does not say who", f'add who = ["U…"], or "{ANYONE}"')
-    hours = table.number("countersign_hours", 1, _LONGEST_COUNTERSIGN, _COUNTERSIGN_HOURS)
-    return BreakGlass(who=table.who("who", default=Who()), countersign=float(hours * _HOUR))
+    if not table.who:
+        notes.missing(GlassTable, (*at, "who"))
+    return BreakGlass(who=_who(table.who), countersign=table.countersign_hours * _HOUR)
 
 
-def _enough(table: Table, key: str, approvals: int, approve: People) -> None:
+def _protected(texts: Sequence[str | None], at: Path, notes: Notes) -> Iterator[ProtectedPrefix]:
+    for place, text in enumerate(texts):
+        try:
+            if text is not None:
+                yield protected(text)
+        except ValueError as error:
+            notes.wrong((*at, place), f"protected: {error}", 'give one such as "10.1.0.0/16 le 32"')
+
+
+def _enough(at: Path, approvals: int, approve: People, notes: Notes) -> None:
     """A group may have any number of members; people who are named can be counted."""
     if not approve.groups and 0 < len(approve.users) < approvals:
-        named = len(approve.users)
-        table.wrong(
-            key,
-            f"{approvals} people have to approve and only {named} can",
-            "name more, or a user group, in approve",
-        )
+        problem = f"{approvals} people have to approve and only {len(approve.users)} can"
+        notes.wrong(at, problem, "name more, or a user group, in approve")
 
 
-def _distinct(rules: Iterable[Rule], tables: Iterable[Table]) -> None:
+def _distinct(placed: Iterable[tuple[Path, RuleTable]], notes: Notes) -> None:
     """The audit tells rules apart by their names."""
     first: dict[str, int] = {}
-    for rule, table in zip(rules, tables, strict=True):
-        if rule.name and rule.name in first:
+    for at, rule in placed:
+        if rule.name in first:
             problem = f"the name {rule.name!r} is that of the rule in line {first[rule.name]}"
-            table.wrong("name", problem, "give each rule a name of its own")
-        first.setdefault(rule.name, rule.line)
+            notes.wrong((*at, "name"), problem, "give each rule a name of its own")
+        elif rule.name:
+            first[rule.name] = notes.line(at)
 
 
-def _connection(text: str) -> str:
-    if not _CONNECTION.fullmatch(text):
-        raise ValueError(f"{text[:60]!r} is no connection's id and no glob; ids are in lower case")
-    return text
+def _who(found: Literal["anyone"] | Sequence[str | None]) -> Who:
+    return Who(anyone=True) if found == "anyone" else Who(people=_people(found))
 
 
-def _region(text: str) -> str:
-    if not _CONNECTION.fullmatch(text):
-        raise ValueError(f"{text[:60]!r} is no region's id and no glob; ids are in lower case")
-    return text
+def _people(ids: Sequence[str | None]) -> People:
+    return people(_items(ids))
 
 
-def _channel(text: str) -> str:
-    if not _CHANNEL.fullmatch(text):
-        raise ValueError(f"{text[:60]!r} is no channel ID (C… or G…; a name such as #ops is none)")
-    return text
+def _items(found: Sequence[str | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(item for item in found if item is not None))

@@ -61,7 +61,7 @@ async def test_whatever_is_wrong_is_told_in_a_line_each_and_nothing_else(file: P
     assert (status, out) == (2, "")
     assert err.splitlines() == [
         f"{file}:6: 'aprovals' is no key of wide; did you mean approvals?",
-        f"{file}:15: 'aprovals' is no key of a rule; did you mean approvals?",
+        f"{file}:15: 'aprovals' is no key of rule; did you mean approvals?",
     ]
 
 

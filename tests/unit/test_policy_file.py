@@ -3,6 +3,7 @@
 import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,8 @@ from bot.policy import BreakGlass, Policy, PolicySource, Rule, Who, Wide, approv
 from bot.policy.blocks import protected
 from bot.policy.file import parse
 from bot.policy.lines import Lines
+from bot.policy.notes import Notes, checked
+from bot.policy.shape import PolicyTable
 from bot.policy.source import read
 
 README = Path(__file__).parents[2] / "README.md"
@@ -125,27 +128,45 @@ def test_the_example_of_the_readme_is_right() -> None:
 # --- what can be wrong ---------------------------------------------------------------------
 
 WRONG = [
-    ('colour = "red"', "'colour' is no key of a rule; there is name, connections, regions"),
-    ("aprovals = 2", "'aprovals' is no key of a rule; did you mean approvals?"),
-    ("Approvals = 2", "'Approvals' is no key of a rule; did you mean approvals?"),
-    ('approvals = "2"', "approvals is text; give a whole number from 1 to 50"),
+    ('colour = "red"', "'colour' is no key of rule; there is name, connections, regions"),
+    ("aprovals = 2", "'aprovals' is no key of rule; did you mean approvals?"),
+    ("Approvals = 2", "'Approvals' is no key of rule; did you mean approvals?"),
+    ('approvals = "2"', "approvals is '2'; give a whole number from 1 to 50"),
     ("approvals = 0", "approvals is 0; give a whole number from 1 to 50"),
     ("approvals = -1", "approvals is -1; give a whole number"),
     ("approvals = true", "approvals is true; give a whole number"),
     ("approvals = 1.0", "approvals is 1.0; give a whole number"),
     ("approvals = 2", "2 people have to approve and only 1 can; name more, or a user group"),
     (f"approvals = 0x{'f' * 4000}", "approvals is a huge number"),
-    ("connections = []", "connections is an empty list; fill it, or leave it out"),
-    ('connections = "vco-a"', 'connections is text; give a list of texts in quotes, such as ["vco'),
-    ("connections = [7]", "connections has 7 in it; give a text in quotes"),
-    ('connections = ["VCO-A"]', "'VCO-A' is no connection's id and no glob; ids are in lower case"),
-    ('regions = ["Hang zhou"]', "'Hang zhou' is no region's id and no glob"),
-    ('channels = ["#ops"]', "'#ops' is no channel ID (C… or G…; a name such as #ops is none)"),
-    ('ask = "U0BOB"', "ask is one text; give a list of texts in quotes"),
-    ("ask = []", "ask names nobody; give IDs of users (U…, W…) or of user groups (S…)"),
-    ("ask = 1", "ask is 1; give a list of texts"),
-    ('ask = ["anyone", "U1"]', '"anyone" stands among others; write ask = "anyone" alone'),
-    ('ask = ["@netops"]', "'@netops' is no ID of a user (U…, W…) or a user group (S…)"),
+    ("connections = []", "connections is an empty list; give a list of ids or globs in lower case"),
+    (
+        'connections = "vco-a"',
+        "connections is 'vco-a'; give a list of ids or globs in lower case, such as [\"vco",
+    ),
+    ("connections = [7]", "connections has 7 in it; give a list of ids or globs"),
+    (
+        'connections = ["VCO-A"]',
+        "connections has 'VCO-A' in it; give a list of ids or globs in lower case, such",
+    ),
+    (
+        'regions = ["Hang zhou"]',
+        "regions has 'Hang zhou' in it; give a list of ids or globs in lower case, such",
+    ),
+    (
+        'channels = ["#ops"]',
+        "channels has '#ops' in it; give a list of channel IDs (C… or G…; a name such as #",
+    ),
+    ('ask = "U0BOB"', "ask is 'U0BOB'; give a list of IDs of users (U…, W…) or user groups (S…)"),
+    (
+        "ask = []",
+        "ask is an empty list; give a list of IDs of users (U…, W…) or user groups (S…), or",
+    ),
+    ("ask = 1", "ask is 1; give a list of IDs"),
+    ('ask = ["anyone", "U1"]', 'or "anyone" without brackets'),
+    (
+        'ask = ["@netops"]',
+        "ask has '@netops' in it; give a list of IDs of users (U…, W…) or user groups (S…)",
+    ),
     ("wide = { ipv4 = 16 }", "2 people have to approve and only 1 can; name more"),
     ("wide = 16", "wide is 16; give a table"),
     ('protected = ["10.1.2.3/16"]', "is an address within a block; the block is 10.1.0.0/16"),
@@ -157,11 +178,14 @@ WRONG = [
     ('protected = ["10.0.0.0/8 lt 24"]', "is no block with `ge` or `le` behind it"),
     ('protected = ["the default route"]', "is no block with"),
     ('protected = ["default"]', "'default' is no CIDR block"),
-    ('self_approval = "no"', "self_approval is text; give true or false, without quotes"),
+    ('self_approval = "no"', "self_approval is 'no'; give true or false, without quotes"),
     ("self_approval = 0", "self_approval is 0; give true or false"),
     ("break_glass = true", "break_glass is true; give a table"),
-    ("break_glass = {}", 'break_glass does not say who; add who = ["U…"], or "anyone"'),
-    ("break_glass = { who = [] }", "who names nobody"),
+    (
+        "break_glass = {}",
+        'who is missing; give a list of IDs of users (U…, W…) or user groups (S…), or "anyone"',
+    ),
+    ("break_glass = { who = [] }", "who is an empty list; give"),
     ('break_glass = { who = "anyone", hours = 1 }', "'hours' is no key of break_glass"),
     ('break_glass = { who = "anyone", countersign_hours = 0 }', "countersign_hours is 0; give a"),
     ("expiry_minutes = 0", "expiry_minutes is 0; give a whole number from 1 to 1440"),
@@ -197,18 +221,24 @@ MISSING = [
     ("", "p.toml:1: this policy names nobody; add a [[rule]] that says who approves"),
     ("# to do\n", "p.toml:1: this policy names nobody; add a [[rule]]"),
     ("rule = []", "p.toml:1: this policy names nobody; add a [[rule]]"),
-    ("rule = 7", "p.toml:1: rule is not a list of tables; begin each rule with [[rule]]"),
-    ("rule = [\n7]", "p.toml:2: this rule is no table; begin each rule with [[rule]]"),
-    ('\n[rule]\nname = "x"', "p.toml:2: rule is not a list of tables; begin each rule with"),
-    ('\n[[rule]]\napprove = ["U1"]', "p.toml:2: name is missing; add name ="),
+    ("rule = 7", "p.toml:1: rule is 7; begin each rule with [[rule]]"),
+    ("rule = [\n7]", "p.toml:2: rule has 7 in it; begin each rule with [[rule]]"),
+    ('\n[rule]\nname = "x"', "p.toml:2: rule is a table; begin each rule with [[rule]]"),
+    ('\n[[rule]]\napprove = ["U1"]', "p.toml:2: name is missing; give a text of up to 100 signs"),
     (
         '[[rule]]\nname = ""\napprove = ["U1"]',
-        "p.toml:2: name is no name that can be shown; give up to 100",
+        "p.toml:2: name is missing; give a text of up to 100",
     ),
-    ('[[rule]]\nname = "a\\nb"\napprove = ["U1"]', "p.toml:2: name is no name that can be shown"),
-    ('\n[[rule]]\nname = "x"', "p.toml:2: approve is missing; give IDs of users (U…, W…)"),
-    ('[[rule]]\nname = "x"\napprove = []', "p.toml:3: approve names nobody; give IDs of users"),
-    ('[[rule]]\nname = "x"\napprove = "U1"', "p.toml:3: approve is text; give a list of texts"),
+    (
+        '[[rule]]\nname = "a\\nb"\napprove = ["U1"]',
+        "p.toml:2: name is 'a\\nb'; give a text of up to 100 signs, all of which can be",
+    ),
+    ('\n[[rule]]\nname = "x"', "p.toml:2: approve is missing; give a list of IDs of users"),
+    (
+        '[[rule]]\nname = "x"\napprove = []',
+        "p.toml:3: approve is an empty list; give a list of IDs",
+    ),
+    ('[[rule]]\nname = "x"\napprove = "U1"', "p.toml:3: approve is 'U1'; give a list of IDs"),
     (
         f"{LITTLE}approvals = 1\n\n[rule.wide]\nipv4 = 8\napprovals = 5",
         "p.toml:9: 5 people have to approve and only 1 can",
@@ -251,9 +281,7 @@ def test_what_is_no_toml_is_told_with_its_line(text: str, told: str) -> None:
 def test_a_rule_that_is_not_called_one_is_pointed_at() -> None:
     empty, near = problems('\n[[rules]]\nname = "x"')
     assert empty.startswith("p.toml:1: this policy names nobody")
-    assert near == (
-        "p.toml:2: 'rules' is no key of a policy (rules are [[rule]]); did you mean rule?"
-    )
+    assert near == ("p.toml:2: 'rules' is no key of a policy; did you mean rule?")
 
 
 def test_all_problems_are_told_at_once_in_the_order_of_their_lines() -> None:
@@ -264,6 +292,49 @@ def test_all_problems_are_told_at_once_in_the_order_of_their_lines() -> None:
     assert [line.split(": ")[0] for line in told] == [
         *("p.toml:3", "p.toml:5", "p.toml:6", "p.toml:8", "p.toml:9", "p.toml:10")
     ]
+
+
+def test_a_file_that_is_wrong_throughout_is_told_in_a_hundred_lines() -> None:
+    told = problems("".join(f'[[rule]]\nname = "{n}"\napprove = [7, 8]\n' for n in range(99)))
+    assert len(told) == 100
+    assert "approve has 7 in it" in told[0]
+
+
+@pytest.mark.parametrize("key", ["x` - at `$.y", "`", " - at `$.rule[0].name`", "rule[0]", "é", ""])
+def test_a_key_is_told_whatever_it_is_called(key: str) -> None:
+    told = problems(f"{LITTLE}'{key}' = 1\n")
+    assert told == [f"p.toml:5: {key!r} is no key of rule; {MEND}"]
+
+
+def test_a_key_that_reads_like_an_error_of_the_library_is_an_error_all_the_same() -> None:
+    assert problems("'x` - at `$.rule[0].y' = 1")
+
+
+MEND = (
+    "there is name, connections, regions, channels, ask, approve, approvals, wide, protected, "
+    "self_approval, break_glass, expiry_minutes, watch_minutes"
+)
+
+ANYTHING = st.recursive(
+    st.one_of(st.booleans(), st.integers(), st.floats(), st.text(), st.dates()),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(
+            st.one_of(
+                st.text(max_size=3), st.sampled_from(["rule", "name", "wide", "ask", "ipv4"])
+            ),
+            inner,
+            max_size=4,
+        ),
+    ),
+)
+
+
+@given(st.dictionaries(st.sampled_from(["rule", "rules"]), ANYTHING))
+def test_whatever_stands_in_a_file_is_noted_or_fits(content: dict[str, object]) -> None:
+    notes = Notes("p.toml", Lines(""))
+    table = checked(content, notes)
+    assert notes.problems or table == msgspec.convert(content, PolicyTable)
 
 
 # --- the file itself -----------------------------------------------------------------------
