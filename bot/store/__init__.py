@@ -64,7 +64,15 @@ class Store:
         self.card_states = CardStates(database)
         self.viewers = Viewers(database)
         self.rate_limits = RateLimits(database)
-        self.repair = Repair(database, self.work, self.requests, self.audit, self.card_states)
+        self.repair = Repair(
+            database,
+            self.work,
+            self.requests,
+            self.inbox,
+            self.audit,
+            self.card_states,
+            self.viewers,
+        )
 
     async def anything_ever(self) -> bool:
         """Whether a bot has ever done anything here; a request or a claim leaves its traces."""

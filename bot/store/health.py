@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from bot.errors import StoreError, StoreFault, StoreRefused
 from bot.store.audit import AUDIT, AUDIT_HEAD
-from bot.store.client import CLAIMS, DUE, IN_SCRIPTS, REFUSALS, Database, Script, key
+from bot.store.client import CLAIMS, DUE, FENCE, IN_SCRIPTS, REFUSALS, Database, Script, key
+from bot.store.inbox import STORED
 from bot.store.replicas import Replicas
 from bot.store.requests import INDEX, OPEN, UNSIGNED
 
@@ -27,6 +28,8 @@ return 1
 _TYPES = {
     DUE: "zset",
     CLAIMS: "hash",
+    FENCE: "string",
+    STORED: "zset",
     AUDIT: "stream",
     AUDIT_HEAD: "string",
     OPEN: "hash",
@@ -38,7 +41,8 @@ _TYPES = {
 BY_THEMSELVES = frozenset(
     (
         *("DEL", "EXISTS", "GET", "HMGET", "HVALS", "LPOS", "LPUSH", "LRANGE", "LTRIM", "MGET"),
-        *("SET", "SMEMBERS", "SREM", "XRANGE", "XTRIM", "ZREVRANGE"),
+        *("SET", "SMEMBERS", "SREM", "XRANGE", "XTRIM", "ZADD", "ZRANGE"),
+        "ZREVRANGEBYSCORE",
     )
 )
 """The commands that are sent without a script."""

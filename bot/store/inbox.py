@@ -9,6 +9,9 @@ from bot.errors import SealBroken
 from bot.store.client import CHECK_WORK, CLAIMS, DUE, NOW, WAKE, Database, Script, key
 from bot.store.seal import Seals
 
+STORED = key("stored")
+"""The items that are stored, by the time when they were: who has lost its place in `due`."""
+
 SEEN_SECONDS = 3600
 """For how long a delivery's id is remembered after it was handled. Slack repeats a payload
 within minutes."""
@@ -19,13 +22,46 @@ _PUT = Script(
     + CHECK_WORK
     + """
 if redis.call('EXISTS', KEYS.seen) == 1 or redis.call('EXISTS', KEYS.inbox) == 1 then return 0 end
+local now = seconds(ARGV.now)
 check_work()
+redis.call('ZADD', KEYS.stored, 'XX', 0, '')
 redis.call('SET', KEYS.inbox, ARGV.content)
+redis.call('ZADD', KEYS.stored, now, ARGV.item)
+wake(ARGV.item, now)
+return 1
+""",
+    keys=("due", "claims", "inbox", "seen", "stored"),
+    args=("now", "item", "content"),
+)
+
+_REQUEUE = Script(
+    NOW
+    + WAKE
+    + CHECK_WORK
+    + """
+if redis.call('EXISTS', KEYS.inbox) == 0 then
+  redis.call('ZREM', KEYS.stored, ARGV.item)
+  return 0
+end
+if redis.call('ZSCORE', KEYS.due, ARGV.item) then return 0 end
+check_work()
 wake(ARGV.item, seconds(ARGV.now))
 return 1
 """,
-    keys=("due", "claims", "inbox", "seen"),
-    args=("now", "item", "content"),
+    keys=("due", "claims", "inbox", "stored"),
+    args=("now", "item"),
+)
+
+_REMOVE = Script(
+    """
+redis.call('ZREM', KEYS.stored, '')
+redis.call('SET', KEYS.seen, '1', 'EX', ARGV.seconds)
+redis.call('DEL', KEYS.inbox)
+redis.call('ZREM', KEYS.stored, ARGV.item)
+return 1
+""",
+    keys=("inbox", "seen", "stored"),
+    args=("item", "seconds"),
 )
 
 _FIRST = Script(
@@ -59,9 +95,9 @@ class Inbox:
 
     async def put(self, delivery_id: str, content: str) -> None:
         """Store a delivery and make it due; one that was stored before is left as it is."""
-        keys = (DUE, CLAIMS, key("inbox", delivery_id), key("seen", delivery_id))
+        keys = (DUE, CLAIMS, key("inbox", delivery_id), key("seen", delivery_id), STORED)
         stored = self._seals.closed(delivery_id, content)
-        await self._db.run(_PUT, keys, self._db.fixed_now, f"inbox:{delivery_id}", stored)
+        await self._db.run(_PUT, keys, self._db.fixed_now, _item(delivery_id), stored)
 
     async def get(self, delivery_id: str) -> str | None:
         """The content of a delivery, None when it has been handled.
@@ -90,5 +126,22 @@ class Inbox:
 
     async def remove(self, delivery_id: str) -> None:
         """Forget a delivery that was handled, but not that it was."""
-        await self._db.command("SET", key("seen", delivery_id), "1", "EX", SEEN_SECONDS)
-        await self._db.command("DEL", key("inbox", delivery_id))
+        keys = (key("inbox", delivery_id), key("seen", delivery_id), STORED)
+        await self._db.run(_REMOVE, keys, _item(delivery_id), SEEN_SECONDS)
+
+    async def stored(self, most: int, *, skip: int = 0) -> list[str]:
+        """The items that are stored, as they stand in `due`, those that wait longest first."""
+        window = (skip, skip + most - 1)
+        return list(map(str, await self._db.command("ZRANGE", STORED, *window)))
+
+    async def requeue(self, item: str) -> bool:
+        """Make an item due that is stored and not in `due`; whether it was one.
+
+        What a version without `STORED` has removed is still named there, and is forgotten.
+        """
+        keys = (DUE, CLAIMS, key(item), STORED)
+        return bool(int(await self._db.run(_REQUEUE, keys, self._db.fixed_now, item)))
+
+
+def _item(delivery_id: str) -> str:
+    return f"inbox:{delivery_id}"

@@ -1,10 +1,14 @@
 """Has the database lost something, and what follows from the records, built anew.
 
-What is due follows from the records: where an open request has nothing due, the sorted set was
-lost or somebody wrote over it, and all that wants attention is made due again. Where numbers that
-only ever grow have become smaller, the database was emptied, or a failover or a backup has taken it
-back in time: nothing brings that back, so it is said, aloud, and in the audit itself.
+What is due follows from the records. `due` bears a mark that it is complete: where that is missing,
+the sorted set was lost or somebody wrote over it, and all that wants attention is made due again.
+Where a single place is missing it is found too: that of an open request and of a stored item of
+the inbox at once, others in turn. A number of the last claim that is none is set anew. Where
+numbers that only ever grow have become smaller, the database was emptied, or a failover or a backup
+has taken it back in time: nothing brings that back, so it is said, aloud, and in the audit itself.
 """
+
+import re
 
 import structlog
 
@@ -12,8 +16,10 @@ from bot.metrics import ALARMS
 from bot.models import Event, EventKind, Request, RequestState
 from bot.store.audit import STORE, Audit
 from bot.store.cards import CardStates
-from bot.store.client import CLAIMS, DUE, NOW, Database, Script
+from bot.store.client import DUE, FENCE, NOW, Database, Script
+from bot.store.inbox import STORED, Inbox
 from bot.store.requests import OPEN, Requests
+from bot.store.viewers import Viewers
 from bot.store.work import Work
 
 log = structlog.get_logger(__name__)
@@ -21,65 +27,145 @@ log = structlog.get_logger(__name__)
 _LATEST = 200
 """How many of the newest requests are looked at, beside those that are open."""
 
+_IN_TURN = 4
+"""How many of these each look makes sure of: one place in `due` may be lost as well as all."""
+
+_OLDEST = 200
+"""How many stored items of the inbox each look makes sure of: those that have waited longest."""
+
 _LATELY = 24 * 3600.0
 """For how many seconds after its end something may still be due for a request."""
 
-_MISSING = Script(
+_LONGEST = 8 * 24 * 3600.0
+"""How long ago a request was made at most that ended lately."""
+
+_PAGE = 200
+"""How many requests are read at once where all of them have to be."""
+
+_COMPLETE = "complete"
+"""Stands in `due` from when everything was put there: where it is missing, `due` was lost."""
+
+_NEVER = 10**12
+"""When `_COMPLETE` is due."""
+
+_CHECK = Script(
     """
-local kind = redis.call('TYPE', KEYS[1]).ok
-if kind ~= 'zset' and kind ~= 'none' then redis.call('DEL', KEYS[1]) end
-local missing = {}
-for _, id in ipairs(redis.call('HVALS', KEYS[2])) do
-  if not redis.call('ZSCORE', KEYS[1], 'run:' .. id) then missing[#missing + 1] = id end
+local kind = redis.call('TYPE', KEYS.due).ok
+if kind ~= 'zset' and kind ~= 'none' then redis.call('DEL', KEYS.due) end
+local function missing(items)
+  local found = {}
+  for _, item in ipairs(items) do
+    if not redis.call('ZSCORE', KEYS.due, item) then found[#found + 1] = item end
+  end
+  return found
 end
-return missing
-"""
+local fence = redis.call('TYPE', KEYS.fence).ok
+if fence == 'string' then fence = redis.call('GET', KEYS.fence) end
+local running = {}
+for n, id in ipairs(redis.call('HVALS', KEYS.open)) do running[n] = 'run:' .. id end
+return {#missing({ARGV.complete}), missing(running),
+        missing(redis.call('ZRANGE', KEYS.stored, 0, tonumber(ARGV.oldest) - 1)), fence}
+""",
+    keys=("due", "open", "stored", "fence"),
+    args=("complete", "oldest"),
 )
-"""Lua: the open requests for which nothing is due. `due` is no loss: it is built anew."""
+"""Lua: is `due` the one that was made complete, which items are not in it that must be, and the
+number of the last claim, or the type of what stands in its place.
+
+What has another type is removed: `due` is no loss, it is built anew.
+"""
 
 _ADD = Script(
     NOW
     + """
-if redis.call('ZSCORE', KEYS[1], ARGV[2]) then return 0 end
-redis.call('ZADD', KEYS[1], seconds(ARGV[1]), ARGV[2])
+local now = seconds(ARGV[1])
+for place = 2, #ARGV do redis.call('ZADD', KEYS[1], 'NX', now, ARGV[place]) end
 return 1
 """
 )
+
+_NUMBER = Script(
+    """
+local t = redis.call('TIME')
+local found = redis.call('TYPE', KEYS.fence).ok
+if found == 'string' then found = redis.call('GET', KEYS.fence) end
+if found ~= ARGV.found then return 0 end
+redis.call('SET', KEYS.fence, string.format('%d%03d', t[1], math.floor(t[2] / 1000)))
+return 1
+""",
+    keys=("fence",),
+    args=("found",),
+)
+"""Lua: put a number in the place of what is none, larger than any that was given out: milliseconds,
+where claims count by one. Claims bear a name as well, so none is mistaken for another."""
+
+_IS_NUMBER = re.compile(r"[0-9]{1,14}|none")
+"""What a script of ours can count on from, exactly."""
 
 
 class Repair:
     """Looks for losses, and mends what can be mended."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what may be due follows from each of them
         self,
         database: Database,
         work: Work,
         requests: Requests,
+        inbox: Inbox,
         audit: Audit,
         card_states: CardStates,
+        viewers: Viewers,
     ) -> None:
         """Look at `database`."""
         self._db = database
         self._work = work
         self._requests = requests
+        self._inbox = inbox
         self._audit = audit
-        self._tellings = card_states
+        self._card_states = card_states
+        self._viewers = viewers
         self._started = False
+        self._in_turn: list[str] = []
         self._entries = 0
         self._link = ""
-        self.alarm = ""
+        self._losses: dict[str, str] = {}
+
+    @property
+    def alarm(self) -> str:
         """What was lost while this process was running, for readiness; empty: nothing."""
+        return "; ".join(self._losses.values())
 
     async def look(self) -> None:
-        """Look once; at the first time, whatever is due is made due without a word."""
-        missing = await self._db.run(_MISSING, (DUE, OPEN))
+        """Look once; at the first time, whatever is due is made due without a word.
+
+        A look costs the same however much is stored, unless something is missing.
+        """
+        keys = (DUE, OPEN, STORED, FENCE)
+        lost, running, stored, fence = await self._db.run(_CHECK, keys, _COMPLETE, _OLDEST)
+        if not _IS_NUMBER.fullmatch(str(fence)):
+            await self._mend_fence(str(fence))
         went_back = await self._went_back()
-        if missing:
-            log.error("due_lost", requests=len(missing))
+        requeued = [item for item in stored if await self._inbox.requeue(item)]
+        if (lost and self._started) or running or requeued:
+            log.error("due_lost", all=bool(lost), requests=len(running), inbox=len(requeued))
             ALARMS.labels("due_lost").inc()
-        if missing or went_back or not self._started:
-            await self._rebuild(doubt=went_back)
+        if lost:
+            await self._rebuild_all()
+        if running or went_back or not self._started:
+            await self._make_due(await self._recent_ids(), doubt=went_back)
+        else:
+            await self._make_due(await self._next_ids())
         self._started = True
+
+    async def _mend_fence(self, found: str) -> None:
+        """Set the number of the last claim anew: from what stands there nothing can be claimed."""
+        printable = "".join(c if c.isprintable() else " " for c in found)[:40]
+        log.error("fence_broken", found=printable)
+        ALARMS.labels("fence_broken").inc()
+        self._losses["fence"] = (
+            f"{FENCE} was written over ({printable} is not the number of a claim); it was set anew"
+        )
+        await self._db.run(_NUMBER, (FENCE,), found)
 
     async def _went_back(self) -> bool:
         """Whether the database has forgotten what this process has seen there."""
@@ -89,35 +175,68 @@ class Repair:
         if went_back:
             log.error("store_went_back", entries=entries, before=before, head=last)
             ALARMS.labels("went_back").inc()
-            self.alarm = (
+            self._losses["went_back"] = what = (
                 f"the database went back: it had {before} entries of the audit, then {entries}"
             )
             event = Event(
                 kind=EventKind.TROUBLE,
                 at=await self._db.now(),
-                details={"what": self.alarm, "head": last},
+                details={"what": what, "head": last},
             )
             await self._audit.append(STORE, event, cause=f"went back {before} {last}")
         self._entries, self._link, self._work.forgot = entries, link, False
         return went_back
 
-    async def _rebuild(self, *, doubt: bool) -> None:
-        """Make due whatever wants attention and is not; `doubt`: show the cards anew, too."""
+    async def _rebuild_all(self) -> None:
+        """Make due whatever wants attention, and then say in `due` that it is complete."""
+        await self._make_due(await self._recent_ids())
+        oldest, skip = await self._db.now() - _LONGEST, 0
+        while ids := await self._requests.latest_ids(_PAGE, skip=skip, since=oldest):
+            await self._make_due(ids)
+            skip += len(ids)
+        skip = 0
+        while items := await self._inbox.stored(_PAGE, skip=skip):
+            # One that is handled meanwhile is a step that finds nothing.
+            await self._add(items)
+            skip += len(items)
+        await self._viewers.changed()
+        await self._db.command("ZADD", DUE, _NEVER, _COMPLETE)
+
+    async def _recent_ids(self) -> list[str]:
         ids = [*await self._requests.open_ids(), *await self._requests.unsigned_ids()]
         ids += await self._requests.latest_ids(_LATEST)
-        found = await self._requests.many(list(dict.fromkeys(ids)))
+        return list(dict.fromkeys(ids))
+
+    async def _next_ids(self) -> list[str]:
+        """A few of them at each look, all of them in turn."""
+        ids = self._in_turn or await self._recent_ids()
+        self._in_turn = ids[_IN_TURN:]
+        return ids[:_IN_TURN]
+
+    async def _make_due(self, ids: list[str], *, doubt: bool = False) -> None:
+        """Make due what is not, and may want attention; `doubt`: show the cards anew, too."""
+        found = await self._requests.many(ids)
         now = await self._db.now()
-        for request in (stored.request for stored in found.stored):
+        requests = [stored.request for stored in found.stored]
+        for request in requests:
             if doubt and request.state.open:
-                await self._tellings.doubt(request.id)
-            for kind in _kinds(request, now):
-                await self._db.run(_ADD, (DUE, CLAIMS), self._db.fixed_now, f"{kind}:{request.id}")
+                await self._card_states.doubt(request.id)
+        await self._add([item for request in requests for item in _items(request, now)])
+
+    async def _add(self, items: list[str]) -> None:
+        if items:
+            await self._db.run(_ADD, (DUE,), self._db.fixed_now, *items)
+
+
+def _items(request: Request, now: float) -> list[str]:
+    """What may be due for a request; a step that finds nothing to do costs nothing."""
+    return [f"{kind}:{request.id}" for kind in _kinds(request, now)]
 
 
 def _kinds(request: Request, now: float) -> tuple[str, ...]:
-    """What may be due for a request; a step that finds nothing to do costs nothing."""
-    if request.state.open or request.state is RequestState.UNCONFIRMED:
+    lately = now - request.ended_at < _LATELY
+    if request.state.open or (request.state is RequestState.UNCONFIRMED and lately):
         return ("run", "tell", "follow")
-    if now - request.ended_at < _LATELY:
+    if lately:
         return ("tell", "follow")
     return ("follow",) if request.glass_broken and not request.countersigned else ()

@@ -255,10 +255,11 @@ class Requests:
         """No longer wait for a countersignature of a request whose record is gone."""
         await self._db.command("SREM", UNSIGNED, request_id)
 
-    async def latest_ids(self, most: int, *, skip: int = 0) -> list[str]:
-        """The ids of the newest requests, open or finished, newest first."""
-        window = (skip, skip + most - 1)
-        return list(map(str, await self._db.command("ZREVRANGE", INDEX, *window)))
+    async def latest_ids(self, most: int, *, skip: int = 0, since: float = 0.0) -> list[str]:
+        """The ids of the newest requests, open or finished, newest first, from `since` on."""
+        window = ("+inf", since, "LIMIT", skip, most)
+        found = await self._db.command("ZREVRANGEBYSCORE", INDEX, *window)
+        return list(map(str, found))
 
     async def position(self, request: Request) -> int | None:
         """How many requests are ahead in the queue of the connection; 0 at its head.

@@ -1,6 +1,7 @@
 """A database that loses something under a bot at work: it is said, and what can be is mended."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import aiohttp
 import pytest
@@ -8,6 +9,7 @@ import structlog
 from builders import a_request, a_route
 from databases import claimed, database
 from program import run
+from redis.asyncio import Redis
 from stage import DELETE, Stage, delete_command, until
 
 from bot.errors import RecordLost
@@ -15,10 +17,13 @@ from bot.metrics import ALARMS
 from bot.models import EventKind, RequestState
 from bot.sandbox.slack.workspace import BOB
 from bot.sandbox.vpc.world import Pace
+from bot.slack import payloads
+from bot.slack.app_home import HomeOpened
 from bot.slack.messages.card import APPROVE
 from bot.store import Store, Work
 from bot.store.audit import AUDIT, AUDIT_CUT, AUDIT_HEAD, STORE
-from bot.store.client import DUE
+from bot.store.client import DUE, FENCE, key
+from bot.store.inbox import STORED
 
 SLOW = Pace(delay=0.05, seconds=600.0)
 
@@ -157,3 +162,120 @@ async def test_an_empty_audit_beside_anything_else_is_not_called_whole(
     status, out, _ = await run("audit", "--verify", REDIS_URL=valkey_url)
     assert status == 1
     assert "there is no entry; if there ever was one, all of it is lost" in out
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for something that has to be asked for."""
+    async with asyncio.timeout(10):
+        while not await condition():
+            await asyncio.sleep(0.05)
+
+
+async def lose_all_that_is_due(stage: Stage) -> None:
+    """Lose `due`, and wait until that is seen."""
+    with structlog.testing.capture_logs() as logs:
+        await stage.store.database.command("DEL", DUE)
+        await until(lambda: any(e["event"] == "due_lost" for e in logs))
+
+
+async def test_what_is_to_be_told_is_found_again_where_nothing_is_open(quick: Stage) -> None:
+    [route] = quick.new_routes("untold")
+    quick.slack.faults.add("chat.update", "error", error="internal_error", times=None)
+    card = await quick.approved(route)
+    assert (await quick.until_ended(card)).state is RequestState.DELETED
+    assert await quick.store.requests.open_ids() == []
+    await lose_all_that_is_due(quick)
+    quick.slack.faults.clear()
+    await quick.until_card_says(card, "Proven:")
+    await quick.until_thread_says(card, "deleted in")
+
+
+async def test_monitoring_after_a_change_goes_on_where_what_is_due_was_lost(quick: Stage) -> None:
+    [route] = quick.new_routes("monitored")
+    card = await quick.approved(route)
+    request = await quick.until_ended(card)
+    await eventually(lambda: is_due(quick, f"follow:{request.id}"))
+    await lose_all_that_is_due(quick)
+    await eventually(lambda: is_due(quick, f"follow:{request.id}"))
+
+
+async def test_what_is_monitored_is_found_again_behind_many_newer_requests(
+    quick: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.store.repair._LATEST", 1)
+    [route] = quick.new_routes("older")
+    old = await quick.until_ended(await quick.approved(route))
+    await eventually(lambda: is_due(quick, f"follow:{old.id}"))
+    await another_one_is_deleted(quick, "newer")
+    await another_one_is_deleted(quick, "newest")
+    await lose_all_that_is_due(quick)
+    await eventually(lambda: is_due(quick, f"follow:{old.id}"))
+
+
+async def test_one_place_in_the_queue_that_is_lost_is_found_again(quick: Stage) -> None:
+    [route] = quick.new_routes("one")
+    card = await quick.approved(route)
+    request = await quick.until_ended(card)
+    await eventually(lambda: is_due(quick, f"follow:{request.id}"))
+    await quick.store.database.command("ZREM", DUE, f"follow:{request.id}")
+    await eventually(lambda: is_due(quick, f"follow:{request.id}"))
+
+
+@pytest.mark.parametrize("how", ["all", "one"])
+async def test_a_stored_delivery_that_lost_its_place_in_the_queue_is_handled_all_the_same(
+    hurried: Stage, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.execution.worker.UPKEEP_SECONDS", 0.1)
+    await hurried.start_bot()
+    await eventually(lambda: is_due(hurried, "complete"))
+    asked = payloads.encode(HomeOpened(user=BOB))
+    async with Redis.from_url(hurried.redis_url) as redis, redis.pipeline() as at_once:
+        at_once.set(key("inbox", "e-lost"), asked)
+        at_once.zadd(STORED, {"inbox:e-lost": 1.0})
+        if how == "all":
+            at_once.delete(DUE)
+        await at_once.execute()
+    await eventually(lambda: handled(hurried, "e-lost"))
+    assert await hurried.store.inbox.stored(10) == []
+
+
+async def test_a_stored_name_without_its_delivery_is_forgotten(quick: Stage) -> None:
+    await quick.store.database.command("ZADD", STORED, 1, "inbox:e-gone")
+    await eventually(lambda: is_nowhere(quick))
+
+
+async def is_nowhere(stage: Stage) -> bool:
+    return await stage.store.inbox.stored(10) == []
+
+
+async def handled(stage: Stage, delivery: str) -> bool:
+    return await stage.store.inbox.get(delivery) is None
+
+
+async def is_due(stage: Stage, item: str) -> bool:
+    return await stage.store.database.command("ZSCORE", DUE, item) is not None
+
+
+@pytest.mark.parametrize("junk", ["junk", "12.5", "99999999999999999999", "-3", "a hash"])
+async def test_junk_in_place_of_the_number_of_claims_is_named_and_work_goes_on(
+    quick: Stage, junk: str
+) -> None:
+    url = quick.bots[-1][2]
+    before = alarms("fence_broken")
+    with structlog.testing.capture_logs() as logs:
+        if junk == "a hash":
+            await quick.store.database.command("DEL", FENCE)
+            await quick.store.database.command("HSET", FENCE, "a", "b")
+        else:
+            await quick.store.database.command("SET", FENCE, junk)
+        await until(lambda: any(e["event"] == "fence_broken" for e in logs))
+    assert alarms("fence_broken") > before
+    await another_one_is_deleted(quick, "junk")
+    async with aiohttp.ClientSession() as session:
+
+        async def named() -> bool:
+            async with session.get(f"{url}/readyz") as answer:
+                return f"{FENCE} was written over" in await answer.text()
+
+        await eventually(named)
+    assert not [e for e in logs if e["event"] in ("store_unavailable", "store_went_back")]
