@@ -12,7 +12,8 @@ SIGNING_SECRET = "local-sandbox-signing-secret"  # noqa: S105
 SCOPES = frozenset(
     {
         *("commands", "chat:write", "users:read", "usergroups:read"),
-        *("channels:read", "groups:read", "channels:history", "groups:history"),
+        *("channels:read", "groups:read"),
+        *("channels:history", "groups:history", "im:history"),
     }
 )
 """Those of manifest.yml; the local Slack refuses a call that needs another."""

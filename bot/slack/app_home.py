@@ -60,12 +60,19 @@ class HomeOpened(InboxItem, frozen=True, tag="home"):
 
 @router.event("app_home_opened")
 async def opened(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
-    """Store who opened it; nothing where nobody did, or looks at its other tab."""
+    """Store who opened it; nothing where nobody did, or looks at its other tab.
+
+    It is acknowledged once it is stored: a page that was never shown stays empty until somebody
+    opens it again, so what could not be stored is left to Slack, which sends it again.
+    """
     event = part(body, "event")
     user = word(event, "user")
-    if user and word(event, "tab") != "messages":
-        await context.put(body, HomeOpened(user=user))
-    await ack()
+    if (
+        not user
+        or word(event, "tab") == "messages"
+        or await context.put(body, HomeOpened(user=user))
+    ):
+        await ack()
 
 
 @router.handles(HomeOpened)

@@ -23,6 +23,7 @@ import msgspec
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
 
 from bot.approval.decide import Approval
 from bot.execution import Cloud
@@ -117,7 +118,10 @@ class Router:
     def listen(self, app: AsyncApp, context: ListenerContext) -> None:
         """Listen on `app`."""
         for kind, id_, listener in self._listeners:
-            getattr(app, kind)(id_)(_for_bolt(listener, context))
+            if kind == "event":
+                app.event(id_, middleware=[_for_event(listener, context)])(_nothing)
+            else:
+                getattr(app, kind)(id_)(_for_bolt(listener, context))
 
     async def handle(self, context: HandlerContext, claim: Claim, item: InboxItem) -> float | None:
         """Handle an item; returns when to go on, or None."""
@@ -149,3 +153,22 @@ def _for_bolt(
         await listener(context, ack, body)
 
     return listen
+
+
+def _for_event(
+    listener: Listener, context: ListenerContext
+) -> Callable[[AsyncAck, dict[str, Any]], Awaitable[BoltResponse]]:
+    """The listener as a middleware: Bolt acknowledges an event before its listener runs.
+
+    What it does not acknowledge, because it could not be stored, Slack sends again.
+    """
+
+    async def hear(ack: AsyncAck, body: dict[str, Any]) -> BoltResponse:
+        await listener(context, ack, body)
+        return ack.response or BoltResponse(status=503, body="")
+
+    return hear
+
+
+async def _nothing() -> None:
+    """All has been done by the middleware."""

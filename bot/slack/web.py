@@ -70,7 +70,8 @@ _MOST_BUDGETS = 1000
 SCOPES = frozenset(
     {
         *("commands", "chat:write", "users:read", "usergroups:read"),
-        *("channels:read", "groups:read", "channels:history", "groups:history"),
+        *("channels:read", "groups:read"),
+        *("channels:history", "groups:history", "im:history"),
     }
 )
 """What manifest.yml asks for."""

@@ -15,6 +15,7 @@ from stage import DELETE_ONE, Stage, request_id, until
 from bot.alibaba.transport import new_http_client
 from bot.models import RequestState
 from bot.sandbox.slack.deliver import Ack
+from bot.sandbox.slack.messages import text_of
 from bot.sandbox.slack.workspace import ALICE, BOB
 from bot.sandbox.valkey import EmbeddedValkey
 from bot.sandbox.vpc import seed
@@ -115,3 +116,23 @@ async def test_a_listener_that_is_late_is_not_taken_for_none(
             os.kill(own_valkey.pid, signal.SIGCONT)
         assert not any(line["event"] == "unknown_payload" for line in logs)
         assert "Nothing happened" not in stage.told(ALICE)
+
+
+@pytest.mark.parametrize("socket_mode", [False, True], ids=["http", "socket mode"])
+async def test_a_home_that_was_opened_while_redis_was_away_is_shown_once_it_is_back(
+    own_valkey: EmbeddedValkey, *, socket_mode: bool
+) -> None:
+    async with Stage(own_valkey.url) as stage:
+        await stage.start_bot(socket_mode=socket_mode)
+        stage.slack.courier.retry_delays = (0.0, 0.5, 1.0, 2.0, 4.0)
+        deliveries = stage.slack.courier.deliveries
+        assert own_valkey.pid is not None
+        os.kill(own_valkey.pid, signal.SIGSTOP)
+        try:
+            stage.slack.open_home(BOB)
+            await stage.slack.until(lambda: deliveries and deliveries[-1].retry)
+        finally:
+            os.kill(own_valkey.pid, signal.SIGCONT)
+        assert deliveries[0].ack is not None
+        assert deliveries[0].ack.error, "what was not stored is not acknowledged"
+        await stage.slack.until(lambda: "How to ask" in text_of(stage.slack.home(BOB)))

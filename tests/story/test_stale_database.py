@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 import structlog
 from redis.asyncio import Redis
-from stage import Stage, delete_command, until
+from stage import Stage, delete_command, request_id, until
 
 from bot.metrics import ALARMS
 from bot.models import RequestState
@@ -91,6 +91,35 @@ async def test_a_database_that_goes_back_under_a_bot_does_not_make_the_card_pend
     await hurried.until_thread_says(card, "deleted in")
     edits = len(card.past)
     await put_back(hurried, kept)
+    await hurried.until_thread_says(card, FORGOTTEN)
+    assert len(card.past) == edits
+    assert text_of(card).startswith("Deleted")
+
+
+async def test_a_card_in_a_direct_message_does_not_take_back_what_it_shows_either(
+    hurried: Stage,
+) -> None:
+    """It stands there because the one in the channel is gone."""
+    await hurried.start_bot(VCO_LEASE="2")
+    [route] = hurried.new_routes("direct")
+    first = await hurried.ask(delete_command(route))
+    first.deleted = True
+    await hurried.store.card_states.doubt(request_id(first))
+    await hurried.store.work.wake(f"tell:{request_id(first)}")
+    card = await hurried.slack.until(
+        lambda: next((m for m in hurried.slack.dms(ALICE) if route.route_dest in text_of(m)), None)
+    )
+    await hurried.until_quiet(card)
+    kept = await backup(hurried)
+    first.deleted = False  # Bob's client has not heard of it
+    await hurried.slack.click(BOB, first.channel, first.ts, APPROVE, stale=True)
+    await hurried.until_card_says(card, "Proven:")
+    await hurried.until_thread_says(card, "deleted in")
+    await hurried.stop_bots()
+    await put_back(hurried, kept)
+    edits = len(card.past)
+    await hurried.start_bot()
+    await hurried.slack.click(ALICE, card.channel, card.ts, CANCEL, stale=True)
     await hurried.until_thread_says(card, FORGOTTEN)
     assert len(card.past) == edits
     assert text_of(card).startswith("Deleted")
