@@ -106,11 +106,12 @@ class Submitter:
                 await self._audit.append(request_id, event, cause=request_id)
             raise
         check_age(said_at, await self._now())
-        rule = request.terms.rule
-        log.info("request_submitted", request=request_id, routes=len(request.routes), rule=rule)
         if request.glass_broken:
             await self._supersede(request)
-        return await self._requests.create(request)
+        created = await self._requests.create(request)
+        rule = request.terms.rule
+        log.info("request_submitted", request=request_id, routes=len(request.routes), rule=rule)
+        return created
 
     async def _supersede(self, request: Request) -> None:
         """Cancel what still waits for an approval in favour of what broke the glass.
