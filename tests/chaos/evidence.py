@@ -118,6 +118,12 @@ class Evidence(msgspec.Struct, kw_only=True):
         """How many deletions the API took on."""
         return sum(call.effect for call in self.sends)
 
+    @property
+    def moved(self) -> int:
+        """Grows with whatever is recorded or shown."""
+        shown = sum(len(x.past) + 1 for c in self.cases.values() for x in (*c.cards, *c.lines))
+        return shown + sum(len(case.events) for case in self.cases.values())
+
     def sends_with(self, tokens: set[str]) -> list[Call]:
         """The calls that bore one of these tokens."""
         return [call for call in self.sends if call.client_token in tokens]
