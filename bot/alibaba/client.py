@@ -92,6 +92,8 @@ class VpcClient:
         self._attempt_seconds = attempt_seconds
         self._now = now
         self._quotas = quotas
+        self.clock_ahead: float | None = None
+        """By how many seconds our clock was ahead at the last answer; None: not told."""
 
     async def delete_route(
         self, region: str, route: VcoRoute, *, client_token: str, overlay_mode: str | None = None
@@ -239,19 +241,20 @@ class VpcClient:
         except AlibabaError as error:
             _log(call, status=0, code=error.code, start=start)
             raise
-        answer = _answer(reply, self._now())
+        self.clock_ahead = _clock_ahead(reply.headers.get("date", ""), self._now())
+        answer = _answer(reply, self.clock_ahead)
         _log(call, status=reply.status, code=answer.code, start=start)
         return reply, answer
 
 
-def _answer(reply: Reply, now: float) -> errors.Answer:
+def _answer(reply: Reply, clock_ahead: float | None) -> errors.Answer:
     envelope = answers.envelope(reply.body) or answers.Envelope()
     return errors.answer(
         reply.status,
         code=envelope.code,
         request_id=envelope.request_id,
         retry_after_ms=reply.headers.get("x-acs-retry-after", ""),
-        clock_ahead=_clock_ahead(reply.headers.get("date", ""), now),
+        clock_ahead=clock_ahead,
     )
 
 

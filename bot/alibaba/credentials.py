@@ -34,11 +34,15 @@ _LONG_ENOUGH = 12
 
 
 class Credentials(Value, frozen=True):
-    """An access key, with its token where it is temporary; `repr` shows no secret."""
+    """An access key, with its token where it is temporary; `repr` shows no secret.
+
+    `source`: which part of the chain it came from, such as `default/env`; empty: not known.
+    """
 
     access_key_id: str
     access_key_secret: str
     security_token: str = ""
+    source: str = ""
 
     def __repr__(self) -> str:
         """The ends of the key's id: enough to tell two keys apart in a log."""
@@ -125,7 +129,10 @@ def _checked(found: ChainCredential) -> Credentials | None:
     token = found.security_token or ""
     if not key or not secret or not all(map(_sendable, (key, secret, token))):
         return None
-    return Credentials(access_key_id=key, access_key_secret=secret, security_token=token)
+    source = str(getattr(found, "provider_name", None) or "")
+    return Credentials(
+        access_key_id=key, access_key_secret=secret, security_token=token, source=source
+    )
 
 
 def _sendable(text: str) -> bool:

@@ -67,16 +67,3 @@ class Candidates:
             if able >= terms.approvals:
                 return True
         return len(named) > MOST_LOOKUPS
-
-
-async def anybody(directory: Directory, users: frozenset[str]) -> bool:
-    """Whether one of these users is a full member; True as well where they are too many.
-
-    Raises:
-        SlackError: It could not be found out.
-    """
-    home = await directory.home_team()
-    for user in sorted(users)[:MOST_LOOKUPS]:
-        if is_member(await directory.person(user), home):
-            return True
-    return len(users) > MOST_LOOKUPS

@@ -1,53 +1,126 @@
-"""`vco-route-bot doctor`: is everything there that a deployment needs?"""
+"""`vco-route-bot doctor`: is everything there that a deployment needs, and what mends what is not?
 
-from collections.abc import Mapping
+Works beside a running bot. Where something does not answer at all, what hangs on it is not
+looked at: one line says why.
+"""
 
-from bot.cli.policy_live import unfilled, unmatched
+import time
+from collections.abc import Sequence
+from fnmatch import filter as glob_filter
+
+from bot.cli.checks import alibaba, people, redis, slack
+from bot.cli.checks.finding import Finding, Level, ok, warning
+from bot.cli.listing import as_json, fields
+from bot.cli.policy_live import unmatched
 from bot.config.settings import Settings
-from bot.errors import AlibabaError
+from bot.errors import SlackError, StoreError
+from bot.execution.rate_limit import CHANGES, Quotas
+from bot.models import Operation
 from bot.policy.lint import lint
 from bot.service.app import App
-from bot.service.readiness import ready
-from bot.store.health import OK, WARNING
+from bot.service.self_check import round_trip
+
+_READ = "DescribeVcoRouteEntries"
+"""The read that is made most often."""
 
 
-async def examine(settings: Settings) -> int:
-    """Check Redis, Slack, the credentials and the VPC API; print a line each.
+async def examine(settings: Settings, *, json: bool = False) -> int:
+    """Check everything and print a line each; returns the exit status, 1 where one is a failure.
 
-    Returns the exit status: 0 when all is well, else 1.
+    Raises:
+        SettingsError: the policy file is wrong.
     """
     app = App(settings)
     try:
-        found = dict(await app.readiness.check())
-        if settings.socket_mode:
-            found["socket"] = await app.connection.probe()
-        found["vpc api"] = await _vpc(app)
-        policy = await _policy(app, found)
+        findings = await _findings(app)
     finally:
         await app.close()
-    told = [f"{name}: {word}" for name, word in found.items()]
-    lines = [*settings.warnings, *told, *(f"policy: {WARNING}{line}" for line in policy)]
+    lines = [as_json(fields(finding)) if json else str(finding) for finding in findings]
     print("\n".join(lines))  # noqa: T201 - the command's output
-    return 0 if ready(found) else 1
+    return 1 if any(finding.level is Level.FAILURE for finding in findings) else 0
 
 
-async def _policy(app: App, found: Mapping[str, str]) -> list[str]:
-    """What the policy names and is not there, as far as those who know answer."""
-    policy = app.policy.policy
-    lines = list(lint(policy))
-    if found["vpc api"] == OK:
-        lines += await unmatched(policy, app.vpc, app.settings.region)
-    if found["slack"] == OK:
-        lines += await unfilled(policy, app.directory)
-    return lines
+async def _findings(app: App) -> list[Finding]:
+    found = [
+        warning("settings", line, "correct the name, or remove it")
+        for line in app.settings.warnings
+    ]
+    found += await redis.examine(app.store, app.settings.redis.kind)
+    store_answers = found[-1].check != "redis"
+    if store_answers:
+        found.append(await _store_clock(app))
+    found += await _slack(app)
+    found += [warning("policy", line, "look at that line") for line in lint(app.policy.policy)]
+    found += await _alibaba(app, store_answers=store_answers)
+    return found
 
 
-async def _vpc(app: App) -> str:
+async def _store_clock(app: App) -> Finding:
+    check = "clock and redis"
     try:
-        regions = await app.vpc.regions()
-    except AlibabaError as error:
-        return f"{error.code}: {error.meaning} {error.next_step}".strip()
-    region = app.settings.region
-    if region and region not in regions:
-        return f"ALIBABA_CLOUD_REGION_ID: there is no region {region}"
-    return OK
+        return alibaba.clock(check, time.time() - await app.store.database.now())
+    except StoreError:
+        return ok(check, "not told")
+
+
+async def _slack(app: App) -> list[Finding]:
+    """All findings about Slack; one alone where it does not answer."""
+    found = [await slack.token(app.directory)]
+    if found[0].level is Level.FAILURE:
+        return found
+    found.append(slack.scopes(app.slack.granted))
+    if app.settings.socket_mode:
+        found.append(slack.socket(await app.connection.probe()))
+    word = await round_trip(app)
+    found.append(slack.route(word, socket_mode=app.settings.socket_mode))
+    found += [await _channel(app, name) for name in _channels(app)]
+    return found + await people.examine(app.policy.policy, app.directory)
+
+
+def _channels(app: App) -> Sequence[str]:
+    named = [channel for rule in app.policy.policy.rules for channel in rule.channels]
+    own = [app.settings.approval_channel] if app.settings.approval_channel else []
+    return tuple(dict.fromkeys((*own, *named)))
+
+
+async def _channel(app: App, name: str) -> Finding:
+    try:
+        return slack.channel(name, await app.directory.place(name))
+    except SlackError as error:
+        return warning(f"channel {name}", f"can't be read ({error})", "try again in a minute")
+
+
+async def _alibaba(app: App, *, store_answers: bool) -> list[Finding]:
+    """All findings about Alibaba Cloud; fewer where there are no credentials, or no answer."""
+    finding, there = await alibaba.credentials(app.credentials)
+    if not there:
+        return [finding]
+    found = [finding]
+    finding, known = await alibaba.regions(app.vpc)
+    found.append(finding)
+    if app.vpc.clock_ahead is not None:
+        found.append(alibaba.clock("clock and alibaba", app.vpc.clock_ahead))
+    if not known:
+        return found
+    policy = app.policy.policy
+    named = {r for rule in policy.rules for p in rule.regions for r in glob_filter(known, p)}
+    for number, name in enumerate(alibaba.used_regions(app.settings.region, sorted(named))):
+        finding, connections = await alibaba.region(app.vpc, name, known)
+        found.append(finding)
+        if finding.level is Level.OK and not number:
+            found += await alibaba.permissions(app.vpc, name, connections)
+        if finding.level is Level.OK and store_answers:
+            found += await _quotas(app, name)
+    lines = await unmatched(policy, app.vpc, app.settings.region)
+    return found + [warning("policy", line, "look at that line") for line in lines]
+
+
+async def _quotas(app: App, region: str) -> list[Finding]:
+    quotas = Quotas(app.store.rate_limits, share=app.settings.quota_share)
+    actions = (CHANGES[Operation.DELETE], CHANGES[Operation.RESTORE], _READ)
+    try:
+        return [
+            alibaba.quota(action, region, await quotas.left(region, action)) for action in actions
+        ]
+    except StoreError:
+        return [ok(f"quota in {region}", "not told: Redis does not answer")]

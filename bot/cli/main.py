@@ -34,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("serve", help="serve Slack, as the environment says (the default)")
     commands.add_parser("sandbox", help="run everything on this machine, to try it")
-    commands.add_parser("doctor", help="check what a deployment needs")
+    doctor = commands.add_parser("doctor", help="check what a deployment needs")
+    doctor.add_argument("--json", action="store_true", help="JSON lines, for machines")
     _add_audit(commands.add_parser("audit", help="export what happened, verify it, trim it"))
     _add_requests(commands.add_parser("requests", help="what is in flight; `show ID`: all of one"))
     _add_policy(commands.add_parser("policy", help="check a policy file, or explain it"))
@@ -110,7 +111,7 @@ def _serve() -> int:
     return 0
 
 
-def _doctor() -> int:
+def _doctor(given: argparse.Namespace) -> int:
     from bot.cli.doctor import examine  # noqa: PLC0415
     from bot.config.settings import Settings  # noqa: PLC0415
     from bot.logs import configure  # noqa: PLC0415
@@ -118,7 +119,7 @@ def _doctor() -> int:
     settings = Settings.from_env(os.environ, terminal=True)
     # Its lines say it all: what goes wrong meanwhile is what it is there to tell.
     configure(settings.log_format, level="CRITICAL", secrets=settings.secrets)
-    return asyncio.run(examine(settings))
+    return asyncio.run(examine(settings, json=given.json))
 
 
 def _policy(given: argparse.Namespace) -> int:
@@ -192,5 +193,11 @@ def _sandbox() -> int:
     return sandbox()
 
 
-_COMMANDS = {"serve": _serve, "sandbox": _sandbox, "doctor": _doctor}
-_WITH_ARGUMENTS = {"audit": _audit, "requests": _requests, "policy": _policy, "record": _record}
+_COMMANDS = {"serve": _serve, "sandbox": _sandbox}
+_WITH_ARGUMENTS = {
+    "doctor": _doctor,
+    "audit": _audit,
+    "requests": _requests,
+    "policy": _policy,
+    "record": _record,
+}

@@ -8,7 +8,9 @@ from bot.alibaba.client import VpcClient
 from bot.alibaba.credentials import DefaultChain
 from bot.alibaba.endpoints import endpoints
 from bot.alibaba.transport import new_http_client
-from bot.cli.policy_live import unfilled, unmatched
+from bot.cli.checks import people
+from bot.cli.checks.finding import Level
+from bot.cli.policy_live import unmatched
 from bot.config.environment import Reader, regex, secret
 from bot.config.settings import (
     approval_channel,
@@ -117,10 +119,10 @@ def _blocks(given: Reader, routes: Sequence[str]) -> list[Network]:
 def _policy(reader: Reader, file: str | None) -> Policy:
     """The policy of the file; where none is named, the one that a bot would have here."""
     expiry = approval_timeout(reader)
-    people, setting = (People(), file) if file else who_decides(reader)
+    named, setting = (People(), file) if file else who_decides(reader)
     if reader.problems:
         raise SettingsError(reader.problems)
-    return PolicySource.of(people, setting, expiry).policy
+    return PolicySource.of(named, setting, expiry).policy
 
 
 async def _live(policy: Policy, reader: Reader) -> list[str]:
@@ -135,5 +137,7 @@ async def _live(policy: Policy, reader: Reader) -> list[str]:
         vpc = VpcClient(http, endpoints(endpoint), Acs3Auth(DefaultChain()))
         warnings += await unmatched(policy, vpc, default)
     if token is not None:
-        warnings += await unfilled(policy, SlackDirectory(Slack(slack_client(token, api_url))))
+        directory = SlackDirectory(Slack(slack_client(token, api_url)))
+        found = await people.examine(policy, directory)
+        warnings += [f"{f.check}: {f.found}" for f in found if f.level is not Level.OK]
     return warnings

@@ -1,18 +1,15 @@
-"""What a policy names and the world does not have: a typo there is found before the incident.
+"""What a policy names and the cloud does not have: a typo there is found before the incident.
 
-Each warning names the line of its rule. Nothing is refused for it: a connection may be made, or
-a group filled, tomorrow.
+Each warning names the line of its rule. Nothing is refused for it: a connection may be made
+tomorrow.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from fnmatch import filter as glob_filter
 
 from bot.alibaba.client import VpcClient
-from bot.approval.candidates import anybody
-from bot.errors import AlibabaError, SlackError
-from bot.models import People
+from bot.errors import AlibabaError
 from bot.policy import Policy, Rule
-from bot.slack.directory import SlackDirectory
 
 Found = Mapping[str, frozenset[str]]
 """Region → the ids of its connections; one that could not be read is missing."""
@@ -44,35 +41,6 @@ async def unmatched(policy: Policy, vpc: VpcClient, default_region: str | None) 
     return lines
 
 
-async def unfilled(policy: Policy, directory: SlackDirectory) -> list[str]:
-    """User groups that are named and can't be read, or have nobody in them who could act."""
-    named: dict[str, Rule] = {}
-    for rule in policy.rules:
-        for group in (g for people in _people(rule) for g in people.groups):
-            named.setdefault(group, rule)
-    try:
-        members = await directory.members(named)
-        found = {group: await _fault(directory, members.get(group)) for group in named}
-    except SlackError as error:
-        return [f"the user groups can't be read: {error}"]
-    return [
-        f"{policy.where(rule)}: the user group {group} {found[group]}"
-        for group, rule in named.items()
-        if found[group]
-    ]
-
-
-async def _fault(directory: SlackDirectory, users: Collection[str] | None) -> str:
-    """What is wrong with a group of these users, in words; empty where nothing is."""
-    if users is None:
-        return "can't be read; does it exist?"
-    if not users:
-        return "has nobody in it"
-    if await anybody(directory, frozenset(users)):
-        return ""
-    return "holds only people who have left, guests or bots"
-
-
 def _missing(rule: Rule, known: tuple[str, ...], looked_at: list[str], found: Found) -> list[str]:
     """What of this rule matches nothing."""
     words = [f"there is no region {p}" for p in rule.regions if not glob_filter(known, p)]
@@ -94,8 +62,3 @@ def _regions(rule: Rule, known: tuple[str, ...]) -> list[str]:
 
 async def _connections(vpc: VpcClient, region: str) -> frozenset[str]:
     return frozenset(c.vpn_connection_id for c in await vpc.connections(region))
-
-
-def _people(rule: Rule) -> list[People]:
-    glass = [rule.break_glass.who.people] if rule.break_glass else []
-    return [rule.ask.people, rule.approve, *glass]

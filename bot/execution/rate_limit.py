@@ -12,6 +12,8 @@ nobody else.
 """
 
 import asyncio
+from math import ceil
+from typing import NamedTuple
 
 from bot.alibaba.errors import Call
 from bot.errors import Throttled
@@ -35,6 +37,14 @@ SOME_SECONDS = 5.0
 
 _PART_AT_ONCE = 3
 """Of a minute's reads this part may come at once."""
+
+
+class Left(NamedTuple):
+    """What is left of a quota; `paused`: seconds until the vendor takes calls again."""
+
+    calls: int
+    of: int
+    paused: float
 
 
 class Quotas:
@@ -99,6 +109,14 @@ class Quotas:
             calls=self._changes,
             window=self._window,
         )
+
+    async def left(self, region: str, action: str) -> Left:
+        """How many calls of an action may be made in a region now, of how many."""
+        used = await self._rate_limits.used(region, action, window=self._window)
+        if action in CHANGES.values():
+            return Left(max(0, self._changes - used.made), self._changes, used.paused)
+        spoken_for = ceil(used.ahead / self._every)
+        return Left(max(0, self._burst - spoken_for), self._burst, used.paused)
 
     async def _take(self, call: Call) -> float:
         return await self._rate_limits.take(

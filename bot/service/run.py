@@ -74,10 +74,10 @@ async def run(settings: Settings, stop: asyncio.Event, policy: PolicySource | No
     for warning in settings.warnings:
         log.warning("setting", problem=warning)
     app = App(settings, policy)
-    listening = AsyncExitStack()
+    serving = AsyncExitStack()
     began = 0.0
     try:
-        server = await listening.enter_async_context(_listening(app))
+        server = await serving.enter_async_context(listening(app))
         tasks = _start(app, server, stop)
         try:
             await _until_one_ends(tasks, stop)
@@ -88,7 +88,7 @@ async def run(settings: Settings, stop: asyncio.Event, policy: PolicySource | No
             await _drain(tasks)
     finally:
         began = began or asyncio.get_running_loop().time()
-        await _by(began + CLOSED_AT, listening.aclose(), "http")
+        await _by(began + CLOSED_AT, serving.aclose(), "http")
         await _by(began + CLOSED_AT, app.close(), "clients")
         log.info("stopped")
 
@@ -162,7 +162,12 @@ def _leave_at_last(status: int) -> None:
 
 
 @asynccontextmanager
-async def _listening(app: App) -> AsyncIterator[asyncio.AbstractServer]:
+async def listening(app: App) -> AsyncIterator[asyncio.AbstractServer]:
+    """Listen on HOST and PORT.
+
+    Raises:
+        SettingsError: Something else does already.
+    """
     settings, loop = app.settings, asyncio.get_running_loop()
     runner = web.AppRunner(
         web_app(app.readiness.check, _endpoint(app)),

@@ -96,14 +96,14 @@ class Slack:
     ) -> None:
         """Use `client`, which must not retry by itself.
 
-        `spread`: how many seconds longer than needed somebody is to wait. `missing`: the scopes
-        that the bot's token had not when it was last asked who it is.
+        `spread`: how many seconds longer than needed somebody is to wait. `granted`: the scopes
+        that the bot's token had when it was last asked who it is; None: Slack did not say.
         """
         self.client = client
         self._clock = clock
         self._spread = spread
         self._budgets: dict[tuple[str, str], Budget] = {}
-        self.missing: frozenset[str] = frozenset()
+        self.granted: frozenset[str] | None = None
         self._foreign_url = LimitedLog(__name__, "foreign_response_url")
 
     async def call(
@@ -170,8 +170,13 @@ class Slack:
         if not isinstance(answer.data, dict):
             raise SlackUnavailable(f"{method}: no JSON object")
         if method == "auth.test" and (granted := answer.headers.get("x-oauth-scopes")):
-            self.missing = SCOPES.difference(scope.strip() for scope in granted.split(","))
+            self.granted = frozenset(scope.strip() for scope in granted.split(","))
         return answer.data
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """The scopes of the manifest that the bot's token has not."""
+        return frozenset() if self.granted is None else SCOPES - self.granted
 
     async def socket_url(self, app_token: Secret) -> str:
         """An address for one websocket, with a ticket that is good for once and not for long."""

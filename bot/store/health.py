@@ -130,6 +130,19 @@ class Health:
             return OK
         return judged(memory, disk)
 
+    async def facts(self) -> Sequence[Mapping[str, object]]:
+        """What each server says of itself; nothing of what it hides or is not asked in time."""
+        found: list[dict[str, object]] = []
+        for section in ("server", "memory", "persistence", "replication"):
+            try:
+                nodes = _nodes(await self._db.command("INFO", section))
+            except StoreError:
+                continue
+            found += [{} for _ in nodes[len(found) :]]
+            for node, fields in zip(found, nodes, strict=False):
+                node.update(fields)
+        return found or [{}]
+
     async def survives(self) -> str:
         """`ok` when a failover finds what was approved and sent, else what keeps it from that."""
         try:
@@ -160,24 +173,37 @@ def unguarded(replicas: str) -> str:
 
 def judged(memory: Mapping[str, object], disk: Mapping[str, object]) -> str:
     """What the answers of `INFO memory` and `INFO persistence` mean for us; pure."""
-    policy = str(memory.get("maxmemory_policy", ""))
-    limited = str(memory.get("maxmemory", "0")) != "0"
-    if limited and policy.startswith("allkeys"):
+    if evicting(memory):
+        policy = memory["maxmemory_policy"]
         return f"evicts live requests when memory is short: {policy}; set noeviction"
+    return forgetting(disk) or OK
+
+
+def evicting(memory: Mapping[str, object]) -> bool:
+    """Whether the server evicts what is in flight when its memory is short; pure."""
+    limited = str(memory.get("maxmemory", "0")) != "0"
+    return limited and str(memory.get("maxmemory_policy", "")).startswith("allkeys")
+
+
+def forgetting(disk: Mapping[str, object]) -> str:
+    """How a restart of the server loses what it was given; empty where it does not; pure."""
     status = str(disk.get("aof_last_write_status", OK))
     if status != OK:
         return f"can't write its append-only file ({status}): is the disk full?"
     if str(disk.get("aof_enabled", "1")) == "0":
         return f"{WARNING}appendonly is off: a restart can forget what was approved and sent"
-    return OK
+    return ""
 
 
 def _flat(reply: object) -> Mapping[str, object]:
     """The fields of INFO; a Cluster answers for each of its nodes."""
+    return {name: value for node in _nodes(reply) for name, value in node.items()}
+
+
+def _nodes(reply: object) -> Sequence[Mapping[str, object]]:
+    """The fields of INFO, for each node that has answered."""
     if not isinstance(reply, Mapping):
-        return {}
+        return ()
     nodes = [node for node in reply.values() if isinstance(node, Mapping)]
-    # A server that has replicas tells of each in a mapping of its own.
-    if not nodes or "connected_slaves" in reply:
-        return reply
-    return {name: value for node in nodes for name, value in node.items()}
+    # One server has mappings of its own among its fields, as for each of its replicas.
+    return nodes if nodes and len(nodes) == len(reply) else (reply,)

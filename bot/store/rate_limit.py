@@ -7,6 +7,7 @@ taken lately, which a progress bar is measured against.
 from math import ceil
 from statistics import median
 
+from bot.models import Value
 from bot.store.client import NOW, Database, Script, key
 
 USUAL_SECONDS = 40.0
@@ -77,6 +78,32 @@ return string.format('%.3f', wait)
     keys=("made", "waiting", "reserved", "pause"),
     args=("now", "name", "order", "calls", "window", "reserved_seconds"),
 )
+_USED = Script(
+    NOW
+    + """
+local now = seconds(ARGV.now)
+local made = #redis.call('ZRANGEBYSCORE', KEYS.made, now - tonumber(ARGV.window), '+inf')
+local ahead = tonumber(redis.call('GET', KEYS.quota) or '0') - now
+local paused = tonumber(redis.call('GET', KEYS.pause) or '0') - now
+return {made, string.format('%.3f', math.max(0, ahead)), string.format('%.3f', math.max(0, paused))}
+""",
+    keys=("made", "quota", "pause"),
+    args=("now", "window"),
+)
+
+
+class Usage(Value, frozen=True):
+    """What is spoken for of an action's quota.
+
+    `made`: changes in the window; `ahead`: seconds for which reads have been taken in advance;
+    `paused`: seconds until the vendor takes calls again.
+    """
+
+    made: int
+    ahead: float
+    paused: float
+
+
 _RESERVED_SECONDS = 120
 """Whoever does not come back for so long after their time loses their turn."""
 
@@ -122,6 +149,13 @@ class RateLimits:
         )
         args = (self._db.fixed_now, name, f"{order:.6f}", calls, window, _RESERVED_SECONDS)
         return float(await self._db.run(_RESERVE, keys, *args))
+
+    async def used(self, region: str, action: str, *, window: float) -> Usage:
+        """What is spoken for of an action's quota; nothing is taken by asking."""
+        keys = (key("made", region, action), key("quota", region, action))
+        pause = key("pause", region, action)
+        made, ahead, paused = await self._db.run(_USED, (*keys, pause), self._db.fixed_now, window)
+        return Usage(made=int(made), ahead=float(ahead), paused=float(paused))
 
     async def pause(self, region: str, action: str, seconds: float) -> None:
         """Make no call of `action` in `region` for so long."""

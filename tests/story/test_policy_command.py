@@ -134,8 +134,8 @@ async def test_groups_that_are_empty_or_can_not_be_read_are_warned_of(
     rules = a_rule("one", f'ask = ["{NOBODY}"]', approve=[NETOPS, "S0NOSUCH1"])
     stage.slack.workspace.groups[NOBODY].users = []
     assert await live(stage, file, rules) == [
-        f"p:1: the user group {NOBODY} has nobody in it",
-        "p:1: the user group S0NOSUCH1 can't be read; does it exist?",
+        f"people of p:1: the user group {NOBODY} has nobody in it",
+        "people of p:1: the user group S0NOSUCH1 can't be read; does it exist?",
     ]
     assert await live(stage, file, rules, SLACK_BOT_TOKEN="") == []
 
