@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from waiting import until
 
 from bot.sandbox import guard
 from bot.sandbox.valkey import HOST, find_server, free_port, server_at
@@ -314,10 +315,3 @@ async def _servers() -> AsyncIterator[tuple[Path, Callable[..., Awaitable[None]]
         finally:
             for server in running:
                 server.kill()
-
-
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 15) -> None:
-    """Wait for something that a server says."""
-    async with asyncio.timeout(seconds):
-        while not await condition():
-            await asyncio.sleep(0.05)

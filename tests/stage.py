@@ -5,15 +5,15 @@ and every request, signature and button are real.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Self
 
-import aiohttp
 from msgspec.structs import replace
+from waiting import until, until_ready
 
 from bot.config.settings import Settings
-from bot.models import Event, EventKind, Request, VcoRoute
+from bot.models import Event, EventKind, Request, RequestState, VcoRoute
 from bot.sandbox.scene import environment, local_slack, local_vpc
 from bot.sandbox.slack import payloads
 from bot.sandbox.slack.deliver import Ack
@@ -111,16 +111,12 @@ class Stage:
         self.slack.limits.enabled = False
 
     async def _ready(self, task: asyncio.Task[None], url: str) -> None:
-        async with aiohttp.ClientSession() as session, asyncio.timeout(10):
-            while not task.done():
-                try:
-                    async with session.get(f"{url}/readyz") as answer:
-                        if answer.status == 200:
-                            return
-                except aiohttp.ClientError:
-                    pass
-                await asyncio.sleep(0.02)
-        task.result()
+        ready = asyncio.create_task(until_ready(url))
+        await asyncio.wait([task, ready], return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            ready.cancel()
+            task.result()
+        await ready
 
     # --- the scene -------------------------------------------------------------------
 
@@ -199,12 +195,14 @@ class Stage:
         await self.slack.until(lambda: words in text_of(card), timeout=seconds)
         return text_of(card)
 
-    async def until_quiet(self, card: Message) -> None:
+    async def until_quiet(self, card: Message, seconds: float = 15) -> None:
         """Wait until the bot has nothing more to show of a request: it writes no record of it."""
         item = f"tell:{request_id(card)}"
-        async with asyncio.timeout(10):
-            while await self.store.database.command("ZSCORE", DUE, item):
-                await asyncio.sleep(0.02)
+
+        async def shown() -> bool:
+            return await self.store.database.command("ZSCORE", DUE, item) is None
+
+        await until(shown, seconds)
 
     async def until_told(self, user: str, words: str) -> str:
         """Wait until somebody is told `words` privately."""
@@ -235,10 +233,27 @@ class Stage:
 
     async def until_ended(self, card: Message, seconds: float = 15) -> Request:
         """Wait until a request is no longer open; returns it."""
+
+        async def ended() -> Request | None:
+            request = await self.request(card)
+            return None if request.state.open else request
+
+        return await until(ended, seconds)
+
+    async def until_deleted(self, card: Message, seconds: float = 15) -> str:
+        """Wait until the routes are proven gone and Slack shows it; returns what the card says."""
+        return await self.until_shown(card, RequestState.DELETED, seconds)
+
+    async def until_shown(self, card: Message, state: RequestState, seconds: float = 15) -> str:
+        """Wait until a request is in `state` and its card and thread say all; returns the card."""
+
+        async def reached() -> bool:
+            return (await self.request(card)).state is state
+
         async with asyncio.timeout(seconds):
-            while (request := await self.request(card)).state.open:
-                await asyncio.sleep(0.02)
-        return request
+            await until(reached, seconds)
+            await self.until_quiet(card, seconds)
+        return text_of(card)
 
     async def all_ended(self, routes: Mapping[str, VcoRoute]) -> dict[str, tuple[Request, Message]]:
         """Approved requests for these routes, all at once, at their ends, with their cards."""
@@ -248,12 +263,12 @@ class Stage:
 
     async def until_event(self, card: Message, kind: EventKind, seconds: float = 10) -> Event:
         """Wait until something has happened to a request; returns the event."""
-        async with asyncio.timeout(seconds):
-            while True:
-                timeline = (await self.request(card)).timeline
-                if found := next((e for e in timeline if e.kind is kind), None):
-                    return found
-                await asyncio.sleep(0.02)
+
+        async def happened() -> Event | None:
+            timeline = (await self.request(card)).timeline
+            return next((event for event in timeline if event.kind is kind), None)
+
+        return await until(happened, seconds)
 
     async def audit(self) -> list[tuple[str, Event]]:
         """The whole audit."""
@@ -283,13 +298,6 @@ def request_id(card: Message) -> str:
                 if "value" in element:
                     return str(element["value"])
     raise AssertionError("the card never had a button")
-
-
-async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    """Wait for something that Slack does not show."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 @asynccontextmanager

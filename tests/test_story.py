@@ -41,7 +41,7 @@ async def test_a_route_is_asked_for_approved_deleted_once_and_proven_gone(playin
 
     # Bob, of the group that may, approves. The buttons go; the route goes, once.
     await playing.approve(card, user=BOB)
-    final = await playing.until_card_says(card, "Proven:")
+    final = await playing.until_deleted(card)
     assert final.startswith(f"Deleted {seed.SHADOWED_DEST} from {seed.ORDINARY}")
     assert "updating seen, then attached and the route absent" in final
     assert "Approve deletion" not in final
@@ -77,5 +77,5 @@ async def test_the_same_story_over_socket_mode(stage: Stage) -> None:
     await stage.start_bot(socket_mode=True)
     card = await stage.ask()
     await stage.approve(card)
-    await stage.until_card_says(card, "Proven:")
+    await stage.until_deleted(card)
     assert stage.vpc.effects(stage.route) == 1

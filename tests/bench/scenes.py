@@ -10,7 +10,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stage import Stage, delete_command, until
+from stage import Stage, delete_command
+from waiting import until
 
 from bot.models import RequestState, VcoRoute
 from bot.sandbox.process import BotProcess
@@ -124,7 +125,7 @@ class Scenes:
 
     async def _proven(self, card: Message, route: VcoRoute) -> None:
         """Wait until the card says so. A figure of a deletion gone wrong would be worthless."""
-        await self._stage.until_card_says(card, "Proven:", seconds=_PATIENCE)
+        await self._stage.until_deleted(card, seconds=_PATIENCE)
         assert (await self._stage.request(card)).state is RequestState.DELETED
         assert self._stage.vpc.effects(route) == 1
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 import structlog
 from aiohttp import web
-from stage import until
+from waiting import until
 
 from bot.logs import LimitedLog
 from bot.service.http_connections import (

@@ -1,6 +1,5 @@
 """Can the database be trusted with what was approved and sent?"""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 
 import aiohttp
@@ -8,6 +7,7 @@ import pytest
 import pytest_asyncio
 from databases import database
 from stage import Stage
+from waiting import until_ready
 
 from bot.sandbox.valkey import EmbeddedValkey
 from bot.service.readiness import ready
@@ -109,16 +109,6 @@ async def test_a_server_that_takes_nothing_is_told_from_one_that_is_away(
     assert await Health(own).keeps() == OK, "that it is away is said by the other check"
 
 
-async def until_status(url: str, status: int) -> str:
-    """Wait until readiness says so: what was found is kept for a moment."""
-    async with asyncio.timeout(10):
-        while True:
-            found, said = await readyz(url)
-            if found == status:
-                return said
-            await asyncio.sleep(0.05)
-
-
 async def test_a_database_that_evicts_live_requests_is_not_ready(
     own: Database, own_server: EmbeddedValkey
 ) -> None:
@@ -126,10 +116,10 @@ async def test_a_database_that_evicts_live_requests_is_not_ready(
         url = await stage.start_bot()
         await own.command("CONFIG", "SET", "maxmemory", "100mb")
         await own.command("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
-        said = await until_status(url, 503)
+        said = await until_ready(url, 503)
         assert "evicts live requests when memory is short: allkeys-lru; set noeviction" in said
         await own.command("CONFIG", "SET", "maxmemory-policy", "noeviction")
-        await until_status(url, 200)
+        await until_ready(url, 200)
 
 
 async def test_a_database_that_keeps_nothing_on_disk_is_warned_of(

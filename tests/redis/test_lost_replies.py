@@ -26,8 +26,7 @@ async def test_a_deletion_happens_once_when_every_script_arrives_twice(
     await stage.start_bot()
     card = await stage.ask()
     await stage.approve(card)
-    await stage.until_card_says(card, "Proven:")
-    await stage.until_thread_says(card, "deleted in")
+    await stage.until_deleted(card)
 
     assert stage.sends() == 1
     assert stage.vpc.effects(stage.route) == 1

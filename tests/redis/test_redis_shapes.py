@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-import aiohttp
 import pytest
 import pytest_asyncio
 from redis_shapes import (
@@ -24,9 +23,9 @@ from redis_shapes import (
     cluster,
     in_step,
     replicated,
-    until,
 )
 from stage import Stage
+from waiting import until, until_ready
 
 from bot import store as package
 from bot.config.redis_url import parse
@@ -62,10 +61,8 @@ async def behind_sentinel() -> AsyncIterator[tuple[Stage, Replicated]]:
 
 async def told_and_deleted_once(stage: Stage, card: Message) -> None:
     """The end of every story here."""
-    await stage.until_card_says(card, "Proven:", seconds=25)
-    thread = await stage.until_thread_says(card, "deleted in")
-    assert sum("deleted in" in line for line in thread) == 1
-    assert (await stage.request(card)).state is RequestState.DELETED
+    await stage.until_deleted(card, seconds=25)
+    assert sum("deleted in" in line for line in stage.thread(card)) == 1
     assert stage.vpc.effects(stage.route) == 1
     assert len({call.params["ClientToken"] for call in stage.vpc.calls_of(DELETE)}) == 1
 
@@ -149,11 +146,11 @@ async def test_a_master_of_the_cluster_may_die_and_come_back(three_masters: Clus
         await stage.until_event(card, EventKind.SENT)
         ours = await three_masters.holder(await three_masters.slot(key("")))
         ours.kill()
-        await until_readiness_says(url, 503)
+        await until_ready(url, 503)
         await leaves_nothing_open(three_masters)
         await ours.start()
         await told_and_deleted_once(stage, card)
-        await until_readiness_says(url, 200)
+        await until_ready(url, 200)
 
 
 async def leaves_nothing_open(nodes: Cluster) -> None:
@@ -164,16 +161,6 @@ async def leaves_nothing_open(nodes: Cluster) -> None:
     await database.close()
     del database
     gc.collect()
-
-
-async def until_readiness_says(url: str, status: int) -> None:
-    async with aiohttp.ClientSession() as session:
-
-        async def said() -> bool:
-            async with session.get(f"{url}/readyz") as answer:
-                return answer.status == status
-
-        await until(said)
 
 
 async def test_a_failover_while_the_route_is_deleted(
@@ -203,17 +190,11 @@ async def test_a_failover_between_the_approval_and_the_send(
 
 
 async def until_looking(vpc: LocalVpc, looked: int) -> None:
-    async def more() -> bool:
-        return len(vpc.calls_of(READ)) > looked
-
-    await until(more)
+    await until(lambda: len(vpc.calls_of(READ)) > looked)
 
 
 async def until_looked(vpc: LocalVpc, looked: int) -> None:
-    async def answered() -> bool:
-        return vpc.calls_of(READ)[looked].code != ""
-
-    await until(answered)
+    await until(lambda: vpc.calls_of(READ)[looked].code != "")
 
 
 async def test_the_old_master_comes_back_as_a_replica(

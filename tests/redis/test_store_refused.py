@@ -4,7 +4,6 @@ Redis takes nothing back that a script wrote before it failed. Whatever is forbi
 a change is made whole or not at all, it can be made later, and the audit is whole throughout.
 """
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
@@ -15,7 +14,8 @@ import structlog
 from builders import BOB, a_request, a_route, decide, sent
 from databases import claimed, database
 from redis.asyncio import Redis
-from stage import DELETE, Stage, delete_command, until
+from stage import DELETE, Stage, delete_command
+from waiting import until
 
 from bot import store as package
 from bot.errors import StoreFault, StoreRefused, StoreUnavailable
@@ -343,6 +343,7 @@ async def test_what_was_sent_holds_its_connection_though_its_place_is_lost(brisk
 
 
 async def until_in(store: Store, queue: str, request_id: str) -> None:
-    async with asyncio.timeout(10):
-        while await store.database.command("LRANGE", queue, 0, -1) != [request_id]:
-            await asyncio.sleep(0.02)
+    async def queued() -> bool:
+        return bool(await store.database.command("LRANGE", queue, 0, -1) == [request_id])
+
+    await until(queued)

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 from chaos.proxy import Loss, RedisProxy
 from databases import claimed, database, set_clock
-from stage import until
+from waiting import until
 
 from bot.errors import StoreUnavailable, Unreadable
 from bot.execution.worker import MAX_TRIES, Handler, Worker

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 from calendar import timegm
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from time import gmtime, strftime, strptime
 from typing import Any
@@ -15,6 +15,7 @@ import httpx
 import pytest
 from alibabacloud_tea_openapi.utils import Utils
 from darabonba.request import DaraRequest
+from waiting import until
 
 from bot.models import RouteKind, VcoRoute
 from bot.sandbox.vpc import CHANGES, SECRET_MARKERS, Call, Change, Fault, FaultKind, LocalVpc, Pace
@@ -975,13 +976,6 @@ async def test_the_seeded_world_has_its_stories(clock: Clock) -> None:
 async def test_it_listens_on_loopback_only() -> None:
     with pytest.raises(ValueError, match="loopback"):
         await LocalVpc({}).start(host="0.0.0.0")  # noqa: S104 - refused is what is tested
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Waits until the condition holds; fails after five seconds."""
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 def test_a_record_of_a_call_sums_it_up() -> None:

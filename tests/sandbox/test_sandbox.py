@@ -8,13 +8,14 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import aiohttp
 import pytest
 import pytest_asyncio
 from program import ROOT, inherited
+from waiting import until
 
 from bot.sandbox.slack.workspace import ALICE, NETWORK_OPS
 
@@ -58,13 +59,6 @@ def descendants(pid: int) -> Sequence[int]:
 def alive(pid: int) -> bool:
     """Whether a process still does anything."""
     return pid in parents()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something about processes."""
-    async with asyncio.timeout(15):
-        while not condition():
-            await asyncio.sleep(0.05)
 
 
 @pytest_asyncio.fixture

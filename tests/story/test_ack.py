@@ -10,7 +10,8 @@ import httpx
 import pytest
 import pytest_asyncio
 import structlog
-from stage import DELETE_ONE, Stage, request_id, until
+from stage import DELETE_ONE, Stage, request_id
+from waiting import until
 
 from bot.alibaba.transport import new_http_client
 from bot.models import RequestState

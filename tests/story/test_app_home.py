@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from stage import Stage, delete_command, request_id
+from waiting import until
 
 from bot.models import RequestState
 from bot.sandbox.slack.messages import text_of
@@ -36,7 +37,7 @@ def part(stage: Stage, user: str, name: str) -> str:
     return below[: min((end for end in ends if end >= 0), default=len(below))].strip()
 
 
-async def until(stage: Stage, user: str, name: str, words: str, seconds: float = 15) -> str:
+async def until_part(stage: Stage, user: str, name: str, words: str, seconds: float = 15) -> str:
     """Wait until somebody sees `words` under a header; returns all that stands there."""
     await stage.slack.until(lambda: words in part(stage, user, name), timeout=seconds)
     return part(stage, user, name)
@@ -62,9 +63,11 @@ def published(stage: Stage, user: str) -> list[WebCall]:
 
 async def quiet(stage: Stage) -> None:
     """Wait until no Home is to be looked at any more."""
-    async with asyncio.timeout(20):
-        while any(item.startswith("home:") for item in await due(stage)):
-            await asyncio.sleep(0.05)
+
+    async def none_due() -> bool:
+        return not any(item.startswith("home:") for item in await due(stage))
+
+    await until(none_due, 20)
 
 
 async def due(stage: Stage) -> list[str]:
@@ -80,20 +83,20 @@ async def test_a_request_is_approved_in_the_home_and_followed_there_to_its_end(
     assert part(playing, BOB, "Waits for you") == "Nothing."
     card = await playing.ask()
 
-    waiting = await until(playing, BOB, "Waits for you", "Delete")
+    waiting = await until_part(playing, BOB, "Waits for you", "Delete")
     assert "takes over all of them" in waiting
     assert "“leaking prod prefix, INC-4211”" in waiting
     assert card.ts.replace(".", "") in waiting, "it leads to the card"
-    assert "Pending · needs one of" in await until(playing, ALICE, "You asked for", "Delete")
+    assert "Pending · needs one of" in await until_part(playing, ALICE, "You asked for", "Delete")
     assert part(playing, ALICE, "Waits for you") == "Nothing."
 
     await playing.slack.click_in_home(BOB, APPROVE)
     for user in (ALICE, BOB):
-        assert "▱" in await until(playing, user, "In flight", "Deleting")
+        assert "▱" in await until_part(playing, user, "In flight", "Deleting")
     assert part(playing, BOB, "Waits for you") == "Nothing."
 
-    assert "approved by" in await until(playing, BOB, "Recent outcomes", "Deleted")
-    await until(playing, ALICE, "You asked for", "Deleted")
+    assert "approved by" in await until_part(playing, BOB, "Recent outcomes", "Deleted")
+    await until_part(playing, ALICE, "You asked for", "Deleted")
     for user in (ALICE, BOB):
         assert part(playing, user, "In flight") == "Nothing."
     assert playing.vpc.effects(playing.route) == 1
@@ -108,7 +111,7 @@ async def test_the_bar_moves_while_somebody_looks_and_rests_afterwards(
     await look(hurried, BOB)
     card = await hurried.ask()
     await hurried.approve(card)
-    await until(hurried, BOB, "In flight", "connection is updating")
+    await until_part(hurried, BOB, "In flight", "connection is updating")
     before = len(published(hurried, BOB))
     bars = set[str]()
     async with asyncio.timeout(20):
@@ -116,7 +119,7 @@ async def test_the_bar_moves_while_somebody_looks_and_rests_afterwards(
             bars.add(part(hurried, BOB, "In flight"))
             await hurried.slack.state.change()
     assert len(published(hurried, BOB)) > before
-    await until(hurried, BOB, "Recent outcomes", "Deleted")
+    await until_part(hurried, BOB, "Recent outcomes", "Deleted")
     await quiet(hurried)
 
 
@@ -125,8 +128,8 @@ async def test_nobody_gets_more_than_one_page_in_three_seconds(playing: Stage) -
     await look(playing, BOB)
     card = await playing.ask()
     await playing.approve(card)
-    await playing.until_card_says(card, "Proven:")
-    await until(playing, BOB, "Recent outcomes", "Deleted")
+    await playing.until_deleted(card)
+    await until_part(playing, BOB, "Recent outcomes", "Deleted")
     times = [call.at for call in published(playing, BOB)]
     assert len(times) >= 3
     assert all(later - earlier >= APART_SECONDS - 0.05 for earlier, later in pairwise(times))
@@ -135,7 +138,7 @@ async def test_nobody_gets_more_than_one_page_in_three_seconds(playing: Stage) -
 async def test_who_has_not_looked_is_shown_nothing(playing: Stage) -> None:
     await look(playing, BOB)
     await playing.ask()
-    await until(playing, BOB, "Waits for you", "Delete")
+    await until_part(playing, BOB, "Waits for you", "Delete")
     assert playing.slack.home(CAROL) is None
     assert {call.args["user_id"] for call in published(playing, BOB)} == {BOB}
 
@@ -144,7 +147,7 @@ async def test_a_page_that_has_not_changed_is_not_published_again(playing: Stage
     """The timeline goes on (a nudge, a line in the thread), and the page stays as it is."""
     await look(playing, BOB)
     await playing.ask()
-    await until(playing, BOB, "Waits for you", "Delete")
+    await until_part(playing, BOB, "Waits for you", "Delete")
     await quiet(playing)
     before = len(published(playing, BOB))
     await playing.store.viewers.changed()
@@ -171,7 +174,7 @@ async def test_a_home_that_slack_was_away_for_is_shown_when_it_is_back(playing: 
     await look(playing, BOB)
     playing.slack.faults.add("views.publish", "http", times=2)
     await playing.ask()
-    await until(playing, BOB, "Waits for you", "Delete")
+    await until_part(playing, BOB, "Waits for you", "Delete")
 
 
 async def test_somebody_to_whom_slack_shows_nothing_is_forgotten(playing: Stage) -> None:
@@ -179,12 +182,14 @@ async def test_somebody_to_whom_slack_shows_nothing_is_forgotten(playing: Stage)
     playing.slack.faults.add("views.publish", "error", error="not_enabled")
     await playing.ask()
     await playing.slack.until(lambda: len(published(playing, BOB)) == 2)
-    async with asyncio.timeout(10):
-        while await playing.store.viewers.look(BOB) is not None:
-            await asyncio.sleep(0.02)
+
+    async def forgotten() -> bool:
+        return await playing.store.viewers.look(BOB) is None
+
+    await until(forgotten)
     # Until they look again.
     playing.slack.open_home(BOB)
-    await until(playing, BOB, "Waits for you", "Delete")
+    await until_part(playing, BOB, "Waits for you", "Delete")
 
 
 # --- its buttons ---------------------------------------------------------------------
@@ -193,9 +198,9 @@ async def test_somebody_to_whom_slack_shows_nothing_is_forgotten(playing: Stage)
 async def test_alice_cancels_in_her_home(playing: Stage) -> None:
     await look(playing, ALICE)
     card = await playing.ask()
-    await until(playing, ALICE, "You asked for", "Delete")
+    await until_part(playing, ALICE, "You asked for", "Delete")
     await playing.slack.click_in_home(ALICE, CANCEL)
-    await until(playing, ALICE, "You asked for", "Cancelled: delete")
+    await until_part(playing, ALICE, "You asked for", "Cancelled: delete")
     assert (await playing.request(card)).state is RequestState.CANCELLED
     assert "Cancelled: nothing was sent" in await directly(playing, ALICE)
 
@@ -203,11 +208,11 @@ async def test_alice_cancels_in_her_home(playing: Stage) -> None:
 async def test_bob_rejects_in_his_home_and_says_why(playing: Stage) -> None:
     await look(playing, BOB)
     card = await playing.ask()
-    await until(playing, BOB, "Waits for you", "Delete")
+    await until_part(playing, BOB, "Waits for you", "Delete")
     await playing.slack.click_in_home(BOB, REJECT)
     form = await playing.slack.until(lambda: playing.slack.modal(BOB))
     await playing.slack.submit(BOB, form.id, {"reason": {"text": "wrong office"}})
-    assert "“wrong office”" in await until(playing, BOB, "Recent outcomes", "Rejected")
+    assert "“wrong office”" in await until_part(playing, BOB, "Recent outcomes", "Rejected")
     assert (await playing.request(card)).state is RequestState.REJECTED
 
 
@@ -216,7 +221,7 @@ async def test_a_late_click_in_a_home_is_answered_directly(playing: Stage) -> No
     await look(playing, BOB, CAROL)
     card = await playing.ask()
     for user in (BOB, CAROL):
-        await until(playing, user, "Waits for you", "Delete")
+        await until_part(playing, user, "Waits for you", "Delete")
     await playing.slack.click_in_home(BOB, REJECT)
     form = await playing.slack.until(lambda: playing.slack.modal(BOB))
     await playing.slack.click_in_home(CAROL, APPROVE)
@@ -229,7 +234,7 @@ async def test_a_late_click_in_a_home_is_answered_directly(playing: Stage) -> No
 async def test_a_refusal_in_a_home_is_told_directly(playing: Stage) -> None:
     await look(playing, BOB)
     await playing.ask()
-    await until(playing, BOB, "Waits for you", "Delete")
+    await until_part(playing, BOB, "Waits for you", "Delete")
     playing.slack.workspace.groups[NETOPS].users.remove(BOB)
     await playing.slack.click_in_home(BOB, APPROVE)
     assert "You are not one of the approvers" in await directly(playing, BOB)
@@ -242,9 +247,9 @@ async def test_what_was_deleted_is_asked_back_in_the_home_by_a_card_where_the_fi
     await look(playing, ALICE)
     card = await playing.ask()
     await playing.approve(card)
-    await until(playing, ALICE, "You asked for", "Deleted")
+    await until_part(playing, ALICE, "You asked for", "Deleted")
     await playing.slack.click_in_home(ALICE, RESTORE)
-    await until(playing, ALICE, "You asked for", "Restore 192.168.10.0/24 to")
+    await until_part(playing, ALICE, "You asked for", "Restore 192.168.10.0/24 to")
     assert [m.channel for m in playing.cards()] == [NETWORK_OPS] * 2
     assert text_of(playing.cards()[1]).startswith("Restore ")
     assert "Asked for approval" in await directly(playing, ALICE)
@@ -267,11 +272,11 @@ async def test_a_group_that_can_not_be_read_is_said_and_looked_at_again(
     await playing.ask()
     broken = playing.slack.faults.add("usergroups.users.list", "http", times=None)
     playing.slack.open_home(BOB)
-    await until(playing, BOB, "Waits for you", "Slack does not say who is in")
+    await until_part(playing, BOB, "Waits for you", "Slack does not say who is in")
     assert "Delete" not in part(playing, BOB, "Waits for you")
     broken.times = 0
     playing.slack.faults.clear()
-    await until(playing, BOB, "Waits for you", "Delete")
+    await until_part(playing, BOB, "Waits for you", "Delete")
 
 
 async def test_a_record_of_another_version_hides_none_of_the_others(playing: Stage) -> None:
@@ -295,7 +300,7 @@ async def test_a_wide_prefix_is_approved_in_the_home_by_typing_it(
     (route,) = hurried.new_routes("wide")
     await look(hurried, BOB)
     card = await hurried.ask(delete_command(route))
-    await until(hurried, BOB, "Waits for you", "Delete")
+    await until_part(hurried, BOB, "Waits for you", "Delete")
     await hurried.slack.click_in_home(BOB, APPROVE)
     form = await hurried.slack.until(lambda: hurried.slack.modal(BOB))
     typed = {TYPED_BLOCK: {TYPED_ACTION: route.route_dest}}
@@ -310,13 +315,13 @@ async def test_a_first_approval_moves_a_request_to_those_who_are_still_to_decide
     (route,) = hurried.new_routes("quorum")
     await look(hurried, BOB, CAROL)
     await hurried.ask(delete_command(route))
-    await until(hurried, BOB, "Waits for you", "Delete")
+    await until_part(hurried, BOB, "Waits for you", "Delete")
     await hurried.slack.click_in_home(BOB, APPROVE)
-    await until(hurried, BOB, "Waits for others", "needs 1 more of")
-    assert f"approved by <@{BOB}>" in await until(hurried, CAROL, "Waits for you", "approved by")
+    await until_part(hurried, BOB, "Waits for others", "needs 1 more of")
+    await until_part(hurried, CAROL, "Waits for you", f"approved by <@{BOB}>")
     assert "Your approval counts; 1 more is needed." in await directly(hurried, BOB)
     await hurried.slack.click_in_home(CAROL, APPROVE)
-    await until(hurried, BOB, "Recent outcomes", "Deleted")
+    await until_part(hurried, BOB, "Recent outcomes", "Deleted")
 
 
 async def test_a_broken_glass_is_countersigned_in_the_home(hurried: Stage, tmp_path: Path) -> None:
@@ -325,10 +330,10 @@ async def test_a_broken_glass_is_countersigned_in_the_home(hurried: Stage, tmp_p
     await look(hurried, BOB)
     command = delete_command(route, reason="all of prod is down")
     card = await hurried.ask(f"{command} --break-glass")
-    waiting = await until(hurried, BOB, "Waits for you", "Break-glass: Deleted")
+    waiting = await until_part(hurried, BOB, "Waits for you", "Break-glass: Deleted")
     assert "“all of prod is down”" in waiting
     await hurried.slack.click_in_home(BOB, COUNTERSIGN)
-    await until(hurried, BOB, "Recent outcomes", f"countersigned by <@{BOB}>")
+    await until_part(hurried, BOB, "Recent outcomes", f"countersigned by <@{BOB}>")
     assert (await hurried.request(card)).countersigned
 
 

@@ -98,7 +98,7 @@ async def test_a_deletion_is_asked_for_approved_and_done_while_all_pages_hang(
     card = await hurried.ask(delete_command(route))
     await hurried.approve(card)
     assert (await hurried.until_ended(card)).state is RequestState.DELETED
-    await hurried.until_card_says(card, "Proven:")
+    await hurried.until_deleted(card)
     assert len(pages(hurried)) == app.CONCURRENCY["home"], "not one of them has come to its end"
     await hurried.stop_bots()
 

@@ -148,7 +148,7 @@ async def test_what_is_delivered_twice_is_handled_once(playing: Stage) -> None:
     card = await playing.ask()
     await playing.until_told(ALICE, "Asked for approval")
     await playing.approve(card)
-    await playing.until_thread_says(card, "deleted in")
+    await playing.until_deleted(card)
     assert len(playing.cards()) == 1
     assert playing.told(ALICE).count("Asked for approval") == 1
     assert playing.told(BOB) == ""

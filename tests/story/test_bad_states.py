@@ -9,7 +9,8 @@ import pytest
 import pytest_asyncio
 import structlog
 from databases import claimed, database, set_clock
-from stage import DELETE, Stage, delete_command, request_id, until
+from stage import DELETE, Stage, delete_command, request_id
+from waiting import until
 
 from bot.execution.worker import Worker
 from bot.models import RequestState

@@ -39,8 +39,8 @@ async def test_a_token_refused_in_flight_delays_the_story_and_loses_none_of_it(
     assert (await hurried.until_ended(card)).state is RequestState.DELETED
     await hurried.slack.until(lambda: refused(hurried, "chat.update"))
     hurried.slack.token_error = ""
-    await hurried.until_card_says(card, "Proven:", seconds=30)
-    thread = await hurried.until_thread_says(card, "deleted in")
+    await hurried.until_deleted(card, seconds=30)
+    thread = hurried.thread(card)
     told = [line.split("  ", 1)[1].splitlines()[0] for line in thread]
     assert told[:2] == [f"Approved by <@{BOB}>", "Sent to Alibaba Cloud"]
     assert len(set(told)) == len(told)
@@ -116,7 +116,7 @@ async def test_a_scope_that_was_taken_away_delays_the_story_too(hurried: Stage) 
     hurried.slack.web_api.scopes = scopes - {"groups:history"}
     assert "warning: the bot's token lacks groups:history" in await _ready(url, 200)
     hurried.slack.web_api.scopes = scopes
-    await hurried.until_card_says(card, "Proven:", seconds=30)
+    await hurried.until_deleted(card, seconds=30)
     assert hurried.slack.dms(ALICE) == []
 
 
@@ -152,6 +152,6 @@ async def test_a_bot_that_is_started_with_a_new_token_tells_what_the_old_one_cou
     await hurried.stop_bots()
     hurried.slack.token_error = ""
     await hurried.start_bot()
-    await hurried.until_card_says(card, "Proven:", seconds=40)
-    thread = await hurried.until_thread_says(card, "deleted in")
+    await hurried.until_deleted(card, seconds=40)
+    thread = hurried.thread(card)
     assert len(set(thread)) == len(thread)

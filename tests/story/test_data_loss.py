@@ -10,7 +10,8 @@ from builders import a_request, a_route
 from databases import claimed, database
 from program import run
 from redis.asyncio import Redis
-from stage import DELETE, Stage, delete_command, until
+from stage import DELETE, Stage, delete_command
+from waiting import until
 
 from bot.errors import RecordLost
 from bot.metrics import ALARMS
@@ -99,7 +100,7 @@ async def test_what_is_due_is_built_anew_where_it_is_lost_or_written_over(
         await until(lambda: any(e["event"] == "due_lost" for e in logs))
     quick.vpc.set_state(waiting.vpn_connection_id, "attached")
     assert (await quick.until_ended(card)).state is RequestState.DELETED
-    await quick.until_card_says(card, "Proven:")
+    await quick.until_deleted(card)
     await quick.approve(pending)
     assert (await quick.until_ended(pending)).state is RequestState.DELETED
 
@@ -117,7 +118,7 @@ async def test_what_is_due_and_was_lost_while_no_bot_ran_is_built_anew_at_the_st
     hurried.vpc.set_state(route.vpn_connection_id, "attached")
     await hurried.start_bot()
     assert (await hurried.until_ended(card)).state is RequestState.DELETED
-    await hurried.until_card_says(card, "Proven:")
+    await hurried.until_deleted(card)
 
 
 async def test_a_step_whose_record_is_gone_is_an_alarm(brisk: Stage) -> None:

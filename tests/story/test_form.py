@@ -10,7 +10,8 @@ import pytest_asyncio
 from leftovers import no_traceback, nothing_is_left
 from msgspec.structs import replace
 from reading import HOSTILE
-from stage import Stage, request_id, until
+from stage import Stage, request_id
+from waiting import until
 
 from bot.models import RequestState, VcoRoute
 from bot.sandbox.slack.deliver import Ack
@@ -188,7 +189,7 @@ async def test_the_card_is_that_of_a_command(brisk: Stage) -> None:
     card = await form.ask(reason=PRODUCTION)
     by_form = await brisk.request(card)
     await brisk.cancel(card)
-    await brisk.until_card_says(card, "Cancelled")
+    await brisk.until_shown(card, RequestState.CANCELLED)
 
     by_hand = await brisk.request(await brisk.ask())
     for one in ("operation", "region", "vpn_connection_id", "overlay_mode", "reason", "channel"):

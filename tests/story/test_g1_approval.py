@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 from msgspec.structs import replace
-from stage import Stage, request_id, until
+from stage import Stage, request_id
+from waiting import until
 
 from bot.config.settings import Settings
 from bot.models import Decision, Draft, EventKind, People, RequestState, Verdict
@@ -173,17 +174,17 @@ async def test_what_is_over_can_not_be_approved_any_more(brisk: Stage) -> None:
     """Cancelled, rejected, expired: a late click is told who decided, and changes nothing."""
     cancelled = await brisk.ask()
     await brisk.cancel(cancelled)
-    await brisk.until_card_says(cancelled, "Cancelled: delete")
+    await brisk.until_shown(cancelled, RequestState.CANCELLED)
 
     rejected = await brisk.ask()
     await brisk.reject(rejected, "wrong prefix", CAROL)
-    await brisk.until_card_says(rejected, "Rejected: delete")
+    await brisk.until_shown(rejected, RequestState.REJECTED)
 
     expired = await brisk.ask()
     await brisk.store.requests.update(
         request_id(expired), lambda r: replace(r, expires_at=r.created_at)
     )
-    await brisk.until_card_says(expired, "Expired: delete")
+    await brisk.until_shown(expired, RequestState.EXPIRED)
 
     told = {
         cancelled.ts: f"Already cancelled by <@{ALICE}>",

@@ -91,5 +91,5 @@ async def test_a_step_that_keeps_failing_ends_unconfirmed_and_is_looked_at_still
     request = await hurried.until_ended(card)
     assert request.state is RequestState.UNCONFIRMED
     await hurried.until_thread_says(card, "Needs attention: the bot has stopped working on this")
-    await hurried.until_card_says(card, "Proven:")
+    await hurried.until_deleted(card)
     assert hurried.vpc.effects(route) == 1

@@ -1,17 +1,18 @@
 """G5 Every outcome is told: card, thread and audit agree, whatever Slack answers in between."""
 
-import asyncio
 from itertools import pairwise
 
 import pytest
 from leftovers import no_traceback
 from stage import DELETE_ONE, Stage, delete_command
+from waiting import until
 
 from bot.models import EventKind, RequestState
-from bot.sandbox.slack.messages import text_of
+from bot.sandbox.slack.messages import find_element, text_of
 from bot.sandbox.slack.state import WebCall
 from bot.sandbox.slack.workspace import ALICE, BOB, BOT, CAROL, NETWORK_OPS
 from bot.sandbox.vpc import seed
+from bot.slack.messages.buttons import RESTORE
 from bot.store.client import key
 
 __all__ = ["no_traceback"]
@@ -26,9 +27,9 @@ async def test_the_story_is_told_in_order_whatever_slack_answers_in_between(
     playing.slack.faults.add("response_url", "lost")
     card = await playing.ask()
     await playing.approve(card)
-    final = await playing.until_card_says(card, "Proven:", seconds=30)
+    final = await playing.until_deleted(card, seconds=30)
     assert final.startswith("Deleted")
-    thread = await playing.until_thread_says(card, "deleted in")
+    thread = playing.thread(card)
     told = [line.split("  ", 1)[1].splitlines()[0] for line in thread]
     assert told[:3] == [f"Approved by <@{BOB}>", "Sent to Alibaba Cloud", "Connection is updating"]
     assert len(told) == 4
@@ -46,8 +47,8 @@ async def test_an_outage_of_slack_delays_the_story_and_loses_none_of_it(hurried:
     assert (await hurried.until_ended(card)).state is RequestState.DELETED
     assert hurried.vpc.effects(route) == 1
     hurried.slack.outage = False
-    await hurried.until_card_says(card, "Proven:", seconds=30)
-    thread = await hurried.until_thread_says(card, "deleted in")
+    await hurried.until_deleted(card, seconds=30)
+    thread = hurried.thread(card)
     told = [line.split("  ", 1)[1].splitlines()[0] for line in thread]
     assert told[:2] == [f"Approved by <@{BOB}>", "Sent to Alibaba Cloud"]
     assert len(set(told)) == len(told)
@@ -110,7 +111,7 @@ async def test_a_card_that_is_gone_is_followed_by_one_to_the_requester(playing: 
     await playing.approve(card)
     card.deleted = True
     playing.slack.touch()
-    said = await playing.slack.until(lambda: _saying(playing, "Proven:"))
+    said = await playing.slack.until(lambda: _restorable(playing))
     assert said.startswith(f"Deleted {seed.SHADOWED_DEST}")
     assert (await playing.request(card)).state is RequestState.DELETED
 
@@ -119,13 +120,14 @@ async def test_an_archived_channel_is_followed_by_a_card_to_the_requester(playin
     card = await playing.ask()
     await playing.approve(card)
     playing.slack.workspace.channels[NETWORK_OPS].archived = True
-    await playing.slack.until(lambda: _saying(playing, "Proven:"))
+    await playing.slack.until(lambda: _restorable(playing))
     assert playing.vpc.effects(playing.route) == 1
 
 
-def _saying(stage: Stage, words: str) -> str:
-    said = [text_of(message) for message in stage.slack.dms(ALICE)]
-    return next((text for text in said if words in text), "")
+def _restorable(stage: Stage) -> str:
+    """What a card says that came directly, once it offers to put a proven deletion back."""
+    said = [m for m in stage.slack.dms(ALICE) if find_element(m.blocks, RESTORE)]
+    return text_of(said[0]) if said else ""
 
 
 async def test_a_post_whose_answer_is_lost_is_found_again_not_repeated(playing: Stage) -> None:
@@ -137,8 +139,8 @@ async def test_a_post_whose_answer_is_lost_is_found_again_not_repeated(playing: 
     assert card.ts.replace(".", "") in link
     playing.slack.faults.add("chat.postMessage", "lost", times=2)
     await playing.approve(card)
-    await playing.until_card_says(card, "Proven:")
-    thread = await playing.until_thread_says(card, "deleted in")
+    await playing.until_deleted(card)
+    thread = playing.thread(card)
     assert len(thread) == len(set(thread)) == 4
     await playing.slack.click(CAROL, card.channel, card.ts, "vco_route_approve", stale=True)
     await playing.until_told(CAROL, f"Already approved by <@{BOB}>")
@@ -177,8 +179,10 @@ async def test_what_was_told_where_slack_refuses_for_good_is_forgotten_with_its_
     await hurried.approve(card)
     request = await hurried.until_ended(card)
     kept = key("told", request.id)
-    async with asyncio.timeout(10):
-        while not await hurried.store.database.command("TTL", kept) > 0:
-            await asyncio.sleep(0.02)
+
+    async def expires() -> bool:
+        return bool(await hurried.store.database.command("TTL", kept) > 0)
+
+    await until(expires)
     assert (await hurried.store.card_states.get(request.id)).lost == "messages_tab_disabled"
     assert await hurried.store.database.command("TTL", key("request", request.id)) > 0

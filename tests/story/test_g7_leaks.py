@@ -10,7 +10,8 @@ from functools import partial
 
 import pytest
 import structlog
-from stage import Stage, delete_command, until
+from stage import Stage, delete_command
+from waiting import until
 
 from bot import logs
 from bot.config.settings import LogFormat, Settings
@@ -74,7 +75,7 @@ async def test_no_secret_reaches_redis_slack_or_the_log(
     await hurried.start_bot(operation_timeout=2)
     card = await hurried.ask()
     await hurried.approve(card)
-    await hurried.until_card_says(card, "Proven:")
+    await hurried.until_deleted(card)
 
     await hurried.command(f"list {seed.ORDINARY}")
     await hurried.command("list vco-unknown00000000000")
@@ -121,11 +122,10 @@ async def test_what_people_write_is_shown_and_never_interpreted(brisk: Stage) ->
     """Reasons of requests and rejections, and mistyped words of commands."""
     asked = await brisk.ask(f'delete {seed.ORDINARY} {seed.SHADOWED_DEST} --reason "{HOSTILE}"')
     await brisk.approve(asked)
-    await brisk.until_card_says(asked, "Proven:")
+    await brisk.until_deleted(asked)
     other = await brisk.ask(f"delete {seed.ORDINARY} {seed.LONE_DEST} --reason '{HOSTILE}'")
     await brisk.reject(other, HOSTILE, CAROL)
-    await brisk.until_thread_says(other, "Rejected by")
-    await brisk.until_card_says(other, "Rejected: delete")
+    await brisk.until_shown(other, RequestState.REJECTED)
     assert "*b* `c` & :boom:" in text_of(asked)  # it is shown as it was written
     assert text_of(other).count("*b* `c` & :boom:") == 2
 

@@ -5,7 +5,8 @@ import json
 
 import pytest
 from msgspec.structs import replace
-from stage import DELETE_ONE, Stage, request_id, until
+from stage import DELETE_ONE, Stage, request_id
+from waiting import until
 
 from bot.models import RequestState
 from bot.sandbox.slack.deliver import Kind

@@ -5,9 +5,11 @@ The local Slack enforces the limits of each method here, with bursts as short as
 
 import asyncio
 import time
+from functools import partial
 
 from builders import approved, deleted
-from stage import Stage, delete_command, until
+from stage import Stage, delete_command
+from waiting import until
 
 from bot.models import EventKind, RequestState
 from bot.sandbox.slack.faults import STRICT, Tier
@@ -63,10 +65,11 @@ async def cards(stage: Stage, count: int) -> list[Message]:
 
 async def until_approved(stage: Stage, *asked: Message, seconds: float) -> None:
     """Wait until all of these are approved."""
-    async with asyncio.timeout(seconds):
-        for card in asked:
-            while (await stage.request(card)).state is RequestState.PENDING:
-                await asyncio.sleep(0.02)
+
+    async def decided(card: Message) -> bool:
+        return (await stage.request(card)).state is not RequestState.PENDING
+
+    await asyncio.gather(*(until(partial(decided, card), seconds) for card in asked))
 
 
 async def test_somebody_who_may_not_decide_keeps_nobody_from_deciding(hurried: Stage) -> None:
@@ -142,7 +145,8 @@ async def test_what_slack_put_off_was_not_posted_so_nothing_is_searched_for(hurr
     [card] = await cards(hurried, 1)
     hurried.slack.faults.add("chat.postMessage", "rate_limited", times=2)
     await hurried.approve(card)
-    thread = await hurried.until_thread_says(card, "deleted in")
+    await hurried.until_deleted(card)
+    thread = hurried.thread(card)
     assert len(thread) == len(set(thread)) == 4
     methods = [call.method for call in hurried.slack.requests]
     assert "conversations.replies" not in methods

@@ -9,7 +9,7 @@ import pytest_asyncio
 from msgspec.structs import replace
 from stage import BRISK, Stage, delete_command
 
-from bot.models import EventKind, RequestState, VcoRoute
+from bot.models import EventKind, VcoRoute
 from bot.sandbox.process import BotProcess
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.workspace import BOB, CAROL
@@ -34,9 +34,8 @@ def new_routes(stage: Stage, how_many: int, pace: Pace = BRISK) -> list[VcoRoute
 
 async def deleted_once_and_told_once(stage: Stage, card: Message, route: VcoRoute) -> None:
     """The end of every story here; nothing in it happened or was said twice."""
-    assert (await stage.until_ended(card, seconds=20)).state is RequestState.DELETED
-    await stage.until_card_says(card, "Proven:")
-    thread = await stage.until_thread_says(card, "deleted in")
+    await stage.until_deleted(card, seconds=20)
+    thread = stage.thread(card)
     said = Counter(line.split("  ", 1)[1] for line in thread)
     assert set(said.values()) == {1}, said
     sends = [

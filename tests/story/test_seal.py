@@ -10,7 +10,8 @@ from builders import a_request, a_route, a_snapshot, decided, live
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from stage import DELETE_ONE, Stage, request_id, until
+from stage import DELETE_ONE, Stage, request_id
+from waiting import until
 
 from bot import lifecycle
 from bot.config.environment import seal_keys

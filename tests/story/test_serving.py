@@ -13,7 +13,8 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from program import run
-from stage import Stage, until
+from stage import Stage
+from waiting import until, until_ready
 
 from bot.sandbox.process import BotProcess
 from bot.sandbox.slack.workspace import ALICE
@@ -24,19 +25,6 @@ async def get(url: str, path: str) -> tuple[int, str]:
     """What a monitoring system sees there."""
     async with aiohttp.ClientSession() as session, session.get(url + path) as answer:
         return answer.status, await answer.text()
-
-
-async def until_ready(url: str, status: int = 200) -> str:
-    """Wait until `/readyz` answers with this status; returns its body."""
-    async with asyncio.timeout(15):
-        while True:
-            try:
-                found, body = await get(url, "/readyz")
-            except aiohttp.ClientError:
-                found, body = 0, ""
-            if found == status:
-                return body
-            await asyncio.sleep(0.02)
 
 
 # --- as a process --------------------------------------------------------------------------
@@ -133,7 +121,7 @@ async def test_a_start_and_a_deletion_without_trouble_have_nothing_to_warn_of(
     await replicas.start(LOG_FORMAT="json")
     card = await replicas.stage.ask()
     await replicas.stage.approve(card)
-    await replicas.stage.until_card_says(card, "Proven:")
+    await replicas.stage.until_deleted(card)
     said = [json.loads(line) for line in replicas.log(0).splitlines()]
     # But for what is so: this database has no replica.
     odd = [line for line in said if line["level"] not in ("info", "debug")]
@@ -151,7 +139,7 @@ async def test_a_deletion_in_flight_is_finished_by_the_next_process(replicas: Re
     assert monotonic() - began < 10
     assert stage.cards()[0] is card
     await replicas.start()
-    await stage.until_card_says(card, "Proven:")
+    await stage.until_deleted(card)
     assert stage.vpc.effects(stage.route) == 1
     assert "Traceback" not in replicas.log(0) + replicas.log(1)
     assert (await stage.request(card)).id in replicas.log(0)

@@ -11,7 +11,8 @@ import aiohttp
 import pytest
 from broken_bot import WORDS
 from program import ROOT, inherited
-from stage import Stage, until
+from stage import Stage
+from waiting import until
 
 from bot.sandbox.process import BotProcess
 from bot.sandbox.valkey import EmbeddedValkey

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 import structlog
 from stage import Stage
+from waiting import until
 
 from bot.sandbox.scene import APP_TOKEN
 from bot.sandbox.slack import socket_mode as edge
@@ -55,12 +56,10 @@ async def until_says(url: str, words: str) -> None:
             await asyncio.sleep(0.02)
 
 
-async def until(condition: Callable[[], bool], seconds: float = 10) -> float:
+async def seconds_until(condition: Callable[[], bool]) -> float:
     """Wait for it; the seconds that it took."""
     began = monotonic()
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
+    await until(condition)
     return monotonic() - began
 
 
@@ -96,7 +95,7 @@ async def test_a_second_of_outage_is_over_soon_after_it_is_over(stage: Stage, bo
     assert await metric(bot, "vco_route_sockets_open") == 0
     await until(lambda: len(sockets.refusals) >= 3)  # at 0, 0.5 and 1.5 s
     sockets.edge = Edge.OPEN
-    assert await until(lambda: len(sockets) > 0) < 3
+    assert await seconds_until(lambda: len(sockets) > 0) < 3
     await until_says(bot, "ok")
     await answers(stage)
     await until(all_back(sockets))
@@ -111,7 +110,7 @@ async def test_an_edge_that_takes_connections_and_says_nothing_holds_nobody(
     await until_says(bot, "no websocket to Slack")
     # Well again, and the connection that hangs will never hear of it.
     sockets.edge = Edge.OPEN
-    assert await until(all_back(sockets)) < socket.CONNECT_SECONDS + 2
+    assert await seconds_until(all_back(sockets)) < socket.CONNECT_SECONDS + 2
     await answers(stage)
 
 
@@ -170,7 +169,7 @@ async def test_what_comes_again_on_another_connection_is_done_once(stage: Stage,
     assert first.payload == again.payload
     assert first.to != again.to
     await stage.approve(card)
-    await stage.until_card_says(card, "Proven:")
+    await stage.until_deleted(card)
     assert len(stage.cards()) == stage.vpc.effects(stage.route) == 1
     assert stage.told(ALICE).count("Asked for approval") == 1
 
@@ -244,7 +243,7 @@ async def test_too_many_websockets_leave_the_one_that_is_open(
     # Wanting a second one it tries less and less often; wanting one at all it does not.
     await until(lambda: stage.slack.sockets.refusals.count("too_many_websockets") >= 4)
     stage.slack.sockets.cut()
-    assert await until(lambda: len(stage.slack.sockets) == 1) < 2
+    assert await seconds_until(lambda: len(stage.slack.sockets) == 1) < 2
     monkeypatch.setattr(edge, "MOST_SOCKETS", 10)
     stage.slack.sockets.cut()
     await until(all_back(stage.slack.sockets))

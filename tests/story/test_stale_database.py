@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import pytest
 import structlog
 from redis.asyncio import Redis
-from stage import Stage, delete_command, request_id, until
+from stage import Stage, delete_command, request_id
+from waiting import until
 
 from bot.metrics import ALARMS
 from bot.models import RequestState
@@ -42,8 +43,7 @@ async def deleted_and_forgotten(stage: Stage) -> Message:
     card = await stage.ask(delete_command(route))
     kept = await backup(stage)  # with the lease of whatever step was in hand
     await stage.approve(card)
-    await stage.until_card_says(card, "Proven:")
-    await stage.until_thread_says(card, "deleted in")
+    await stage.until_deleted(card)
     await stage.stop_bots()
     await put_back(stage, kept)
     return card
@@ -70,7 +70,7 @@ async def test_a_late_click_does_not_take_back_what_the_card_shows(
         # Whatever is still to be posted has been when another request is through.
         [route] = hurried.new_routes("afterwards")
         other = await hurried.approved(route)
-        await hurried.until_card_says(other, "Proven:")
+        await hurried.until_deleted(other)
     assert len(card.past) == edits, "it was not edited once"
     assert text_of(card).startswith("Deleted")
     thread = hurried.thread(card)
@@ -87,8 +87,7 @@ async def test_a_database_that_goes_back_under_a_bot_does_not_make_the_card_pend
     card = await hurried.ask(delete_command(route))
     kept = await backup(hurried)
     await hurried.approve(card)
-    await hurried.until_card_says(card, "Proven:")
-    await hurried.until_thread_says(card, "deleted in")
+    await hurried.until_deleted(card)
     edits = len(card.past)
     await put_back(hurried, kept)
     await hurried.until_thread_says(card, FORGOTTEN)
@@ -133,7 +132,7 @@ async def test_without_the_right_to_read_there_the_card_goes_on_and_the_log_says
     with structlog.testing.capture_logs() as logs:
         await hurried.start_bot()
         await hurried.slack.click(ALICE, card.channel, card.ts, CANCEL, stale=True)
-        await hurried.until_card_says(card, "Cancelled")
+        await hurried.until_shown(card, RequestState.CANCELLED)
         await until(lambda: any(e["event"] == "card_not_readable" for e in logs))
 
 

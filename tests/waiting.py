@@ -1,0 +1,47 @@
+"""Waiting for what comes: the one loop of the tests. Nothing here is a pause of fixed length."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import TypeVar, overload
+
+import aiohttp
+
+T = TypeVar("T")
+
+
+@overload
+async def until(condition: Callable[[], Awaitable[T | None]], seconds: float = 15) -> T: ...
+@overload
+async def until(condition: Callable[[], T | None], seconds: float = 15) -> T: ...
+async def until(condition: Callable[[], object], seconds: float = 15) -> object:
+    """What `condition`, a function or a coroutine function, returns once it is true.
+
+    For what Slack does not show; `stage.slack.until` wakes at each of its changes.
+    """
+    async with asyncio.timeout(seconds):
+        while True:
+            value = condition()
+            if inspect.isawaitable(value):
+                value = await value
+            if value:
+                return value
+            await asyncio.sleep(0.02)
+
+
+async def until_ready(url: str, status: int = 200, seconds: float = 15) -> str:
+    """Wait until `/readyz` answers with this status; returns its body."""
+
+    async def answered() -> str:
+        found, body = await _readyz(url)
+        return body if found == status else ""
+
+    return await until(answered, seconds)
+
+
+async def _readyz(url: str) -> tuple[int, str]:
+    try:
+        async with aiohttp.ClientSession() as session, session.get(f"{url}/readyz") as answer:
+            return answer.status, await answer.text()
+    except aiohttp.ClientError:
+        return 0, ""
