@@ -12,7 +12,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 # (pytest-cov wants coverage[toml]) escape the pinned version as soon as there is a newer one.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--only-binary :all: --require-hashes --no-deps --requirement
-COMPILE := .venv-lock/bin/uv pip compile --quiet --universal --only-binary :all: \
+# The oldest Python decides, whichever runs this: some packages are needed there alone.
+COMPILE := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --only-binary :all: \
 	--generate-hashes --no-strip-extras --no-emit-index-url --no-header pyproject.toml
 
 .DEFAULT_GOAL := help
