@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from stage import Stage
 
 from bot.config import settings as bot_settings
-from bot.execution import context, send
+from bot.execution import context, send, worker
 from bot.execution import rate_limit as pacing
 from bot.lifecycle import proof as watching
 from bot.sandbox.valkey import EmbeddedValkey
@@ -22,9 +22,11 @@ os.environ["ALIBABA_CLOUD_ECS_METADATA_DISABLED"] = "true"
 os.environ["ALIBABA_CLOUD_ACCESS_KEY_ID"] = seed.ACCESS_KEY_ID
 os.environ["ALIBABA_CLOUD_ACCESS_KEY_SECRET"] = seed.ACCESS_KEY_SECRET
 
-# Machines are noisy: how long one example takes says nothing.
-settings.register_profile("noisy", deadline=None)
-settings.load_profile("noisy")
+# Machines are noisy: how long one example takes says nothing. A long search is
+# `--hypothesis-profile=deep`: made now and then, not at every change.
+settings.register_profile("usual", deadline=None, max_examples=30)
+settings.register_profile("deep", deadline=None, max_examples=1000)
+settings.load_profile("usual")
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +72,7 @@ def hurried(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setattr(context, "_FIRST_WAIT", 0.1)
     monkeypatch.setattr(context, "_LONGEST_WAIT", 0.4)
     monkeypatch.setattr(send, "_READ_AFTER_LOSS", 0.1)
+    monkeypatch.setattr(worker, "_LONGEST_PAUSE", 1.0)
     monkeypatch.setattr(pacing, "CHANGES_A_MINUTE", 1_000_000)
     monkeypatch.setattr(pacing, "READS_A_MINUTE", 1_000_000)
     for method in budget.RATES:

@@ -5,6 +5,8 @@ import os
 import sys
 from pathlib import Path
 
+from waiting import PATIENCE
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -23,7 +25,7 @@ async def run(*arguments: str, **environment: str) -> tuple[int, str, str]:
         env=inherited() | environment,
         cwd=ROOT,
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         out, err = await process.communicate()
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()

@@ -66,7 +66,7 @@ class Server:
                 stderr=log,
                 start_new_session=True,
             )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await server_at(self.port) != self._process.pid:
                 assert self._process.poll() is None, (self._directory / "log").read_text()
                 await asyncio.sleep(0.02)
@@ -104,7 +104,7 @@ class Replicated:
     async def master(self) -> Server:
         """The master, as the Sentinels that live say with one voice."""
         found: set[str] = set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(found) != 1:
                 said = [await self._said_by(s) for s in self.sentinels]
                 found = {port for port in said if port}

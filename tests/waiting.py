@@ -1,4 +1,4 @@
-"""Waiting for what comes: the one loop of the tests. Nothing here is a pause of fixed length."""
+"""Waiting for what comes: the one loop of the tests."""
 
 import asyncio
 import inspect
@@ -9,12 +9,15 @@ import aiohttp
 
 T = TypeVar("T")
 
+PATIENCE = 60.0
+"""Seconds until a wait is given up: what is waited for comes soon, also on a busy machine."""
+
 
 @overload
-async def until(condition: Callable[[], Awaitable[T | None]], seconds: float = 15) -> T: ...
+async def until(condition: Callable[[], Awaitable[T | None]], seconds: float = PATIENCE) -> T: ...
 @overload
-async def until(condition: Callable[[], T | None], seconds: float = 15) -> T: ...
-async def until(condition: Callable[[], object], seconds: float = 15) -> object:
+async def until(condition: Callable[[], T | None], seconds: float = PATIENCE) -> T: ...
+async def until(condition: Callable[[], object], seconds: float = PATIENCE) -> object:
     """What `condition`, a function or a coroutine function, returns once it is true.
 
     For what Slack does not show; `stage.slack.until` wakes at each of its changes.
@@ -29,7 +32,7 @@ async def until(condition: Callable[[], object], seconds: float = 15) -> object:
             await asyncio.sleep(0.02)
 
 
-async def until_ready(url: str, status: int = 200, seconds: float = 15) -> str:
+async def until_ready(url: str, status: int = 200, seconds: float = PATIENCE) -> str:
     """Wait until `/readyz` answers with this status; returns its body."""
 
     async def answered() -> str:

@@ -47,7 +47,7 @@ class Client:
 
     async def until_closed(self) -> None:
         """Wait until the server has closed it."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             try:
                 while await self._reader.read(1000):
                     pass

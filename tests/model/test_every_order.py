@@ -46,15 +46,11 @@ def quiet() -> Iterator[None]:
     structlog.configure(**before)
 
 
-async def test_in_every_order_everything_holds(capsys: pytest.CaptureFixture[str]) -> None:
-    states = steps = 0
-    for name, start in WORLDS.items():
-        found = await explore(start)
-        assert not found.violation, (name, found.violation, *found.way)
-        states, steps = states + found.states, steps + found.steps
-    with capsys.disabled():
-        print(f" {states:,} states, {steps:,} steps ", end="")  # noqa: T201 - how much was seen
-    assert states > 20_000
+@pytest.mark.parametrize("name", WORLDS)
+async def test_in_every_order_everything_holds(name: str) -> None:
+    found = await explore(WORLDS[name])
+    assert not found.violation, (found.violation, *found.way)
+    assert found.states > 500, "what is explored is no small world any more"
 
 
 def without_fence(patch: pytest.MonkeyPatch) -> None:

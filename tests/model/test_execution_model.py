@@ -23,7 +23,10 @@ from bot.models import Operation, Request, Verdict
 from bot.store import Requests
 
 SEARCH = settings(
-    max_examples=40, stateful_step_count=30, deadline=None, derandomize=True, database=None
+    max_examples=settings.default.max_examples // 2,
+    stateful_step_count=30,
+    derandomize=True,
+    database=None,
 )
 
 

@@ -125,5 +125,5 @@ class WorkMachine(RuleBasedStateMachine):
 def test_work_behaves_like_its_model(valkey_url: str, how_often: str) -> None:
     run_state_machine_as_test(
         partial(WorkMachine, valkey_url, how_often),  # type: ignore[arg-type] # any callable will do
-        settings=settings(max_examples=40, stateful_step_count=30, deadline=None),
+        settings=settings(stateful_step_count=30),
     )

@@ -46,9 +46,9 @@ async def test_nothing_is_sent_that_a_failover_would_forget() -> None:
         await promote(master, replica, address)
         # The failover has forgotten the approval: it is asked for again, and then it counts.
         await until_pending(stage, card)
-        await stage.slack.until(lambda: find_element(card.blocks, APPROVE), timeout=20)
+        await stage.slack.until(lambda: find_element(card.blocks, APPROVE))
         await stage.approve(card)
-        assert (await stage.until_ended(card, seconds=30)).state is RequestState.DELETED
+        assert (await stage.until_ended(card)).state is RequestState.DELETED
         assert stage.vpc.effects(route) == 1
 
 
@@ -69,7 +69,7 @@ async def test_an_end_that_a_failover_would_forget_is_not_told() -> None:
 
         await promote(master, replica, address)
         # The replica knew of the send: what came of it is found out again, and told then.
-        await stage.until_deleted(card, seconds=30)
+        await stage.until_deleted(card)
         assert stage.vpc.effects(route) == 1
         ended = [bool(find_element(blocks, RESTORE)) for blocks in [*card.past, card.blocks]]
         assert ended == sorted(ended), "an end that was told is never taken back"

@@ -61,7 +61,7 @@ async def behind_sentinel() -> AsyncIterator[tuple[Stage, Replicated]]:
 
 async def told_and_deleted_once(stage: Stage, card: Message) -> None:
     """The end of every story here."""
-    await stage.until_deleted(card, seconds=25)
+    await stage.until_deleted(card)
     assert sum("deleted in" in line for line in stage.thread(card)) == 1
     assert stage.vpc.effects(stage.route) == 1
     assert len({call.params["ClientToken"] for call in stage.vpc.calls_of(DELETE)}) == 1

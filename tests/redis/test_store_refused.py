@@ -302,7 +302,7 @@ async def test_an_approval_while_a_command_is_forbidden_is_made_later_or_not_at_
             assert not stage.vpc.calls_of(DELETE)
             await allow_all(admin)
         await stage.slack.click(workspace.BOB, card.channel, card.ts, APPROVE, stale=True)
-        assert (await stage.until_ended(card, seconds=30)).state is RequestState.DELETED
+        assert (await stage.until_ended(card)).state is RequestState.DELETED
         assert stage.vpc.effects(route) == 1
         kinds = [event.kind for _, event in await stage.audit()]
         assert kinds.count(EventKind.APPROVED) == 1

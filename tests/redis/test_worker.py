@@ -82,7 +82,7 @@ class Playing:
     async def _settle(self, unended: int) -> None:
         seen = len(self._probe.claims)
         await self.wake(f"{PROBE}:")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self._probe.claims) == seen or await self._busy(unended):
                 await asyncio.sleep(0)
 
@@ -293,7 +293,7 @@ async def test_a_hiccup_of_the_store_costs_a_second_and_no_lease(
                 await asyncio.sleep(1.0)  # the outage
                 proxy.calm()
                 back = time.monotonic()
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(60):
                     while await beside.run(_DUE_AND_CLAIMS, (DUE, CLAIMS), "+inf") != [
                         0,
                         ["clock"],

@@ -127,7 +127,7 @@ async def test_posts_of_the_whole_workspace_have_a_limit_besides_that_of_each_ch
         await hurried.approve(card)
     for card in cards:
         # A pause is a second at least, and what is told in it comes later.
-        await hurried.until_deleted(card, seconds=40)
+        await hurried.until_deleted(card)
         thread = hurried.thread(card)
         assert len(thread) == len(set(thread))
     limited = [c for c in hurried.slack.requests if c.status == 429]

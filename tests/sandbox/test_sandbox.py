@@ -73,7 +73,7 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
     )
     assert process.stdout is not None
     printed = ""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while "Ctrl-C" not in printed:
             line = await process.stdout.readline()
             assert line, f"it ended: {printed}"
@@ -111,7 +111,7 @@ async def test_one_address_has_everything_and_ctrl_c_ends_it(sandbox: Sandbox) -
 
 async def said(session: aiohttp.ClientSession, url: str, words: str) -> bool:
     """Wait until the page shows these words to Alice."""
-    async with asyncio.timeout(10), session.get(f"{url}/client/events?user={ALICE}") as events:
+    async with asyncio.timeout(60), session.get(f"{url}/client/events?user={ALICE}") as events:
         async for line in events.content:
             if line.startswith(b"data:") and words in json.dumps(json.loads(line[5:])):
                 return True

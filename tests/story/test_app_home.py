@@ -67,7 +67,7 @@ async def quiet(stage: Stage) -> None:
     async def none_due() -> bool:
         return not any(item.startswith("home:") for item in await due(stage))
 
-    await until(none_due, 20)
+    await until(none_due)
 
 
 async def due(stage: Stage) -> list[str]:
@@ -114,7 +114,7 @@ async def test_the_bar_moves_while_somebody_looks_and_rests_afterwards(
     await until_part(hurried, BOB, "In flight", "connection is updating")
     before = len(published(hurried, BOB))
     bars = set[str]()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(bars) < 2:
             bars.add(part(hurried, BOB, "In flight"))
             await hurried.slack.state.change()

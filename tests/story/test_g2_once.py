@@ -157,7 +157,7 @@ async def test_past_the_token_window_a_lost_send_is_never_repeated(hurried: Stag
     blind = hurried.vpc.faults.add(unread)
     card = await hurried.approved(route)
     lost_at = (await hurried.until_event(card, EventKind.ANSWER_LOST)).at
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while await hurried.store.database.now() < lost_at + 1.1:
             await hurried.slack.state.change()
     hurried.vpc.faults.remove(blind)
@@ -232,7 +232,7 @@ async def test_a_bot_killed_between_storing_and_the_answer_has_one_effect(
         assert stored.client_token
 
         await successor.start()
-        assert (await stage.until_ended(card, seconds=40)).state is RequestState.DELETED
+        assert (await stage.until_ended(card)).state is RequestState.DELETED
     finally:
         await bot.stop()
         await successor.stop()

@@ -27,7 +27,7 @@ async def test_the_story_is_told_in_order_whatever_slack_answers_in_between(
     playing.slack.faults.add("response_url", "lost")
     card = await playing.ask()
     await playing.approve(card)
-    final = await playing.until_deleted(card, seconds=30)
+    final = await playing.until_deleted(card)
     assert final.startswith("Deleted")
     thread = playing.thread(card)
     told = [line.split("  ", 1)[1].splitlines()[0] for line in thread]
@@ -47,7 +47,7 @@ async def test_an_outage_of_slack_delays_the_story_and_loses_none_of_it(hurried:
     assert (await hurried.until_ended(card)).state is RequestState.DELETED
     assert hurried.vpc.effects(route) == 1
     hurried.slack.outage = False
-    await hurried.until_deleted(card, seconds=30)
+    await hurried.until_deleted(card)
     thread = hurried.thread(card)
     told = [line.split("  ", 1)[1].splitlines()[0] for line in thread]
     assert told[:2] == [f"Approved by <@{BOB}>", "Sent to Alibaba Cloud"]

@@ -544,7 +544,7 @@ async def serving(stage: Stage, file: Path) -> AsyncIterator[BotProcess]:
 
 async def until_policy_is(bot: BotProcess, word: str) -> tuple[int, str]:
     """Wait until readiness says this of the policy; returns its status and all it says of it."""
-    async with asyncio.timeout(20), aiohttp.ClientSession() as session:
+    async with asyncio.timeout(60), aiohttp.ClientSession() as session:
         while True:
             async with session.get(f"{bot.url}/readyz") as answer:
                 said = str((await answer.json())["policy"])

@@ -34,7 +34,7 @@ def new_routes(stage: Stage, how_many: int, pace: Pace = BRISK) -> list[VcoRoute
 
 async def deleted_once_and_told_once(stage: Stage, card: Message, route: VcoRoute) -> None:
     """The end of every story here; nothing in it happened or was said twice."""
-    await stage.until_deleted(card, seconds=20)
+    await stage.until_deleted(card)
     thread = stage.thread(card)
     said = Counter(line.split("  ", 1)[1] for line in thread)
     assert set(said.values()) == {1}, said
@@ -179,7 +179,7 @@ async def test_what_a_dead_replica_had_begun_is_finished_by_another(
     fleet.kill(doomed)
     # Not until each is recorded as sent: one that was killed at its send heard no answer.
     for card in cards:
-        await stage.until_event(card, EventKind.SENT, seconds=30)
+        await stage.until_event(card, EventKind.SENT)
     finish_tasks(stage, routes)
     for card, route in zip(cards, routes, strict=True):
         await deleted_once_and_told_once(stage, card, route)

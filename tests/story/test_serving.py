@@ -184,7 +184,7 @@ async def test_both_modes_say_how_they_are(stage: Stage, socket_mode: bool) -> N
     before = await count(url, 'vco_route_deliveries_total{stored="yes"}')
     await stage.command("status")
     await stage.until_told(ALICE, "Nothing is pending")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while await count(url, 'vco_route_deliveries_total{stored="yes"}') != before + 1:
             await asyncio.sleep(0.05)
 

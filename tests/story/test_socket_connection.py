@@ -47,7 +47,7 @@ async def readyz(url: str) -> tuple[int, str]:
 
 async def until_says(url: str, words: str) -> None:
     """Wait until readiness says `words` of the sockets; 200 belongs to `ok` alone."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             status, said = await readyz(url)
             assert (status == 200) is (said == "ok")

@@ -5,7 +5,7 @@ import ipaddress
 
 import msgspec
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.command import (
@@ -381,7 +381,6 @@ def read_or_told(text: str, region: str | None) -> Command | CommandError:
         return error
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.one_of(st.text(), grown), st.sampled_from([None, "", HOME]))
 @example('delete vco-a ::/0 --reason "', HOME)
 def test_any_text_is_a_command_or_an_error_whose_correction_works(
@@ -438,7 +437,6 @@ commands = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
 @given(commands, st.sampled_from([None, HOME]))
 def test_what_is_spelled_is_read_back(command: Command, region: str | None) -> None:
     text = spelled(command, region)
@@ -456,7 +454,6 @@ def test_quotes_and_backslashes_of_a_reason_survive(reason: str) -> None:
     assert parse(render(draft), default_region=None) == Delete(draft=draft)
 
 
-@settings(deadline=None)
 @given(
     drafts,
     st.lists(st.sampled_from(" \u00a0\t\n\u3000\u202f"), min_size=1).map("".join),
@@ -484,7 +481,6 @@ switches = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(deadline=None)
 @given(switches, st.integers(1, 6))
 @example("--break-glass", 2)
 def test_a_switch_may_stand_anywhere_and_eats_no_word(switch: str, at: int) -> None:
@@ -523,7 +519,6 @@ def test_a_switch_ends_an_unquoted_reason_like_every_flag(
     assert restored == Restore(request_id="r-7k2m9x4q", reason=reason, break_glass=broken)
 
 
-@settings(max_examples=200, deadline=None)
 @given(grown)
 def test_no_glass_is_broken_unasked_or_without_a_reason(text: str) -> None:
     told = read_or_told(text, HOME)

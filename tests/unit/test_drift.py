@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 from builders import listed
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.models import Connection, Draft, LiveRoute, RouteKind, Snapshot, VcoRoute
@@ -189,7 +189,6 @@ LIVE = st.builds(
 TABLES = st.lists(LIVE, max_size=10, unique_by=identity)
 
 
-@settings(deadline=None)
 @given(table=TABLES, data=st.data())
 def test_our_own_deletions_one_after_another_are_no_drift(
     table: list[LiveRoute], data: st.DataObject
@@ -203,7 +202,6 @@ def test_our_own_deletions_one_after_another_are_no_drift(
         assert drift(card, ATTACHED, listed(now), done=done) is None
 
 
-@settings(deadline=None)
 @given(before=TABLES, now=TABLES, data=st.data())
 def test_drift_is_told_exactly_where_a_new_card_would_say_something_else(
     before: list[LiveRoute], now: list[LiveRoute], data: st.DataObject

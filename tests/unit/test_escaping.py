@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from builders import REFUSED, a_route, a_snapshot, in_state, live
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from reading import objects
@@ -186,7 +186,6 @@ def skeleton(text: str) -> str:
 BENIGN = {name: interpreted(message) for name, message in messages(PLAIN)}
 
 
-@settings(max_examples=25)
 @given(hostile)
 @example(NASTY[0])
 @example(NASTY[1])

@@ -4,7 +4,7 @@ from ipaddress import IPv4Address, IPv6Address, collapse_addresses, ip_address, 
 from time import process_time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.models import LiveRoute, RouteKind, VcoRoute
@@ -154,7 +154,6 @@ def best(routes: list[LiveRoute], address: IPv4Address | IPv6Address) -> set[Liv
     return {r for r, rank in zip(covering, ranks, strict=True) if rank == max(ranks)}
 
 
-@settings(deadline=None)
 @given(table=TABLES, data=st.data())
 def test_every_address_goes_where_the_impact_says(
     table: list[LiveRoute], data: st.DataObject

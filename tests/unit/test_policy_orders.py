@@ -9,7 +9,7 @@ last click.
 from itertools import combinations
 from typing import NamedTuple
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from policies import ALICE, BOB, CAROL, DAVE, REQUEST
@@ -74,7 +74,6 @@ def clicked(request: Request, click: Click) -> Request:
     return lifecycle.record_decision(request, mine, tightened(request.terms, click.now))
 
 
-@settings(max_examples=400)
 @given(TERMS, st.lists(CLICKS, min_size=2, max_size=5))
 def test_whatever_the_order_of_clicks_and_policies_an_approved_request_has_enough_approvals(
     asked: Terms, clicks: list[Click]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 from builders import listed
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.command import Delete, parse, render
@@ -182,7 +182,6 @@ LIVE = st.builds(
 TABLES = st.lists(LIVE, max_size=10, unique_by=identity)
 
 
-@settings(deadline=None)
 @given(
     TABLES,
     st.sampled_from([*DESTS, "10.9.0.0/16"]),

@@ -72,7 +72,7 @@ class Reader:
         home = self.state.homes.get(user)
         return "" if home is None else text_in(home)
 
-    async def until(self, condition: Callable[[], T | None], timeout: float = 10.0) -> T:  # noqa: ASYNC109 - part of what the tests say
+    async def until(self, condition: Callable[[], T | None], timeout: float = 60.0) -> T:  # noqa: ASYNC109 - part of what the tests say
         """What `condition` returns once it is true; see `State.until`."""
         return await self.state.until(condition, timeout)
 

@@ -83,7 +83,7 @@ class State:
         self._waiting.append(future)
         await future
 
-    async def until(self, condition: Callable[[], T | None], timeout: float = 10.0) -> T:  # noqa: ASYNC109 - part of what the tests say
+    async def until(self, condition: Callable[[], T | None], timeout: float = 60.0) -> T:  # noqa: ASYNC109 - part of what the tests say
         """What `condition` returns once it is true; it is asked again after each change.
 
         A LookupError of the condition means "not yet". Raises TimeoutError, with a picture of
