@@ -23,7 +23,7 @@ from bot.models import Operation, Request, Verdict
 from bot.store import Requests
 
 SEARCH = settings(
-    max_examples=settings.default.max_examples // 2,
+    max_examples=settings().max_examples // 2,
     stateful_step_count=30,
     derandomize=True,
     database=None,
