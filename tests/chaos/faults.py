@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import ClassVar
 
 from bot.sandbox.slack.faults import Fault as SlackFault
@@ -46,6 +47,8 @@ _SLACK = {
     Kind.SLACK_LOST: SlackKind.LOST,
     Kind.SLACK_GARBLED: SlackKind.HTML,
 }
+_ACTED_WITHIN = 30.0
+_SENT_WITHIN = 1.5
 _SLOW_REDIS = 0.15
 """Seconds that each command takes on its way."""
 
@@ -66,15 +69,28 @@ class Trouble:
         self._valkey = asyncio.Lock()
         world.vpc.on_change = self._called
 
-    async def run(self) -> None:
-        """Do everything in its time, then be quiet."""
+    async def run(self, acted: asyncio.Event) -> None:
+        """Do everything in its time, then be quiet.
+
+        Not before everybody has `acted` and what they wanted was sent: on a busy machine that
+        comes late, and what only a send can meet would meet nothing.
+        """
         loop = asyncio.get_running_loop()
         start = loop.time()
         for fault in self._world.plan.faults:
             await asyncio.sleep(max(0.0, start + fault.at - loop.time()))
             self._later(self._strike(fault))
         await asyncio.sleep(max(0.0, start + self._world.plan.quiet_at - loop.time()))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ACTED_WITHIN):
+                await acted.wait()
+                await self._until_sent()
         await self.calm()
+
+    async def _until_sent(self) -> None:
+        sent = -1
+        while sent != (sent := len(self._world.vpc.calls_of(_DELETE))):
+            await asyncio.sleep(_SENT_WITHIN)
 
     async def calm(self) -> None:
         """Let nothing go wrong any more; everything runs again."""

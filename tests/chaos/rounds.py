@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from bot.errors import StoreUnavailable
 from bot.sandbox.slack.messages import text_of
 from bot.sandbox.valkey import EmbeddedValkey
 from chaos.bots import Zygote, unusual_port
@@ -80,10 +81,12 @@ class Slot:
 
     async def _play(self, plan: Plan, directory: Path) -> Result:
         async with World(plan, self._zygotes, self._valkey, directory, self._broken) as world:
-            people, trouble = People(world), Trouble(world)
+            people, trouble, acted = People(world), Trouble(world), asyncio.Event()
             async with asyncio.TaskGroup() as group:
-                group.create_task(people.run())
-                group.create_task(trouble.run())
+                going_wrong = group.create_task(trouble.run(acted))
+                await people.run()
+                acted.set()
+                await going_wrong
             found, told = await _settled(world, people, trouble, self._settled_within)
             unknowable = sum(n for kind, n in trouble.count.items() if kind in MAY_REPEAT)
             # What was acknowledged and is forgotten can't be told as it was.
@@ -109,7 +112,12 @@ async def _settled(
     while True:
         for bot in world.bots:
             await bot.look()
-        found = await gather(world, people, trouble.changed_elsewhere)
+        try:
+            found = await gather(world, people, trouble.changed_elsewhere)
+        except StoreUnavailable:  # On a busy machine it may take longer than a call may.
+            if asyncio.get_running_loop().time() > last:
+                raise
+            continue
         missing = list(in_the_end(found))
         now = asyncio.get_running_loop().time()
         if found.moved != moved:
