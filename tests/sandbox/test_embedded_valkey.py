@@ -160,14 +160,3 @@ def test_on_a_platform_without_a_server_it_says_so(
     monkeypatch.setattr("sys.path", [str(tmp_path)])
     with pytest.raises(ValkeyUnavailable, match="has no server for"):
         find_server()
-
-
-async def test_the_fixture_gives_an_empty_server(valkey_url: str) -> None:
-    async with Redis.from_url(valkey_url) as redis:
-        assert await redis.dbsize() == 0
-        await redis.set("for the next test", "nothing")
-
-
-async def test_the_fixture_gives_an_empty_server_again(valkey_url: str) -> None:
-    async with Redis.from_url(valkey_url) as redis:
-        assert await redis.dbsize() == 0

@@ -153,8 +153,7 @@ async def test_another_workspaces_payload_is_not_listened_to(brisk: Stage) -> No
     payload = brisk.payload_of_click(card)
     payload["team"]["id"] = payload["user"]["team_id"] = T_OTHER
     kept = await stored_deliveries(brisk)
-    ack = await brisk.slack.deliver(Kind.INTERACTIVE, payload)
-    assert ack.status in (200, 401)
+    assert (await brisk.slack.deliver(Kind.INTERACTIVE, payload)).status == 200
     assert await stored_deliveries(brisk) <= kept  # nothing is kept of it
     assert await still_pending(brisk, card)
 
