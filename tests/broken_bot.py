@@ -1,6 +1,7 @@
 """The bot with one part that breaks: `python broken_bot.py PART`, a process of its own."""
 
 import asyncio
+import atexit
 import sys
 import time
 from collections.abc import Callable
@@ -59,6 +60,11 @@ def _thread() -> None:
     _set(DefaultChain, "_ask", lambda _: time.sleep(60))
 
 
+def _end() -> None:
+    """Taking Python apart, on a machine that has no time for it."""
+    atexit.register(time.sleep, 60)
+
+
 PARTS: dict[str, Callable[[], None]] = {
     "claims": _claims,
     "worker": _worker,
@@ -66,6 +72,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "pings": _pings,
     "sockets": _sockets,
     "thread": _thread,
+    "end": _end,
 }
 
 if __name__ == "__main__":

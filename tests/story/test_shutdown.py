@@ -16,6 +16,7 @@ from waiting import until
 
 from bot.sandbox.process import BotProcess
 from bot.sandbox.valkey import EmbeddedValkey
+from bot.service.run import GONE_AT
 from bot.slack.connection import SOCKETS
 
 SUPERVISOR_SECONDS = 10
@@ -89,6 +90,27 @@ async def test_a_stop_waits_for_nothing_that_hangs(tmp_path: Path) -> None:
                 os.kill(valkey.pid, signal.SIGCONT)
             await bot.stop()
     assert "Traceback" not in log.read_text()
+
+
+async def test_a_process_that_has_closed_everything_is_gone_at_once(stage: Stage) -> None:
+    """What Python would do yet takes its time on a busy machine, and can't be broken off."""
+    environment = stage.environment()
+    process = await broken("end", environment)
+    try:
+        async with aiohttp.ClientSession() as session, asyncio.timeout(30):
+            while True:
+                try:
+                    async with session.get(f"http://127.0.0.1:{environment['PORT']}/healthz"):
+                        break
+                except aiohttp.ClientError:
+                    await asyncio.sleep(0.05)
+        process.terminate()
+        _, err = await asyncio.wait_for(process.communicate(), GONE_AT - 1)
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.returncode == 0
+    assert '"stopped"' in err.decode().splitlines()[-1]
 
 
 async def test_a_stop_waits_for_no_thread_that_nobody_can_break_off(stage: Stage) -> None:
