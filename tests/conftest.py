@@ -9,7 +9,7 @@ from hypothesis import settings
 from redis.asyncio import Redis
 from stage import Stage
 
-from bot.config import settings as bot_settings
+from bot.config.settings import Settings
 from bot.execution import context, send, worker
 from bot.execution import rate_limit as pacing
 from bot.lifecycle import proof as watching
@@ -32,7 +32,7 @@ settings.load_profile("usual")
 @pytest.fixture(autouse=True)
 def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits ten seconds for a lease here; bots that are processes of their own do."""
-    monkeypatch.setattr(bot_settings, "SHORTEST_LEASE", 1)
+    monkeypatch.setattr(Settings.variables()["lease"].check, "lowest", 1)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -5,6 +5,7 @@ and every request, signature and button are real.
 """
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Self
@@ -83,7 +84,7 @@ class Stage:
         env = self.environment(socket_mode=socket_mode, **changes)
         settings = Settings.from_env(env)
         if operation_timeout is not None:
-            settings = replace(settings, operation_timeout=operation_timeout)
+            settings = dataclasses.replace(settings, operation_timeout=operation_timeout)
         stop = asyncio.Event()
         task = asyncio.create_task(run(settings, stop))
         url = f"http://127.0.0.1:{env['PORT']}"

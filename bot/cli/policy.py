@@ -1,7 +1,8 @@
 """`vco-route-bot policy`: is a policy file right, and what would it ask of whom?"""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from bot.alibaba.auth import Acs3Auth
 from bot.alibaba.client import VpcClient
@@ -11,18 +12,14 @@ from bot.alibaba.transport import new_http_client
 from bot.cli.checks import people
 from bot.cli.checks.finding import Level
 from bot.cli.policy_live import unmatched
-from bot.config.environment import Reader, regex, secret
+from bot.config.environment import Environment, Texts, regex, required, variable
 from bot.config.settings import (
-    approval_channel,
-    approval_timeout,
-    network,
-    region,
-    slack_api_url,
-    vpc_endpoint,
-    who_decides,
+    ApproverSettings,
+    CardSettings,
+    CloudSettings,
+    RegionSettings,
+    SlackSettings,
 )
-from bot.errors import SettingsError
-from bot.models import Network, People
 from bot.policy import Matter, Policy, PolicySource
 from bot.policy.blocks import block
 from bot.policy.explain import explain
@@ -32,28 +29,61 @@ from bot.service.app import slack_client
 from bot.slack.directory import SlackDirectory
 from bot.slack.web import Slack
 
-_USER = regex(r"[UW][A-Z0-9]+", "is no ID of a user (U… or W…)")
-_CONNECTION = regex(r"vco-[a-z0-9]+", "is no connection's id (vco-…)")
-_REGION = regex(r"[a-z]+(-[a-z0-9]+)+", "is no region ID such as cn-hangzhou")
-_CHANNEL = regex(r"[CG][A-Z0-9]+", "is no channel ID (C… or G…)")
-
-Environment = Mapping[str, str]
 Write = Callable[[str], object]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Asked(Environment):
+    """What a deletion would be about, as it is given on the command line."""
+
+    user: str = required(
+        "--user",
+        regex(r"[UW][A-Z0-9]+", "is no ID of a user (U… or W…)"),
+        mend="give the ID of a user",
+    )
+    region: str = required(
+        "--region",
+        regex(r"[a-z]+(-[a-z0-9]+)+", "is no region ID such as cn-hangzhou"),
+        mend="give one, or set ALIBABA_CLOUD_REGION_ID",
+    )
+    connection: str = required(
+        "--connection", regex(r"vco-[a-z0-9]+", "is no connection's id (vco-…)"), mend="give vco-…"
+    )
+    channel: str = variable("--channel", regex(r"[CG][A-Z0-9]+", "is no channel ID (C… or G…)"), "")
+    routes: tuple[str, ...] = variable("--route", lambda text: tuple(text.split()), ())
+
+    @classmethod
+    def conflicts(cls, texts: Texts) -> Iterator[str]:
+        """Each route that is none."""
+        for text in texts.get("--route", "").split():
+            try:
+                block(text)
+            except ValueError as error:
+                yield f"--route: {error}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Here(RegionSettings, CardSettings):
+    """What holds here for a request that does not say it itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _CloudAndSlack(CloudSettings, SlackSettings):
+    """Both services can be asked."""
+
+
 async def check(
-    file: str, env: Environment, *, live: bool = False, write: Write = sys.stdout.write
+    file: str, env: Mapping[str, str], *, live: bool = False, write: Write = sys.stdout.write
 ) -> int:
     """Read a policy file, and say what of it matches nothing; returns the exit status, 0.
 
     Raises:
         SettingsError: A line for each thing that is wrong.
     """
-    reader = Reader(env)
-    policy = read(file, approval_timeout(reader))
+    policy = read(file, CardSettings.load(env).approval_timeout)
     warnings = list(lint(policy))
     if live:
-        warnings += await _live(policy, reader)
+        warnings += await _live(policy, env)
     for line in warnings:
         write(f"warning: {line}\n")
     write(f"{file}: {_count(policy.rules, 'rule')}, {_count(warnings, 'warning')}, no mistake\n")
@@ -61,7 +91,7 @@ async def check(
 
 
 def explained(  # noqa: PLR0913 - what was given on the command line
-    env: Environment,
+    env: Mapping[str, str],
     *,
     user: str,
     connection: str,
@@ -76,28 +106,23 @@ def explained(  # noqa: PLR0913 - what was given on the command line
     Raises:
         SettingsError: What was given, or the policy, is wrong.
     """
-    reader = Reader(env)
-    where = region_id or region(reader) or ""
-    given = Reader(
+    here = _Here.load(env)
+    asked = _Asked.load(
         {
             "--user": user,
             "--connection": connection.lower(),
-            "--region": where,
-            "--channel": channel or approval_channel(reader) or "",
+            "--region": region_id or here.region or "",
+            "--channel": channel or here.approval_channel or "",
+            "--route": " ".join(routes),
         }
     )
-    asker = given.required("--user", _USER, "", mend="give the ID of a user")
-    matter = Matter(
-        region=given.required(
-            "--region", _REGION, "", mend="give one, or set ALIBABA_CLOUD_REGION_ID"
-        ),
-        vpn_connection_id=given.required("--connection", _CONNECTION, "", mend="give vco-…"),
-        channel=given.get("--channel", _CHANNEL, ""),
-    )
-    blocks = _blocks(given, routes)
-    if given.problems:
-        raise SettingsError(given.problems)
-    for line in explain(_policy(reader, file), matter, asker, blocks):
+    matter = Matter(region=asked.region, vpn_connection_id=asked.connection, channel=asked.channel)
+    if file:
+        policy = read(file, here.approval_timeout)
+    else:
+        who = ApproverSettings.load(env)
+        policy = PolicySource.of(who.approvers, who.policy_file, here.approval_timeout).policy
+    for line in explain(policy, matter, asked.user, [block(text) for text in asked.routes]):
         write(f"{line}\n")
     return 0
 
@@ -106,38 +131,15 @@ def _count(things: Sequence[object], noun: str) -> str:
     return f"{len(things) or 'no'} {noun}{'' if len(things) == 1 else 's'}"
 
 
-def _blocks(given: Reader, routes: Sequence[str]) -> list[Network]:
-    blocks = []
-    for text in routes:
-        try:
-            blocks.append(block(text))
-        except ValueError as error:
-            given.problem("--route", str(error))
-    return blocks
-
-
-def _policy(reader: Reader, file: str | None) -> Policy:
-    """The policy of the file; where none is named, the one that a bot would have here."""
-    expiry = approval_timeout(reader)
-    named, setting = (People(), file) if file else who_decides(reader)
-    if reader.problems:
-        raise SettingsError(reader.problems)
-    return PolicySource.of(named, setting, expiry).policy
-
-
-async def _live(policy: Policy, reader: Reader) -> list[str]:
+async def _live(policy: Policy, env: Mapping[str, str]) -> list[str]:
     """What Alibaba Cloud and Slack know of it; Slack only where there is a token for it."""
-    token = reader.optional("SLACK_BOT_TOKEN", secret("xoxb-"))
-    api_url, endpoint, default = slack_api_url(reader), vpc_endpoint(reader), region(reader)
-    network(reader)
-    if reader.problems:
-        raise SettingsError(reader.problems)
-    warnings = []
+    has_token = bool(env.get("SLACK_BOT_TOKEN", "").strip())
+    settings = (_CloudAndSlack if has_token else CloudSettings).load(env)
     async with new_http_client() as http:
-        vpc = VpcClient(http, endpoints(endpoint), Acs3Auth(DefaultChain()))
-        warnings += await unmatched(policy, vpc, default)
-    if token is not None:
-        directory = SlackDirectory(Slack(slack_client(token, api_url)))
-        found = await people.examine(policy, directory)
+        vpc = VpcClient(http, endpoints(settings.vpc_endpoint), Acs3Auth(DefaultChain()))
+        warnings = await unmatched(policy, vpc, settings.region)
+    if isinstance(settings, _CloudAndSlack):
+        client = slack_client(settings.slack_bot_token, settings.slack_api_url)
+        found = await people.examine(policy, SlackDirectory(Slack(client)))
         warnings += [f"{f.check}: {f.found}" for f in found if f.level is not Level.OK]
     return warnings

@@ -18,8 +18,7 @@ from bot.alibaba.credentials import DefaultChain
 from bot.alibaba.endpoints import endpoints
 from bot.alibaba.recording import Recorder, encoded, listed, read_everything, redacted
 from bot.alibaba.transport import new_http_client
-from bot.config.environment import Reader
-from bot.config.settings import network, region, vpc_endpoint
+from bot.config.settings import CloudSettings
 from bot.errors import SettingsError
 
 Environment = Mapping[str, str]
@@ -34,17 +33,14 @@ async def record(file: str, env: Environment, write: Write = sys.stdout.write) -
     Raises:
         SettingsError: The settings are wrong, or the file is there already or can't be written.
     """
-    reader = Reader(env)
-    endpoint, where = vpc_endpoint(reader), region(reader)
-    network(reader)
+    settings = CloudSettings.load(env)
+    where = settings.region
     if where is None:
-        reader.problem("ALIBABA_CLOUD_REGION_ID", "is missing; name the region to record")
-    if reader.problems or where is None:
-        raise SettingsError(reader.problems)
+        raise SettingsError(["ALIBABA_CLOUD_REGION_ID: is missing; name the region to record"])
     with _new_file(file) as out:
         async with new_http_client() as http:
             recorder = Recorder(http)
-            vpc = VpcClient(http, endpoints(endpoint), Acs3Auth(DefaultChain()))
+            vpc = VpcClient(http, endpoints(settings.vpc_endpoint), Acs3Auth(DefaultChain()))
             failed = await read_everything(vpc, recorder, where)
         heard = recorder.exchanges
         for line in failed:

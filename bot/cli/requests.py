@@ -14,8 +14,7 @@ from typing import TextIO
 from bot.cli.listing import as_json, fields, summary, table
 from bot.command.errors import InvalidValue
 from bot.command.values import request_id_of
-from bot.config.environment import Reader
-from bot.config.settings import redis_target
+from bot.config.settings import DatabaseSettings
 from bot.errors import SettingsError, StoreRefused, StoreUnavailable, Unreadable
 from bot.models import Event
 from bot.slack.messages.labels import by_urgency
@@ -44,10 +43,7 @@ async def opened(env: Environment) -> AsyncIterator[Store]:
     Raises:
         SettingsError: It is no address, or does not answer.
     """
-    reader = Reader(env)
-    target = redis_target(reader)
-    if reader.problems:
-        raise SettingsError(reader.problems)
+    target = DatabaseSettings.load(env).redis
     store = Store(Database(connect(target)))
     try:
         yield store

@@ -1,63 +1,100 @@
-"""How one variable of the environment is read: what its text may look like, and what is wrong.
+"""How the variables of the environment are read: one declaration each, all that is wrong at once.
 
-A check takes the text and returns the value, or raises ValueError with words that follow the
-variable's name. The words never quote a secret.
+A check takes the text of a variable and returns the value, or raises ValueError with words that
+follow the variable's name. The words never quote a secret.
+
+    class Listener(Environment):
+        port: int = variable("PORT", Between(1, 65535), 3000)
+
+    Listener.load(os.environ).port
 """
 
 import re
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, NamedTuple, Self, TypeVar, cast
 from urllib.parse import urlsplit
 
 from bot.config.secret import Secret
+from bot.errors import SettingsError
 
 T = TypeVar("T")
 Word = TypeVar("Word", bound=str)
+Texts = Mapping[str, str]
 
 
-class Reader:
-    """Reads variables, and goes on after a problem so that all of them are found."""
+class Variable(NamedTuple):
+    """A variable: its name, what its text may look like, and the mend where it has to be set."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
-        """Read from `env`; blanks around values are dropped, blank values are unset."""
-        self._env = {name: text.strip() for name, text in env.items() if text.strip()}
-        self.problems: list[str] = []
+    name: str
+    check: Callable[[str], object]
+    mend: str = ""
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The variables that are set."""
-        return tuple(self._env)
-
-    def has(self, name: str) -> bool:
-        """Whether the variable is set."""
-        return name in self._env
-
-    def problem(self, name: str, words: str) -> None:
-        """Note what is wrong with a variable and how to mend it."""
-        self.problems.append(f"{name}: {words}")
-
-    def get(self, name: str, check: Callable[[str], T], default: T) -> T:
-        """The variable's value; the default where it is unset or wrong."""
-        if name not in self._env:
-            return default
+    def read(self, texts: Texts, problems: list[str]) -> object:
+        """The value; None where it is not set, or is wrong, which is added to the problems."""
         try:
-            return check(self._env[name])
+            if self.name in texts:
+                return self.check(texts[self.name])
+            if self.mend:
+                problems.append(f"{self.name}: is not set: {self.mend}")
         except ValueError as error:
-            self.problem(name, str(error))
-            return default
+            problems.append(f"{self.name}: {error}")
+        return None
 
-    def optional(self, name: str, check: Callable[[str], T]) -> T | None:
-        """The variable's value, None where it is unset or wrong."""
-        return self.get(name, check, None)
 
-    def required(self, name: str, check: Callable[[str], T], stand_in: T, *, mend: str) -> T:
-        """The variable's value; unset is a problem, and the stand-in is never used then."""
-        if name not in self._env:
-            self.problem(name, f"is not set: {mend}")
-        return self.get(name, check, stand_in)
+def variable(name: str, check: Callable[[str], T], default: T) -> T:
+    """Declare a field that is read from a variable, with a default where it is not set."""
+    return field(default=default, metadata={_KEY: Variable(name, check)})
+
+
+def optional(name: str, check: Callable[[str], T]) -> T | None:
+    """Declare a field that is None where its variable is not set."""
+    return field(default=None, metadata={_KEY: Variable(name, check)})
+
+
+def required(name: str, check: Callable[[str], T], *, mend: str) -> T:
+    """Declare a field whose variable has to be set."""
+    return cast("T", field(metadata={_KEY: Variable(name, check, mend)}))
+
+
+_KEY = "variable"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """Settings that are read from the environment; blank values count as unset."""
+
+    @classmethod
+    def load(cls, env: Mapping[str, str], **otherwise: object) -> Self:
+        """Read all variables; `otherwise` are values of fields whose variables are not set.
+
+        Raises:
+            SettingsError: Something is missing or wrong; a line for each.
+        """
+        texts = {name: text.strip() for name, text in env.items() if text.strip()}
+        problems: list[str] = []
+        values: dict[str, Any] = dict(otherwise)
+        for name, one in cls.variables().items():
+            value = one.read(texts, problems)
+            if value is not None:
+                values[name] = value
+        problems += cls.conflicts(texts)
+        if problems:
+            raise SettingsError(problems)
+        return cls(**values)
+
+    @classmethod
+    def variables(cls) -> dict[str, Variable]:
+        """The variables by the names of their fields."""
+        return {one.name: one.metadata[_KEY] for one in fields(cls) if _KEY in one.metadata}
+
+    @classmethod
+    def conflicts(cls, texts: Texts) -> Iterator[str]:  # noqa: ARG003 - for who overrides it
+        """What is wrong with variables that were not declared, or that don't go together."""
+        yield from ()
 
 
 def secret(prefix: str = "") -> Callable[[str], Secret]:
@@ -176,16 +213,19 @@ def regex(expression: str, wrong: str) -> Callable[[str], str]:
     return check
 
 
-def between(lowest: int, highest: int) -> Callable[[str], int]:
+class Between:
     """A whole number within bounds."""
 
-    def check(text: str) -> int:
-        number = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
-        if number is None or not lowest <= number <= highest:
-            raise ValueError(f"{text!r} is no whole number from {lowest} to {highest}")
-        return number
+    def __init__(self, lowest: int, highest: int) -> None:
+        """Take whatever is from `lowest` to `highest`."""
+        self.lowest, self.highest = lowest, highest
 
-    return check
+    def __call__(self, text: str) -> int:
+        """Check a text."""
+        number = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
+        if number is None or not self.lowest <= number <= self.highest:
+            raise ValueError(f"{text!r} is no whole number from {self.lowest} to {self.highest}")
+        return number
 
 
 def one_of(words: Iterable[Word]) -> Callable[[str], Word]:

@@ -15,6 +15,7 @@ from enum import StrEnum
 from urllib.parse import parse_qsl, unquote
 
 from msgspec.structs import replace
+from redis.asyncio.connection import parse_url
 
 from bot.config.secret import Secret
 from bot.models import Value
@@ -23,7 +24,6 @@ Host = tuple[str, int]
 
 _REDIS_PORT = 6379
 _SENTINEL_PORT = 26379
-_HIGHEST_PORT = 65535
 
 
 class RedisKind(StrEnum):
@@ -69,6 +69,9 @@ _SCHEMES = {
 def parse(url: str) -> RedisTarget:
     """Read a URL in one of the forms above.
 
+    redis-py reads logins, hosts and ports. It knows no lists of hosts, and takes what it does not
+    understand for the default: so the rest is read here, and refused where it is wrong.
+
     Raises:
         ValueError: It has none of them. The words say why and never quote the URL's secrets.
     """
@@ -78,14 +81,14 @@ def parse(url: str) -> RedisTarget:
     kind, tls = _SCHEMES[scheme]
     rest, _, query = rest.partition("?")
     authority, slash, path = rest.partition("/")
-    login, _, hosts = authority.rpartition("@")
-    username, _, password = login.partition(":")
+    login, at, hosts = authority.rpartition("@")
     options = _options(query, kind, tls=tls, socket=scheme == "unix")
+    who = parse_url(f"unix://{login}{at}/")
     common = RedisTarget(
         kind=kind,
         tls=tls,
-        username=unquote(username),
-        password=_secret(unquote(password)),
+        username=who.get("username", ""),
+        password=_secret(who.get("password", "")),
         sentinel_username=options.get("sentinel_username", ""),
         sentinel_password=_secret(options.get("sentinel_password", "")),
         ca_file=options.get("ssl_ca_certs", ""),
@@ -121,22 +124,21 @@ def _on_network(target: RedisTarget, hosts: str, path: str) -> RedisTarget:
 
 
 def _host(item: str, default: int) -> Host:
-    name, bracket, rest = item.strip().removeprefix("[").partition("]")
-    if not bracket:
-        name, colon, rest = item.strip().partition(":")
-        rest = colon + rest
-    if not name:
+    if not item.strip():
         raise ValueError("must name a host")
-    port = rest.removeprefix(":")
-    if not rest:
-        return name, default
-    if not (rest.startswith(":") and port.isdecimal() and 0 < int(port) <= _HIGHEST_PORT):
+    try:
+        found = parse_url(f"redis://{item.strip()}")
+    except ValueError:
+        found = {}
+    host, port = found.get("host", ""), found.get("port", default)
+    written = f"[{host}]" if ":" in host else host
+    if item.strip().lower() not in (written, f"{written}:{port}"):
         # What looks like a port can be the rest of a password: it is not quoted.
         raise ValueError(
             "has a port that is no number from 1 to 65535 "
             "(are the signs /, ?, #, @ and : in the password percent-encoded?)"
         )
-    return name, int(port)
+    return host, port
 
 
 def _db(text: str) -> int:

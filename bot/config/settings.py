@@ -1,64 +1,45 @@
-"""The environment, read once: every variable checked, every secret masked.
+"""All settings: each variable is declared once, with its check and its default.
 
-All problems are told at once, one line each, so that a deployment is mended in one go. Blank
-values count as unset. What an operator may want to turn beyond the contract: `VCO_LEASE`, the
-seconds for which a worker owns one step, and `VCO_TOKEN_WINDOW`, the seconds after its first
-send in which a deletion may be sent again with the same ClientToken (the vendor does not say
-how long it remembers one; past the window the bot only reads).
+A part of them is a class of its own where a command needs no more. What an operator may want to
+turn beyond the contract: `VCO_LEASE`, the seconds for which a worker owns one step, and
+`VCO_TOKEN_WINDOW`, the seconds after its first send in which a deletion may be sent again with the
+same ClientToken (the vendor does not say how long it remembers one; past the window the bot only
+reads).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
+from typing import Self
 
 from bot.alibaba.endpoints import parse_override
 from bot.config import redis_url
 from bot.config.environment import (
-    Reader,
-    between,
+    Between,
+    Environment,
+    Texts,
+    Variable,
     certificates,
     directory,
     not_proxied,
     one_of,
+    optional,
     proxy,
     regex,
+    required,
     seal_keys,
     secret,
+    variable,
     web_address,
 )
 from bot.config.redis_url import RedisTarget
 from bot.config.secret import Secret
-from bot.errors import SettingsError
-from bot.models import People, Value
+from bot.models import People
 from bot.policy import approvers
 
-DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
-DEFAULT_SLACK_API_URL = "https://slack.com/api/"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 DAY = 86_400
-
-SHORTEST_LEASE = 10
-"""Seconds. A call to Alibaba Cloud gets a quarter of a lease, and two seconds are usual on a bad
-day: with less no answer would ever be heard."""
-
-_VCO_VARIABLES = (
-    "VCO_APPROVERS",
-    "VCO_POLICY_FILE",
-    "VCO_APPROVAL_CHANNEL",
-    "VCO_APPROVAL_TIMEOUT",
-    "VCO_OPERATION_TIMEOUT",
-    "VCO_LEASE",
-    "VCO_TOKEN_WINDOW",
-    "VCO_QUOTA_SHARE",
-    "VCO_RETENTION",
-    "VCO_REDIS_REPLICAS",
-    "VCO_SEAL_KEY",
-)
-
-_CREDENTIALS = (
-    "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
-    "ALIBABA_CLOUD_SECURITY_TOKEN",
-)
 
 
 class LogFormat(StrEnum):
@@ -68,75 +49,9 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
-class Settings(Value, frozen=True):
-    """What the environment says. Times are in seconds; None is a variable that is not set.
-
-    `warnings` are lines for the log. `secrets` are all secret values that were seen, also those
-    that only the vendor's credential chain uses: `bot.logs` masks them wherever they turn up.
-    """
-
-    slack_bot_token: Secret
-    slack_app_token: Secret | None
-    slack_signing_secret: Secret | None
-    slack_api_url: str
-    redis: RedisTarget
-    redis_replicas: int | None
-    region: str | None
-    vpc_endpoint: str | None
-    approvers: People
-    policy_file: str | None
-    approval_channel: str | None
-    approval_timeout: int
-    operation_timeout: int
-    lease: int
-    token_window: int
-    quota_share: int
-    retention: int
-    seal_keys: tuple[Secret, ...]
-    host: str
-    port: int
-    log_format: LogFormat
-    log_level: str
-    warnings: tuple[str, ...]
-    secrets: tuple[Secret, ...]
-
-    @property
-    def socket_mode(self) -> bool:
-        """Whether Slack is reached through Socket Mode; over HTTP otherwise."""
-        return self.slack_app_token is not None
-
-    @classmethod
-    def from_env(cls, env: Mapping[str, str], *, terminal: bool = False) -> "Settings":
-        """Read the settings; `terminal` says whether a person watches the log.
-
-        Raises:
-            SettingsError: Something is missing or wrong; a line for each.
-        """
-        reader = Reader(env)
-        _refuse_half_settings(reader)
-        settings = _read(reader, terminal=terminal)
-        if reader.problems:
-            raise SettingsError(reader.problems)
-        return settings
-
-
-def redis_target(reader: Reader) -> RedisTarget:
-    """Where the database is: all that is needed to read what is recorded."""
-    return reader.get("REDIS_URL", _database, redis_url.parse(DEFAULT_REDIS_URL))
-
-
-def network(reader: Reader) -> None:
-    """Look at what the libraries read by themselves: proxies, and certificates of one's own.
-
-    They would end the bot with a traceback, or never reach anything, and name no variable.
-    """
-    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
-        reader.optional(name, proxy)
-        reader.optional(name.lower(), proxy)
-    for name in ("NO_PROXY", "no_proxy"):
-        reader.optional(name, not_proxied)
-    reader.optional("SSL_CERT_FILE", certificates)
-    reader.optional("SSL_CERT_DIR", directory)
+def _endpoint(text: str) -> str:
+    parse_override(web_address()(text))
+    return text
 
 
 def _database(text: str) -> RedisTarget:
@@ -146,131 +61,183 @@ def _database(text: str) -> RedisTarget:
     return target
 
 
-def who_decides(reader: Reader) -> tuple[People, str | None]:
-    """The people of the simple form, or the file of a policy: one of the two has to be set."""
-    file = reader.optional("VCO_POLICY_FILE", str)
-    if file is None:
-        people = reader.required(
-            "VCO_APPROVERS",
-            approvers,
-            People(),
-            mend="give IDs of users (U…, W…) or user groups (S…), comma-separated, "
-            "or a policy in VCO_POLICY_FILE",
-        )
-        return people, None
-    if reader.has("VCO_APPROVERS"):
-        # Whoever set both can't mean both, and we can't know which.
-        reader.problem(
-            "VCO_APPROVERS",
-            "is set, and so is VCO_POLICY_FILE, which says who approves: unset one",
-        )
-    return People(), file
-
-
-def approval_timeout(reader: Reader) -> int:
-    """Seconds until a request expires, where its rule does not say."""
-    return reader.get("VCO_APPROVAL_TIMEOUT", between(60, DAY), 1800)
-
-
-def region(reader: Reader) -> str | None:
+@dataclass(frozen=True, kw_only=True)
+class RegionSettings(Environment):
     """The region of whatever names none."""
-    check = regex(r"[a-z]+(-[a-z0-9]+)+", "is no region ID such as cn-hangzhou")
-    return reader.optional("ALIBABA_CLOUD_REGION_ID", check)
+
+    region: str | None = optional(
+        "ALIBABA_CLOUD_REGION_ID",
+        regex(r"[a-z]+(-[a-z0-9]+)+", "is no region ID such as cn-hangzhou"),
+    )
 
 
-def vpc_endpoint(reader: Reader) -> str | None:
-    """The endpoint instead of Alibaba Cloud's own; `{region}` in it stands for the region's id."""
+@dataclass(frozen=True, kw_only=True)
+class CloudSettings(RegionSettings):
+    """Where Alibaba Cloud is reached; `{region}` in the endpoint stands for the region's id.
 
-    def check(text: str) -> str:
-        parse_override(web_address()(text))
-        return text
+    Proxies and certificates are read by the libraries themselves. A wrong one would end the bot
+    with a traceback that names no variable, or nothing would ever be reached: so they are checked.
+    """
 
-    return reader.optional("ALIBABA_CLOUD_VPC_ENDPOINT", check)
+    vpc_endpoint: str | None = optional("ALIBABA_CLOUD_VPC_ENDPOINT", _endpoint)
 
-
-def approval_channel(reader: Reader) -> str | None:
-    """The one channel for all cards, where there is one."""
-    check = regex(r"[CG][A-Z0-9]+", "is no channel ID (C… or G…; a name such as #ops is none)")
-    return reader.optional("VCO_APPROVAL_CHANNEL", check)
-
-
-def slack_api_url(reader: Reader) -> str:
-    """The base of Slack's Web API."""
-    return reader.get("SLACK_API_URL", web_address(ends_in_slash=True), DEFAULT_SLACK_API_URL)
+    @classmethod
+    def conflicts(cls, texts: Texts) -> Iterator[str]:
+        """What is wrong with the proxies and the certificates."""
+        yield from super().conflicts(texts)
+        problems: list[str] = []
+        for one in NETWORK:
+            one.read(texts, problems)
+        yield from problems
 
 
-def _read(reader: Reader, *, terminal: bool) -> Settings:
-    bot_token = reader.required(
+NETWORK = (
+    *(Variable(name, proxy) for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")),
+    *(Variable(name, proxy) for name in ("https_proxy", "http_proxy", "all_proxy")),
+    *(Variable(name, not_proxied) for name in ("NO_PROXY", "no_proxy")),
+    Variable("SSL_CERT_FILE", certificates),
+    Variable("SSL_CERT_DIR", directory),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlackSettings(Environment):
+    """How Slack's Web API is called."""
+
+    slack_bot_token: Secret = required(
         "SLACK_BOT_TOKEN",
         secret("xoxb-"),
-        Secret(""),
         mend="copy it from OAuth & Permissions in the Slack app's settings",
     )
-    app_token = reader.optional("SLACK_APP_TOKEN", secret("xapp-"))
-    signing_secret = reader.optional("SLACK_SIGNING_SECRET", secret())
-    redis = redis_target(reader)
-    network(reader)
-    people, policy_file = who_decides(reader)
-    credentials = tuple(reader.optional(name, secret()) for name in _CREDENTIALS)
-    seals = reader.optional("VCO_SEAL_KEY", seal_keys) or ()
-    secrets = (
-        *(bot_token, app_token, signing_secret),
-        *(redis.password, redis.sentinel_password),
-        *credentials,
-        *seals,
-    )
-    return Settings(
-        slack_bot_token=bot_token,
-        slack_app_token=app_token,
-        slack_signing_secret=signing_secret,
-        slack_api_url=slack_api_url(reader),
-        redis=redis,
-        redis_replicas=reader.optional("VCO_REDIS_REPLICAS", between(0, 9)),
-        region=region(reader),
-        vpc_endpoint=vpc_endpoint(reader),
-        approvers=people,
-        policy_file=policy_file,
-        approval_channel=approval_channel(reader),
-        approval_timeout=approval_timeout(reader),
-        operation_timeout=reader.get("VCO_OPERATION_TIMEOUT", between(30, DAY), 600),
-        lease=reader.get("VCO_LEASE", between(SHORTEST_LEASE, 300), 30),
-        token_window=reader.get("VCO_TOKEN_WINDOW", between(1, DAY), 600),
-        quota_share=reader.get("VCO_QUOTA_SHARE", between(1, 100), 90),
-        retention=reader.get("VCO_RETENTION", between(DAY, 3650 * DAY), 90 * DAY),
-        seal_keys=seals,
-        host=reader.get("HOST", regex(r"[A-Za-z0-9_.:%-]+", "is no address"), "127.0.0.1"),
-        port=reader.get("PORT", between(1, 65535), 3000),
-        log_format=reader.get(
-            "LOG_FORMAT", one_of(LogFormat), LogFormat.CONSOLE if terminal else LogFormat.JSON
-        ),
-        log_level=reader.get("LOG_LEVEL", one_of(LOG_LEVELS), "INFO"),
-        warnings=_unknown(reader.names),
-        secrets=tuple(found for found in secrets if found is not None),
+    slack_api_url: str = variable(
+        "SLACK_API_URL", web_address(ends_in_slash=True), "https://slack.com/api/"
     )
 
 
-def _refuse_half_settings(reader: Reader) -> None:
-    if not reader.has("SLACK_APP_TOKEN") and not reader.has("SLACK_SIGNING_SECRET"):
-        reader.problem(
-            "SLACK_SIGNING_SECRET",
-            "is not set: copy it from Basic Information in the Slack app's settings, "
-            "or set SLACK_APP_TOKEN to use Socket Mode",
+@dataclass(frozen=True, kw_only=True)
+class DatabaseSettings(Environment):
+    """Where the database is: all that is needed to read what is recorded."""
+
+    redis: RedisTarget = variable(
+        "REDIS_URL", _database, redis_url.parse("redis://127.0.0.1:6379/0")
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardSettings(Environment):
+    """What holds for a request where its rule does not say: seconds to decide, and where."""
+
+    approval_timeout: int = variable("VCO_APPROVAL_TIMEOUT", Between(60, DAY), 1800)
+    approval_channel: str | None = optional(
+        "VCO_APPROVAL_CHANNEL",
+        regex(r"[CG][A-Z0-9]+", "is no channel ID (C… or G…; a name such as #ops is none)"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApproverSettings(Environment):
+    """Who decides: the people of the simple form, or the file of a policy."""
+
+    approvers: People = variable("VCO_APPROVERS", approvers, People())
+    policy_file: str | None = optional("VCO_POLICY_FILE", str)
+
+    @classmethod
+    def conflicts(cls, texts: Texts) -> Iterator[str]:
+        """One of the two has to be set; whoever set both can't mean both."""
+        yield from super().conflicts(texts)
+        match "VCO_APPROVERS" in texts, "VCO_POLICY_FILE" in texts:
+            case False, False:
+                yield (
+                    "VCO_APPROVERS: is not set: give IDs of users (U…, W…) or user groups (S…), "
+                    "comma-separated, or a policy in VCO_POLICY_FILE"
+                )
+            case True, True:
+                yield (
+                    "VCO_APPROVERS: is set, and so is VCO_POLICY_FILE, which says who approves: "
+                    "unset one"
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(SlackSettings, CloudSettings, DatabaseSettings, ApproverSettings, CardSettings):
+    """What the environment says. Times are in seconds; None is a variable that is not set."""
+
+    slack_app_token: Secret | None = optional("SLACK_APP_TOKEN", secret("xapp-"))
+    slack_signing_secret: Secret | None = optional("SLACK_SIGNING_SECRET", secret())
+    # The vendor's credential chain reads these by itself; here they are known so as to be masked.
+    access_key_secret: Secret | None = optional("ALIBABA_CLOUD_ACCESS_KEY_SECRET", secret())
+    security_token: Secret | None = optional("ALIBABA_CLOUD_SECURITY_TOKEN", secret())
+    redis_replicas: int | None = optional("VCO_REDIS_REPLICAS", Between(0, 9))
+    operation_timeout: int = variable("VCO_OPERATION_TIMEOUT", Between(30, DAY), 600)
+    # A call to Alibaba Cloud gets a quarter of a lease, and two seconds are usual on a bad day:
+    # with less than ten no answer would ever be heard.
+    lease: int = variable("VCO_LEASE", Between(10, 300), 30)
+    token_window: int = variable("VCO_TOKEN_WINDOW", Between(1, DAY), 600)
+    quota_share: int = variable("VCO_QUOTA_SHARE", Between(1, 100), 90)
+    retention: int = variable("VCO_RETENTION", Between(DAY, 3650 * DAY), 90 * DAY)
+    seal_keys: tuple[Secret, ...] = variable("VCO_SEAL_KEY", seal_keys, ())
+    host: str = variable("HOST", regex(r"[A-Za-z0-9_.:%-]+", "is no address"), "127.0.0.1")
+    port: int = variable("PORT", Between(1, 65535), 3000)
+    log_format: LogFormat = variable("LOG_FORMAT", one_of(LogFormat), LogFormat.JSON)
+    log_level: str = variable("LOG_LEVEL", one_of(LOG_LEVELS), "INFO")
+    warnings: tuple[str, ...] = ()
+    """Lines for the log."""
+
+    @property
+    def socket_mode(self) -> bool:
+        """Whether Slack is reached through Socket Mode; over HTTP otherwise."""
+        return self.slack_app_token is not None
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """All secret values: `bot.logs` masks them wherever they turn up."""
+        redis = (self.redis.password, self.redis.sentinel_password)
+        return tuple(_secrets((*vars(self).values(), *redis)))
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str], *, terminal: bool = False) -> Self:
+        """Read the settings; `terminal` says whether a person watches the log.
+
+        Raises:
+            SettingsError: Something is missing or wrong; a line for each.
+        """
+        log_format = LogFormat.CONSOLE if terminal else LogFormat.JSON
+        return cls.load(env, log_format=log_format, warnings=cls._unknown(env))
+
+    @classmethod
+    def conflicts(cls, texts: Texts) -> Iterator[str]:
+        """Half of what belongs together."""
+        yield from super().conflicts(texts)
+        if not texts.keys() & {"SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"}:
+            yield (
+                "SLACK_SIGNING_SECRET: is not set: copy it from Basic Information in the Slack "
+                "app's settings, or set SLACK_APP_TOKEN to use Socket Mode"
+            )
+        pair = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET")
+        for name, other in (pair, pair[::-1]):
+            if other in texts and name not in texts:
+                yield f"{name}: is not set, but {other} is: set both, or neither to use a role"
+
+    @classmethod
+    def _unknown(cls, env: Mapping[str, str]) -> tuple[str, ...]:
+        """Warn of variables that look like ours: a typo in a safety setting must not be silent."""
+        ours = [one.name for one in cls.variables().values() if one.name.startswith("VCO_")]
+        unknown = sorted(
+            name
+            for name, text in env.items()
+            if name.startswith("VCO_") and name not in ours and text.strip()
         )
-    pair = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET")
-    for name, other in (pair, pair[::-1]):
-        if reader.has(other) and not reader.has(name):
-            reader.problem(name, f"is not set, but {other} is: set both, or neither to use a role")
+        return tuple(f"{name}: there is no such setting{_nearest(name, ours)}" for name in unknown)
 
 
-def _unknown(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Warn of variables that look like ours: a typo in a safety setting must not be silent."""
-    return tuple(
-        f"{name}: there is no such setting{_nearest(name)}"
-        for name in sorted(names)
-        if name.startswith("VCO_") and name not in _VCO_VARIABLES
-    )
+def _secrets(values: Iterable[object]) -> Iterator[Secret]:
+    for value in values:
+        if isinstance(value, Secret):
+            yield value
+        elif isinstance(value, tuple):
+            yield from _secrets(value)
 
 
-def _nearest(name: str) -> str:
-    near = get_close_matches(name, _VCO_VARIABLES, n=1)
+def _nearest(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, n=1)
     return f"; did you mean {near[0]}?" if near else ""

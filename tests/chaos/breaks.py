@@ -11,8 +11,8 @@ from typing import Any
 import structlog
 from msgspec.structs import replace
 
-from bot.config import settings
-from bot.config.environment import between
+from bot.config.environment import Between
+from bot.config.settings import Settings
 from bot.execution import context, send, verify, worker
 from bot.lifecycle import proof as watching
 from bot.lifecycle import route_change
@@ -34,7 +34,9 @@ def hurry() -> None:
     _set(send, "_READ_AFTER_LOSS", 0.2)
     budget.RATES.update(dict.fromkeys(budget.RATES, budget.UNLIMITED))
     _set(replicas, "_IN_TIME", 300)
-    _set(settings, "between", lambda _, most: between(1, most))
+    for variable in Settings.variables().values():
+        if isinstance(variable.check, Between):
+            _set(variable.check, "lowest", 1)
     _set(socket_mode, "PING_SECONDS", 0.5)
     _set(socket_mode, "YOUNG_SECONDS", 2.0)
     _set(socket_mode, "_LONGEST_PAUSE", 2.0)

@@ -4,6 +4,7 @@ import copy
 import pickle
 import re
 import ssl
+from dataclasses import fields
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,7 @@ import pytest
 
 from bot.config.redis_url import RedisKind, RedisTarget, parse
 from bot.config.secret import Secret
-from bot.config.settings import LogFormat, Settings
+from bot.config.settings import NETWORK, LogFormat, Settings
 from bot.errors import SettingsError
 from bot.models import People
 
@@ -86,9 +87,9 @@ def test_an_empty_environment_is_told_all_that_it_lacks_at_once() -> None:
     with pytest.raises(SettingsError) as refused:
         Settings.from_env({})
     assert [line.partition(":")[0] for line in refused.value.lines] == [
-        "SLACK_SIGNING_SECRET",
         "SLACK_BOT_TOKEN",
         "VCO_APPROVERS",
+        "SLACK_SIGNING_SECRET",
     ]
     assert all("is not set" in line and "\n" not in line for line in refused.value.lines)
 
@@ -255,6 +256,28 @@ def test_a_secret_shows_itself_only_when_asked() -> None:
     assert copy.copy(hidden) == copy.deepcopy(hidden) == hidden
     with pytest.raises(TypeError):
         pickle.dumps(hidden)
+
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def test_the_table_in_the_readme_has_every_variable_and_its_default() -> None:
+    """A table of settings that has drifted from the code is worse than none."""
+    table = README.partition("\n## Settings\n")[2].partition("\n## ")[0]
+    rows = {
+        name: row
+        for row in table.splitlines()
+        if row.startswith("| `")
+        for name in re.findall(r"`([A-Z_]{4,})`", row)
+    }
+    declared = {one.name: field for field, one in Settings.variables().items()}
+    declared |= {one.name: "" for one in NETWORK if one.name.isupper()}
+    assert declared.keys() <= rows.keys()
+    assert {name for name in rows if name.startswith("VCO_")} <= declared.keys()
+    defaults = {field.name: field.default for field in fields(Settings)}
+    for name, of in declared.items():
+        if of and isinstance(default := defaults[of], int | str) and name != "LOG_FORMAT":
+            assert str(default) in rows[name], f"{name} is {default} where nothing is set"
 
 
 # --- REDIS_URL -----------------------------------------------------------------------
