@@ -6,7 +6,7 @@
 - `inbox`     what Slack delivered and nobody has handled yet
 - `clicks`    which click in an open form came last
 - `audit`     what happened, append-only, each entry chained to the one before
-- `told`      what Slack has been shown of each request
+- `cards`     what Slack has been shown of each request
 - `viewers`   who has looked at their App Home, and what it shows them
 - `rate_limit`  quotas and pauses of the VPC API, how long deletions usually take
 - `repair`    what the database has lost, and what follows from the records, built anew

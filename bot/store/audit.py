@@ -16,7 +16,7 @@ import msgspec
 
 from bot.errors import Unreadable
 from bot.models import Event
-from bot.store.client import CLAIMS, DUE, Database, Script, key
+from bot.store.client import Database, Script, key
 
 AUDIT = key("audit")
 AUDIT_HEAD = key("audit-head")
@@ -32,18 +32,18 @@ _CAUSE_SECONDS = 3600
 
 APPEND = """
 local function append(request, body, digest)
-  local head = redis.call('GET', KEYS[4]) or '0 '
+  local head = redis.call('GET', KEYS.audit_head) or '0 '
   local count, link = string.match(head, '^(%d+) (%x*)$')
   count, link = tonumber(count) + 1, redis.sha1hex(link .. digest)
-  redis.call('XADD', KEYS[3], '*', 'request', request, 'event', body, 'link', link)
-  redis.call('SET', KEYS[4], count .. ' ' .. link)
+  redis.call('XADD', KEYS.audit, '*', 'request', request, 'event', body, 'link', link)
+  redis.call('SET', KEYS.audit_head, count .. ' ' .. link)
   return count .. ' ' .. link
 end
 local function check_append()
-  redis.call('SET', KEYS[4], redis.call('GET', KEYS[4]) or '', 'XX')
+  redis.call('SET', KEYS.audit_head, redis.call('GET', KEYS.audit_head) or '', 'XX')
 end
 """
-"""Lua: append one entry; returns its number and link. KEYS[3] is the stream, KEYS[4] its head.
+"""Lua: append one entry; returns its number and link. `audit` is the stream, `audit_head` its head.
 
 `check_append` fails if the head can't be written. The stream can't be tried without an entry, so
 an entry is the first thing that a script writes."""
@@ -165,12 +165,15 @@ def verify(entries: Iterable[Entry], head: str) -> Verification:
 
 _TRIM = Script(
     """
-local cut = redis.call('GET', KEYS[1]) or ''
-if cut == ARGV[2] then return 1 end
-if cut ~= ARGV[1] or not redis.call('XRANGE', KEYS[2], ARGV[3], ARGV[3])[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[2])
+local cut = redis.call('GET', KEYS.cut) or ''
+if cut == ARGV.after then return 1 end
+if cut ~= ARGV.before then return 0 end
+if not redis.call('XRANGE', KEYS.audit, ARGV.place, ARGV.place)[1] then return 0 end
+redis.call('SET', KEYS.cut, ARGV.after)
 return 1
-"""
+""",
+    keys=("cut", "audit"),
+    args=("before", "after", "place"),
 )
 """Lua: move the cut. What lies before it counts as gone from then on, and is removed afterwards."""
 
@@ -178,13 +181,15 @@ return 1
 _APPEND_ONE = Script(
     APPEND
     + """
-if redis.call('EXISTS', KEYS[5]) == 1 then return 0 end
-redis.call('SET', KEYS[5], '1', 'XX')
+if redis.call('EXISTS', KEYS.write) == 1 then return 0 end
+redis.call('SET', KEYS.write, '1', 'XX')
 check_append()
-append(ARGV[1], ARGV[2], ARGV[3])
-redis.call('SET', KEYS[5], '1', 'EX', ARGV[4])
+append(ARGV.request, ARGV.event, ARGV.digest)
+redis.call('SET', KEYS.write, '1', 'EX', ARGV.seconds)
 return 1
-"""
+""",
+    keys=("audit", "audit_head", "write"),
+    args=("request", "event", "digest", "seconds"),
 )
 
 
@@ -199,7 +204,7 @@ class Audit:
         """Record an event: once, however often it is asked for by the same `cause`."""
         body = msgspec.json.encode(event).decode()
         write = key("audit-write", cause or secrets.token_hex(8))
-        keys = (DUE, CLAIMS, AUDIT, AUDIT_HEAD, write)
+        keys = (AUDIT, AUDIT_HEAD, write)
         content = (request_id, body, digest(request_id, body))
         await self._db.run(_APPEND_ONE, keys, *content, _CAUSE_SECONDS)
 

@@ -16,11 +16,13 @@ from bot.store.work import Claim
 
 _SAVE = Script(
     """
-if redis.call('HGET', KEYS[1], 'fence:' .. ARGV[1]) ~= ARGV[2] then return 0 end
-if ARGV[4] == '' then redis.call('SET', KEYS[2], ARGV[3])
-else redis.call('SET', KEYS[2], ARGV[3], 'EX', ARGV[4]) end
+if redis.call('HGET', KEYS.claims, 'fence:' .. ARGV.item) ~= ARGV.fence then return 0 end
+if ARGV.retain == '' then redis.call('SET', KEYS.told, ARGV.posted)
+else redis.call('SET', KEYS.told, ARGV.posted, 'EX', ARGV.retain) end
 return 1
-"""
+""",
+    keys=("claims", "told"),
+    args=("item", "fence", "posted", "retain"),
 )
 
 

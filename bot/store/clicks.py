@@ -7,12 +7,14 @@ _REMEMBERED_SECONDS = 3600
 
 _NEWEST = Script(
     """
-local newest = tonumber(redis.call('GET', KEYS[1]) or '0')
-local at = tonumber(ARGV[1])
+local newest = tonumber(redis.call('GET', KEYS.click) or '0')
+local at = tonumber(ARGV.at)
 if at < newest then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+redis.call('SET', KEYS.click, ARGV.at, 'EX', ARGV.seconds)
 return 1
-"""
+""",
+    keys=("click",),
+    args=("at", "seconds"),
 )
 
 

@@ -62,8 +62,11 @@ class Script:
         """Take the text of the script, and the names of its keys and arguments.
 
         Raises:
-            LookupError: The text names a key or an argument that is not among them.
+            LookupError: The text names a key or an argument that is not among them, or has a
+                number for one although they have names.
         """
+        if keys and re.search(r"\b(KEYS|ARGV)\[", text):
+            raise LookupError(f"a script has a number in the place of one of {keys} and {args}")
         self.keys, self.args = tuple(keys), tuple(args)
         self.text = _numbered(_numbered(text, "KEYS", self.keys), "ARGV", self.args)
         self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
@@ -107,25 +110,25 @@ end
 
 WAKE = """
 local function wake(item, now)
-  local lease = redis.call('HGET', KEYS[2], 'lease:' .. item)
+  local lease = redis.call('HGET', KEYS.claims, 'lease:' .. item)
   if lease and tonumber(lease) > now then
-    redis.call('HSET', KEYS[2], 'again:' .. item, '1')
+    redis.call('HSET', KEYS.claims, 'again:' .. item, '1')
   else
-    redis.call('ZADD', KEYS[1], now, item)
+    redis.call('ZADD', KEYS.due, now, item)
   end
 end
 """
 """Lua: make an item due now. One that is being worked on becomes due when its step ends,
-so that nobody works on it twice at once. KEYS[1] is `due` and KEYS[2] `claims` throughout."""
+so that nobody works on it twice at once."""
 
 CHECK_WORK = """
 local function check_work()
-  redis.call('ZADD', KEYS[1], 'XX', 0, '')
-  redis.call('ZREM', KEYS[1], '')
-  redis.call('HGET', KEYS[2], '')
-  redis.call('HDEL', KEYS[2], '')
-  redis.call('HSET', KEYS[2], '', '')
-  redis.call('HDEL', KEYS[2], '')
+  redis.call('ZADD', KEYS.due, 'XX', 0, '')
+  redis.call('ZREM', KEYS.due, '')
+  redis.call('HGET', KEYS.claims, '')
+  redis.call('HDEL', KEYS.claims, '')
+  redis.call('HSET', KEYS.claims, '', '')
+  redis.call('HDEL', KEYS.claims, '')
 end
 """
 """Lua: fail now if `due` or `claims` can't be written.
@@ -137,7 +140,7 @@ not at all. The first of them needs memory: without any, Redis refuses only a sc
 """
 
 
-_TIME = Script(NOW + "return string.format('%.6f', seconds(''))")
+_TIME = Script(NOW + "return string.format('%.6f', seconds(''))", keys=("due",))
 """A script rather than the command: on a Cluster it runs where all the other scripts do."""
 
 

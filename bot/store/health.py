@@ -19,9 +19,10 @@ For some of these redis-py has an error of its own, whose text leaves the server
 
 _WRITE = Script(
     """
-redis.call('SET', KEYS[2], '1', 'EX', 60)
+redis.call('SET', KEYS.health, '1', 'EX', 60)
 return 1
-"""
+""",
+    keys=("health",),
 )
 
 
@@ -82,7 +83,7 @@ def _attempts() -> tuple[Script, Sequence[str]]:
     return Script(text), keys
 
 
-_TYPE = Script("return redis.call('TYPE', KEYS[1]).ok")
+_TYPE = Script("return redis.call('TYPE', KEYS.one).ok", keys=("one",))
 
 
 class Health:
@@ -97,7 +98,7 @@ class Health:
     async def answers(self) -> str:
         """`ok` when it answers, takes writes and lets us do all that we do, else what it says."""
         try:
-            await self._db.run(_WRITE, (DUE, key("health")))
+            await self._db.run(_WRITE, (key("health"),))
             tried = map(str, await self._db.run(self._attempts, self._scratch))
             refused = [one for one in tried if any(words in one for words in REFUSALS)]
             spoiled = [word for name in _TYPES if (word := await self._spoiled(name))]

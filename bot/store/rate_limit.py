@@ -71,7 +71,9 @@ if wait <= 0.001 then
 else
   redis.call('ZADD', KEYS.reserved, string.format('%.6f', at + reserved), id)
 end
-for i = 1, 3 do redis.call('EXPIRE', KEYS[i], 86400) end
+redis.call('EXPIRE', KEYS.made, 86400)
+redis.call('EXPIRE', KEYS.waiting, 86400)
+redis.call('EXPIRE', KEYS.reserved, 86400)
 if wait <= 0.001 then return '0' end
 return string.format('%.3f', wait)
 """,

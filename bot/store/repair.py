@@ -10,6 +10,7 @@ has taken it back in time: nothing brings that back, so it is said, aloud, and i
 
 import re
 
+import msgspec
 import structlog
 
 from bot.metrics import ALARMS
@@ -78,10 +79,12 @@ What has another type is removed: `due` is no loss, it is built anew.
 _ADD = Script(
     NOW
     + """
-local now = seconds(ARGV[1])
-for place = 2, #ARGV do redis.call('ZADD', KEYS[1], 'NX', now, ARGV[place]) end
+local now = seconds(ARGV.now)
+for _, item in ipairs(cjson.decode(ARGV.items)) do redis.call('ZADD', KEYS.due, 'NX', now, item) end
 return 1
-"""
+""",
+    keys=("due",),
+    args=("now", "items"),
 )
 
 _NUMBER = Script(
@@ -225,7 +228,11 @@ class Repair:
 
     async def _add(self, items: list[str]) -> None:
         if items:
-            await self._db.run(_ADD, (DUE,), self._db.fixed_now, *items)
+            await self._db.run(_ADD, (DUE,), self._db.fixed_now, _as_json(items))
+
+
+def _as_json(items: list[str]) -> str:
+    return msgspec.json.encode(items).decode()
 
 
 def _items(request: Request, now: float) -> list[str]:

@@ -49,88 +49,92 @@ _COMMIT = Script(
     + CHECK_WORK
     + APPEND
     + """
-local cmd = cjson.decode(ARGV[2])
-local now = seconds(ARGV[1])
-local rev = tonumber(redis.call('HGET', KEYS[5], 'rev') or '0')
-local writes = redis.call('HGET', KEYS[5], 'writes') or ''
+local cmd = cjson.decode(ARGV.command)
+local now = seconds(ARGV.now)
+local rev = tonumber(redis.call('HGET', KEYS.record, 'rev') or '0')
+local writes = redis.call('HGET', KEYS.record, 'writes') or ''
 if string.find(writes, cmd.write, 1, true) then return {'ok'} end
 if rev == 0 and cmd.rev > 0 then return {'gone'} end
-if cmd.fence ~= '' and redis.call('HGET', KEYS[2], 'fence:' .. cmd.item) ~= cmd.fence then
+if cmd.fence ~= '' and redis.call('HGET', KEYS.claims, 'fence:' .. cmd.item) ~= cmd.fence then
   return {'stale'}
 end
 if rev ~= cmd.rev then return {'conflict'} end
 for _, route in ipairs(cmd.hold) do
-  local holder = redis.call('HGET', KEYS[6], route)
+  local holder = redis.call('HGET', KEYS.open, route)
   if holder and holder ~= cmd.id then return {'open', holder} end
 end
 
 check_work()
 check_append()
-redis.call('HDEL', KEYS[5], '')
-redis.call('HSET', KEYS[5], '', '')
-redis.call('HDEL', KEYS[5], '')
+redis.call('HDEL', KEYS.record, '')
+redis.call('HSET', KEYS.record, '', '')
+redis.call('HDEL', KEYS.record, '')
 if #cmd.hold + #cmd.free > 0 then
-  redis.call('HDEL', KEYS[6], '')
-  redis.call('HSET', KEYS[6], '', '')
-  redis.call('HDEL', KEYS[6], '')
+  redis.call('HDEL', KEYS.open, '')
+  redis.call('HSET', KEYS.open, '', '')
+  redis.call('HDEL', KEYS.open, '')
 end
-redis.call('SREM', KEYS[9], '')
+redis.call('SREM', KEYS.unsigned, '')
 if cmd.unsigned then
-  redis.call('SADD', KEYS[9], '')
-  redis.call('SREM', KEYS[9], '')
+  redis.call('SADD', KEYS.unsigned, '')
+  redis.call('SREM', KEYS.unsigned, '')
 end
 if cmd.queue ~= '' then
-  redis.call('LRANGE', KEYS[7], 0, 0)
-  redis.call('LREM', KEYS[7], 0, '')
+  redis.call('LRANGE', KEYS.queue, 0, 0)
+  redis.call('LREM', KEYS.queue, 0, '')
 end
 if cmd.queue == 'join' then
-  redis.call('RPUSH', KEYS[7], '')
-  redis.call('LREM', KEYS[7], 0, '')
+  redis.call('RPUSH', KEYS.queue, '')
+  redis.call('LREM', KEYS.queue, 0, '')
 end
 if cmd.created > 0 then
-  redis.call('ZADD', KEYS[8], 'XX', 0, '')
-  redis.call('ZREMRANGEBYSCORE', KEYS[8], '+inf', '-inf')
+  redis.call('ZADD', KEYS.index, 'XX', 0, '')
+  redis.call('ZREMRANGEBYSCORE', KEYS.index, '+inf', '-inf')
 end
 -- An open record never bears a time to live: only what has ended is given one, and it stays ended.
-if cmd.retain > 0 and redis.call('TTL', KEYS[5]) < 0 then
-  redis.call('EXPIRE', KEYS[5], cmd.retain)
+if cmd.retain > 0 and redis.call('TTL', KEYS.record) < 0 then
+  redis.call('EXPIRE', KEYS.record, cmd.retain)
 end
 
 -- From here nothing can fail. The audit is first all the same: nothing happens unseen.
-local audit = redis.call('HGET', KEYS[5], 'audit') or ''
+local audit = redis.call('HGET', KEYS.record, 'audit') or ''
 for _, event in ipairs(cmd.events) do audit = append(cmd.id, event[1], event[2]) end
-redis.call('HSET', KEYS[5], 'data', cmd.data, 'seal', cmd.seal, 'state', cmd.state, 'rev', rev + 1,
-           'writes', string.sub(cmd.write .. ' ' .. writes, 1, 200), 'audit', audit)
+redis.call('HSET', KEYS.record, 'data', cmd.data, 'seal', cmd.seal, 'state', cmd.state,
+           'rev', rev + 1, 'writes', string.sub(cmd.write .. ' ' .. writes, 1, 200), 'audit', audit)
 if cmd.created > 0 then
-  redis.call('ZADD', KEYS[8], cmd.created, cmd.id)
-  redis.call('ZREMRANGEBYSCORE', KEYS[8], '-inf', cmd.created - cmd.remember)
+  redis.call('ZADD', KEYS.index, cmd.created, cmd.id)
+  redis.call('ZREMRANGEBYSCORE', KEYS.index, '-inf', cmd.created - cmd.remember)
 end
-for _, route in ipairs(cmd.hold) do redis.call('HSET', KEYS[6], route, cmd.id) end
+for _, route in ipairs(cmd.hold) do redis.call('HSET', KEYS.open, route, cmd.id) end
 for _, route in ipairs(cmd.free) do
-  if redis.call('HGET', KEYS[6], route) == cmd.id then redis.call('HDEL', KEYS[6], route) end
+  if redis.call('HGET', KEYS.open, route) == cmd.id then redis.call('HDEL', KEYS.open, route) end
 end
 if cmd.queue == 'join' then
-  redis.call('LREM', KEYS[7], 0, cmd.id)
-  redis.call('RPUSH', KEYS[7], cmd.id)
-elseif cmd.queue == 'leave' and redis.call('LREM', KEYS[7], 0, cmd.id) > 0 then
-  for place, id in ipairs(redis.call('LRANGE', KEYS[7], 0, -1)) do
+  redis.call('LREM', KEYS.queue, 0, cmd.id)
+  redis.call('RPUSH', KEYS.queue, cmd.id)
+elseif cmd.queue == 'leave' and redis.call('LREM', KEYS.queue, 0, cmd.id) > 0 then
+  for place, id in ipairs(redis.call('LRANGE', KEYS.queue, 0, -1)) do
     if place == 1 then wake('run:' .. id, now) end
     wake('tell:' .. id, now)
   end
 end
-if cmd.unsigned then redis.call('SADD', KEYS[9], cmd.id)
-else redis.call('SREM', KEYS[9], cmd.id) end
+if cmd.unsigned then redis.call('SADD', KEYS.unsigned, cmd.id)
+else redis.call('SREM', KEYS.unsigned, cmd.id) end
 for _, item in ipairs(cmd.wake) do wake(item, now) end
 return {'ok'}
-"""
+""",
+    keys=("due", "claims", "audit", "audit_head", "record", "open", "queue", "index", "unsigned"),
+    args=("now", "command"),
 )
 
 _REJOIN = Script(
     """
-if redis.call('LPOS', KEYS[1], ARGV[1]) then return 0 end
-redis.call('LPUSH', KEYS[1], ARGV[1])
+if redis.call('LPOS', KEYS.queue, ARGV.id) then return 0 end
+redis.call('LPUSH', KEYS.queue, ARGV.id)
 return 1
-"""
+""",
+    keys=("queue",),
+    args=("id",),
 )
 
 

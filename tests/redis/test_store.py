@@ -416,6 +416,8 @@ def test_a_script_that_names_what_it_is_not_given_is_not_built() -> None:
         Script(part, keys=("due",), args=("limit",))
     with pytest.raises(LookupError, match=r"ARGV\.limit"):
         Script(part, keys=("seen",), args=("now",))
+    with pytest.raises(LookupError, match="a number"):
+        Script("return ARGV[4]", keys=("seen",), args=("now",))
 
 
 async def test_a_script_with_names_is_called_with_all_of_them_or_not_at_all(store: Store) -> None:
