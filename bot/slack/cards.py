@@ -121,14 +121,7 @@ class CardPublisher:
             # What is said of an end is never taken back, so a failover must not forget it.
             await self._store.requests.secured()
         if posted.shown != shown and not posted.fixed:
-            if posted.said < len(request.timeline):
-                # More than the bar has moved. Homes don't wait for the card.
-                await self._store.viewers.changed()
-            if outcome := await self._forgotten(request, posted):
-                await self._leave(claim, request, posted, outcome)
-            else:
-                await self._edit(claim, request, posted, message, shown)
-            return claim.now
+            return await self._change(claim, request, posted, message, shown)
         if posted.said < len(request.timeline):
             await self._post_line(claim, request, posted)
             return claim.now
@@ -140,6 +133,25 @@ class CardPublisher:
             return claim.now
         progressing = request.state in (RequestState.APPROVED, RequestState.EXECUTING)
         return claim.now + REFRESH_SECONDS if progressing else None
+
+    async def _change(
+        self, claim: Claim, request: Request, posted: CardState, message: Message, shown: str
+    ) -> float:
+        """Edit the card; or say the next line, where edits are held back and lines are not."""
+        if posted.said < len(request.timeline):
+            # More than the bar has moved. Homes don't wait for the card.
+            await self._store.viewers.changed()
+        if outcome := await self._forgotten(request, posted):
+            await self._leave(claim, request, posted, outcome)
+            return claim.now
+        try:
+            await self._edit(claim, request, posted, message, shown)
+        except SlackRateLimited:
+            # The thread is limited by itself: a line doesn't wait for the card's edit.
+            if posted.said == len(request.timeline):
+                raise
+            await self._post_line(claim, request, posted)
+        return claim.now
 
     async def _forgotten(self, request: Request, posted: CardState) -> str:
         """The outcome that the card shows and the store has forgotten; empty: there is none.

@@ -154,6 +154,17 @@ async def test_what_slack_put_off_was_not_posted_so_nothing_is_searched_for(hurr
     assert methods.count("conversations.history") == 1
 
 
+async def test_the_thread_is_told_while_the_cards_edits_are_held_back(hurried: Stage) -> None:
+    await hurried.start_bot()
+    [card] = await cards(hurried, 1)
+    hurried.slack.faults.add("chat.update", "rate_limited", times=1, retry_after=600)
+    await hurried.approve(card)
+    assert (await hurried.until_ended(card)).state is RequestState.DELETED
+    await hurried.slack.until(lambda: len(hurried.thread(card)) == 4)
+    edits = [c for c in hurried.slack.requests if c.method == "chat.update" and not c.error]
+    assert not edits
+
+
 def test_an_end_goes_before_a_state_and_a_state_before_a_bar() -> None:
     yes = approved()
     moved = [
