@@ -29,7 +29,7 @@ sandbox: .venv/sandbox ## Try the bot: a local Slack, a local cloud, the real bo
 test: export PYTHONDONTWRITEBYTECODE =
 test: .venv/dev ## All tests; COV=--cov measures coverage too, ARGS=tests/story runs some
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest $(or $(ARGS),$(COV) --numprocesses $(AT_ONCE))
+	$(BIN)/python -m pytest $(or $(ARGS),$(COV) --numprocesses $(AT_ONCE) --dist loadgroup)
 
 test-quick: export PYTHONDONTWRITEBYTECODE =
 test-quick: .venv/dev ## The tests without I/O: seconds

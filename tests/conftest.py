@@ -29,6 +29,13 @@ settings.register_profile("deep", deadline=None, max_examples=1000)
 settings.load_profile("usual")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one worker have all tests with a browser: two browsers at once starve everything."""
+    for item in items:
+        if "browser" in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
 @pytest.fixture(autouse=True)
 def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits ten seconds for a lease here; bots that are processes of their own do."""

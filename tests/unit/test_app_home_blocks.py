@@ -378,9 +378,10 @@ def test_slack_takes_the_home_of_anybody_whatever_there_is(
 def test_the_fullest_home_fits(user: str) -> None:
     crowd = Terms(approvers=People(users=tuple(f"U{n:010}" for n in range(200)), groups=("S0A",)))
     many = [a_route(f"10.{n}.0.0/24") for n in range(20)]
+    full = {state: in_state(state, *many, reason=HOSTILE[:300]) for state in RequestState}
     found = [
-        replace(in_state(state, *many, reason=HOSTILE[:300]), id=f"{state}-{n}", terms=terms)
-        for state in RequestState
+        replace(request, id=f"{state}-{n}", terms=terms)
+        for state, request in full.items()
         for terms in (crowd, GLASS)
         for n in range(15)
     ]
