@@ -24,8 +24,11 @@ class Priority(IntEnum):
     PROGRESS = 6
 
 
-_LEAVES = (0, 1, 1, 2, 2, 4, 8)
-"""How many calls each priority leaves to those above it, at most half of a full bucket."""
+_LEAVES = (0, 1, 1, 2, 20, 20, 24)
+"""How many calls each priority leaves to those above it, at most half of a full bucket.
+
+Cards on their way, and their bars, leave so many that what ends at the same time is told at once.
+"""
 
 
 class Rate(NamedTuple):
