@@ -17,7 +17,6 @@ from bot.config.redis_url import parse
 from bot.models import VcoRoute
 from bot.sandbox.process import BotProcess
 from bot.sandbox.scene import environment, local_slack, local_vpc
-from bot.sandbox.slack.driver import CannotDo
 from bot.sandbox.valkey import EmbeddedValkey, ValkeyUnavailable
 from bot.sandbox.vpc import seed
 from bot.store import Database, Store
@@ -39,6 +38,7 @@ POLICY = Path(__file__).with_name("policy.toml")
 """What the bot goes by here: more than one approval, break-glass, what is never deleted."""
 
 _DIRECTORY = Path(".sandbox")
+_LOOK_SECONDS = 0.25
 
 
 class Sandbox:
@@ -46,10 +46,18 @@ class Sandbox:
 
     Raises:
         ValkeyUnavailable: there is no server for this machine, or it does not answer.
-        RuntimeError: the bot did not become ready; its log says why.
+
+    A bot that does not start is no reason to end: the page says why, and starts it again.
     """
 
-    def __init__(self, *, log: Path, port: int = 0, task_seconds: float = TASK_SECONDS) -> None:
+    def __init__(
+        self,
+        *,
+        log: Path,
+        port: int = 0,
+        task_seconds: float = TASK_SECONDS,
+        policy: Path = POLICY,
+    ) -> None:
         """`log` gets what the bot prints; a `port` of 0, or one that is taken, is a free one."""
         self.slack = local_slack()
         self.vpc = local_vpc(task_seconds=task_seconds, task_delay=TASK_DELAY)
@@ -57,7 +65,9 @@ class Sandbox:
         self._valkey = EmbeddedValkey(appendonly=True)
         self._log = log
         self._port = port
+        self._policy = policy
         self._usual = task_seconds + TASK_DELAY
+        self._trouble = ""
         self._stack = contextlib.AsyncExitStack()
 
     @property
@@ -73,8 +83,12 @@ class Sandbox:
             await self._start_page()
             stack.push_async_callback(self.vpc.close)
             await self.vpc.start()
-            self.bot = await self._start_bot(stack)
+            await _remember_durations(self._valkey.url, self._usual)
+            self.bot = BotProcess(self._environment(), log=self._log)
+            stack.push_async_callback(self.bot.stop)
             self._join()
+            await self._start_bot()
+            stack.push_async_callback(_cancelled, asyncio.create_task(self._watch_bot()))
             self._stack = stack.pop_all()
         return self
 
@@ -93,15 +107,32 @@ class Sandbox:
         except OSError:
             await self.slack.start()
 
-    async def _start_bot(self, stack: contextlib.AsyncExitStack) -> BotProcess:
+    def _environment(self) -> dict[str, str]:
         env = environment(self.slack, self.vpc, self._valkey.url)
         del env["VCO_APPROVERS"]
-        env |= {"VCO_POLICY_FILE": str(POLICY), "VCO_LEASE": str(LEASE_SECONDS)}
-        await _remember_durations(self._valkey.url, self._usual)
-        bot = BotProcess(env, log=self._log)
-        stack.push_async_callback(bot.stop)
-        await bot.start()
-        return bot
+        return env | {"VCO_POLICY_FILE": str(self._policy), "VCO_LEASE": str(LEASE_SECONDS)}
+
+    @property
+    def trouble(self) -> str:
+        """Why the bot does not run although it should, in words; empty where all is well."""
+        return self._trouble or self.bot.why_it_ended()
+
+    async def _start_bot(self) -> None:
+        self._trouble = ""
+        try:
+            await self.bot.start()
+        except RuntimeError as error:
+            self._trouble = str(error)
+        self.slack.touch()
+
+    async def _watch_bot(self) -> None:
+        """Let the page know when the bot comes or goes by itself."""
+        before = self.bot.pid
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if self.bot.pid != before:
+                before = self.bot.pid
+                self.slack.touch()
 
     def _join(self) -> None:
         """Show the cloud and the bot beside the chat, and let the page act on both."""
@@ -110,16 +141,15 @@ class Sandbox:
         self.slack.hooks.on_cloud = self._on_cloud
         self.slack.hooks.on_bot = self._on_bot
         self.slack.hooks.bot_alive = lambda: self.bot.pid is not None
+        self.slack.hooks.bot_trouble = lambda: self.trouble
         self.vpc.on_change = self.slack.touch
 
     async def _on_bot(self, op: str) -> None:
         if op == "kill":
+            self._trouble = ""
             self.bot.kill()
-            return
-        try:
-            await self.bot.start()
-        except RuntimeError as error:
-            raise CannotDo(f"{str(error).capitalize()}; its log is {self._log}.") from error
+        else:
+            await self._start_bot()
 
     def _on_cloud(self, op: dict[str, Any]) -> None:
         """Do to the cloud what somebody clicked beside the chat."""
@@ -155,11 +185,16 @@ async def _remember_durations(redis_url: str, seconds: float) -> None:
         await database.close()
 
 
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 def main() -> int:
     """Run until Ctrl-C; returns the exit status."""
     try:
         asyncio.run(_run())
-    except (ValkeyUnavailable, RuntimeError) as error:
+    except ValkeyUnavailable as error:
         print(error, file=sys.stderr)  # noqa: T201 - where the user looks
         return 1
     return 0
@@ -173,6 +208,8 @@ async def _run() -> None:
     log = _new_log()
     async with Sandbox(log=log, port=PORT) as sandbox:
         _welcome(sandbox.url, log)
+        if sandbox.trouble:
+            print(f"  The bot did not start: {sandbox.trouble}", file=sys.stderr)  # noqa: T201
         await stop.wait()
         print("\nStopping …")  # noqa: T201
 

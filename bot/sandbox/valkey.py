@@ -14,10 +14,7 @@ import importlib.util
 import os
 import platform
 import random
-import signal
 import socket
-import subprocess
-import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable
@@ -26,6 +23,7 @@ from types import TracebackType
 from typing import Self
 
 from bot.errors import BotError
+from bot.sandbox.process import GuardedProcess
 
 HOST = "127.0.0.1"
 
@@ -118,9 +116,6 @@ def free_port() -> int:
             return port
 
 
-__all__ = ["EmbeddedValkey", "ValkeyUnavailable", "free_port"]
-
-_GUARD = Path(__file__).with_name("guard.py")
 _READY_WITHIN = 15.0
 _STOPPED_WITHIN = 10.0
 _PAUSE = 0.02
@@ -148,7 +143,7 @@ class EmbeddedValkey:
         self._fixed_port = port
         self._port = port or 0
         self._appendonly = appendonly
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process = GuardedProcess()
 
     @property
     def url(self) -> str:
@@ -158,8 +153,6 @@ class EmbeddedValkey:
     @property
     def pid(self) -> int | None:
         """The server's process, None when it does not run."""
-        if self._process is None or self._process.poll() is not None:
-            return None
         return self._process.pid
 
     @property
@@ -211,44 +204,20 @@ class EmbeddedValkey:
 
     async def stop(self) -> None:
         """End the server as its operator would, and remove a temporary directory."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-            if not await _until(self._gone, _STOPPED_WITHIN):
-                self._process.kill()
-        await self._reap()
+        await self._process.end(_STOPPED_WITHIN)
         if self._temporary is not None:
             self._temporary.cleanup()
 
     async def kill(self) -> None:
         """End the server at once, as a crash would (SIGKILL); `start` brings it back."""
-        if self._process is not None:
-            self._process.kill()
-        await self._reap()
-
-    async def restart(self) -> None:
-        """Kill the server and start it on the same port, with what it had written.
-
-        Raises:
-            ValkeyUnavailable: It does not answer in time.
-        """
-        await self.kill()
-        await self.start()
+        self._process.kill()
 
     async def _spawn(self) -> None:
         server = command(self._program, self._directory, self._port, appendonly=self._appendonly)
         lock = await self._lock()
         try:
-            with self.log.open("ab") as log:
-                log.truncate(0)
-                self._process = subprocess.Popen(  # noqa: ASYNC220, S603 - milliseconds; our own guard
-                    [sys.executable, "-I", "-S", str(_GUARD), *server],
-                    stdin=subprocess.PIPE,
-                    stdout=log,
-                    stderr=log,
-                    cwd=self._directory,
-                    start_new_session=True,
-                    pass_fds=[lock],
-                )
+            self.log.write_bytes(b"")
+            self._process.spawn(server, log=self.log, directory=self._directory, keep=[lock])
         finally:
             os.close(lock)
 
@@ -274,17 +243,6 @@ class EmbeddedValkey:
         except TimeoutError:
             pass
         return False
-
-    async def _reap(self) -> None:
-        if self._process is None:
-            return
-        await _until(self._gone, _STOPPED_WITHIN)
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        self._process = None
-
-    def _gone(self) -> bool:
-        return self.pid is None
 
     def _port_was_taken(self) -> bool:
         return "already in use" in self._last_words()

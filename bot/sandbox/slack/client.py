@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.views import View
 from bot.sandbox.slack.workspace import Channel, Json, Person, Workspace
 
+_log = logging.getLogger(__name__)
+
 
 class Hooks(msgspec.Struct):
     """What the one who runs the page lends it: the cloud beside it, and the bot's process."""
@@ -22,6 +25,7 @@ class Hooks(msgspec.Struct):
     on_cloud: Callable[[Json], Awaitable[None] | None] | None = None
     on_bot: Callable[[str], Awaitable[None] | None] | None = None
     bot_alive: Callable[[], bool] = lambda: True
+    bot_trouble: Callable[[], str] = lambda: ""
 
 
 def client_state(reader: Reader, hooks: Hooks, user: str) -> Json:
@@ -31,7 +35,12 @@ def client_state(reader: Reader, hooks: Hooks, user: str) -> Json:
     return {
         "me": _person(workspace.people[user]),
         "people": [_person(person) for person in workspace.people.values() if person.human],
-        "app": {"user": app.user, "name": app.name, "alive": hooks.bot_alive()},
+        "app": {
+            "user": app.user,
+            "name": app.name,
+            "alive": hooks.bot_alive(),
+            "trouble": hooks.bot_trouble(),
+        },
         "channels": [_channel(workspace, user, channel) for channel in mine],
         "messages": {c.id: _messages(reader.state.in_channel(c.id, user), app.user) for c in mine},
         "modal": _modal(reader.modal(user)),
@@ -218,8 +227,9 @@ class ClientApi:
             answer = await act(body)
         except CannotDo as error:
             answer = {"ok": False, "error": str(error)}
-        except (KeyError, TypeError, ValueError, LookupError) as error:
-            answer = {"ok": False, "error": f"invalid_arguments: {error}"}
+        except Exception as error:  # noqa: BLE001 - whatever it is: logged, and told at the page
+            _log.exception("the page's %s failed", request.match_info["verb"])
+            answer = {"ok": False, "error": f"The sandbox failed ({error!r}); its log says where."}
         return web.json_response(answer)
 
     async def _command(self, body: Json) -> Json:

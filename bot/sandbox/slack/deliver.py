@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import logging
 import time
 from enum import StrEnum
 from http import HTTPStatus
@@ -22,6 +23,8 @@ from bot.sandbox.slack.workspace import Json
 
 ACK_SECONDS = 3.0
 RETRY_DELAYS = (0.0, 60.0, 300.0)
+
+_log = logging.getLogger(__name__)
 
 
 class Kind(StrEnum):
@@ -106,7 +109,7 @@ class Courier:
         """Deliver an event, and again after each of `retry_delays` while it is not acked."""
         task = asyncio.create_task(self._send_until_acked(payload))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._over)
 
     async def raw(self, body: bytes, headers: dict[str, str]) -> Ack:
         """Post a body as it is to the next request URL."""
@@ -140,6 +143,11 @@ class Courier:
         await self.sockets.close()
         if self._client is not None:
             await self._client.close()
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            _log.error("an event was not delivered", exc_info=error)
 
     async def _send(self, kind: Kind, payload: Json, retry: int, reason: str = "") -> Ack:
         turn = next(self._turn)

@@ -7,6 +7,7 @@ Slack's own announcements (`warn`, `refresh`, `disable`).
 
 import asyncio
 import json
+import logging
 import uuid
 from contextlib import suppress
 from enum import StrEnum
@@ -30,6 +31,8 @@ _UNANSWERED = 2
 _LOOK_SECONDS = 0.05
 
 _GONE = (ConnectionError, RuntimeError)
+
+_log = logging.getLogger(__name__)
 
 
 class Edge(StrEnum):
@@ -250,7 +253,9 @@ class Sockets:
             socket.lost()
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            for error in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(error, Exception) and not isinstance(error, _GONE):
+                    _log.error("a websocket failed", exc_info=error)
             self.state.changed()
 
     async def _greet(self, socket: Socket) -> None:

@@ -87,17 +87,22 @@ class State:
         """What `condition` returns once it is true; it is asked again after each change.
 
         A LookupError of the condition means "not yet". Raises TimeoutError, with a picture of
-        what was there, when it stays false for `timeout` seconds.
+        what was there and the last LookupError, when it stays false for `timeout` seconds.
         """
+        missing: LookupError | None = None
         try:
             async with asyncio.timeout(timeout):
                 while True:
-                    value = _asked(condition)
+                    try:
+                        value, missing = condition(), None
+                    except LookupError as error:
+                        value, missing = None, error
                     if value:
                         return value
                     await self.change()
         except TimeoutError:
-            raise TimeoutError(f"not so within {timeout:g} s; there was:\n{self}") from None
+            said = f"not so within {timeout:g} s; there was:\n{self}"
+            raise TimeoutError(said) from missing
 
     def __str__(self) -> str:
         """What there is, for the message of a failing test."""
@@ -215,10 +220,3 @@ class State:
         home.hash = new_hash(self.clock())
         self.changed()
         return home
-
-
-def _asked(condition: Callable[[], T | None]) -> T | None:
-    try:
-        return condition()
-    except LookupError:
-        return None
