@@ -52,6 +52,7 @@ class GuardedProcess:
         keep: Sequence[int] = (),
     ) -> None:
         """Start it. `log` gets what it prints (None: the terminal), `keep` are open files of it."""
+        self._let_go()
         output = log.open("ab") if log else None
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the starter names the program

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from bot.config.redis_url import parse
 from bot.models import VcoRoute
+from bot.sandbox.checklist import Checklist
 from bot.sandbox.process import BotProcess
 from bot.sandbox.scene import environment, local_slack, local_vpc
 from bot.sandbox.valkey import EmbeddedValkey, ValkeyUnavailable
@@ -62,6 +63,7 @@ class Sandbox:
         self.slack = local_slack()
         self.vpc = local_vpc(task_seconds=task_seconds, task_delay=TASK_DELAY)
         self.bot: BotProcess
+        self._checklist = Checklist(self.slack, self.vpc)
         self._valkey = EmbeddedValkey(appendonly=True)
         self._log = log
         self._port = port
@@ -137,6 +139,7 @@ class Sandbox:
     def _join(self) -> None:
         """Show the cloud and the bot beside the chat, and let the page act on both."""
         self.slack.deliver_to(f"{self.bot.url}/slack/events")
+        self.slack.hooks.checklist = self._checklist.state
         self.slack.hooks.cloud = self.vpc.snapshot
         self.slack.hooks.on_cloud = self._on_cloud
         self.slack.hooks.on_bot = self._on_bot
@@ -148,6 +151,7 @@ class Sandbox:
         if op == "kill":
             self._trouble = ""
             self.bot.kill()
+            self._checklist.bot_was_killed()
         else:
             await self._start_bot()
 
@@ -158,6 +162,7 @@ class Sandbox:
             return
         connection = str(op["connection"])
         if op["op"] == "break_tunnel":
+            self._checklist.tunnel_was_cut()
             self.vpc.break_tunnel(connection, str(op["tunnel"]), only_bgp=bool(op["only_bgp"]))
             return
         if op["op"] == "mend_tunnel":

@@ -269,3 +269,21 @@ async def test_a_button_in_a_thread_works_there(desk: Desk, client: AsyncWebClie
     await desk.messages.last.get_by_role("button", name="1 reply").click()
     await desk.thread.get_by_role("button", name="Restore").click()
     await expect(desk.thread).to_contain_text("Asked for weight 7.")
+
+
+async def test_a_table_is_drawn_as_one(desk: Desk, client: AsyncWebClient) -> None:
+    """The first row is its head; a column is aligned as it says, and cells can have links."""
+    link = {"type": "link", "url": "https://example.com/r-1", "text": "r-1"}
+    rich = {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [link]}]}
+    raw = [["Route", "Weight", "Request"], ["192.168.10.0/24", "100"]]
+    rows: list[list[Json]] = [[{"type": "raw_text", "text": text} for text in row] for row in raw]
+    rows[1].append(rich)
+    columns: list[Json] = [{}, {"align": "right"}]
+    block = {"type": "table", "rows": rows, "column_settings": columns}
+    await client.chat_postMessage(channel=NETWORK_OPS, text="routes", blocks=[block])
+
+    shown = desk.messages.last.get_by_role("table")
+    await expect(shown.get_by_role("columnheader")).to_have_text(raw[0])
+    await expect(shown.get_by_role("cell")).to_have_text([*raw[1], "r-1"])
+    await expect(shown.get_by_role("cell", name="100")).to_have_css("text-align", "right")
+    await expect(shown.get_by_role("link", name="r-1")).to_be_visible()

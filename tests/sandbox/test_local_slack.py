@@ -114,6 +114,19 @@ def actions(*elements: Json) -> Json:
     return {"type": "actions", "elements": list(elements)}
 
 
+def rich_text(words: str, **style: bool) -> Json:
+    leaf: Json = {"type": "text", "text": words, **({"style": style} if style else {})}
+    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [leaf]}]}
+
+
+def table(rows: list[list[Any]], *columns: Json) -> Json:
+    cells = [
+        [{"type": "raw_text", "text": c} if isinstance(c, str) else c for c in row] for row in rows
+    ]
+    settings = {"column_settings": list(columns)} if columns else {}
+    return {"type": "table", "rows": cells, **settings}
+
+
 def modal(**more: object) -> Json:
     plain = {"type": "plain_text"}
     return {
@@ -369,8 +382,9 @@ CONFIRM = {
         [{"type": "context", "elements": [{"type": "mrkdwn", "text": "by"}, PLAIN]}],
         [actions({**button("a"), "style": "danger", "confirm": CONFIRM, "url": "https://x.y"})],
         [{**section("s"), "accessory": {"type": "static_select", "options": [OPTION]}}],
-        [{"type": "image", "image_url": "https://x.y/z.png", "alt_text": "a map"}],
-        [{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": []}]}],
+        [rich_text("bold", bold=True)],
+        [table([["Route", "Weight"], ["10.0.0.0/8", "100"]], {"align": "right"}, {})],
+        [table([[rich_text("10.0.0.0/8"), "100"]])],
         [actions(button("cancel", "1")), actions(button("cancel", "2"))],
     ],
 )
@@ -433,7 +447,13 @@ def test_good_blocks_pass(blocks: list[Json]) -> None:
             ],
             "must match an option exactly",
         ),
-        ([{"type": "image", "image_url": "https://x.y"}], "missing required field: alt_text"),
+        ([{"type": "image", "image_url": "https://x.y"}], "unsupported type: image"),
+        ([{"type": "rich_text", "elements": [{"type": "text", "text": "a"}]}], "unsupported type"),
+        ([table([["a"]] * 101)], "no more than 100 items"),
+        ([table([["a"] * 21])], "no more than 20 items"),
+        ([table([[""]])], "must be more than 0 characters"),
+        ([table([["a"]], {"align": "middle"})], "must be a valid enum value"),
+        ([table([["a"]]), table([["b"]])], "only_one_table_allowed"),
         (["text"], "must provide an object"),
     ],
 )

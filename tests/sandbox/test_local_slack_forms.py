@@ -175,7 +175,7 @@ async def test_a_search_begins_with_its_least_number_of_characters(
 ) -> None:
     search = {"type": "external_select", "action_id": "connection"}
     view_id = await opened(slack, client, field("connection", "Connection", search))
-    with pytest.raises(CannotDo, match="from 3 characters on"):
+    with pytest.raises(CannotDo, match="at least 3 characters"):
         await slack.suggest(ALICE, view_id, "connection", typed="sh")
     assert len(await slack.suggest(ALICE, view_id, "connection", typed="sha")) == 1
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 from bot.sandbox.slack.checks import (
     Check,
-    anything,
     boolean,
     by_type,
     items,
@@ -74,11 +73,6 @@ def _choosing(check: Check, *initial: str) -> Check:
     return whole
 
 
-IMAGE = shape(
-    {"alt_text": string(2000)},
-    {"image_url": string(3000), "slack_file": anything},
-    either=("image_url", "slack_file"),
-)
 BUTTON = shape(
     {"text": plain_text(75)},
     {
@@ -122,24 +116,16 @@ CONVERSATIONS: dict[str, Check] = {
         },
     ),
 }
-NAMED_SELECTS: dict[str, Check] = {
-    f"{many}{what}s_select": shape({}, {**keys, f"initial_{what}{plural}": ids, **extra})
-    for many, keys, plural, ids in (
-        ("", SELECT, "", string(255)),
-        ("multi_", MULTI, "s", items(string(255), 100)),
-    )
-    for what, extra in (("user", {}), ("channel", ANSWERABLE), ("conversation", CONVERSATIONS))
+CONVERSATION_SELECTS: dict[str, Check] = {
+    "conversations_select": shape(
+        {}, {**SELECT, "initial_conversation": string(255), **CONVERSATIONS}
+    ),
 }
 EXTERNAL_SELECTS: dict[str, Check] = {
     "external_select": shape({}, {**SELECT, **MIN_QUERY, "initial_option": PLAIN_OPTION}),
     "multi_external_select": shape({}, {**MULTI, **MIN_QUERY, "initial_options": OPTIONS}),
 }
-PICKERS: dict[str, Check] = {
-    "datepicker": shape({}, {**SELECT, "initial_date": string(10)}),
-    "timepicker": shape({}, {**SELECT, "initial_time": string(5), "timezone": string(100)}),
-    "datetimepicker": shape(
-        {}, {**ACTION, "confirm": CONFIRM, "initial_date_time": number(10**9, 10**10 - 1)}
-    ),
+BOXES: dict[str, Check] = {
     "checkboxes": _choosing(
         shape(
             {"options": items(OPTION, 10)},
@@ -154,36 +140,21 @@ PICKERS: dict[str, Check] = {
         ),
         "initial_option",
     ),
-    "overflow": shape(
-        {"options": items(OPTION, 5)}, {"action_id": string(255), "confirm": CONFIRM}
-    ),
 }
 SELECTS: dict[str, Check] = {
     "static_select": STATIC_SELECT,
     "multi_static_select": MULTI_STATIC_SELECT,
     **EXTERNAL_SELECTS,
-    **NAMED_SELECTS,
-}
-TYPED: dict[str, Check] = {
-    "plain_text_input": PLAIN_TEXT_INPUT,
-    "email_text_input": shape({}, {**INPUT, "initial_value": string(3000, 0)}),
-    "url_text_input": shape({}, {**INPUT, "initial_value": string(3000, 0)}),
-    "number_input": shape(
-        {"is_decimal_allowed": boolean},
-        {**INPUT, "initial_value": string(30), "min_value": string(30), "max_value": string(30)},
-    ),
+    **CONVERSATION_SELECTS,
 }
 
 # Multi-selects stand in sections and inputs only (slackapi/python-slack-sdk#1631).
 SINGLE = {name: SELECTS[name] for name in SELECTS if not name.startswith("multi_")}
-INTERACTIVE = by_type({"button": BUTTON, **SINGLE, **PICKERS})
-ACCESSORY = by_type({"button": BUTTON, "image": IMAGE, **SELECTS, **PICKERS})
-ASKING = by_type(
-    {**TYPED, **SELECTS, **{name: PICKERS[name] for name in PICKERS if name != "overflow"}}
-)
+INTERACTIVE = by_type({"button": BUTTON, **SINGLE, **BOXES})
+ACCESSORY = by_type({"button": BUTTON, **SELECTS, **BOXES})
+ASKING = by_type({"plain_text_input": PLAIN_TEXT_INPUT, **SELECTS, **BOXES})
 IN_CONTEXT = by_type(
     {
-        "image": IMAGE,
         "plain_text": plain_text(3000),
         "mrkdwn": text(3000),
     }
@@ -193,7 +164,60 @@ IN_CONTEXT = by_type(
 MESSAGE_BLOCKS = 50
 VIEW_BLOCKS = 100
 
+TABLE_ROWS = 100
+TABLE_COLUMNS = 20
+
 ID: dict[str, Check] = {"block_id": string(255)}
+_STYLED: dict[str, Check] = {
+    "style": shape({}, dict.fromkeys(("bold", "italic", "strike", "code"), boolean))
+}
+_LEAVES = items(
+    by_type(
+        {
+            "text": shape({"text": string(3000)}, _STYLED),
+            "link": shape({"url": string(3000)}, {**_STYLED, "text": string(3000)}),
+            "user": shape({"user_id": string(255)}, _STYLED),
+            "usergroup": shape({"usergroup_id": string(255)}, _STYLED),
+            "channel": shape({"channel_id": string(255)}, _STYLED),
+            "broadcast": shape({"range": one_of("here", "channel", "everyone")}),
+            "emoji": shape({"name": string(255)}, {"unicode": string(255)}),
+            "date": shape(
+                {"timestamp": number(0, 10**11), "format": string(255)},
+                {**_STYLED, "url": string(3000), "fallback": string(3000)},
+            ),
+        }
+    ),
+    1000,
+)
+_SECTION = shape({"elements": _LEAVES})
+_QUOTED = shape({"elements": _LEAVES}, {"border": number(0, 1)})
+RICH_TEXT = shape(
+    {
+        "elements": items(
+            by_type(
+                {
+                    "rich_text_section": _SECTION,
+                    "rich_text_quote": shape({"elements": _LEAVES}, {"border": number(0, 1)}),
+                    "rich_text_preformatted": shape(
+                        {"elements": _LEAVES}, {"border": number(0, 1)}
+                    ),
+                    "rich_text_list": shape(
+                        {
+                            "style": one_of("bullet", "ordered"),
+                            "elements": items(by_type({"rich_text_section": _SECTION}), 100),
+                        },
+                        {"indent": number(0, 8), "border": number(0, 1), "offset": number(0, 1000)},
+                    ),
+                }
+            ),
+            100,
+        )
+    },
+    ID,
+)
+CELL = by_type({"raw_text": shape({"text": string(3000)}), "rich_text": RICH_TEXT})
+COLUMN = shape({}, {"align": one_of("left", "center", "right"), "is_wrapped": boolean})
+
 BLOCK = by_type(
     {
         "section": shape(
@@ -216,18 +240,11 @@ BLOCK = by_type(
             {"label": plain_text(2000), "element": ASKING},
             {**ID, "hint": plain_text(2000), "optional": boolean, "dispatch_action": boolean},
         ),
-        "image": shape(
-            {"alt_text": string(2000)},
-            {
-                **ID,
-                "image_url": string(3000),
-                "slack_file": anything,
-                "title": plain_text(2000),
-            },
-            either=("image_url", "slack_file"),
+        "rich_text": RICH_TEXT,
+        "table": shape(
+            {"rows": items(items(CELL, TABLE_COLUMNS), TABLE_ROWS)},
+            {**ID, "column_settings": items(COLUMN, TABLE_COLUMNS)},
         ),
-        "rich_text": shape({"elements": items(anything, 100)}, ID),
-        "markdown": shape({"text": string(12_000)}, ID),
     }
 )
 
@@ -260,7 +277,12 @@ VIEW = by_type(
 def problems_in_blocks(blocks: object) -> list[str]:
     """What Slack would say against the blocks of a message; empty when they are fine."""
     found = list(items(BLOCK, MESSAGE_BLOCKS, 0)(blocks, "/blocks"))
-    return found or list(_repeated_ids(blocks, "/blocks"))
+    if found or not isinstance(blocks, list):
+        return found
+    found = list(_repeated_ids(blocks, "/blocks"))
+    if sum(block["type"] == "table" for block in blocks) > 1:
+        found.append(problem("only_one_table_allowed", "/blocks"))
+    return found
 
 
 def problems_in_view(view: object) -> list[str]:
@@ -269,6 +291,9 @@ def problems_in_view(view: object) -> list[str]:
     if found or not isinstance(view, dict):
         return found
     found += _repeated_ids(view["blocks"], "/view/blocks")
+    for index, block in enumerate(view["blocks"]):
+        if block["type"] == "table":
+            found.append(problem("unsupported type: table", f"/view/blocks/{index}/type"))
     asks = any(block["type"] == "input" for block in view["blocks"])
     focused = [e for block in view["blocks"] for e in elements_of(block) if e.get("focus_on_load")]
     if len(focused) > 1:

@@ -13,7 +13,7 @@ from bot.sandbox.slack.deliver import Ack
 from bot.sandbox.slack.driver import CannotDo, Driver, Reader
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.views import View
-from bot.sandbox.slack.workspace import Channel, Json, Person, Workspace
+from bot.sandbox.slack.workspace import Channel, Json, Person
 
 _log = logging.getLogger(__name__)
 
@@ -26,12 +26,13 @@ class Hooks(msgspec.Struct):
     on_bot: Callable[[str], Awaitable[None] | None] | None = None
     bot_alive: Callable[[], bool] = lambda: True
     bot_trouble: Callable[[], str] = lambda: ""
+    checklist: Callable[[], list[Json]] = list
 
 
 def client_state(reader: Reader, hooks: Hooks, user: str) -> Json:
     """The whole state of this person's client."""
     workspace, app = reader.workspace, reader.workspace.app
-    mine = [c for c in workspace.channels.values() if _visible(workspace, user, c)]
+    mine = [c for c in workspace.channels.values() if reader.visible(user, c)]
     return {
         "me": _person(workspace.people[user]),
         "people": [_person(person) for person in workspace.people.values() if person.human],
@@ -41,7 +42,7 @@ def client_state(reader: Reader, hooks: Hooks, user: str) -> Json:
             "alive": hooks.bot_alive(),
             "trouble": hooks.bot_trouble(),
         },
-        "channels": [_channel(workspace, user, channel) for channel in mine],
+        "channels": [_channel(reader, user, channel) for channel in mine],
         "messages": {c.id: _messages(reader.state.in_channel(c.id, user), app.user) for c in mine},
         "modal": _modal(reader.modal(user)),
         "home": _view(reader.state.homes.get(user)),
@@ -59,14 +60,9 @@ def client_state(reader: Reader, hooks: Hooks, user: str) -> Json:
         ],
         "shortcuts": [msgspec.to_builtins(known) for known in app.shortcuts],
         "cloud": hooks.cloud() if hooks.cloud else None,
+        "checklist": hooks.checklist(),
         "now": reader.state.clock(),
     }
-
-
-def _visible(workspace: Workspace, user: str, channel: Channel) -> bool:
-    if user in channel.members:
-        return True
-    return not (channel.private or channel.dm or workspace.people[user].stranger)
 
 
 def _person(person: Person) -> Json:
@@ -80,15 +76,15 @@ def _person(person: Person) -> Json:
     }
 
 
-def _channel(workspace: Workspace, user: str, channel: Channel) -> Json:
-    others = [workspace.people[member] for member in channel.members if member != user]
+def _channel(reader: Reader, user: str, channel: Channel) -> Json:
     return {
         "id": channel.id,
-        "name": others[0].name if channel.dm and others else channel.name,
+        "name": reader.name_of(channel, user).removeprefix("#"),
         "private": channel.private,
         "shared": channel.shared,
         "archived": channel.archived,
-        "bot_member": workspace.app.user in channel.members,
+        "closed": reader.closed(channel),
+        "bot_member": reader.workspace.app.user in channel.members,
         "dm": channel.dm,
     }
 

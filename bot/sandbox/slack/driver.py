@@ -37,6 +37,27 @@ class Reader:
         """The people and channels; change them in place."""
         return self.state.workspace
 
+    def closed(self, channel: Channel) -> str:
+        """Why nobody can write there, in Slack's words; empty where people can."""
+        app = self.workspace.app
+        if channel.archived:
+            return "This channel is archived."
+        silent = app.messages_tab_read_only or not app.messages_tab
+        if channel.dm and app.user in channel.members and silent:
+            return "Sending messages to this app has been turned off."
+        return ""
+
+    def visible(self, user: str, channel: Channel) -> bool:
+        """Whether a person finds the channel in their client."""
+        if user in channel.members:
+            return True
+        return not (channel.private or channel.dm or self.workspace.people[user].stranger)
+
+    def name_of(self, channel: Channel, user: str) -> str:
+        """What a person sees as its name: of a direct message the other one's."""
+        others = [self.workspace.people[member] for member in channel.members if member != user]
+        return others[0].name if channel.dm and others else f"#{channel.name}"
+
     def messages(self, channel: str) -> list[Message]:
         """What everybody sees in a channel, oldest first, without the threads."""
         return [message for message in self.state.in_channel(channel) if not message.reply]
@@ -104,8 +125,8 @@ MIN_QUERY_LENGTH = 3
 Found = tuple[Json, Json]
 
 
-class Forms(Reader):
-    """The half of `Driver` that is about views; a view is named by its id."""
+class Driver(Reader):
+    """What people do in the workspace. A view is named by its id."""
 
     def __init__(self, state: State, courier: Courier) -> None:
         super().__init__(state)
@@ -143,11 +164,13 @@ class Forms(Reader):
         view = self._view(user, view_id)
         found = _find(view, action_id, block_id)
         element = found[1]
+        if element["type"] == "conversations_select":
+            return [{"label": "", "options": self._conversations(user, element, typed)}]
         if not element["type"].endswith("external_select"):
             raise CannotDo(f"nothing to search in {action_id}")
         least = element.get("min_query_length", MIN_QUERY_LENGTH)
         if len(typed) < least:
-            raise CannotDo(f"{action_id} searches from {least} characters on")
+            raise CannotDo(f"Type at least {least} characters.")
         payload = payloads.suggestion(self.state, view, found, typed)
         groups = groups_of(await self.courier.send(Kind.INTERACTIVE, payload))
         view.offer(action_id, [option for group in groups for option in group["options"]])
@@ -252,81 +275,7 @@ class Forms(Reader):
             payload = payloads.view_closed(self.state, view, cleared=clear)
             await self.courier.send(Kind.INTERACTIVE, payload)
 
-    # --- inside ------------------------------------------------------------------------
-
-    def _modal(self, user: str, view_id: str) -> View:
-        view = self.state.views.get(view_id)
-        if view is None or view.user != user:
-            raise CannotDo(f"{user} has no modal {view_id}")
-        return view
-
-    def _view(self, user: str, view_id: str) -> View:
-        home = self.state.homes.get(user)
-        return home if home is not None and home.id == view_id else self._modal(user, view_id)
-
-    def _fill(self, view: View, typed: Typed) -> None:
-        try:
-            view.state = filled(view.blocks, view.state, typed, view.offered)
-        except LookupError as error:
-            raise CannotDo(str(error)) from error
-
-    async def _act_in(self, view: View, found: Found, value: object) -> Ack:
-        block, element = found
-        if element["type"] == "button":
-            done: Json = {"value": element["value"]} if "value" in element else {}
-        else:
-            done = self._hold(view, found, value)
-        action = payloads.action_of(self.state, block, element, done)
-        payload = payloads.view_action(self.state, view, action)
-        return await self.courier.send(Kind.INTERACTIVE, payload)
-
-    def _hold(self, view: View, found: Found, value: object) -> Json:
-        """Let a field hold a value."""
-        block, element = found
-        held = view.state.get(block["block_id"], {})
-        offered = view.offered(element, held.get(element["action_id"], {}))
-        try:
-            done = chosen(element, value, offered)
-        except LookupError as error:
-            raise CannotDo(str(error)) from error
-        self._there(element, done)
-        if element["action_id"] in held:
-            held[element["action_id"]] = {"type": element["type"], **done}
-        return done
-
-    def _there(self, element: Json, done: Json) -> None:
-        """What is chosen by its id must be a conversation that the element shows, or a person."""
-        [(key, content)] = done.items()
-        ids = content if isinstance(content, list) else [content]
-        for one in [one for one in ids if one is not None]:
-            if key.startswith("selected_user") and one not in self.workspace.people:
-                raise CannotDo(f"there is nobody {one}")
-            if key.startswith(("selected_conversation", "selected_channel")):
-                channel = self.workspace.channels.get(one)
-                if channel is None or not fits(element, channel):
-                    raise CannotDo(f"{element['action_id']} does not offer {one}")
-
-
-def _find(
-    view: View,
-    action_id: str,
-    block_id: str | None,
-    value: object = None,
-    stale: bool = False,  # noqa: FBT001, FBT002 - said by name in the verbs
-) -> Found:
-    versions = [*view.past, view.blocks] if stale else [view.blocks]
-    for blocks in reversed(versions):
-        found = find_element(blocks, action_id, block_id, value)
-        if found is not None:
-            return found
-    raise CannotDo(f"no {action_id} in: {json.dumps(view.blocks)}")
-
-
-__all__ = ["CannotDo", "Driver"]
-
-
-class Driver(Forms):
-    """What people do in the workspace; what they see is in `Reader`."""
+    # --- in channels ------------------------------------------------------------------
 
     async def command(self, user: str, channel: str, command: str, text: str = "") -> Ack:
         """Type a slash command. What its ack carries is shown to the person."""
@@ -409,17 +358,76 @@ class Driver(Forms):
 
     # --- inside ------------------------------------------------------------------------
 
+    def _modal(self, user: str, view_id: str) -> View:
+        view = self.state.views.get(view_id)
+        if view is None or view.user != user:
+            raise CannotDo(f"{user} has no modal {view_id}")
+        return view
+
+    def _view(self, user: str, view_id: str) -> View:
+        home = self.state.homes.get(user)
+        return home if home is not None and home.id == view_id else self._modal(user, view_id)
+
+    def _fill(self, view: View, typed: Typed) -> None:
+        try:
+            view.state = filled(view.blocks, view.state, typed, view.offered)
+        except LookupError as error:
+            raise CannotDo(str(error)) from error
+
+    async def _act_in(self, view: View, found: Found, value: object) -> Ack:
+        block, element = found
+        if element["type"] == "button":
+            done: Json = {"value": element["value"]} if "value" in element else {}
+        else:
+            done = self._hold(view, found, value)
+        action = payloads.action_of(self.state, block, element, done)
+        payload = payloads.view_action(self.state, view, action)
+        return await self.courier.send(Kind.INTERACTIVE, payload)
+
+    def _hold(self, view: View, found: Found, value: object) -> Json:
+        """Let a field hold a value."""
+        block, element = found
+        held = view.state.get(block["block_id"], {})
+        offered = view.offered(element, held.get(element["action_id"], {}))
+        try:
+            done = chosen(element, value, offered)
+        except LookupError as error:
+            raise CannotDo(str(error)) from error
+        self._there(element, done)
+        if element["action_id"] in held:
+            held[element["action_id"]] = {"type": element["type"], **done}
+        return done
+
+    def _there(self, element: Json, done: Json) -> None:
+        """What is chosen by its id must be a conversation that the element shows."""
+        one = done.get("selected_conversation")
+        if one is not None:
+            channel = self.workspace.channels.get(one)
+            if channel is None or not fits(element, channel):
+                raise CannotDo(f"{element['action_id']} does not offer {one}")
+
+    def _conversations(self, user: str, element: Json, typed: str) -> list[Json]:
+        """Where the person may choose a conversation: those that the element shows, by name."""
+        app = self.workspace.app
+        shown = [
+            (channel.id, self.name_of(channel, user))
+            for channel in self.workspace.channels.values()
+            if self.visible(user, channel) and not channel.archived and fits(element, channel)
+        ]
+        without_bots = element.get("filter", {}).get("exclude_bot_users")
+        return [
+            {"text": {"type": "plain_text", "text": name}, "value": channel_id}
+            for channel_id, name in shown
+            if typed.lower() in name.lower() and not (without_bots and name == app.name)
+        ]
+
     def _typing_in(self, user: str, channel: str) -> Channel:
         where = self.workspace.channels.get(channel)
         person = self.workspace.people.get(user)
         if where is None or person is None or user not in where.members:
             raise CannotDo(f"{user} is not in {channel}")
-        if where.archived:
-            raise CannotDo("This channel is archived.")
-        app = self.workspace.app
-        silent = app.messages_tab_read_only or not app.messages_tab
-        if where.dm and app.user in where.members and silent:
-            raise CannotDo("Sending messages to this app has been turned off.")
+        if closed := self.closed(where):
+            raise CannotDo(closed)
         if not person.human:
             raise CannotDo(f"{person.name} can't sign in")
         return where
@@ -432,6 +440,21 @@ class Driver(Forms):
         else:
             done = _chosen(element, value)
         return payloads.action_of(self.state, block, element, done)
+
+
+def _find(
+    view: View,
+    action_id: str,
+    block_id: str | None,
+    value: object = None,
+    stale: bool = False,  # noqa: FBT001, FBT002 - said by name in the verbs
+) -> Found:
+    versions = [*view.past, view.blocks] if stale else [view.blocks]
+    for blocks in reversed(versions):
+        found = find_element(blocks, action_id, block_id, value)
+        if found is not None:
+            return found
+    raise CannotDo(f"no {action_id} in: {json.dumps(view.blocks)}")
 
 
 def _chosen(element: Json, value: object) -> Json:

@@ -211,7 +211,7 @@ def _response_urls(state: State, view: View) -> Iterator[Json]:
         if not element.get("response_url_enabled"):
             continue
         held = view.state[block["block_id"]][element["action_id"]]
-        channel = held.get("selected_conversation") or held.get("selected_channel")
+        channel = held.get("selected_conversation")
         if channel:
             url, _ = state.new_hook(view.user, channel)
             names = {"block_id": block["block_id"], "action_id": element["action_id"]}

@@ -21,22 +21,12 @@ Offered = Mapping[str, Json]
 """Options by their values."""
 
 KEYS = {
-    **dict.fromkeys(
-        ("plain_text_input", "email_text_input", "url_text_input", "number_input"), "value"
-    ),
+    "plain_text_input": "value",
     **dict.fromkeys(("static_select", "external_select", "radio_buttons"), "selected_option"),
     **dict.fromkeys(
         ("multi_static_select", "multi_external_select", "checkboxes"), "selected_options"
     ),
-    "datepicker": "selected_date",
-    "timepicker": "selected_time",
-    "datetimepicker": "selected_date_time",
-    "users_select": "selected_user",
-    "multi_users_select": "selected_users",
-    "channels_select": "selected_channel",
-    "multi_channels_select": "selected_channels",
     "conversations_select": "selected_conversation",
-    "multi_conversations_select": "selected_conversations",
 }
 """The elements that hold something, and under which key."""
 
@@ -120,8 +110,6 @@ def fits(element: Json, channel: Channel) -> bool:
     """Whether a conversation may be chosen, by the element's `filter`."""
     conditions = element.get("filter", {})
     kind = "im" if channel.dm else "private" if channel.private else "public"
-    if element["type"].endswith("channels_select") and kind != "public":
-        return False
     if conditions.get("exclude_external_shared_channels") and channel.shared:
         return False
     return kind in conditions.get("include", (kind,))
@@ -158,7 +146,7 @@ def _initial(element: Json, viewing: Channel | None) -> Json:
     value = element.get(initial, empty)
     if value == empty and element.get("default_to_current_conversation"):
         current = viewing.id if viewing is not None and fits(element, viewing) else None
-        value = ([current] if current else []) if _many(key) else current
+        value = current
     return {key: None if value == "" else value}
 
 
@@ -243,13 +231,14 @@ class View(msgspec.Struct, kw_only=True):
         return blocks
 
     def show(self, view: Json, at: float) -> None:
-        """Replace the content; what was typed stays in the fields that remain."""
+        """Replace the content; what was typed stays, and what was said of fields still empty."""
         if self.view:
             self.past = [*self.past, self.blocks][-PAST_LIMIT:]
         self.view = {**view, "blocks": with_ids(view["blocks"])}
         self.hash = new_hash(at)
-        self.errors = {}
         self.state = kept(self.blocks, self.state, self.viewing)
+        still = complaints(self.blocks, self.state)
+        self.errors = {block: words for block, words in still.items() if block in self.errors}
 
     def offer(self, action_id: str, options: list[Json]) -> None:
         """Remember what the app has given for a search."""

@@ -161,8 +161,8 @@ def grid_people() -> list[Person]:
 def default_workspace() -> Workspace:
     """A workspace with one of each kind of person, channel and group that matters."""
     people = [
-        Person(id=ALICE, name="alice", real_name="Alice Asker", title="SRE", color="#2d9ee0"),
-        Person(id=BOB, name="bob", real_name="Bob Book", title="Network engineer", color="#e8912d"),
+        Person(id=ALICE, name="alice", real_name="Alice Asker", title="SRE", color="#1a6fa8"),
+        Person(id=BOB, name="bob", real_name="Bob Book", title="Network engineer", color="#a3560b"),
         Person(
             id=CAROL, name="carol", real_name="Carol Call", title="On-call lead", color="#7c3aed"
         ),

@@ -152,9 +152,10 @@ class Armed(msgspec.Struct, eq=False):
 
 
 class NamedFault(Value, frozen=True):
-    """A switch on the sandbox's page."""
+    """A switch on the sandbox's page, and what will happen when it is on."""
 
     label: str
+    about: str
     fault: Fault
 
 
@@ -218,30 +219,44 @@ CHANGES: Final = "*VcoRouteEntry"
 
 NAMED_FAULTS: Final[Mapping[str, NamedFault]] = {
     "api_hangs": NamedFault(
-        label="API hangs", fault=Fault(kind=FaultKind.HANG, seconds=120, times=None)
+        label="API hangs",
+        about="Calls get no answer. The bot gives up on each after a while and tries again.",
+        fault=Fault(kind=FaultKind.HANG, seconds=120, times=None),
     ),
     "busy": NamedFault(
         label="Connections are busy",
+        about="Changes are refused with TaskConflict. An approved deletion waits and says so.",
         fault=Fault(kind=FaultKind.BUSY, action=CHANGES, times=None),
     ),
     "answer_lost": NamedFault(
-        label="Next answer is lost", fault=Fault(kind=FaultKind.LOST_AFTER, action=CHANGES)
+        label="Next answer is lost",
+        about="The next change is carried out, but nobody is told. The bot sends it again with "
+        "the same token: still one deletion.",
+        fault=Fault(kind=FaultKind.LOST_AFTER, action=CHANGES),
     ),
     "throttled": NamedFault(
-        label="Throttled", fault=Fault(kind=FaultKind.THROTTLED, times=None, retry_after_ms=2000)
+        label="Throttled",
+        about="Every call is refused with Throttling.User. The bot slows down and goes on later.",
+        fault=Fault(kind=FaultKind.THROTTLED, times=None, retry_after_ms=2000),
     ),
     "html_502": NamedFault(
-        label="Gateway answers 502", fault=Fault(kind=FaultKind.HTML_BEFORE, times=None)
+        label="Gateway answers 502",
+        about="Every call gets a web page in place of an answer. Nothing is done meanwhile.",
+        fault=Fault(kind=FaultKind.HTML_BEFORE, times=None),
     ),
     "forbidden": NamedFault(
         label="Changes are forbidden",
+        about="Alibaba Cloud denies permission. The deletion fails, and the card says why.",
         fault=Fault(kind=FaultKind.ERROR, action=CHANGES, code="Forbidden", times=None),
     ),
     "stuck": NamedFault(
-        label="Next task never ends", fault=Fault(kind=FaultKind.STUCK, action=CHANGES)
+        label="Next task never ends",
+        about="The connection stays in updating. After ten minutes the route is unconfirmed.",
+        fault=Fault(kind=FaultKind.STUCK, action=CHANGES),
     ),
     "fails_silently": NamedFault(
         label="Next task changes nothing",
+        about="Accepted, and the route is still there afterwards. The card must not say deleted.",
         fault=Fault(kind=FaultKind.FAILS_SILENTLY, action=CHANGES),
     ),
 }

@@ -34,7 +34,12 @@ def cloud(service: Service) -> JsonObject:
         "connections": [_connection(c, now) for c in connections],
         "calls": [_call(c) for c in islice(reversed(service.calls), _LATEST_CALLS)],
         "faults": [
-            {"name": name, "label": named.label, "active": service.faults.active(name, now)}
+            {
+                "name": name,
+                "label": named.label,
+                "about": named.about,
+                "active": service.faults.active(name, now),
+            }
             for name, named in service.faults.named.items()
         ],
     }

@@ -4,7 +4,7 @@
 // `readValues`, in the shape of Slack's `view.state.values`) and act too where the block says so.
 
 import { h } from "./dom.js";
-import { mrkdwn, plain, richText, textObject } from "./mrkdwn.js";
+import { richText, textObject } from "./mrkdwn.js";
 import { select } from "./select.js";
 
 const TYPING_MS = 250;
@@ -16,7 +16,6 @@ const label = (object) => object?.text ?? "";
 /** An element that acts when used. */
 export function control(block, e, env) {
   if (e.type === "button") return button(block, e, env);
-  if (e.type === "image") return h("img", { src: e.image_url, alt: e.alt_text, class: "b-thumb" });
   const node = field(block, e, env);
   node.addEventListener("change", () => env.act(block, e, node.read(), node));
   return node;
@@ -75,75 +74,60 @@ function dispatching(b, node, env) {
 }
 
 const FIELDS = {
-  email_text_input: (b, e, env, held) => textInput(b, e, env, held, "email"),
-  url_text_input: (b, e, env, held) => textInput(b, e, env, held, "url"),
-  number_input: (b, e, env, held) => textInput(b, e, env, held, "number"),
-  datepicker: (b, e, env, held) => textInput(b, e, env, held, "date"),
-  timepicker: (b, e, env, held) => textInput(b, e, env, held, "time"),
-  checkboxes: (b, e, env, held) => choices(b, e, env, held, "checkbox"),
-  radio_buttons: (b, e, env, held) => choices(b, e, env, held, "radio"),
-  overflow: select,
+  plain_text_input: textInput,
+  checkboxes: choices,
+  radio_buttons: choices,
 };
 
+/** A field; `read()` gives what it holds: a text, an option's value, or a list of them. */
 function field(b, e, env) {
-  const build = FIELDS[e.type] ?? (e.type.endsWith("_select") ? select : textInput);
-  const key = keyOf(e.type);
-  const state = env.held?.(b.block_id, e.action_id);
-  const held = state ? state[key] : e[key.replace(/^(selected_)?/, "initial_")];
-  const node = build(b, e, env, { key, held: held ?? null });
+  const build = FIELDS[e.type] ?? select;
+  const node = build(b, e, env, contentOf(env.held?.(b.block_id, e.action_id)));
   Object.assign(node.dataset, { action: e.action_id, testid: `input-${e.action_id}` });
   if (e.focus_on_load) node.dataset.first = "";
-  node.element = e;
   return node;
 }
 
-/** Under which key the payload has what an element holds. */
-function keyOf(type) {
-  const pickers = { datepicker: "date", timepicker: "time", datetimepicker: "date_time" };
-  if (type.endsWith("_input")) return "value";
-  if (type === "checkboxes") return "selected_options";
-  if (pickers[type]) return `selected_${pickers[type]}`;
-  const [, many, kind] = /^(multi_)?(user|channel|conversation|)/.exec(type);
-  return `selected_${kind || "option"}${many ? "s" : ""}`;
+/** What a field holds: in `state.values` it stands beside the `type`, else it is given as it is. */
+function contentOf(held) {
+  if (!held?.type) return held ?? null;
+  return Object.entries(held).find(([key]) => key !== "type")?.[1] ?? null;
 }
 
-function textInput(b, e, env, { key, held }, type = "text") {
+function textInput(_b, e, _env, held) {
   const shared = {
     class: "f-text", placeholder: label(e.placeholder), maxlength: e.max_length, autocomplete: "off",
     value: held ?? "",
   };
-  const node = e.multiline ? h("textarea", { ...shared, rows: 3 }) : h("input", { ...shared, type });
-  node.read = () => ({ [key]: node.value === "" ? null : node.value });
+  const node = e.multiline ? h("textarea", { ...shared, rows: 3 }) : h("input", { ...shared, type: "text" });
+  node.read = () => (node.value === "" ? null : node.value);
   return node;
 }
 
-function choices(b, e, env, { key, held }, type) {
+function choices(_b, e, _env, held) {
+  const type = e.type === "checkboxes" ? "checkbox" : "radio";
   const name = `g${(ids += 1)}`;
-  const initial = new Set([held].flat().map((o) => o?.value));
+  const initial = new Set([held].flat().map((o) => o?.value ?? o));
   const row = (o) => {
     const checked = initial.has(o.value);
     const description = o.description && h("span", { class: "f-hint" }, textObject(o.description));
     const box = h("input", { type, name, value: o.value, checked });
     return h("label", { class: "f-choice" }, box, h("span", null, textObject(o.text), description));
   };
-  const empty = h("p", { class: "f-hint" }, plain("Nothing to choose from."));
-  const rows = e.options.map(row);
-  const node = h("fieldset", { class: "f-choices" }, rows.length ? rows : empty);
+  const node = h("fieldset", { class: "f-choices" }, e.options.map(row));
   node.read = () => {
-    const on = new Set([...node.querySelectorAll(":checked")].map((box) => box.value));
-    const chosen = e.options.filter((o) => on.has(o.value));
-    return { [key]: type === "radio" ? chosen[0] ?? null : chosen };
+    const on = [...node.querySelectorAll(":checked")].map((box) => box.value);
+    return type === "radio" ? on[0] ?? null : on;
   };
   return node;
 }
 
-/** All fields below a node, as `view.state.values`. */
+/** All fields below a node, as `{block_id: {action_id: what it holds}}`. */
 export function readValues(root) {
   const values = {};
   for (const node of root.querySelectorAll("[data-action]")) {
-    if (node.element.type === "overflow") continue;
     const { block } = node.closest("[data-block]").dataset;
-    (values[block] ??= {})[node.dataset.action] = { type: node.element.type, ...node.read() };
+    (values[block] ??= {})[node.dataset.action] = node.read();
   }
   return values;
 }
@@ -154,9 +138,8 @@ const BUILD = {
   context,
   divider: () => h("hr", { class: "b-divider" }),
   actions,
-  image: imageBlock,
   rich_text: (b) => h("div", { class: "b-rich" }, richText(b.elements)),
-  markdown: (b) => h("div", { class: "b-section" }, mrkdwn(b.text)),
+  table,
   input: inputBlock,
 };
 
@@ -186,25 +169,22 @@ function section(b, env) {
 }
 
 function context(b) {
-  const parts = b.elements.map((e) => (e.type === "image" ? picture(e) : h("span", null, textObject(e))));
-  return h("div", { class: "b-context" }, parts);
+  return h("div", { class: "b-context" }, b.elements.map((e) => h("span", null, textObject(e))));
 }
 
 function actions(b, env) {
   return h("div", { class: "b-actions" }, b.elements.map((e) => control(b, e, env)));
 }
 
-function imageBlock(b) {
-  return h(
-    "figure",
-    { class: "b-image" },
-    b.title && h("figcaption", null, textObject(b.title)),
-    picture(b),
-  );
-}
-
-/** Only pictures of this origin load; for all others their description stands. */
-function picture(e) {
-  const onerror = (event) => event.target.replaceWith(h("span", { class: "b-alt" }, e.alt_text));
-  return h("img", { src: e.image_url, alt: e.alt_text, onerror });
+/** The first row is the head, as in Slack; a wide table scrolls by itself. */
+function table(b) {
+  const cell = (tag, c, column) => {
+    const { align = "left", is_wrapped: wrapped = false } = b.column_settings?.[column] ?? {};
+    const props = { class: wrapped ? `to-${align} wraps` : `to-${align}`, scope: tag === "th" ? "col" : null };
+    return h(tag, props, c.type === "rich_text" ? richText(c.elements) : c.text);
+  };
+  const row = (tag) => (cells) => h("tr", null, cells.map((c, column) => cell(tag, c, column)));
+  const [head, ...rows] = b.rows;
+  const inside = h("table", null, h("thead", null, row("th")(head)), h("tbody", null, rows.map(row("td"))));
+  return h("div", { class: "b-table", tabindex: "0", role: "region", "aria-label": "Table" }, inside);
 }

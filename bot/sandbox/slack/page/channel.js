@@ -4,10 +4,10 @@
 
 import { makeComposer } from "./composer.js";
 import { closeButton } from "./dialog.js";
-import { announce, h, icon, setText, slots } from "./dom.js";
+import { announce, h, icon, part, setText, slots } from "./dom.js";
 import { drawMessages } from "./messages.js";
-import { channel, go, isReply, markRead, messagesOf, panels, readUpTo, store, unread } from "./state.js";
-import { tryCard } from "./tryit.js";
+import { channel, go, isReply, markRead, markThreadRead, messagesOf, panels, readUpTo, store, unread } from "./state.js";
+import { tryIt } from "./tryit.js";
 import { homeView } from "./views.js";
 
 const NEAR_PX = 60;
@@ -80,18 +80,19 @@ export function drawThread() {
   const named = all.find((m) => m.ts === thread);
   const parentTs = named && isReply(named) ? named.thread_ts : thread;
   const parent = all.find((m) => m.ts === parentTs);
+  const here = channel(id);
   root.hidden = !parent;
-  document.getElementById("app").classList.toggle("with-thread", Boolean(parent));
-  if (!parent) {
+  part("app").classList.toggle("with-thread", Boolean(parent));
+  if (!parent || !here) {
     threadShown = "";
     return;
   }
   if (parentTs !== thread) return go(id, parentTs);
-  drawOpen(id, parent, all.filter((m) => isReply(m) && m.thread_ts === parentTs));
+  drawOpen(here, parent, all.filter((m) => isReply(m) && m.thread_ts === parentTs));
 }
 
-function drawOpen(id, parent, replies) {
-  const here = channel(id);
+function drawOpen(here, parent, replies) {
+  const { id } = here;
   const arrived = `${store.me} ${id} ${parent.ts}`;
   setText(where, `${here.dm ? "" : "#"}${here.name}`);
   setText(count.firstChild, replies.length === 1 ? "1 reply" : `${replies.length} replies`);
@@ -101,7 +102,8 @@ function drawOpen(id, parent, replies) {
     drawMessages(replyList, replies, { channel: id, parent: parent.ts });
   });
   threadShown = arrived;
-  threadComposer.refresh("Reply…", here.archived);
+  if (document.visibilityState === "visible") markThreadRead(id, parent.ts);
+  threadComposer.refresh("Reply…", here.closed);
 }
 
 const head = h("header", { class: "head" });
@@ -112,7 +114,8 @@ const home = homeView();
 
 export const composer = makeComposer({ prefix: "", place: () => ({ channel: store.place.channel }) });
 
-const talk = h("div", { class: "talk" }, scroller.node, composer.node);
+const steps = tryIt();
+const talk = h("div", { class: "talk" }, steps.node, scroller.node, composer.node);
 let shown = "";
 let newFrom = "";
 let lastSeen = "";
@@ -138,21 +141,15 @@ function drawTalk(here) {
   const moved = shown !== arrived;
   if (moved) [newFrom, lastSeen] = [unread(store.me, here.id).length ? readUpTo(store.me, here.id) : "", ""];
   shown = arrived;
+  steps.draw(here);
   const messages = messagesOf(here.id).filter((m) => !isReply(m));
   keepAtBottom(scroller, moved || concerns(messages.at(-1)), () => {
     drawMessages(list, messages, { channel: here.id, newFrom });
-    slots(
-      extra,
-      [here, ...tryCard.values(here, messages)],
-      (value, i) => (i ? tryCard.build(value) : beginning(value)),
-    );
+    slots(extra, [here], beginning);
   });
   tell(messages.at(-1), moved);
   if (document.visibilityState === "visible") markRead(here.id);
-  composer.refresh(
-    here.archived ? "This channel is archived" : `Message ${here.dm ? "" : "#"}${here.name}`,
-    here.archived,
-  );
+  composer.refresh(`Message ${here.dm ? "" : "#"}${here.name}`, here.closed);
 }
 
 /** A new message that its reader waits for: their own, or an answer to them alone. */

@@ -11,6 +11,7 @@ const connections = h("ul", { class: "connections" });
 const calls = h("ol", { class: "calls", "aria-label": "Recent API calls" });
 const faults = h("div", { class: "faults" });
 const bot = { dot: h("i", { class: "alive" }), text: h("span", { testid: "bot-status" }) };
+const trouble = h("p", { class: "trouble", role: "alert", testid: "bot-trouble", hidden: true });
 const noCalls = h("p", { class: "quiet" }, "No calls yet.");
 const faultCount = h("span", { class: "count", hidden: true });
 
@@ -33,7 +34,7 @@ export function mountCloud(node) {
       ),
       closeButton("Close the cloud panel", () => panels.toggle("cloud"), "cloud-close"),
     ),
-    h("section", { class: "bot", "aria-label": "Bot process" }, bot.dot, bot.text, bot.kill, bot.start),
+    h("section", { class: "bot", "aria-label": "Bot process" }, bot.dot, bot.text, h("span", { class: "bot-buttons" }, bot.kill, bot.start), trouble),
     h(
       "div",
       { class: "cloud-scroll", tabindex: "0", role: "region", "aria-label": "Connections" },
@@ -43,7 +44,7 @@ export function mountCloud(node) {
       "details",
       { class: "fold", open: true },
       h("summary", { testid: "calls" }, "API calls"),
-      h("div", { class: "calls-box" }, noCalls, calls),
+      h("div", { class: "calls-box", tabindex: "0", role: "region", "aria-label": "API calls" }, noCalls, calls),
     ),
     h("details", { class: "fold" }, h("summary", { testid: "faults" }, "Faults", faultCount), faults),
   );
@@ -65,6 +66,8 @@ export function drawCloud() {
   root.hidden = !panels.cloud;
   bot.dot.classList.toggle("on", app.alive);
   setText(bot.text, app.alive ? "Bot is running" : "Bot is not running");
+  trouble.hidden = !app.trouble;
+  setText(trouble, app.trouble);
   bot.kill.disabled = !app.alive;
   bot.start.disabled = app.alive;
   if (!panels.cloud) return;
@@ -112,12 +115,11 @@ function drawFaults(rows) {
         "button",
         { class: "fault", type: "button", role: "switch", testid: `fault-${f.name}`, onclick: toggle },
         h("i"),
-        h("span"),
+        h("span", null, h("b", null, f.label), h("small", null, f.about)),
       );
     },
     update: (node, f) => {
       node.setAttribute("aria-checked", String(f.active));
-      setText(node.lastChild, f.label);
     },
   });
 }

@@ -2,7 +2,7 @@
 // commands. A text that starts with `/` is a slash command, everything else a message.
 
 import { makeMenu, plusButton, start } from "./commandmenu.js";
-import { h, icon } from "./dom.js";
+import { h, icon, setText } from "./dom.js";
 import { explain, note, post, store } from "./state.js";
 
 const WAIT_MS = 300;
@@ -22,12 +22,9 @@ export function makeComposer({ prefix, place }) {
   );
   const hint = h("div", { class: "composer-hint", "aria-live": "polite" });
   const keys = prefix ? "" : [
-    h("kbd", null, "/"),
-    " commands and shortcuts ",
-    h("kbd", null, "↑"),
-    " previous ",
-    h("kbd", null, "Shift Enter"),
-    " new line",
+    h("span", null, h("kbd", null, "/"), " commands and shortcuts"),
+    h("span", null, h("kbd", null, "↑"), " previous"),
+    h("span", null, h("kbd", null, "Shift Enter"), " new line"),
   ];
   const frame = h(
     "div",
@@ -36,7 +33,8 @@ export function makeComposer({ prefix, place }) {
     h("div", { class: "composer-bar" }, plusButton({ prefix, place }), h("span", { class: "keys" }, keys), button),
   );
   const menu = makeMenu(input, { replace: (text) => set(text), run: runShortcut }, `${prefix}command-menu`);
-  const node = h("div", { class: "composer" }, menu.node, frame, hint);
+  const notice = h("p", { class: "composer-closed", testid: `${prefix}closed` });
+  const node = h("div", { class: "composer" }, menu.node, frame, hint, notice);
   const drafts = new Map();
   const past = new Map();
   let here = "";
@@ -115,9 +113,12 @@ export function makeComposer({ prefix, place }) {
     input.focus();
   });
 
-  /** Follow the place: its own draft, its own placeholder. */
-  function refresh(placeholder, disabled) {
-    Object.assign(input, { placeholder, disabled: Boolean(disabled) });
+  /** Follow the place: its own draft, its own placeholder; where it is `closed`, why it is. */
+  function refresh(placeholder, closed) {
+    frame.hidden = Boolean(closed);
+    notice.hidden = !closed;
+    setText(notice, closed);
+    Object.assign(input, { placeholder, disabled: Boolean(closed) });
     input.setAttribute("aria-label", placeholder);
     if (where() === here) return;
     drafts.set(here, input.value);
@@ -150,7 +151,7 @@ async function deliver(text, { channel, thread }) {
     if (!answer.ok) note(explain("Sending your message", answer.error), channel, thread);
     return;
   }
-  const [, command, rest] = /^(\S+)\s*([\s\S]*)$/.exec(text);
+  const [, command = "", rest = ""] = /^(\S+)\s*([\s\S]*)$/.exec(text) ?? [];
   if (!store.data.commands.some((c) => c.command === command)) {
     note(`\`${command}\` is not a command here. Start with \`/\` to see which there are.`, channel, thread);
     return;

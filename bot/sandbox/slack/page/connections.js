@@ -168,9 +168,9 @@ function leave(node) {
 
 function insertDelete(c, r) {
   const command = store.data.commands[0]?.command ?? "/vco-route";
-  const [first] = store.data.cloud.connections;
+  const [first] = store.data.cloud?.connections ?? [];
   const twin = c.routes.filter((other) => other.dest === r.dest).length > 1;
-  const flags = [twin && `--weight ${r.weight}`, c.region !== first.region && `--region ${c.region}`];
+  const flags = [twin && `--weight ${r.weight}`, c.region !== first?.region && `--region ${c.region}`];
   const line = [`${command} delete ${c.id} ${r.dest}`, ...flags, '--reason ""'].filter(Boolean).join(" ");
   inserter.insert(line, line.length - 1);
 }

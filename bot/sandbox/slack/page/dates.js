@@ -11,6 +11,7 @@ const DATE = format({ day: "numeric", month: "long", year: "numeric" });
 const LONG = format({ weekday: "long", day: "numeric", month: "long", year: "numeric" });
 const DAY = format({ weekday: "long", day: "numeric", month: "long" });
 
+/** @type {[number, string][]} */
 const UNITS = [[86400, "day"], [3600, "hour"], [60, "minute"]];
 
 const at = (seconds) => new Date(seconds * 1000);

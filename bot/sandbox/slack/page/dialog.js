@@ -6,7 +6,10 @@ import { announce, h, icon } from "./dom.js";
 import { textObject } from "./mrkdwn.js";
 import { explain, note, post, store } from "./state.js";
 
-/** Show a dialog; `onclose` is called once, however it is closed by the person. */
+/**
+ * Show a dialog; `onclose` is called once, however it is closed by the person.
+ * @param {{ testid?: string, label: string, className?: string, onclose?: () => void }} how
+ */
 export function openDialog({ testid, label, className = "", onclose }, ...content) {
   const node = h("dialog", { class: `dialog ${className}`, testid, "aria-label": label }, content);
   const leave = (event) => {

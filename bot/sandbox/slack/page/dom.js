@@ -4,7 +4,10 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** An element: `on*` props are listeners, `class`, `data`, `style` (CSSOM) and attributes. */
+/**
+ * An element: `on*` props are listeners, `class`, `data`, `style` (CSSOM) and attributes.
+ * @returns {any} views keep properties of their own on it
+ */
 export function h(tag, props, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(props ?? {})) setProp(node, name, value);
@@ -66,6 +69,11 @@ const ICONS = {
 /**
  * Make `parent`'s children one node per item, in order; unchanged nodes are never moved.
  * `remove` may let a node linger where it was; it takes it away in the end.
+ * @template T
+ * @param {any} parent
+ * @param {T[]} items
+ * @param {{ key: (item: T) => string, create: (item: T) => any, update?: (node: any, item: T) => void,
+ *   remove?: (node: any) => void }} how
  */
 export function keyed(parent, items, { key, create, update, remove }) {
   const nodes = (parent.keyedNodes ??= new Map());
@@ -105,7 +113,7 @@ export function slots(parent, values, build) {
 
 /** Replace a node; focus inside it goes to the same control, or stays at its container. */
 function swap(old, fresh) {
-  const active = document.activeElement;
+  const active = /** @type {HTMLElement} */ (document.activeElement);
   const held = old.contains(active) ? active.dataset.testid ?? "" : null;
   const home = held === null ? null : old.parentElement.closest("[tabindex]");
   if (fresh) old.replaceWith(fresh);
@@ -120,7 +128,10 @@ export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+/** A part of the page that index.html has. */
+export const part = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
 /** Tell people who listen instead of look. */
 export function announce(text) {
-  document.getElementById("live").textContent = text;
+  part("live").textContent = text;
 }

@@ -3,6 +3,7 @@
 
 import { closeThread, composer, drawChannel, drawThread, mountChannel, mountThread } from "./channel.js";
 import { drawCloud, mountCloud } from "./cloud.js";
+import { part } from "./dom.js";
 import { drawPeople, mountPeople, openPalette } from "./people.js";
 import {
   become,
@@ -18,8 +19,6 @@ import {
 } from "./state.js";
 import { inserter } from "./tryit.js";
 import { drawModal } from "./views.js";
-
-const part = (id) => document.getElementById(id);
 
 mountPeople(part("sidebar"));
 mountChannel(part("centre"));
@@ -39,7 +38,8 @@ function settle() {
 }
 
 subscribe(drawFrame);
-for (const draw of [drawPeople, drawChannel, drawThread, drawCloud, drawModal]) {
+// What has been seen is counted after it has been drawn.
+for (const draw of [drawThread, drawChannel, drawPeople, drawCloud, drawModal]) {
   subscribe(() => store.data && placed() && draw());
 }
 
@@ -80,7 +80,7 @@ function escape() {
 /** A letter typed where no control has the focus goes to the composer. */
 function startsText(event) {
   const { activeElement } = document;
-  const free = activeElement === document.body || activeElement.matches(".msg, .scroll");
+  const free = activeElement === document.body || activeElement?.matches(".msg, .scroll");
   const bare = !event.ctrlKey && !event.metaKey && !event.altKey;
   return free && bare && event.key.length === 1 && event.key !== " ";
 }

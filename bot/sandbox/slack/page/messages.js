@@ -7,7 +7,7 @@ import { actionEnv } from "./dialog.js";
 import { h, icon, keyed, slots } from "./dom.js";
 import { mrkdwn } from "./mrkdwn.js";
 import { author, avatar } from "./people.js";
-import { go, isReply, store } from "./state.js";
+import { go, isReply, mentions, store, unread } from "./state.js";
 
 const GROUP_SECONDS = 300;
 
@@ -21,7 +21,9 @@ export function drawMessages(list, messages, { channel, newFrom = "", parent = "
   keyed(list, rows(messages, newFrom, Boolean(parent)), {
     key: (row) => row.key,
     create: (row) => (row.m ? makeMessage(row.m, channel, parent) : divider(row)),
-    update: (node, row) => row.m && updateMessage(node, row),
+    update: (node, row) => {
+      if (row.m) updateMessage(node, /** @type {any} */ (row));
+    },
   });
 }
 
@@ -48,8 +50,8 @@ function sameBreath(a, b) {
 }
 
 function divider(row) {
-  if (row.day) return h("li", { class: "day", role: "separator" }, h("span", null, row.day));
-  return h("li", { class: "new-line", role: "separator", testid: "new-line" }, h("span", null, "New"));
+  if (row.day) return h("li", { class: "day" }, h("span", null, row.day));
+  return h("li", { class: "new-line", testid: "new-line" }, h("span", null, "New"));
 }
 
 function makeMessage(m, channel, parent) {
@@ -59,6 +61,7 @@ function makeMessage(m, channel, parent) {
   );
   node.env = actionEnv("click", () => ({ channel, ts: m.ts }));
   node.inThread = Boolean(parent);
+  node.channel = channel;
   node.parts = {
     side: h("div", { class: "msg-side" }),
     head: h("div"),
@@ -80,8 +83,8 @@ function updateMessage(node, { m, joins }) {
   slots(body, content(m), (b) => (b.plain === undefined ? block(b, node.env) : words(b)));
   slots(
     foot,
-    m.reply_count && !node.inThread ? [[m.reply_count, m.last_reply_ts]] : [],
-    () => replies(m, node.env),
+    m.reply_count && !node.inThread ? [[m.reply_count, m.last_reply_ts, pinged(m, node.channel)]] : [],
+    ([, , count]) => replies(m, count),
   );
 }
 
@@ -121,7 +124,13 @@ function words({ plain, edited }) {
   return h("div", { class: "b-text" }, mrkdwn(plain), mark);
 }
 
-function replies(m) {
+/** How many replies below a message ping the reader and were not read. */
+function pinged(m, channel) {
+  const below = unread(store.me, channel).filter((r) => isReply(r) && r.thread_ts === m.ts);
+  return below.filter((r) => mentions(r, store.me)).length;
+}
+
+function replies(m, waiting) {
   const count = `${m.reply_count} ${m.reply_count > 1 ? "replies" : "reply"}`;
   const at = Number(m.last_reply_ts);
   const last = at > 0 && `Last reply ${dayName(at).toLowerCase()} at ${clock(at)}`;
@@ -131,6 +140,7 @@ function replies(m) {
     { class: "replies", type: "button", testid: `open-thread-${m.ts}`, onclick },
     avatar(m.last_reply_user ?? m.user, "tiny"),
     h("b", null, count),
+    waiting > 0 && h("span", { class: "count", "aria-label": `${waiting} for you` }, String(waiting)),
     h("span", { class: "last" }, last),
     h("span", { class: "view" }, "View thread", icon("chevron")),
   );

@@ -9,7 +9,7 @@ import { channel, go, parsePermalink, person, store } from "./state.js";
 
 const SCHEMES = new Set(["http:", "https:", "mailto:", "tel:"]);
 
-/** The node for what stands between < and > when it starts with @, # or !; null for unknown. */
+/** The node for what stands between < and > when it starts with `@`, `#` or `!`; null for unknown. */
 export function mention(target, label) {
   if (target.startsWith("@")) return userMention(target.slice(1), label);
   if (target.startsWith("#")) return channelMention(target.slice(1), label);
@@ -70,6 +70,7 @@ function parse(address) {
 const ENTITIES = { "&amp;": "&", "&lt;": "<", "&gt;": ">" };
 const MARKS = { "*": "strong", _: "em", "~": "s" };
 const QUOTE = /^(?:&gt;|>) ?/;
+/** @type {[string, RegExp][]} */
 const LISTS = [["ul", /^\s*[•◦▪-] +/], ["ol", /^\s*\d+\. +/]];
 
 /** Undo Slack's three escapes. */
@@ -112,7 +113,7 @@ function lines(text) {
   for (let i = 0; i < rows.length; ) {
     const [tag, mark] = blockOf(rows[i]);
     let end = i + 1;
-    if (tag) {
+    if (mark) {
       while (end < rows.length && mark.test(rows[end])) end += 1;
       out.push(blockNode(tag, mark, rows.slice(i, end)));
     } else {
@@ -125,9 +126,10 @@ function lines(text) {
   return out;
 }
 
+/** @returns {[string, RegExp] | []} */
 function blockOf(row) {
   if (QUOTE.test(row)) return ["blockquote", QUOTE];
-  return LISTS.find(([, mark]) => mark.test(row)) ?? [null, null];
+  return LISTS.find(([, mark]) => mark.test(row)) ?? [];
 }
 
 function blockNode(tag, mark, rows) {

@@ -138,8 +138,7 @@ export function mountPeople(root) {
       "header",
       { class: "workspace" },
       h("span", { class: "logo" }, "A"),
-      h("b", null, WORKSPACE),
-      h("span", { class: "sandbox-tag" }, "sandbox"),
+      h("span", null, h("b", null, WORKSPACE), h("span", { class: "sandbox-tag", testid: "sandbox-tag" }, "sandbox")),
     ),
     jump,
     h(
@@ -185,10 +184,12 @@ function drawPlaces(list, channels) {
 
 function updatePlace(button, c) {
   const here = store.place.channel === c.id;
-  const fresh = here ? [] : unread(store.me, c.id).filter((m) => !isReply(m) || m.ephemeral);
-  const count = c.dm ? fresh.length : fresh.filter((m) => mentions(m, store.me)).length;
+  const waiting = unread(store.me, c.id).filter((m) => !here || isReply(m));
+  const pinged = waiting.filter((m) => mentions(m, store.me));
+  const fresh = waiting.filter((m) => !isReply(m) || pinged.includes(m));
+  const count = c.dm ? fresh.length : pinged.length;
   button.classList.toggle("here", here);
-  button.classList.toggle("unread", fresh.length > 0);
+  button.classList.toggle("unread", fresh.length > 0 && !here);
   button.classList.toggle("archived", c.archived);
   if (here) button.setAttribute("aria-current", "page");
   else button.removeAttribute("aria-current");

@@ -4,46 +4,21 @@
 
 import { h, icon } from "./dom.js";
 import { textObject } from "./mrkdwn.js";
-import { channel, person, post, store } from "./state.js";
+import { channel, post, store } from "./state.js";
 
-const LEAST_CHARACTERS = 3;
-
-/** `find(typed)` for an element; `slow` where it asks the app. */
-export function optionsFor(block, e, env) {
-  const kind = e.type.replace("multi_", "");
-  if (kind === "external_select") return { slow: true, find: (typed) => ask(block, e, env, typed) };
-  const all = { users_select: people, channels_select: conversations, conversations_select: conversations }[kind];
-  return { slow: false, find: (typed) => matching((all ?? own)(e), typed) };
+/** Where options come from: the element's own list, or the app or the workspace, which are asked. */
+function optionsFor(block, e, env) {
+  const own = e.option_groups?.map((g) => ({ label: g.label.text, options: g.options })) ?? [{ options: e.options }];
+  if (e.options || e.option_groups) return { slow: false, find: (typed) => matching(own, typed) };
+  return { slow: true, find: (typed) => ask(block, e, env, typed) };
 }
 
-/** An option for a person or a conversation that is known by its id. */
-export function optionOf(id) {
-  const name = person(id)?.real_name ?? nameOf(channel(id)) ?? id;
-  return { text: { type: "plain_text", text: name }, value: id };
-}
-
-function nameOf(c) {
-  return c && (c.dm ? c.name : `#${c.name}`);
-}
-
-function own(e) {
-  return e.option_groups?.map((g) => ({ label: g.label.text, options: g.options })) ?? [{ options: e.options ?? [] }];
-}
-
-function people() {
-  return [{ options: store.data.people.map((p) => optionOf(p.id)) }];
-}
-
-/** Those that the element's `filter` lets through; archived ones can't be chosen. */
-function conversations(e) {
-  const filter = e.filter ?? {};
-  const kinds = e.type.endsWith("channels_select") ? ["public"] : filter.include;
-  const kindOf = (c) => (c.dm && "im") || (c.private ? "private" : "public");
-  const shown = store.data.channels.filter((c) => !c.archived
-    && (!kinds || kinds.includes(kindOf(c)))
-    && !(filter.exclude_external_shared_channels && c.shared)
-    && !(filter.exclude_bot_users && c.dm && c.name === store.data.app.name));
-  return [{ options: shown.map((c) => optionOf(c.id)) }];
+/** The option of a conversation, which is held by its id. */
+function optionOf(held) {
+  if (typeof held === "object") return held;
+  const known = channel(held);
+  const name = known ? `${known.dm ? "" : "#"}${known.name}` : held;
+  return { text: { type: "plain_text", text: name }, value: held };
 }
 
 function matching(groups, typed) {
@@ -54,15 +29,11 @@ function matching(groups, typed) {
 }
 
 async function ask(block, e, env, typed) {
-  const least = e.min_query_length ?? LEAST_CHARACTERS;
-  if (typed.length < least) {
-    return { groups: [], note: least === 1 ? "Type to search" : `Type at least ${least} characters` };
-  }
   const { view_id } = env.place();
   const answer = await post("options", {
     user: store.me, view_id, block_id: block.block_id, action_id: e.action_id, value: typed,
   });
-  if (!answer.ok) return { groups: [], note: `Nothing could be loaded (${answer.error})` };
+  if (!answer.ok) return { groups: [], note: answer.error };
   return { groups: answer.groups, note: answer.groups.some((g) => g.options.length) ? "" : "No results" };
 }
 
@@ -121,7 +92,10 @@ export function makeListbox(anchor, { pick, multi }) {
       class: "select-row", role: "option", id: `${id}-${i}`, testid: `option-${option.value}`,
       "aria-selected": String(chosen),
       onmousedown: (event) => event.preventDefault(),
-      onmousemove: () => i !== active && mark((active = i)),
+      onmousemove: () => {
+        active = i;
+        mark();
+      },
       onclick: () => pick(option),
     };
     return h("li", props, h("span", null, textObject(option.text), about), chosen && icon("check"));
@@ -160,15 +134,14 @@ export function makeListbox(anchor, { pick, multi }) {
 const PAUSE_MS = 150;
 const SLOW_MS = 200;
 
-/** A select for an element; `held` is what it holds already, in the payload's shape. */
-export function select(block, e, env, { key, held }) {
+/** A select for an element; `held` is what it holds already: an option, several, or an id. */
+export function select(block, e, env, held) {
   const multi = e.type.startsWith("multi_");
-  const byId = !key.startsWith("selected_option");
   const most = e.max_selected_items ?? Infinity;
   const source = optionsFor(block, e, env);
   const clearable = !multi && (block.type !== "input" || block.optional);
   const placeholder = e.placeholder?.text ?? (multi ? "Select options" : "Select an option");
-  let chosen = [held].flat().filter(Boolean).map((one) => (byId ? optionOf(one) : one));
+  let chosen = [held].flat().filter(Boolean).map(optionOf);
   let typing = false;
   let asked = 0;
   let answered = 0;
@@ -307,9 +280,10 @@ export function select(block, e, env, { key, held }) {
   });
   draw();
   node.read = () => {
-    const content = chosen.map((o) => (byId ? o.value : o));
-    return { [key]: multi ? content : content[0] ?? null };
+    const values = chosen.map((o) => o.value);
+    return multi ? values : values[0] ?? null;
   };
+  node.chosen = () => (multi ? chosen : chosen[0] ?? null);
   return node;
 }
 

@@ -2,6 +2,8 @@
 // panels are open. One stream of server-sent events brings the whole state; verbs are posted;
 // views subscribe.
 
+import { part } from "./dom.js";
+
 /** The place an address's hash names; empty parts where it names none. */
 export function parseHash(hash) {
   const [, channel = "", thread = ""] = hash.split("/");
@@ -26,17 +28,45 @@ const LONGEST_PRESS_MS = 1000;
 const RETRY_MS = 1000;
 const GRACE_MS = 1200;
 
+/**
+ * @typedef {{ id: string, name: string, real_name: string, title: string, color: string, guest: boolean }} Person
+ * @typedef {{ id: string, name: string, private: boolean, shared: boolean, archived: boolean, closed: string,
+ *   bot_member: boolean, dm: boolean }} Channel
+ * @typedef {{ ts: string, user: string, bot: boolean, text: string, blocks: any[], ephemeral: boolean,
+ *   thread_ts: string | null, edited?: boolean, reply_count?: number, last_reply_ts?: string | null,
+ *   last_reply_user?: string, deleted?: boolean }} Message
+ * @typedef {{ view_id: string, hash: string, view: any, state: any }} View
+ * @typedef {{ name: string, title: string, do: string, expect: string, line: string, done: boolean }} Step
+ * @typedef {{ callback_id: string, name: string, description: string }} Shortcut
+ * @typedef {{ command: string, usage_hint: string, description: string }} Command
+ * @typedef {{ dest: string, next_hop: string, weight: number, kind: string, state: string }} Route
+ * @typedef {{ id: string, up: boolean, bgp_up: boolean }} Tunnel
+ * @typedef {{ id: string, region: string, name: string, state: string, attach_type: string, note: string,
+ *   tunnels: Tunnel[], routes: Route[], task: string | null }} Connection
+ * @typedef {{ at: number, action: string, summary: string, code: string }} Call
+ * @typedef {{ name: string, label: string, about: string, active: boolean }} Fault
+ * @typedef {{
+ *   me: Person, people: Person[], channels: Channel[], messages: Record<string, Message[]>,
+ *   app: { user: string, name: string, alive: boolean, trouble: string },
+ *   modal: (View & { errors: Record<string, string>, busy: boolean, pushed: boolean }) | null,
+ *   home: View | null, usergroups: Record<string, { handle: string, users: string[] }>,
+ *   commands: Command[], shortcuts: Shortcut[], checklist: Step[], now: number,
+ *   cloud: { connections: Connection[], calls: Call[], faults: Fault[] } | null,
+ * }} ClientState What `client_state` in client.py sends; views are drawn only when it is there.
+ */
+
 export const store = {
-  data: null,
+  data: /** @type {ClientState} */ (/** @type {unknown} */ (null)),
   place: parseHash(location.hash),
   me: new URLSearchParams(location.search).get("as") ?? "",
   connected: false,
   stopped: false,
-  notes: [],
+  notes: /** @type {(Message & { channel: string, for: string })[]} */ ([]),
   closedView: "",
 };
 
 const views = new Set();
+/** @type {EventSource | null} */
 let source = null;
 let retry = 0;
 let grace = 0;
@@ -75,6 +105,7 @@ function receive(data) {
   else changed();
 }
 
+/** @type {{ late: boolean, timer: number } | null} */
 let press = null;
 
 /** Nothing is redrawn under a finger: what comes meanwhile is drawn after the click. */
@@ -169,17 +200,23 @@ export const isReply = (m) => Boolean(m.thread_ts) && m.thread_ts !== m.ts;
 const read = new Map();
 let baseline = "";
 
-const slot = (user, channel) => `${user} ${channel}`;
+const slot = (user, channel, thread) => `${user} ${channel} ${thread}`;
 
-/** The ts up to which a person has read a channel. */
-export function readUpTo(user, channel) {
-  return read.get(slot(user, channel)) ?? baseline;
+/** The ts up to which a person has read a channel, or a thread in it. */
+export function readUpTo(user, channel, thread = "") {
+  return read.get(slot(user, channel, thread)) ?? baseline;
 }
 
-/** Everything in the channel has been seen by the current person. */
+/** What the current person sees of a channel has been seen: not its threads. */
 export function markRead(channel) {
-  const last = store.data.messages[channel]?.at(-1);
-  if (last) read.set(slot(store.me, channel), last.ts);
+  const last = (store.data.messages[channel] ?? []).findLast((m) => !isReply(m));
+  if (last) read.set(slot(store.me, channel, ""), last.ts);
+}
+
+/** The thread below a message has been seen by the current person. */
+export function markThreadRead(channel, thread) {
+  const last = (store.data.messages[channel] ?? []).findLast((m) => isReply(m) && m.thread_ts === thread);
+  if (last) read.set(slot(store.me, channel, thread), last.ts);
 }
 
 /** On the first state of a page: what is there is not new. */
@@ -188,11 +225,11 @@ export function startReading() {
   baseline = String(store.data.now);
 }
 
-/** Messages of others that a person has not read in a channel. */
+/** Messages of others that a person has not read in a channel, replies in threads too. */
 export function unread(user, channel) {
-  const since = Number(readUpTo(user, channel));
   const all = store.data.messages[channel] ?? [];
-  return all.filter((m) => Number(m.ts) > since && m.user !== user && !m.deleted);
+  const since = (m) => Number(readUpTo(user, channel, isReply(m) ? m.thread_ts : ""));
+  return all.filter((m) => m.user !== user && !m.deleted && Number(m.ts) > since(m));
 }
 
 /** Whether a message pings a person: by name, by group, or everyone here. */
@@ -207,7 +244,7 @@ export function mentions(message, user) {
 export function pings(user) {
   const seen = store.data.channels.filter((c) => !c.dm || user === store.me);
   const all = seen.flatMap((c) => unread(user, c.id));
-  return all.filter((m) => !m.ephemeral && !isReply(m) && mentions(m, user)).length;
+  return all.filter((m) => !m.ephemeral && mentions(m, user)).length;
 }
 
 const KEY = "cloud-panel";
@@ -227,11 +264,11 @@ function toggle(name) {
 
 /** The frame's classes follow the panels, the place and the connection. */
 export function drawFrame() {
-  const app = document.getElementById("app");
+  const app = part("app");
   app.classList.toggle("with-cloud", panels.cloud);
   app.classList.toggle("with-sidebar", panels.sidebar);
   app.classList.toggle("with-thread", Boolean(store.place.thread));
-  const banner = document.getElementById("banner");
+  const banner = part("banner");
   banner.hidden = !store.stopped;
   const text = "The sandbox has stopped. Start it again and this page goes on by itself.";
   if (store.stopped && banner.textContent !== text) banner.textContent = text;

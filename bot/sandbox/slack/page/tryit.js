@@ -1,72 +1,54 @@
-// The card in a channel where nothing has happened yet: commands to try, with live ids.
+// *Try it*: a checklist above the messages of the channel where the app is. Each step says what to
+// do and what to expect, and is ticked when it has happened; a click on a line writes it.
+// It is open until the first step is done, then as its reader leaves it.
 
-import { h, icon } from "./dom.js";
-import { person, store } from "./state.js";
+import { h, icon, slots } from "./dom.js";
+import { store } from "./state.js";
 
-const REASON = '--reason "leaking prod prefix, INC-4211"';
-
-/** `values` decide whether the card stands (and from what), `build` draws it. */
-export const tryCard = { values, build };
+const KEY = "try-it";
 
 /** The composer tells us how to insert a text, so that the two don't import each other. */
-export const inserter = { insert: () => {} };
+export const inserter = { insert: /** @type {(text: string, caret?: number) => void} */ (() => {}) };
 
-function values(here, messages) {
-  if (here.dm || here.archived || messages.some((m) => m.bot && !m.ephemeral)) return [];
-  const route = target();
-  const command = store.data.commands[0]?.command;
-  return route && command ? [{ command, ...route, approver: approver() }] : [];
+/** The checklist, and `draw(channel)`. */
+export function tryIt() {
+  const summary = h("summary", { testid: "try-it-summary" });
+  const list = h("ol", { class: "steps" });
+  const node = h("details", { class: "try", testid: "try-it", hidden: true }, summary, list);
+  summary.addEventListener("click", () => localStorage.setItem(KEY, node.open ? "closed" : "open"));
+  return { node, draw: (here) => draw(node, summary, list, here) };
 }
 
-/** The first deletable route of an attached connection whose block alone names it. */
-function target() {
-  for (const c of store.data.cloud?.connections ?? []) {
-    const route = c.state === "attached" && c.routes.find((r) => r.kind === "custom" && alone(r, c));
-    if (route) return { connection: c.id, dest: route.dest };
-  }
-  return null;
+function draw(node, summary, list, here) {
+  const steps = store.data.checklist;
+  node.hidden = !steps.length || here.dm || here.archived || !here.bot_member;
+  if (node.hidden) return;
+  const done = steps.filter((s) => s.done).length;
+  const choice = localStorage.getItem(KEY);
+  node.open = choice ? choice === "open" : done === 0;
+  const next = steps.find((s) => !s.done)?.title;
+  slots(summary, [[done, steps.length, next]], headline);
+  slots(list, steps, step);
 }
 
-/** Of two routes to one block the command would have to say which. */
-function alone(route, connection) {
-  return connection.routes.filter((r) => r.dest === route.dest).length === 1;
+function headline([done, all, next]) {
+  const words = next ? `${done} of ${all} done · next: ${next}` : "all done";
+  return h("span", { class: "try-title" }, h("b", null, "Try it"), h("span", { class: "about" }, words));
 }
 
-/** Somebody of an on-call group who is not the current person, and their key. */
-function approver() {
-  const members = Object.values(store.data.usergroups ?? {}).flatMap((g) => g.users);
-  const id = members.find((u) => u !== store.me && person(u));
-  const digit = store.data.people.findIndex((p) => p.id === id) + 1;
-  return id ? { name: person(id).real_name || person(id).name, digit } : null;
-}
-
-function build({ command, connection, dest, approver: other }) {
-  const examples = [
-    ["Delete a route", `${command} delete ${connection} ${dest} ${REASON}`],
-    ["See what is there", `${command} list ${connection}`],
-    ["Everything it can do", `${command} help`],
-  ];
-  const then = other && [
-    " Then become ",
-    h("b", null, other.name),
-    " (",
-    h("kbd", null, `Alt+${other.digit}`),
-    ") and approve it.",
-  ];
+function step({ name, title, do: what, expect, line, done }) {
+  const sign = h("span", { class: "tick", role: "img", "aria-label": done ? "Done" : "Not done yet" }, done && icon("check"));
+  const insert = { class: "example", type: "button", title: "Write this line", onclick: () => inserter.insert(line) };
   return h(
-    "section",
-    { class: "try", testid: "try-it", "aria-label": "Try it" },
-    h("h2", null, icon("bolt"), "Try it"),
-    h("p", null, "Pick a line, press ", h("kbd", null, "Enter"), ", and watch the cloud on the right.", then),
-    examples.map(([what, line]) => example(what, line)),
-  );
-}
-
-function example(what, line) {
-  return h(
-    "button",
-    { class: "example", type: "button", onclick: () => inserter.insert(line) },
-    h("span", null, what),
-    h("code", null, line),
+    "li",
+    { class: done ? "step done" : "step", testid: `step-${name}` },
+    sign,
+    h(
+      "div",
+      null,
+      h("p", null, h("b", null, title), " ", what),
+      line && h("button", insert, h("code", null, line)),
+      h("p", { class: "expect" }, expect),
+    ),
   );
 }

@@ -11,8 +11,8 @@ import { changed, explain, post, store } from "./state.js";
 
 /** Draw blocks into a node; `state` is what their fields hold on the server. */
 export function drawBlocks(parent, blocks, state, env) {
-  const now = readValues(parent);
-  const held = (block_id, action_id) => now[block_id]?.[action_id] ?? state?.[block_id]?.[action_id];
+  const now = heldIn(parent);
+  const held = (block_id, action_id) => now(block_id, action_id) ?? state?.[block_id]?.[action_id];
   const focus = focusIn(parent);
   keyed(parent, rows(blocks), {
     key: (row) => row.key,
@@ -20,6 +20,16 @@ export function drawBlocks(parent, blocks, state, env) {
     update: (node, row) => (node.dataset.block = row.b.block_id),
   });
   focus?.restore();
+}
+
+/** What stands in the fields now, with the whole options of selects, for when they are rebuilt. */
+function heldIn(parent) {
+  const found = new Map();
+  for (const node of parent.querySelectorAll("[data-action]")) {
+    const { block } = node.closest("[data-block]").dataset;
+    found.set(`${block} ${node.dataset.action}`, node.chosen?.() ?? node.read());
+  }
+  return (block_id, action_id) => found.get(`${block_id} ${action_id}`);
 }
 
 /** Draw from nothing the next time: what stands in the fields is then the server's. */
@@ -42,18 +52,19 @@ function rows(blocks) {
 
 function hasField(b) {
   const inside = [b.element, b.accessory, ...(b.elements ?? [])];
-  return inside.some((e) => e && /_select$|_input$|picker$|^checkboxes$|^radio_buttons$/.test(e.type));
+  return inside.some((e) => e && /_select$|_input$|^checkboxes$|^radio_buttons$/.test(e.type));
 }
 
 /** Where the focus is, and how it comes back when its control was rebuilt. */
 function focusIn(parent) {
-  const node = document.activeElement;
+  const node = /** @type {any} */ (document.activeElement);
   if (!parent.contains(node)) return null;
   const { dataset } = node.closest("[data-testid]");
   const id = node.closest("[data-block]")?.dataset.block;
   const caret = node.matches("input, textarea") ? [node.selectionStart, node.selectionEnd] : null;
   const restore = () => {
     if (node.isConnected) return;
+    /** @type {any[]} */
     const twins = [...parent.querySelectorAll(`[data-testid="${CSS.escape(dataset.testid)}"]`)];
     const twin = twins.find((t) => t.closest("[data-block]")?.dataset.block === id) ?? twins[0];
     const target = twin?.matches(".select") ? twin.querySelector("input") : twin;
@@ -143,21 +154,21 @@ function build({ view_id: id, view, pushed }, instead) {
   const className = instead ? "modal at-once" : "modal";
   const node = openDialog({ testid: "modal", label, className, onclose: dismiss }, form);
   const env = actionEnv("view_click", () => ({ view_id: id, values: readValues(body) }));
-  const missing = {};
+  const mended = new Set();
   body.addEventListener("input", (event) => {
-    const typed = event.target.closest("[data-block]")?.dataset.block;
-    if (!(typed in missing)) return;
-    delete missing[typed];
+    const id = event.target.closest("[data-block]")?.dataset.block;
+    if (mended.has(id) || !store.data.modal?.errors[id]) return;
+    mended.add(id);
     changed();
   });
-  return { id, node, form, title, body, error, submitButton, cancel, env, missing, sending: false, failure: "" };
+  return { id, node, form, title, body, error, submitButton, cancel, env, mended, sending: false, failure: "" };
 }
 
 function update({ view, state, errors, busy }) {
   const { title, body, submitButton, cancel, form, env } = open;
   title.replaceChildren(...plain(view.title?.text ?? ""));
   drawBlocks(body, view.blocks, state, env);
-  showErrors(body, { ...errors, ...open.missing });
+  showErrors(body, Object.fromEntries(Object.entries(errors).filter(([id]) => !open.mended.has(id))));
   setText(open.error, errors?.[""] ?? open.failure);
   const waiting = Boolean(busy || open.sending);
   submitButton.hidden = !view.submit;
@@ -191,9 +202,10 @@ function focusFirst(form) {
 async function submit(event) {
   event.preventDefault();
   const current = open;
-  if (!current || current.sending || !complete(current)) return;
+  if (!current || current.sending) return;
   current.sending = true;
-  update(store.data.modal);
+  current.mended.clear();
+  if (store.data.modal) update(store.data.modal);
   const answer = await post(
     "submit",
     { user: store.me, view_id: current.id, values: readValues(current.body) },
@@ -202,20 +214,6 @@ async function submit(event) {
   if (open !== current) return;
   current.failure = answer.ok ? "" : explain("That", answer.error);
   changed();
-}
-
-/** Whether no required input is empty: Slack itself refuses that, before it asks the app. */
-function complete({ body, missing }) {
-  const values = readValues(body);
-  for (const id of Object.keys(missing)) delete missing[id];
-  for (const b of store.data.modal?.view.blocks ?? []) {
-    if (b.type !== "input" || b.optional) continue;
-    const { type, ...held } = values[b.block_id]?.[b.element.action_id] ?? {};
-    const [content] = Object.values(held);
-    if (!content || content.length === 0) missing[b.block_id] = "Please complete this required field.";
-  }
-  showErrors(body, missing);
-  return Object.keys(missing).length === 0;
 }
 
 function dismiss() {
