@@ -16,6 +16,9 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 COMPILE := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --only-binary :all: \
 	--generate-hashes --no-strip-extras --no-emit-index-url --no-header pyproject.toml
 
+# One binary in a wheel that lints JavaScript and has the TypeScript compiler in it.
+PAGE := bot/sandbox/slack/page
+
 .DEFAULT_GOAL := help
 .PHONY: help sandbox test test-quick chaos bench contract pictures lint fmt lock image clean
 
@@ -53,6 +56,8 @@ lint: .venv/dev ## Style, types and the arrows of the design
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deno lint --quiet $(PAGE)
+	$(BIN)/deno check --quiet --config $(PAGE)/deno.json $(PAGE)/*.js
 
 fmt: .venv/dev ## Mend the style
 	$(BIN)/ruff check --fix-only
