@@ -100,14 +100,17 @@ async def show_one(
     target = _request_id(typed)
     async with opened(env) as store:
         try:
-            stored = await store.requests.get(target)
+            found = await store.recorded(target)
         except Unreadable as error:
             complain(f"{error}: it may be of a newer one, or damaged\n")
             return 1
-        posted = await _posted(store, target, complain)
-    if stored is None:
+    if found is None:
         complain(f"{target} is not known (any more); `vco-route-bot audit` has all that happened\n")
         return 1
+    if found.problem:
+        # The receipt is worth having without the link.
+        complain(f"{found.problem}\n")
+    stored, posted, _ = found
     lines = [as_json(_record(stored, posted))] if json else _receipt(stored, posted)
     write("".join(f"{line}\n" for line in lines))
     return 0
@@ -119,15 +122,6 @@ def _request_id(typed: str) -> str:
     except InvalidValue as invalid:
         line = f"{printable(invalid.problem)} `vco-route-bot requests --all` lists them."
         raise SettingsError([line]) from None
-
-
-async def _posted(store: Store, target: str, complain: Write) -> CardState:
-    try:
-        return await store.card_states.get(target)
-    except Unreadable as error:
-        # The receipt is worth having without the link.
-        complain(f"{error}\n")
-        return CardState()
 
 
 def _record(stored: Stored, posted: CardState) -> object:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import structlog
 
-from bot.errors import Unreadable
 from bot.history import Found, find, is_request
 from bot.models import Request
 from bot.slack.messages.history import HistoryFound
@@ -26,8 +25,12 @@ async def read_request(store: Store, request_id: str) -> tuple[Stored, CardState
     Raises:
         Unreadable: a newer version, or somebody's editor, wrote it.
     """
-    stored = await store.requests.get(request_id)
-    return None if stored is None else (stored, await _told(store, request_id))
+    found = await store.recorded(request_id)
+    if found is None:
+        return None
+    if found.problem:
+        log.error("record_unreadable", request=request_id, error=found.problem)
+    return found.stored, found.posted
 
 
 async def read_history(store: Store, about: str | None) -> HistoryFound:
@@ -43,7 +46,7 @@ async def read_history(store: Store, about: str | None) -> HistoryFound:
             break
         await search.look_through(ids[start : start + AT_ONCE])
     newest = sorted(search.found.values(), key=lambda f: f.request.created_at, reverse=True)
-    rows = [(found, await _told(store, found.request.id)) for found in newest]
+    rows = [(found, await _posted(store, found.request.id)) for found in newest]
     return HistoryFound(rows, search.more, len(search.unreadable), searched if about else 0)
 
 
@@ -85,10 +88,8 @@ class _Search:
                 self.more += 1
 
 
-async def _told(store: Store, request_id: str) -> CardState:
-    try:
-        return await store.card_states.get(request_id)
-    except Unreadable:
-        # What is remembered does not hang on a link.
-        log.error("record_unreadable", request=request_id)  # noqa: TRY400 - it says enough
-        return CardState()
+async def _posted(store: Store, request_id: str) -> CardState:
+    posted, problem = await store.shown(request_id)
+    if problem:
+        log.error("record_unreadable", request=request_id, error=problem)
+    return posted

@@ -14,6 +14,7 @@ from bot.errors import AlibabaError, Unreadable, UserError
 from bot.execution.reading import STEP_SECONDS, StillReading
 from bot.lifecycle import request_id
 from bot.models import Draft, Request, RequestState
+from bot.slack.lookups import read_request
 from bot.slack.messages import replies
 from bot.slack.messages.mrkdwn import prose
 from bot.slack.payloads import REQUEST_ID, InboxItem
@@ -73,9 +74,9 @@ class Submissions:
         rows, unreadable = [], []
         for one in ids:
             try:
-                stored = await self._store.requests.get(one)
-                if stored is not None:
-                    rows.append((stored.request, await self._store.card_states.get(one)))
+                found = await read_request(self._store, one)
+                if found is not None:
+                    rows.append((found[0].request, found[1]))
             except Unreadable:
                 log.error("record_unreadable", request=one)  # noqa: TRY400 - it says enough
                 unreadable.append(one)

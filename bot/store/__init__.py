@@ -21,6 +21,9 @@ which Tair demands. Keys of live things bear no TTL: managed servers often evict
 its effect twice.
 """
 
+from typing import NamedTuple
+
+from bot.errors import Unreadable
 from bot.store.audit import Audit
 from bot.store.cards import CardState, CardStates
 from bot.store.clicks import Clicks
@@ -35,6 +38,14 @@ from bot.store.requests import RETENTION_SECONDS, AlreadyOpen, Requests
 from bot.store.seal import Seals
 from bot.store.viewers import Viewer, Viewers
 from bot.store.work import Claim, Work
+
+
+class Recorded(NamedTuple):
+    """A request and what Slack shows of it; `problem`: why that is not known, if it is not."""
+
+    stored: Stored
+    posted: CardState
+    problem: str = ""
 
 
 class Store:
@@ -74,6 +85,25 @@ class Store:
             self.viewers,
         )
 
+    async def recorded(self, request_id: str) -> Recorded | None:
+        """A request and what Slack shows of it, None when there is none (any more).
+
+        Raises:
+            Unreadable: a newer version, or somebody's editor, wrote the request.
+        """
+        stored = await self.requests.get(request_id)
+        return None if stored is None else Recorded(stored, *await self.shown(request_id))
+
+    async def shown(self, request_id: str) -> tuple[CardState, str]:
+        """What Slack shows of a request; nothing, and why, where that can't be read.
+
+        What is recorded does not hang on the link to its card.
+        """
+        try:
+            return await self.card_states.get(request_id), ""
+        except Unreadable as error:
+            return CardState(), str(error)
+
     async def anything_ever(self) -> bool:
         """Whether a bot has ever done anything here; a request or a claim leaves its traces."""
         parts = (self.audit, self.requests, self.work)
@@ -91,6 +121,7 @@ __all__ = [
     "Inbox",
     "RateLimits",
     "Reading",
+    "Recorded",
     "Requests",
     "Store",
     "Stored",
