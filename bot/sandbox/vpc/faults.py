@@ -230,8 +230,8 @@ NAMED_FAULTS: Final[Mapping[str, NamedFault]] = {
     ),
     "answer_lost": NamedFault(
         label="Next answer is lost",
-        about="The next change is carried out, but nobody is told. The bot sends it again with "
-        "the same token: still one deletion.",
+        about="The next change is carried out, but nobody is told. The bot looks before it repeats "
+        "anything: still one deletion.",
         fault=Fault(kind=FaultKind.LOST_AFTER, action=CHANGES),
     ),
     "throttled": NamedFault(
