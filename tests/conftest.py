@@ -29,6 +29,7 @@ settings.register_profile("deep", deadline=None, max_examples=1000)
 settings.load_profile("usual")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let one worker have all tests with a browser: two browsers at once starve everything."""
     for item in items:

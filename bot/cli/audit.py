@@ -6,21 +6,18 @@ audit is, it takes no more memory.
 """
 
 import os
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
 import msgspec
 
+from bot.cli.output import Write, to_stdout
 from bot.cli.requests import Environment, opened
 from bot.errors import SettingsError
 from bot.store import Audit
 from bot.store.audit import Cut, Entry, Verification, link
-
-Write = Callable[[str], object]
-
 
 _FRESH = (
     "Nothing has been recorded here yet: no request, no claim, no entry. "
@@ -55,7 +52,7 @@ class _Across(NamedTuple):
     first: int
 
 
-async def export(env: Environment, write: Write = sys.stdout.write) -> int:
+async def export(env: Environment, write: Write = to_stdout) -> int:
     """Write every entry as a line of JSON, oldest first; returns the exit status, 0."""
     async with opened(env) as store:
         number = (await store.audit.cut()).number
@@ -65,7 +62,7 @@ async def export(env: Environment, write: Write = sys.stdout.write) -> int:
     return 0
 
 
-async def export_to(env: Environment, file: str, write: Write = sys.stdout.write) -> int:
+async def export_to(env: Environment, file: str, write: Write = to_stdout) -> int:
     """Write all entries that Redis has into a new file, verified; returns 1 if they are not whole.
 
     The file is there whole or not at all.
@@ -125,9 +122,7 @@ def _new_file(file: str) -> Iterator[TextIO]:
             part.unlink(missing_ok=True)
 
 
-async def examine(
-    env: Environment, files: Sequence[str] = (), write: Write = sys.stdout.write
-) -> int:
+async def examine(env: Environment, files: Sequence[str] = (), write: Write = to_stdout) -> int:
     """Recompute the chain, through `files` and what Redis has; returns 0 when it is whole, else 1.
 
     The head is worth noting down: a database that has lost everything knows of no loss.
@@ -143,7 +138,7 @@ async def examine(
     return 1 if found.problem or losses else 0
 
 
-async def trim(env: Environment, files: Sequence[str], write: Write = sys.stdout.write) -> int:
+async def trim(env: Environment, files: Sequence[str], write: Write = to_stdout) -> int:
     """Remove from Redis what these files hold, once all of it is verified; returns 1 if it is not.
 
     Number and link at the cut are kept, so that the rest can still be verified. What is recorded

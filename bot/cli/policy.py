@@ -1,7 +1,6 @@
 """`vco-route-bot policy`: is a policy file right, and what would it ask of whom?"""
 
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.alibaba.auth import Acs3Auth
@@ -11,6 +10,7 @@ from bot.alibaba.endpoints import endpoints
 from bot.alibaba.transport import new_http_client
 from bot.cli.checks import people
 from bot.cli.checks.finding import Level
+from bot.cli.output import Write, to_stdout
 from bot.cli.policy_live import unmatched
 from bot.config.environment import Environment, Texts, regex, required, variable
 from bot.config.settings import (
@@ -28,8 +28,6 @@ from bot.policy.source import read
 from bot.service.app import slack_client
 from bot.slack.directory import SlackDirectory
 from bot.slack.web import Slack
-
-Write = Callable[[str], object]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +71,7 @@ class _CloudAndSlack(CloudSettings, SlackSettings):
 
 
 async def check(
-    file: str, env: Mapping[str, str], *, live: bool = False, write: Write = sys.stdout.write
+    file: str, env: Mapping[str, str], *, live: bool = False, write: Write = to_stdout
 ) -> int:
     """Read a policy file, and say what of it matches nothing; returns the exit status, 0.
 
@@ -99,7 +97,7 @@ def explained(  # noqa: PLR0913 - what was given on the command line
     region_id: str | None = None,
     channel: str | None = None,
     file: str | None = None,
-    write: Write = sys.stdout.write,
+    write: Write = to_stdout,
 ) -> int:
     """Say by which rule a deletion would be decided; returns the exit status, 0.
 

@@ -4,14 +4,14 @@ All of it is read from the database that `REDIS_URL` names. Nothing else has to 
 neither Slack nor Alibaba Cloud is asked. Nothing can be approved or changed here.
 """
 
-import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from typing import TextIO
 
 from bot.cli.listing import as_json, fields, summary, table
+from bot.cli.output import Write, to_stderr, to_stdout
 from bot.command.errors import InvalidValue
 from bot.command.values import request_id_of
 from bot.config.settings import DatabaseSettings
@@ -24,7 +24,6 @@ from bot.store import CardState, Database, Store, Stored
 from bot.store.connect import connect
 
 Environment = Mapping[str, str]
-Write = Callable[[str], object]
 
 MOST_READ = 2000
 """How many requests `--all` looks through: what is older is in the audit."""
@@ -59,8 +58,8 @@ async def show_all(
     *,
     ended: bool = False,
     json: bool = False,
-    write: Write = sys.stdout.write,
-    complain: Write = sys.stderr.write,
+    write: Write = to_stdout,
+    complain: Write = to_stderr,
 ) -> int:
     """Write what is in flight and pending, with `ended` the others too.
 
@@ -89,8 +88,8 @@ async def show_one(
     typed: str,
     *,
     json: bool = False,
-    write: Write = sys.stdout.write,
-    complain: Write = sys.stderr.write,
+    write: Write = to_stdout,
+    complain: Write = to_stderr,
 ) -> int:
     """Write the receipt of a request; returns 1 if it is not known or can't be read.
 

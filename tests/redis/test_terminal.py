@@ -27,7 +27,7 @@ from databases import database
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from program import ROOT, inherited, run
+from program import ROOT, inherited, run, run_here
 from redis.asyncio import Redis
 
 from bot import lifecycle
@@ -60,7 +60,7 @@ async def store(valkey_url: str) -> AsyncIterator[Store]:
 
 async def requests(url: str, *arguments: str) -> tuple[int, str, str]:
     """Run the command with nothing set but the database."""
-    return await run("requests", *arguments, REDIS_URL=url)
+    return await run_here("requests", *arguments, REDIS_URL=url)
 
 
 # --- the command -----------------------------------------------------------------------------
@@ -227,7 +227,7 @@ async def test_a_receipt_is_shown_also_where_its_link_can_not_be_read(
 @pytest.mark.parametrize("command", [("requests",), ("requests", "show", DONE), ("audit",)])
 async def test_a_database_that_is_away_is_told_in_a_line(command: tuple[str, ...]) -> None:
     port = free_port()
-    status, out, err = await run(*command, REDIS_URL=f"redis://:hidden@127.0.0.1:{port}/0")
+    status, out, err = await run_here(*command, REDIS_URL=f"redis://:hidden@127.0.0.1:{port}/0")
     assert (status, out) == (2, "")
     (line,) = err.splitlines()
     assert line.startswith(f"REDIS_URL: 127.0.0.1:{port} does not answer")
@@ -236,7 +236,7 @@ async def test_a_database_that_is_away_is_told_in_a_line(command: tuple[str, ...
 
 @pytest.mark.parametrize("command", ["requests", "audit"])
 async def test_an_address_that_is_none_is_told_in_a_line(command: str) -> None:
-    status, out, err = await run(command, REDIS_URL="http://127.0.0.1")
+    status, out, err = await run_here(command, REDIS_URL="http://127.0.0.1")
     assert (status, out) == (2, "")
     (line,) = err.splitlines()
     assert line.startswith("REDIS_URL: must start with one of redis://")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from program import run
+from program import run, run_here
 from stage import Stage
 
 from bot.cli.policy import check, explained
@@ -57,7 +57,7 @@ async def test_a_policy_that_is_right_is_said_to_be(file: Path) -> None:
 
 async def test_whatever_is_wrong_is_told_in_a_line_each_and_nothing_else(file: Path) -> None:
     write(file, TWO_RULES.replace("approvals = 2", "aprovals = 2"))
-    status, out, err = await run("policy", "check", str(file))
+    status, out, err = await run_here("policy", "check", str(file))
     assert (status, out) == (2, "")
     assert err.splitlines() == [
         f"{file}:6: 'aprovals' is no key of wide; did you mean approvals?",
@@ -66,7 +66,7 @@ async def test_whatever_is_wrong_is_told_in_a_line_each_and_nothing_else(file: P
 
 
 async def test_a_file_that_is_not_there_is_told_in_a_line(tmp_path: Path) -> None:
-    status, out, err = await run("policy", "check", str(tmp_path / "none.toml"))
+    status, out, err = await run_here("policy", "check", str(tmp_path / "none.toml"))
     assert (status, out) == (2, "")
     assert "none.toml: can't be read (No such file or directory)" in err
     assert len(err.splitlines()) == 1
@@ -153,7 +153,9 @@ async def test_what_can_not_be_looked_up_is_said_and_not_warned_of(
 
 
 async def test_live_with_a_token_that_is_none_is_refused_in_a_line(file: Path) -> None:
-    status, _, err = await run("policy", "check", str(file), "--live", SLACK_BOT_TOKEN="xapp-1")
+    status, _, err = await run_here(
+        "policy", "check", str(file), "--live", SLACK_BOT_TOKEN="xapp-1"
+    )
     assert status == 2
     assert err.startswith("SLACK_BOT_TOKEN: must start with xoxb-")
     assert len(err.splitlines()) == 1
@@ -178,7 +180,7 @@ async def explain(file: Path | None, *more: str, **environment: str) -> list[str
     arguments = {"--user": "U0ALICE", "--region": "cn-hangzhou"}
     words = [word for pair in arguments.items() for word in pair]
     named = ["--file", str(file)] if file else []
-    status, out, err = await run("policy", "explain", *words, *named, *more, **environment)
+    status, out, err = await run_here("policy", "explain", *words, *named, *more, **environment)
     assert (status, err) == (0, "")
     return out.replace(str(file), "p").splitlines()
 
@@ -284,10 +286,10 @@ def test_everything_that_was_given_wrong_is_told_at_once(file: Path) -> None:
 
 async def test_without_any_policy_the_settings_are_named(file: Path) -> None:
     asked = ("--user", "U1", "--connection", "vco-1", "--route", "::/0", "--region", "cn-a")
-    status, _, err = await run("policy", "explain", *asked)
+    status, _, err = await run_here("policy", "explain", *asked)
     assert status == 2
     assert err.startswith("VCO_APPROVERS: is not set")
-    status, _, err = await run(
+    status, _, err = await run_here(
         "policy", "explain", *asked, VCO_APPROVERS="U1", VCO_POLICY_FILE=str(file)
     )
     assert status == 2
