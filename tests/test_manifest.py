@@ -13,6 +13,7 @@ import yaml
 from bot.sandbox import scene
 from bot.sandbox.slack.workspace import default_workspace
 from bot.slack import web
+from bot.version import VERSION
 
 HERE = Path(__file__).parent.parent
 MANIFEST: dict[str, Any] = yaml.safe_load((HERE / "manifest.yml").read_text())
@@ -110,6 +111,10 @@ def test_the_code_listens_to_what_the_manifest_announces() -> None:
         assert f'"{shortcut["callback_id"]}"' in listening
     for event in MANIFEST["settings"]["event_subscriptions"]["bot_events"]:
         assert f'"{event}"' in listening
+
+
+def test_the_version_that_runs_is_that_of_the_package() -> None:
+    assert PROJECT["project"]["version"] == VERSION
 
 
 def test_the_installed_command_exists() -> None:

@@ -23,6 +23,7 @@ from bot.alibaba.paging import PAGE_SIZE, Listed, Page, read_all
 from bot.alibaba.signing import canonical_query
 from bot.alibaba.transport import ATTEMPT_SECONDS, Reply, attempt
 from bot.errors import AlibabaError, AlreadyGone, AlreadyThere, Throttled
+from bot.metrics import CLOUD_CALLS, CLOUD_SECONDS
 from bot.models import Connection, LiveRoute, RouteKind, RouteList, VcoRoute
 
 log = structlog.get_logger(__name__)
@@ -30,6 +31,9 @@ log = structlog.get_logger(__name__)
 API_VERSION = "2016-04-28"
 HOME_REGION = "cn-hangzhou"
 """The region whose endpoint answers what belongs to no region."""
+
+HELD_BACK = "Quota"
+"""The code of a call that our own share of the vendor's quota does not allow now."""
 
 Item = TypeVar("Item")
 Params = Mapping[str, str | int | None]
@@ -208,6 +212,17 @@ class VpcClient:
 
     async def _call(self, call: Call, params: Params, type_: type[Item]) -> Item:
         """One call; where only its signature was refused, once more, newly signed."""
+        try:
+            found = await self._answered(call, params, type_)
+        except AlibabaError as error:
+            # What we held back ourselves has not been called.
+            result = "held_back" if error.code == HELD_BACK else type(error).__name__
+            CLOUD_CALLS.labels(call.action, result).inc()
+            raise
+        CLOUD_CALLS.labels(call.action, "ok").inc()
+        return found
+
+    async def _answered(self, call: Call, params: Params, type_: type[Item]) -> Item:
         reply, answer = await self._send(call, params)
         repeated = to_sign_again(answer.code)
         if repeated:
@@ -235,9 +250,10 @@ class VpcClient:
         await self._quotas.take(call)
         start = time.monotonic()
         try:
-            reply = await attempt(
-                self._http, request, self._auth, call, seconds=self._attempt_seconds
-            )
+            with CLOUD_SECONDS.labels(call.action).time():
+                reply = await attempt(
+                    self._http, request, self._auth, call, seconds=self._attempt_seconds
+                )
         except AlibabaError as error:
             _log(call, status=0, code=error.code, start=start)
             raise

@@ -15,6 +15,7 @@ from bot import lifecycle
 from bot.approval.eligibility import Eligibility, ProposedVerdict
 from bot.approval.refusals import Refusals
 from bot.errors import Refused, StoreError, UserError
+from bot.metrics import REFUSALS
 from bot.models import (
     Decision,
     Event,
@@ -209,6 +210,7 @@ class Approval:
         return await self._record(request.id, lambda r: lifecycle.demand(r, terms, at))
 
     async def _refused(self, actor_id: str, verdict: Verdict, refusal: Refused) -> Event:
+        REFUSALS.labels(verdict.value).inc()
         log.info("refused", by=actor_id, wanted=verdict.value, why=refusal.problem)
         details = {"wanted": verdict.value, "why": refusal.problem}
         return Event(kind=EventKind.REFUSED, at=await self._now(), by=actor_id, details=details)

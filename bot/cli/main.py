@@ -16,6 +16,7 @@ import sys
 from collections.abc import Sequence
 
 from bot.errors import SettingsError, TaskEnded
+from bot.version import VERSION
 
 FAILED = 1
 USAGE_ERROR = 2
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="vco-route-bot",
         description="Delete routes from Alibaba Cloud IPsec-VPN connections, from Slack.",
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("serve", help="serve Slack, as the environment says (the default)")
     commands.add_parser("sandbox", help="run everything on this machine, to try it")

@@ -15,6 +15,7 @@ import asyncio
 from math import ceil
 from typing import NamedTuple
 
+from bot.alibaba.client import HELD_BACK
 from bot.alibaba.errors import Call
 from bot.errors import Throttled
 from bot.models import Operation, Request
@@ -82,7 +83,7 @@ class Quotas:
             waited += wait
             if waited > self._max_wait:
                 raise Throttled(
-                    "Quota",
+                    HELD_BACK,
                     meaning=f"{call.action} is called as often as is allowed in {call.region}.",
                     next_step=f"Try again in {wait:.0f} s.",
                     retry_after=wait,

@@ -28,7 +28,7 @@ from bot.errors import (
     StoreUnavailable,
     Unreadable,
 )
-from bot.metrics import ALARMS, STEP_SECONDS, STEPS
+from bot.metrics import ALARMS, CLAIMS_LOST, STEP_SECONDS, STEPS
 from bot.store import Claim, Work
 from bot.store.work import Idle
 
@@ -188,6 +188,7 @@ class Worker:
                 await self._settle(claim)
             except StaleFence:
                 log.info("claim_lost")
+                CLAIMS_LOST.labels(claim.kind).inc()
                 await self._lost(claim)
             except StoreUnavailable as error:
                 _log_store_error(error)

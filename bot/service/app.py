@@ -25,6 +25,7 @@ from bot.execution.worker import Worker
 from bot.follow_up import FollowUp
 from bot.policy import PolicySource
 from bot.service.readiness import Readiness
+from bot.service.statistics import Statistics
 from bot.slack.access import Access
 from bot.slack.app_home import AppHomePublisher
 from bot.slack.app_home_rows import AppHomeReader
@@ -151,6 +152,7 @@ class App:
         self.connection = Connection(
             self.bolt, self.slack, self.directory, settings.slack_app_token
         )
+        self.statistics = Statistics(self.store, self._quotas(), settings.region)
         self.readiness = Readiness(
             self.store,
             self.directory,

@@ -114,6 +114,7 @@ def _start(
         asyncio.create_task(app.worker.run(stop), name=_WORKER),
         asyncio.create_task(_while_it_listens(server), name="http"),
         asyncio.create_task(app.connection.run(), name="slack"),
+        asyncio.create_task(app.statistics.run(), name="statistics"),
     ]
 
 

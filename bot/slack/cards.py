@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from bot import lifecycle
 from bot.errors import ScopeMissing, SlackRateLimited, SlackRejected
-from bot.metrics import ALARMS
+from bot.metrics import ALARMS, STAGE_SECONDS
 from bot.models import Decision, Request, RequestState, Verdict
 from bot.slack.budget import Priority
 from bot.slack.messages.card import Message, View, card
@@ -109,6 +109,7 @@ class CardPublisher:
         shown = _hash(message)
         if not posted.card_ts:
             place = await self._post_once(claim, request, posted, CARD, message)
+            STAGE_SECONDS.labels("card").observe(max(0.0, claim.now - request.created_at))
             placed = _placed(posted, place, shown, str(request.state))
             await self._save(claim, request, placed)
             return claim.now
@@ -146,6 +147,8 @@ class CardPublisher:
             return claim.now
         try:
             await self._edit(claim, request, posted, message, shown)
+            if request.ended_at and request.state.value != posted.state:
+                STAGE_SECONDS.labels("told").observe(max(0.0, claim.now - request.ended_at))
         except SlackRateLimited:
             # The thread is limited by itself: a line doesn't wait for the card's edit.
             if posted.said == len(request.timeline):

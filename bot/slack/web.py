@@ -7,7 +7,7 @@ wait for, see `bot.slack.budget`.
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -25,7 +25,7 @@ from bot.errors import (
     SlackUnavailable,
 )
 from bot.logs import LimitedLog
-from bot.metrics import SLACK_HELD_BACK, SLACK_LIMITED
+from bot.metrics import SLACK_CALLS, SLACK_HELD_BACK, SLACK_LIMITED
 from bot.slack.addresses import is_slacks
 from bot.slack.budget import RATES, SPECIAL, Budget, Priority
 
@@ -162,6 +162,20 @@ class Slack:
 
     async def _send(self, method: str, channel: str, body: dict[str, Any]) -> dict[str, Any]:
         try:
+            data, headers = await self._answered(method, channel, body)
+        except SlackError as error:
+            SLACK_CALLS.labels(_label(method), type(error).__name__).inc()
+            raise
+        SLACK_CALLS.labels(_label(method), "ok").inc()
+        if method == "auth.test" and (granted := headers.get("x-oauth-scopes")):
+            self.granted = frozenset(scope.strip() for scope in granted.split(","))
+        return data
+
+    async def _answered(
+        self, method: str, channel: str, body: dict[str, Any]
+    ) -> tuple[dict[str, Any], Mapping[str, str]]:
+        """The answer, and its headers."""
+        try:
             answer = await self.client.api_call(method, **body)
         except SlackApiError as error:
             raise self._translated(method, channel, error) from None
@@ -169,9 +183,7 @@ class Slack:
             raise SlackUnavailable(f"{method}: {type(error).__name__}") from error
         if not isinstance(answer.data, dict):
             raise SlackUnavailable(f"{method}: no JSON object")
-        if method == "auth.test" and (granted := answer.headers.get("x-oauth-scopes")):
-            self.granted = frozenset(scope.strip() for scope in granted.split(","))
-        return answer.data
+        return answer.data, answer.headers
 
     @property
     def missing(self) -> frozenset[str]:

@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from bot.errors import BotError, RecordLost, SealBroken, StaleFence, StoreError
-from bot.metrics import OUTCOMES
-from bot.models import Event, EventKind, Request, RequestState, VcoRoute
+from bot.models import Event, Request, RequestState, VcoRoute
 from bot.store.audit import APPEND, AUDIT, AUDIT_HEAD, digest
 from bot.store.client import CHECK_WORK, CLAIMS, DUE, NOW, WAKE, Database, Script, key
+from bot.store.counting import count
 from bot.store.records import FIELDS, Reading, Stored, decoded, read
 from bot.store.replicas import Replicas
 from bot.store.seal import Seals
@@ -329,7 +329,7 @@ class Requests:
         )
         match reply[0]:
             case "ok":
-                _count(happened)
+                count(old, new, happened)
                 return True
             case "open":
                 raise AlreadyOpen(str(reply[1]))
@@ -344,12 +344,6 @@ class Requests:
 def _audited(request_id: str, event: Event) -> tuple[str, str]:
     body = msgspec.json.encode(event).decode()
     return body, digest(request_id, body)
-
-
-def _count(events: Iterable[Event]) -> None:
-    for event in events:
-        if event.kind is EventKind.ROUTE_ENDED:
-            OUTCOMES.labels(event.details["state"]).inc()
 
 
 def _queue(request: Request) -> str:

@@ -7,7 +7,7 @@ bear. Items are named `<kind>:<id>`.
 """
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from bot.errors import StaleFence, StoreUnavailable
@@ -145,6 +145,41 @@ return 1
     args=("now", "item"),
 )
 
+_BACKLOG = Script(
+    NOW
+    + """
+local now = seconds(ARGV.now)
+local found = {}
+for _, item in ipairs(redis.call('ZRANGEBYSCORE', KEYS.due, '-inf', now, 'LIMIT', 0, 10000)) do
+  local kind = string.match(item, '^[^:]*')
+  if found[kind] then
+    found[kind][2] = found[kind][2] + 1
+  else
+    found[kind] = {now - tonumber(redis.call('ZSCORE', KEYS.due, item)), 1}
+  end
+end
+local flat = {}
+for kind, of in pairs(found) do
+  table.insert(flat, kind)
+  table.insert(flat, string.format('%.3f', of[1]))
+  table.insert(flat, of[2])
+end
+return flat
+""",
+    keys=("due",),
+    args=("now",),
+)
+
+
+_PLANNED = Script("return redis.call('ZRANGE', KEYS[1], 0, 9999)")
+
+
+class Backlog(NamedTuple):
+    """What of a kind is due and not worked on: how many, and how long the oldest has waited."""
+
+    items: int
+    oldest: float
+
 
 class Work:
     """Claims, ends and wakes items."""
@@ -214,6 +249,17 @@ class Work:
             _RECEIPT_SECONDS,
         )
         return bool(int(reply))
+
+    async def backlog(self) -> Mapping[str, Backlog]:
+        """What is due now and nobody works on, by kind; at most 10,000 items are counted."""
+        flat = await self._db.run(_BACKLOG, (DUE,), self._db.fixed_now)
+        rows = zip(flat[0::3], flat[1::3], flat[2::3], strict=True)
+        return {str(kind): Backlog(int(count), float(oldest)) for kind, oldest, count in rows}
+
+    async def planned(self, kind: str) -> list[str]:
+        """The ids of all items of a kind, due or not."""
+        items = await self._db.run(_PLANNED, (DUE,))
+        return [str(i).partition(":")[2] for i in items if str(i).startswith(f"{kind}:")]
 
     async def any_ever(self) -> bool:
         """Whether anything was ever claimed here."""

@@ -1,0 +1,112 @@
+"""The dashboard and the alert rules ask for what the bot really exports, and for nothing else."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bot.metrics import REGISTRY
+from bot.version import VERSION
+
+MONITORING = Path(__file__).parents[2] / "docs" / "monitoring"
+RULES: list[dict[str, Any]] = yaml.safe_load((MONITORING / "alerts.yml").read_text())["groups"]
+DASHBOARD: dict[str, Any] = json.loads((MONITORING / "dashboard.json").read_text())
+
+_SUFFIXES = {
+    "counter": ("_total",),
+    "gauge": ("",),
+    "histogram": ("_bucket", "_sum", "_count"),
+    "info": ("_info",),
+}
+
+
+def exported() -> dict[str, tuple[str, ...]]:
+    """Each series that there is or may be, and the labels of its family."""
+    names = {}
+    for family in REGISTRY.collect():
+        collector = REGISTRY._names_to_collectors.get(family.name)  # noqa: SLF001 - it has no other way
+        labels = tuple(getattr(collector, "_labelnames", ()))
+        for suffix in _SUFFIXES[family.type]:
+            extra = ("le",) if suffix == "_bucket" else ()
+            names[f"{family.name}{suffix}"] = (*labels, *extra)
+    return names
+
+
+def rules() -> Iterator[dict[str, Any]]:
+    for group in RULES:
+        yield from group["rules"]
+
+
+def expressions() -> list[str]:
+    panels = [
+        target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", [])
+    ]
+    return [*panels, *(rule["expr"] for rule in rules())]
+
+
+def series(expression: str) -> set[str]:
+    return set(re.findall(r"\b(?:vco_route|process|python)_\w+", expression))
+
+
+def test_every_series_that_is_asked_for_is_exported() -> None:
+    asked = set().union(*map(series, expressions()))
+    assert asked - exported().keys() == set()
+
+
+def test_every_label_that_is_asked_for_belongs_to_its_series() -> None:
+    there = exported()
+    for expression in expressions():
+        known = {label for name in series(expression) for label in there[name]}
+        by = re.findall(r"\b(?:by|on) \(([\w, ]+)\)", expression)
+        chosen = re.findall(r"\{(\w+)[=!]", expression)
+        asked = {label.strip() for some in by for label in some.split(",")} | set(chosen)
+        assert asked <= known | {"instance", "job"}, expression
+
+
+def test_every_family_of_ours_is_on_the_dashboard() -> None:
+    shown = set().union(*(series(e) for e in expressions()))
+    families = {f.name for f in REGISTRY.collect() if f.name.startswith("vco_route_")}
+    missing = {f for f in families if not any(name.startswith(f) for name in shown)}
+    assert missing == set()
+
+
+def test_names_follow_the_conventions_of_prometheus() -> None:
+    for family in REGISTRY.collect():
+        if not family.name.startswith("vco_route_"):
+            continue
+        assert family.documentation
+        assert re.fullmatch(r"[a-z0-9_]+", family.name)
+        if family.type == "histogram":
+            assert family.name.endswith("_seconds")
+
+
+def test_every_alert_says_what_is_wrong_and_what_to_do() -> None:
+    names = [rule["alert"] for rule in rules()]
+    assert len(names) == len(set(names))
+    for rule in rules():
+        assert rule["labels"]["severity"] in ("critical", "warning")
+        assert {"summary", "action"} <= rule["annotations"].keys()
+
+
+def test_promtool_takes_the_rules() -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("there is no promtool on this machine")
+    done = subprocess.run(  # noqa: S603 - a tool and a file of ours
+        [promtool, "check", "rules", MONITORING / "alerts.yml"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_build_tells_its_version() -> None:
+    [family] = [f for f in REGISTRY.collect() if f.name == "vco_route_build_info"]
+    assert [sample.labels["version"] for sample in family.samples] == [VERSION]
