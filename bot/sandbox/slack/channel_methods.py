@@ -25,20 +25,6 @@ def info(state: State, args: Arguments) -> Json:
     return {"channel": _as_api(state, channel, count=args.flag("include_num_members"))}
 
 
-def open_dm(state: State, args: Arguments) -> Json:
-    """conversations.open: the direct message channel with one person."""
-    users = [user for user in args.text("users").split(",") if user]
-    if args.text("channel"):
-        channel = channel_for_app(state, args.text("channel"))
-    elif len(users) == 1:
-        channel = _dm_with(state, users[0])
-    else:
-        raise Refusal("not_enough_users" if not users else "too_many_users")
-    if args.flag("return_im"):
-        return {"channel": _as_api(state, channel)}
-    return {"channel": {"id": channel.id}}
-
-
 def history(state: State, args: Arguments) -> Json:
     """conversations.history: newest first, without the replies in threads."""
     channel = _readable(state, args)
@@ -56,17 +42,6 @@ def replies(state: State, args: Arguments) -> Json:
     root = parent.thread_ts or parent.ts
     found = [m for m in state.in_channel(channel.id) if root in (m.ts, m.thread_ts)]
     return _page(state, args, found)
-
-
-def _dm_with(state: State, user: str) -> Channel:
-    person = state.workspace.people.get(user)
-    if person is None:
-        raise Refusal("user_not_found")
-    if person.deleted:
-        raise Refusal("user_disabled")
-    if person.bot:
-        raise Refusal("cannot_dm_bot")
-    return state.workspace.dm_of(user)
 
 
 def _readable(state: State, args: Arguments) -> Channel:

@@ -2,14 +2,7 @@
 
 from bot.sandbox.slack.arguments import Arguments, Refusal
 from bot.sandbox.slack.state import State
-from bot.sandbox.slack.workspace import E_GRID, SLACKBOT, Json, Person, UserGroup
-
-
-def api_test(state: State, args: Arguments) -> Json:  # noqa: ARG001 - the shape of a method
-    """api.test: answers with its arguments, or with the error that they ask for."""
-    if args.text("error"):
-        raise Refusal(args.text("error"))
-    return {"args": args.values}
+from bot.sandbox.slack.workspace import E_GRID, SLACKBOT, Json, Person
 
 
 def auth_test(state: State, args: Arguments) -> Json:  # noqa: ARG001 - the shape of a method
@@ -34,18 +27,6 @@ def user_info(state: State, args: Arguments) -> Json:
     if person is None:
         raise Refusal("user_not_found")
     return {"user": _person(person)}
-
-
-def groups(state: State, args: Arguments) -> Json:
-    """usergroups.list."""
-    disabled, users = args.flag("include_disabled"), args.flag("include_users")
-    count = args.flag("include_count")
-    shown = [
-        _group(state, group, users=users, count=count)
-        for group in state.workspace.groups.values()
-        if disabled or not group.disabled
-    ]
-    return {"usergroups": shown}
 
 
 def group_users(state: State, args: Arguments) -> Json:
@@ -101,23 +82,3 @@ def _grid(person: Person) -> Json:
         "is_owner": False,
         "teams": person.teams,
     }
-
-
-def _group(state: State, group: UserGroup, *, users: bool, count: bool) -> Json:
-    shown: Json = {
-        "id": group.id,
-        "team_id": state.workspace.team,
-        "is_usergroup": True,
-        "name": group.name,
-        "handle": group.handle,
-        "is_external": False,
-        "date_create": 1_700_000_000,
-        "date_update": 1_700_000_000,
-        "date_delete": 1_700_000_001 if group.disabled else 0,
-        "prefs": {"channels": [], "groups": []},
-    }
-    if users:
-        shown["users"] = list(group.users)
-    if count:
-        shown["user_count"] = len(group.users)
-    return shown

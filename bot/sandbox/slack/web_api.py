@@ -35,7 +35,6 @@ class Method(msgspec.Struct, frozen=True):
 
 
 METHODS = {
-    "api.test": Method(people.api_test, Tier.FOUR),
     "auth.test": Method(people.auth_test, Tier.SPECIAL, form_only=True),
     "apps.connections.open": Method(views.open_connection, Tier.ONE, app_level=True),
     "blocks.validate": Method(views.validate, Tier.SPECIAL),
@@ -45,11 +44,9 @@ METHODS = {
     "chat.delete": Method(chat.delete, Tier.THREE, "chat:write"),
     "chat.getPermalink": Method(chat.get_permalink, Tier.SPECIAL, form_only=True),
     "conversations.info": Method(conversations.info, Tier.THREE, "*:read", form_only=True),
-    "conversations.open": Method(conversations.open_dm, Tier.THREE, "im:write"),
     "conversations.history": Method(conversations.history, Tier.THREE, "*:history", form_only=True),
     "conversations.replies": Method(conversations.replies, Tier.THREE, "*:history", form_only=True),
     "users.info": Method(people.user_info, Tier.FOUR, "users:read", form_only=True),
-    "usergroups.list": Method(people.groups, Tier.TWO, "usergroups:read", form_only=True),
     "usergroups.users.list": Method(
         people.group_users, Tier.TWO, "usergroups:read", form_only=True
     ),
@@ -119,7 +116,7 @@ class WebApi:
         headers: dict[str, str] = {}
         try:
             method = self._allowed(name, token)
-            if token and not method.app_level:
+            if not method.app_level:
                 headers["x-oauth-scopes"] = ",".join(sorted(self.scopes))
             wait = self.limits.take(method.tier, name, args.text("channel"))
             if wait:
@@ -133,8 +130,6 @@ class WebApi:
         method = METHODS.get(name)
         if method is None:
             raise Refusal("unknown_method", req_method=name)
-        if not token and name == "api.test":
-            return method
         if not token:
             raise Refusal("not_authed")
         if token not in self._tokens:
