@@ -37,7 +37,7 @@ from bot.sandbox.vpc.faults import Fault, FaultKind
 from bot.sandbox.vpc.local import LocalVpc
 from bot.store import Database, Store, client
 from bot.store.audit import Cut
-from bot.store.client import Script, key
+from bot.store.client import FENCE, Script, key
 from bot.store.connect import connect
 
 DELETE = "DeleteVcoRouteEntry"
@@ -97,6 +97,9 @@ async def test_the_whole_story_on_a_cluster(three_masters: Cluster) -> None:
         await stage.store.viewers.doubt(BOB)
         await stage.store.viewers.drop(BOB)
         await stage.store.clicks.newest("V1", 1.0)
+        await stage.store.rate_limits.used("cn-hangzhou", DELETE, window=60.0)
+        await stage.store.inbox.requeue("inbox:nothing")
+        await stage.store.database.command("SET", FENCE, "not a number")
         await stage.store.repair.look()
         await stage.store.requests.rejoin(await stage.request(card))
         await stage.command("history")
