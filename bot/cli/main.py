@@ -97,9 +97,9 @@ def _add_policy(parser: argparse.ArgumentParser) -> None:
 
 
 def _serve() -> int:
-    from bot.config.settings import Settings  # noqa: PLC0415
-    from bot.logs import configure  # noqa: PLC0415 - wrong settings should be told at once
-    from bot.service.run import serve  # noqa: PLC0415
+    from bot.config.settings import Settings
+    from bot.logs import configure
+    from bot.service.run import serve
 
     settings = Settings.from_env(os.environ, terminal=sys.stderr.isatty())
     configure(
@@ -114,9 +114,9 @@ def _serve() -> int:
 
 
 def _doctor(given: argparse.Namespace) -> int:
-    from bot.cli.doctor import examine  # noqa: PLC0415
-    from bot.config.settings import Settings  # noqa: PLC0415
-    from bot.logs import configure  # noqa: PLC0415
+    from bot.cli.doctor import examine
+    from bot.config.settings import Settings
+    from bot.logs import configure
 
     settings = Settings.from_env(os.environ, terminal=True)
     # Its lines say it all: what goes wrong meanwhile is what it is there to tell.
@@ -125,9 +125,9 @@ def _doctor(given: argparse.Namespace) -> int:
 
 
 def _policy(given: argparse.Namespace) -> int:
-    from bot.cli.policy import check, explained  # noqa: PLC0415
-    from bot.config.settings import LogFormat  # noqa: PLC0415
-    from bot.logs import configure  # noqa: PLC0415
+    from bot.cli.policy import check, explained
+    from bot.config.settings import LogFormat
+    from bot.logs import configure
 
     configure(LogFormat.CONSOLE, level="CRITICAL")
     if given.part == "check":
@@ -144,9 +144,9 @@ def _policy(given: argparse.Namespace) -> int:
 
 
 def _record(given: argparse.Namespace) -> int:
-    from bot.cli.record import record  # noqa: PLC0415
-    from bot.config.settings import LogFormat  # noqa: PLC0415
-    from bot.logs import configure  # noqa: PLC0415
+    from bot.cli.record import record
+    from bot.config.settings import LogFormat
+    from bot.logs import configure
 
     # Its lines say it all, and name no connection.
     configure(LogFormat.CONSOLE, level="CRITICAL")
@@ -154,7 +154,7 @@ def _record(given: argparse.Namespace) -> int:
 
 
 def _audit(given: argparse.Namespace) -> int:
-    from bot.cli.audit import examine, export, export_to, trim  # noqa: PLC0415
+    from bot.cli.audit import examine, export, export_to, trim
 
     if given.part == "export":
         return asyncio.run(export_to(os.environ, given.file))
@@ -166,7 +166,7 @@ def _audit(given: argparse.Namespace) -> int:
 
 
 def _requests(given: argparse.Namespace) -> int:
-    from bot.cli.requests import forgiving, show_all, show_one  # noqa: PLC0415
+    from bot.cli.requests import forgiving, show_all, show_one
 
     forgiving(sys.stdout)
     if given.part == "show":
@@ -185,7 +185,7 @@ def _requests(given: argparse.Namespace) -> int:
 
 def _sandbox() -> int:
     try:
-        from bot.sandbox.run import main as sandbox  # noqa: PLC0415 - an optional extra
+        from bot.sandbox.run import main as sandbox
     except ImportError as error:
         if (error.name or "").startswith("bot."):
             line = "sandbox: the image leaves it out; run `make sandbox` in a checkout"

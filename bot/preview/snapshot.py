@@ -186,8 +186,9 @@ def _names(routes: Sequence[LiveRoute]) -> str:
     """Routes in words: two by name, of more the number; none is no route on this connection."""
     if not routes:
         return "no route of this connection"
-    shown = " and ".join(_name(live) for live in routes[:2])
-    return f"{shown} and {len(routes) - 2} more" if len(routes) > 2 else shown  # noqa: PLR2004
+    shown, more = routes[:2], routes[2:]
+    names = " and ".join(map(_name, shown))
+    return f"{names} and {len(more)} more" if more else names
 
 
 def _name(live: LiveRoute) -> str:
