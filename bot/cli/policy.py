@@ -14,6 +14,8 @@ from bot.cli.output import Write, to_stdout
 from bot.cli.policy_live import unmatched
 from bot.config.environment import Environment, Texts, regex, required, variable
 from bot.config.settings import (
+    CHANNEL_ID,
+    REGION_ID,
     ApproverSettings,
     CardSettings,
     CloudSettings,
@@ -41,13 +43,13 @@ class _Asked(Environment):
     )
     region: str = required(
         "--region",
-        regex(r"[a-z]+(-[a-z0-9]+)+", "is no region ID such as cn-hangzhou"),
+        REGION_ID,
         mend="give one, or set ALIBABA_CLOUD_REGION_ID",
     )
     connection: str = required(
         "--connection", regex(r"vco-[a-z0-9]+", "is no connection's id (vco-…)"), mend="give vco-…"
     )
-    channel: str = variable("--channel", regex(r"[CG][A-Z0-9]+", "is no channel ID (C… or G…)"), "")
+    channel: str = variable("--channel", CHANNEL_ID, "")
     routes: tuple[str, ...] = variable("--route", lambda text: tuple(text.split()), ())
 
     @classmethod

@@ -49,6 +49,10 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+REGION_ID = regex(r"[a-z]+(-[a-z0-9]+)+", "is no region ID such as cn-hangzhou")
+CHANNEL_ID = regex(r"[CG][A-Z0-9]+", "is no channel ID (C… or G…; a name such as #ops is none)")
+
+
 def _endpoint(text: str) -> str:
     parse_override(web_address()(text))
     return text
@@ -65,10 +69,7 @@ def _database(text: str) -> RedisTarget:
 class RegionSettings(Environment):
     """The region of whatever names none."""
 
-    region: str | None = optional(
-        "ALIBABA_CLOUD_REGION_ID",
-        regex(r"[a-z]+(-[a-z0-9]+)+", "is no region ID such as cn-hangzhou"),
-    )
+    region: str | None = optional("ALIBABA_CLOUD_REGION_ID", REGION_ID)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,10 +129,7 @@ class CardSettings(Environment):
     """What holds for a request where its rule does not say: seconds to decide, and where."""
 
     approval_timeout: int = variable("VCO_APPROVAL_TIMEOUT", Between(60, DAY), 1800)
-    approval_channel: str | None = optional(
-        "VCO_APPROVAL_CHANNEL",
-        regex(r"[CG][A-Z0-9]+", "is no channel ID (C… or G…; a name such as #ops is none)"),
-    )
+    approval_channel: str | None = optional("VCO_APPROVAL_CHANNEL", CHANNEL_ID)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -278,7 +278,7 @@ def test_everything_that_was_given_wrong_is_told_at_once(file: Path) -> None:
         "--user: 'alice' is no ID of a user (U… or W…)",
         "--region: is not set: give one, or set ALIBABA_CLOUD_REGION_ID",
         "--connection: 'vpn-1' is no connection's id (vco-…)",
-        "--channel: '#ops' is no channel ID (C… or G…)",
+        "--channel: '#ops' is no channel ID (C… or G…; a name such as #ops is none)",
         "--route: '10.0.0.1/8' is an address within a block; the block is 10.0.0.0/8",
         "--route: 'x' is no CIDR block",
     ]
