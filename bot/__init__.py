@@ -13,6 +13,10 @@ The story, and where each part of it lives. A folder is a part of the story or a
     5 status      `slack.cards`   one card edited in place, one thread with the timeline
                   `follow_up`   reminders, countersignatures, monitoring after a change
 
+To follow one command: `slack.commands`, `command`, `slack.listeners`, `slack.inbox`,
+`slack.submissions`, `approval.submit`, `store.requests`, `slack.cards`. One click on its card:
+`slack.decisions`, `approval.decide`, `execution.executor`, `execution.send`, `execution.verify`.
+
 The edges, whose words never leave them: `slack` (payloads, blocks), `alibaba` (JSON, codes,
 signatures), `store` (Redis keys, scripts). `models` and `errors` are what all of them speak.
 

@@ -1,4 +1,4 @@
-"""Is there anybody who could approve? Looked at when somebody asks, so that they hear it at once.
+"""Is there anybody who could approve? Checked when somebody asks, so that they hear it at once.
 
 A user group can hold only people who have left: it has members, and pings nobody. The look is a
 courtesy: what can't be found out stops no request, and at the click everything is asked anew.

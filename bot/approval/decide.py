@@ -43,14 +43,14 @@ class Result(NamedTuple):
 
 
 class _Checked(NamedTuple):
-    """The request that was looked at, and the terms under which a verdict may be recorded."""
+    """The request that was read, and the terms under which a verdict may be recorded."""
 
     request: Request
     terms: Terms
 
 
 class _OvertakenError(Exception):
-    """The request is not as it was looked at any more: look again."""
+    """The request has changed since it was read: read it again."""
 
 
 class Approval:
@@ -152,7 +152,7 @@ class Approval:
         return request
 
     async def _decide(self, checked: _Checked, mine: Decision) -> Request:
-        """Record a decision on the very request that was looked at.
+        """Record a decision on the very request that was read.
 
         Raises:
             _OvertakenError: Meanwhile somebody else has decided too, or more is asked for.
@@ -170,7 +170,7 @@ class Approval:
     async def _check(
         self, request: Request, actor_id: str, verdict: Verdict, delivery: str, typed: str = ""
     ) -> _Checked:
-        """Look at everything that this verdict rests on.
+        """Read everything that this verdict rests on.
 
         Raises:
             Refused: It may not be recorded.

@@ -40,7 +40,7 @@ class ProposedVerdict(NamedTuple):
 
 
 class Eligibility:
-    """Looks at everything about people and places that a verdict rests on."""
+    """Reads everything about people and channels that a verdict rests on."""
 
     def __init__(self, directory: Directory, policy: PolicySource, refusals: Refusals) -> None:
         """`refusals` says who is looked up no more for a while."""

@@ -1,4 +1,4 @@
-"""1 to 3: from a draft to a pending request, having looked at everything first.
+"""1 to 3: from a draft to a pending request, after every check.
 
 Nothing is stored unless the person may ask, the bot can post the card, the policy allows it,
 and the live routes are exactly what was asked for.

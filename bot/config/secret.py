@@ -1,4 +1,4 @@
-"""A value that must never be seen: tokens and passwords wear it from the moment they are read."""
+"""Wraps a secret so that it is masked in logs and repr, and can't be encoded."""
 
 from typing import NoReturn, Self
 

@@ -189,8 +189,8 @@ def perhaps_accepted_at(request: Request, route: RouteChange) -> float:
     within the token's window, so this moves no further.
     """
     answers = (EventKind.SENT, EventKind.ANSWER_LOST)
-    told = (e.at for e in request.timeline if e.kind in answers and e.route == route.route)
-    return max(told, default=0.0)
+    answered = (e.at for e in request.timeline if e.kind in answers and e.route == route.route)
+    return max(answered, default=0.0)
 
 
 def out_of_time(request: Request) -> Failure:

@@ -37,7 +37,7 @@ class Execution:
     """Does the steps of requests, from pending to an outcome and, if need be, beyond."""
 
     def __init__(self, context: StepContext) -> None:
-        """Work at `context`."""
+        """Work with `context`."""
         self._context = context
 
     async def step(self, claim: Claim) -> float | None:
@@ -55,7 +55,7 @@ class Execution:
             try:
                 return await self._work(claim, request)
             except StillReading:
-                # It goes on meanwhile, and this step holds no place.
+                # It goes on meanwhile, and this step has ended.
                 return await self._context.now() + _READING_POLL
 
     async def _work(self, claim: Claim, request: Request) -> float | None:

@@ -1,4 +1,4 @@
-"""Before a send: those on whose word it rests are looked at again, and so is the policy.
+"""Before a send: who asked, who approved and the policy are checked again.
 
 Between an approval and its send there can be minutes, in a queue or before a busy connection.
 Somebody may have left meanwhile, a group or the policy may have changed, a route may be protected
@@ -28,14 +28,14 @@ from bot.policy.directory import Directory
 from bot.policy.quorum import earlier_still_count
 
 FRESH_SECONDS = 30.0
-"""What was looked at no longer ago than this counts as looked at."""
+"""A check that is no older than this still counts."""
 
 _REMEMBERED = 1000
-"""Requests for which it is remembered when they were looked at; of others it is asked again."""
+"""How many requests are remembered as checked; the others are checked again."""
 
 
 class Recheck:
-    """Looks again at those who asked and approved."""
+    """Checks again who asked and who approved."""
 
     def __init__(self, directory: Directory, policy: PolicySource, *, seconds: float) -> None:
         """`seconds`: for how long Slack may take to answer."""

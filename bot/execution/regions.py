@@ -1,7 +1,7 @@
-"""How many steps may be busy with one region at once, so that none is left out for another.
+"""The concurrency limit of each region.
 
-Where a region hangs, every step about it takes as long as its calls may. Without a bound those
-steps would take all the places that there are, and the other regions would wait for them.
+Where a region hangs, every step about it takes as long as its calls may. Without a limit those
+steps would use up the worker's own, and the other regions would wait for them.
 """
 
 from collections import Counter
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 ROOM_AFTER = 0.5
-"""Seconds after which a step looks again whether there is room; it holds no place meanwhile."""
+"""Seconds after which a step that found its region full tries again; it ends meanwhile."""
 
 
 class Regions:
@@ -21,7 +21,7 @@ class Regions:
         self._busy: Counter[str] = Counter()
 
     def full(self, region: str) -> bool:
-        """Whether there is no room for one more."""
+        """Whether the limit is reached."""
         return self._busy[region] >= self._most
 
     @contextmanager

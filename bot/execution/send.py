@@ -3,7 +3,7 @@
 A send is always preceded by four things: the recorded approval still holds, the routes have
 just been read and are what was approved, the token with its exact parameters is stored, and that
 is on as many replicas as is asked for.
-A send that was never answered is never simply repeated: first it is looked at what it did.
+A send that was never answered is never simply repeated: first its effect is read.
 """
 
 import structlog
@@ -96,7 +96,7 @@ async def _after_reading(
     if not reading.connection.attached:
         return await _not_attached(context, claim, request, reading.connection)
     changed = _drift(request, reading)
-    # By now, not by when the step began: the look may have taken long.
+    # By now, not by when the step began: the check may have taken long.
     window_over = await context.now() - route.first_sent_at > context.limits.token_window
     if route.outcome_unknown and (changed or window_over):
         # The first send may have worked, and may not be repeated any more.
@@ -148,10 +148,10 @@ async def _record_and_call(context: StepContext, claim: Claim, request: Request)
 
 
 async def _recheck_approvers(context: StepContext, claim: Claim, request: Request) -> float | None:
-    """Look at the approvers again; returns when to go on where Slack is silent for now.
+    """Check the approvers again; returns when to go on where Slack is silent for now.
 
     Silent for long, it holds nothing up: what is on record satisfied the policy when Slack was
-    asked for the decision. That it was not asked again is told.
+    asked for the decision. That it was not asked again is in the timeline.
 
     Raises:
         Refused: The policy or Slack says no.

@@ -19,7 +19,7 @@ RECONCILE_SECONDS = 24 * 3600.0
 
 
 async def step(context: StepContext, claim: Claim, request: Request) -> float | None:
-    """Look once more at the route in hand: is its change proven?"""
+    """Read the route of this step again: is its change proven?"""
     try:
         reading = await context.read(request, bgp=False)
     except StillReading:
@@ -43,7 +43,7 @@ async def step(context: StepContext, claim: Claim, request: Request) -> float | 
 
 
 async def reconcile(context: StepContext, claim: Claim, request: Request) -> float | None:
-    """Look once more at what is unconfirmed; the connection's queue has long gone on."""
+    """Read again what is unconfirmed; the connection's queue has long gone on."""
     since = claim.now - request.ended_at
     if since > RECONCILE_SECONDS:
         await context.change(

@@ -64,7 +64,7 @@ class Handler(Protocol):
         ...
 
     async def give_up(self, claim: Claim) -> float | None:
-        """Settle an item whose steps keep failing, so that it ends and is told."""
+        """Settle an item whose steps keep failing, so that it ends and its end is shown."""
         ...
 
     async def lost(self, claim: Claim) -> None:

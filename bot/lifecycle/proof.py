@@ -94,7 +94,7 @@ def next_poll(elapsed: float, remaining: float) -> float:
 
 
 def next_reconcile(elapsed: float) -> float:
-    """The delay before an unconfirmed route is looked at again; `elapsed` since it became so."""
+    """The delay before an unconfirmed route is read again; `elapsed` since it became so."""
     return _between(FIRST_RECONCILE, elapsed / RECONCILE_PART, SLOWEST_RECONCILE)
 
 

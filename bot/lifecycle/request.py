@@ -147,8 +147,8 @@ def drift(request: Request, at: float, changed: str) -> Request:
             meaning=changed,
             next_step="We changed nothing for this route. Ask again to see it as it is now.",
         )
-        told = request.with_event(event)
-        return route_change.end(told, at, RouteState.FAILED, failure)
+        noted = request.with_event(event)
+        return route_change.end(noted, at, RouteState.FAILED, failure)
     return replace(
         request,
         state=RequestState.VOID,

@@ -99,17 +99,17 @@ def watch(request: Request) -> Request:
 
 
 def wait(request: Request, at: float, code: str, meaning: str = "") -> Request:
-    """The API did nothing and the step waits; told once for each cause in a row.
+    """The API did nothing and the step waits; one event for each cause in a row.
 
-    The attempts in between don't end a row: a connection that is busy for long is told once.
+    The attempts in between don't end a row: a connection that is busy for long makes one event.
     """
     route = _current(request)
     if route is None:
         return request
     waiting = replace(route, in_flight=False, waits=route.waits + 1)
     quiet = (EventKind.SENDING, EventKind.OBSERVED)
-    told = (e for e in reversed(request.timeline) if e.kind not in quiet)
-    last = next(told, None)
+    loud = (e for e in reversed(request.timeline) if e.kind not in quiet)
+    last = next(loud, None)
     if last is not None and (last.kind, last.route, last.details.get("code")) == (
         EventKind.WAITING,
         route.route,

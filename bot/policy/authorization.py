@@ -55,7 +55,7 @@ def authorize_on_record(  # noqa: PLR0913 - all that it rests on, each given by 
 ) -> None:
     """Refuse a verdict by what the record and the groups say, whoever the actor is otherwise.
 
-    `members` is None where no group was read yet: then only what needs none is looked at.
+    `members` is None where no group was read yet: then only what needs none is checked.
 
     Raises:
         Refused: The policy does not allow this verdict.

@@ -14,7 +14,7 @@ _SIMPLE = f"{SIMPLE} decides."
 def explain(policy: Policy, matter: Matter, user: str, blocks: Sequence[Network]) -> list[str]:
     """By which rule a deletion is decided, and what would be asked of whom.
 
-    User groups are named and not looked into: who is in them is asked of Slack at each click.
+    User groups are named and not read: who is in them is asked of Slack at each click.
     """
     what = ", ".join(map(str, blocks))
     where = f"{matter.vpn_connection_id} ({matter.region})"

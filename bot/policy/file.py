@@ -128,7 +128,7 @@ def _enough(at: Path, approvals: int, approve: People, notes: Notes) -> None:
 
 
 def _distinct(placed: Iterable[tuple[Path, RuleTable]], notes: Notes) -> None:
-    """The audit tells rules apart by their names."""
+    """Rules are known by their names in the audit."""
     first: dict[str, int] = {}
     for at, rule in placed:
         if rule.name in first:

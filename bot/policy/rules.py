@@ -68,7 +68,7 @@ class BreakGlass(Value, frozen=True):
 
 
 class Matter(Value, frozen=True):
-    """What a request is about, as far as rules look at it; `channel` is the one of its card."""
+    """What a request is about, as far as rules depend on it; `channel` is the one of its card."""
 
     region: str
     vpn_connection_id: str

@@ -54,7 +54,7 @@ SLACK_SECONDS = 5
 """For each call of Slack's Web API."""
 
 RECHECK_SECONDS = 3.0
-"""For how long the look at the approvers before a send may take."""
+"""For how long the check of the approvers before a send may take."""
 
 READING_MAX_WAIT = 20.0
 """How long one call of a reading may wait for its share of the quota; it takes no
@@ -146,7 +146,7 @@ class App:
             },
             lease=settings.lease,
             concurrency=CONCURRENCY,
-            upkeep=self.store.repair.look,
+            upkeep=self.store.repair.check,
         )
         self.bolt = self._bolt()
         self.connection = Connection(

@@ -113,10 +113,10 @@ async def _body(request: web.Request) -> bytes | Unverified:
 
 
 class Readiness:
-    """One look at everything for all who ask at about the same time."""
+    """One check of everything for all who ask at about the same time."""
 
     def __init__(self, checks: Checks, clock: Callable[[], float] = time.monotonic) -> None:
-        """`checks` look; `clock` is in seconds."""
+        """`checks` reads; `clock` is in seconds."""
         self._checks = checks
         self._clock = clock
         self._found: Mapping[str, str] = {}

@@ -32,7 +32,7 @@ def ready(found: Mapping[str, str]) -> bool:
 
 
 class Readiness:
-    """Looks at everything at once."""
+    """Checks everything at once."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Readiness:
         *,
         socket: Callable[[], str] | None = None,
     ) -> None:
-        """Look at the store, at Slack, at the cloud's credentials, and at the policy file.
+        """Check the store, at Slack, at the cloud's credentials, and at the policy file.
 
         `socket`: how the websockets are, in Socket Mode.
         """

@@ -67,9 +67,9 @@ class CardStates:
         """
         keys = (key("told", request_id), key("doubt", request_id))
         reply, doubt = await self._db.command("MGET", *keys)
-        told = _decoded(request_id, reply)
+        posted = _decoded(request_id, reply)
         doubt = str(doubt or "")
-        return told if told.doubt == doubt else replace(told, shown="", state="", doubt=doubt)
+        return posted if posted.doubt == doubt else replace(posted, shown="", state="", doubt=doubt)
 
     async def doubt(self, request_id: str) -> None:
         """Forget what the card shows, so that it is shown again; needs no claim: it only adds."""

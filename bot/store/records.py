@@ -68,9 +68,9 @@ def _check(request: Request) -> None:
     if not request.routes or not len(request.routes) == len(seen.targets) == len(seen.impacts):
         raise ValueError("its routes are not those that were shown")
     times = (request.created_at, request.expires_at, request.ended_at, seen.taken_at)
-    told = [event.at for event in request.timeline]
+    happened = [event.at for event in request.timeline]
     decided = [decision.at for decision in request.decisions]
-    if not all(0 <= at < _LATEST for at in (*times, *told, *decided)):
+    if not all(0 <= at < _LATEST for at in (*times, *happened, *decided)):
         raise ValueError("it has a time that is none")
 
 

@@ -26,13 +26,13 @@ from bot.store.work import Work
 log = structlog.get_logger(__name__)
 
 _LATEST = 200
-"""How many of the newest requests are looked at, beside those that are open."""
+"""How many of the newest requests are checked, beside those that are open."""
 
 _IN_TURN = 4
-"""How many of these each look makes sure of: one place in `due` may be lost as well as all."""
+"""How many of these each check makes sure of: one item of `due` may be lost as well as all."""
 
 _OLDEST = 200
-"""How many stored items of the inbox each look makes sure of: those that have waited longest."""
+"""How many stored items of the inbox each check makes sure of: those that have waited longest."""
 
 _LATELY = 24 * 3600.0
 """For how many seconds after its end something may still be due for a request."""
@@ -107,7 +107,7 @@ _IS_NUMBER = re.compile(r"[0-9]{1,14}|none")
 
 
 class Repair:
-    """Looks for losses, and mends what can be mended."""
+    """Finds losses, and mends what can be mended."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - what may be due follows from each of them
         self,
@@ -119,7 +119,7 @@ class Repair:
         card_states: CardStates,
         viewers: Viewers,
     ) -> None:
-        """Look at `database`."""
+        """Check `database`."""
         self._db = database
         self._work = work
         self._requests = requests
@@ -138,10 +138,10 @@ class Repair:
         """What was lost while this process was running, for readiness; empty: nothing."""
         return "; ".join(self._losses.values())
 
-    async def look(self) -> None:
-        """Look once; at the first time, whatever is due is made due without a word.
+    async def check(self) -> None:
+        """Check once; at the first time, whatever is due is made due without a word.
 
-        A look costs the same however much is stored, unless something is missing.
+        A check costs the same however much is stored, unless something is missing.
         """
         keys = (DUE, OPEN, STORED, FENCE)
         lost, running, stored, fence = await self._db.run(_CHECK, keys, _COMPLETE, _OLDEST)
@@ -211,7 +211,7 @@ class Repair:
         return list(dict.fromkeys(ids))
 
     async def _next_ids(self) -> list[str]:
-        """A few of them at each look, all of them in turn."""
+        """A few of them at each check, all of them in turn."""
         ids = self._in_turn or await self._recent_ids()
         self._in_turn = ids[_IN_TURN:]
         return ids[:_IN_TURN]

@@ -100,7 +100,7 @@ async def test_the_whole_story_on_a_cluster(three_masters: Cluster) -> None:
         await stage.store.rate_limits.used("cn-hangzhou", DELETE, window=60.0)
         await stage.store.inbox.requeue("inbox:nothing")
         await stage.store.database.command("SET", FENCE, "not a number")
-        await stage.store.repair.look()
+        await stage.store.repair.check()
         await stage.store.requests.rejoin(await stage.request(card))
         await stage.command("history")
         await stage.until_told(ALICE, "The latest requests")
