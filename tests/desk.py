@@ -70,7 +70,7 @@ class Desk:
 
     def card(self, dest: str) -> Locator:
         """The card about a route: the app's message with a first line that names it."""
-        heading = self.page.get_by_role("heading", name=f"{dest} from vco-")
+        heading = self.page.get_by_role("heading", name=f"{dest} · ")
         return self.messages.filter(has=heading)
 
     def button(self, card: Locator, action_id: str) -> Locator:

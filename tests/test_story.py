@@ -18,18 +18,16 @@ async def test_a_route_is_asked_for_approved_deleted_once_and_proven_gone(playin
 
     # A card appears in the channel: what would go, what traffic would do next, who decides.
     card = await playing.slack.until(lambda: next(iter(playing.cards()), None))
-    twins = "weight 100, this connection; weight 0, this connection"
-    takeover = f"`192.168.0.0/16` ({twins}) takes over all of them."
-    assert text_of(card).splitlines()[:7] == [
-        f"Delete {seed.SHADOWED_DEST} from {seed.ORDINARY} (cn-hangzhou)",
-        "office-shanghai",
-        "connection attached",
-        "weight 100 · next hop the connection itself · custom route, published",
-        f"If it goes: 256 addresses. {takeover}",
-        f"Asked by <@{ALICE}>",
+    covers = "`192.168.0.0/16` (weight 100; weight 0) covers them."
+    said = text_of(card).splitlines()
+    assert said[:3] == [
+        f"🟠 Delete {seed.SHADOWED_DEST} · office-shanghai",
         "“leaking prod prefix, INC-4211”",
+        f"256 addresses stay on this connection: {covers}",
     ]
-    assert "Needs one of <!subteam^S0NETOPS1>" in text_of(card)
+    assert f"Asked by <@{ALICE}>" in said[3]
+    assert said[-1].startswith(f"`{seed.ORDINARY}` · cn-hangzhou · weight 100 · `r-")
+    assert "Needs 1 approval from <!subteam^S0NETOPS1>" in text_of(card)
     # Alice's private answer becomes a link to it.
     assert card.ts.replace(".", "") in await playing.until_told(ALICE, "Asked for approval")
     assert playing.sends() == 0
@@ -42,9 +40,9 @@ async def test_a_route_is_asked_for_approved_deleted_once_and_proven_gone(playin
     # Bob, of the group that may, approves. The buttons go; the route goes, once.
     await playing.approve(card, user=BOB)
     final = await playing.until_deleted(card)
-    assert final.startswith(f"Deleted {seed.SHADOWED_DEST} from {seed.ORDINARY}")
-    assert "updating seen, then attached and the route absent" in final
-    assert "Approve deletion" not in final
+    assert final.startswith(f"✅ Deleted {seed.SHADOWED_DEST} · office-shanghai · ")
+    assert "256 addresses now follow `192.168.0.0/16`" in final
+    assert "Approve and delete now" not in final
     assert playing.vpc.effects(playing.route) == 1
     assert not playing.vpc.route_present(playing.route)
 
@@ -57,7 +55,7 @@ async def test_a_route_is_asked_for_approved_deleted_once_and_proven_gone(playin
     told = [line.split("  ", 1)[1].splitlines()[0] for line in thread]
     assert told[0] == f"Approved by <@{BOB}>"
     assert told[1:3] == ["Sent to Alibaba Cloud", "Connection is updating"]
-    assert told[3].startswith("Connection attached, route absent: deleted in")
+    assert told[3].startswith("Route gone, connection attached: deleted in")
     assert [event.kind for _, event in await playing.audit()] == [
         EventKind.SUBMITTED,
         EventKind.REFUSED,

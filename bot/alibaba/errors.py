@@ -135,7 +135,7 @@ def no_reliable_answer(
         meaning = f"{what} {call.action} may have taken effect all the same."
         next_step = "The routes are read before it is repeated, with the same ClientToken."
     else:
-        meaning = f"{what} {call.action} gave no reliable answer; nothing follows from it."
+        meaning = f"{what} Nothing was changed."
         next_step = "Try again in a moment. If it stays so, look at Alibaba Cloud's status page."
     return OutcomeUnknown(
         code, meaning=meaning, next_step=next_step, alibaba_request_id=alibaba_request_id

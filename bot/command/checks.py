@@ -130,9 +130,6 @@ def break_glass_of(given: Parts) -> bool:
     if read_flag(given, "break-glass", switch_of) != "yes":
         return False
     if not says_something(reason_of(given)):
-        problem = (
-            "`--break-glass` needs a `--reason`: nobody is asked first, so the others are owed"
-            ' why. Add `--reason "…"`.'
-        )
+        problem = 'Break-glass needs a reason. Add `--reason "…"`.'
         raise CorrectableError(problem, "--break-glass")
     return True

@@ -24,7 +24,7 @@ def require_member(actor: Person | None, home_team: str) -> Person:
     if actor.bot:
         raise Refused("Bots can't ask, decide or look here.", "A person has to.")
     if actor.guest:
-        raise Refused("Guests can't ask, decide or look here.", "Ask a full member.")
+        raise Refused("Guests can't use vco-route.", "Ask a full member.")
     return actor
 
 

@@ -16,6 +16,7 @@ from bot.lifecycle import request_id
 from bot.models import Draft, Request, RequestState
 from bot.slack.lookups import read_request
 from bot.slack.messages import replies
+from bot.slack.messages.labels import Symbol
 from bot.slack.messages.mrkdwn import prose
 from bot.slack.payloads import REQUEST_ID, InboxItem
 from bot.slack.responder import Responder
@@ -110,7 +111,7 @@ class Submissions:
         posted = await self._store.card_states.get(request.id)
         # Cancelled by the bot itself: the card could not be posted.
         if request.state is RequestState.CANCELLED and not request.decisions[-1].by:
-            await self._responder.tell(item, f":warning: {prose(request.why)}")
+            await self._responder.tell(item, f"{Symbol.LOOK} {prose(request.why)}")
         elif posted.link or claim.now - request.created_at > CARD_SECONDS:
             await self._responder.tell(item, replies.asked(request, posted))
         else:

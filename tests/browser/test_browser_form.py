@@ -45,7 +45,7 @@ async def test_alice_finds_the_connection_by_its_name_and_sees_the_impact_before
     await expect(desk.page.get_by_test_id(f"option-{route_value(ROUTE)}")).to_be_visible()
     await keyboard.press("Enter")
     await keyboard.press("Escape")
-    await expect(form).to_contain_text("takes over all of them")
+    await expect(form).to_contain_text("covers them")
     await expect(form.get_by_test_id(f"chip-{route_value(ROUTE)}")).to_be_visible()
     await form.get_by_label("Reason").fill("leaking prod prefix, INC-4211")
     await desk.picture("form")
@@ -64,7 +64,7 @@ async def test_while_the_cloud_is_silent_alice_types(desk: Desk, sandbox: Sandbo
     await desk.type("/vco-route delete")
     form = desk.modal
     await form.get_by_label("Connection").click()
-    await desk.page.get_by_role("option", name="Type it instead").click()
+    await desk.page.get_by_role("option", name="Enter the id by hand").click()
     await expect(form.get_by_role("button", name="Search instead")).to_be_visible()
     await expect(form.get_by_label("Region")).to_have_value("cn-hangzhou")
     await form.get_by_label("Connection").fill(seed.ORDINARY)

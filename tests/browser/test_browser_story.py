@@ -25,7 +25,8 @@ DEST = seed.SHADOWED_DEST
 ROUTE = VcoRoute(
     vpn_connection_id=seed.ORDINARY, route_dest=DEST, next_hop=seed.ORDINARY, weight=100
 )
-SENTENCE = f"Delete {DEST} from {seed.ORDINARY} (cn-hangzhou)"
+SENTENCE = f"🟠 Delete {DEST} · office-shanghai"
+CONFIRM = f"Delete {DEST} from office-shanghai, {seed.ORDINARY} (cn-hangzhou). It runs at once."
 SLOW_COMMAND = f"/vco-route delete {seed.SLOW} 10.30.8.0/24 --region {seed.SINGAPORE}"
 COMMAND = f'/vco-route delete {seed.ORDINARY} {DEST} --reason "leaking prod prefix, INC-4211"'
 
@@ -69,7 +70,7 @@ async def test_alice_asks_bob_approves_and_both_watch_the_route_go(
     await expect(desk.private).to_contain_text("Asked for approval")
     card = desk.card(DEST)
     await expect(card.get_by_role("heading")).to_have_text(SENTENCE)
-    await expect(card).to_contain_text("takes over all of them")
+    await expect(card).to_contain_text("256 addresses stay on this connection")
     await expect(desk.route(seed.ORDINARY, DEST)).to_be_visible()
 
     # Bob sits down. What Alice was told alone he does not see; the card he does.
@@ -80,12 +81,12 @@ async def test_alice_asks_bob_approves_and_both_watch_the_route_go(
 
     # His click asks once more, in the words of the card. He may still think better of it.
     await desk.button(card, APPROVE).click()
-    await expect(desk.confirm).to_contain_text(SENTENCE)
+    await expect(desk.confirm).to_contain_text(CONFIRM)
     await desk.picture("confirm")
-    await desk.confirm.get_by_role("button", name="Not yet").click()
+    await desk.confirm.get_by_role("button", name="Cancel").click()
     assert sandbox.vpc.calls_of("DeleteVcoRouteEntry") == []
     await desk.button(card, APPROVE).click()
-    await desk.confirm.get_by_role("button", name="Approve deletion").click()
+    await desk.confirm.get_by_role("button", name="Approve and delete now").click()
 
     # The buttons go, the bar moves, and the cloud beside it is at work.
     await expect(card.get_by_role("heading")).to_contain_text(f"Deleting {DEST}")
@@ -96,7 +97,7 @@ async def test_alice_asks_bob_approves_and_both_watch_the_route_go(
     await desk.picture("deleting")
 
     # The route is gone in the cloud, and the card has the proof.
-    await expect(card).to_contain_text("Proven:", timeout=OUTCOME_MS)
+    await expect(card).to_contain_text("Confirmed:", timeout=OUTCOME_MS)
     await expect(card.get_by_role("heading")).to_contain_text(f"Deleted {DEST}")
     await expect(card).to_contain_text("Approved by @bob")
     await expect(desk.route(seed.ORDINARY, DEST)).to_have_count(0)
@@ -108,9 +109,9 @@ async def test_alice_asks_bob_approves_and_both_watch_the_route_go(
     await expect(lines).to_contain_text(
         [
             "Approved by @bob",
-            re.compile(r"Sent to Alibaba Cloud\s*request \S+ · token vco-"),
+            re.compile(r"Sent to Alibaba Cloud\s*request \S+$"),
             "Connection is updating",
-            "Connection attached, route absent: deleted in",
+            "Route gone, connection attached: deleted in",
         ]
     )
     await desk.picture("deleted")
@@ -177,11 +178,11 @@ async def test_a_guest_is_refused_privately_and_app_home_shows_the_open_request(
 
     await desk.become(GINA)
     await desk.button(card, APPROVE).click()
-    await desk.confirm.get_by_role("button", name="Approve deletion").click()
+    await desk.confirm.get_by_role("button", name="Approve and delete now").click()
     await expect(desk.private).to_contain_text("You are not one of the approvers")
     await expect(desk.button(card, APPROVE)).to_be_visible()
     await desk.type(COMMAND)
-    await expect(desk.private.last).to_contain_text("Guests can't ask, decide or look")
+    await expect(desk.private.last).to_contain_text("Guests can't use vco-route")
     assert sandbox.vpc.calls_of("DeleteVcoRouteEntry") == []
 
     # It is still open, and everybody's App Home leads to it.
@@ -212,11 +213,11 @@ async def test_bob_approves_in_his_app_home_and_follows_it_there(
     # It comes to him while he looks.
     await sandbox.slack.command(ALICE, NETWORK_OPS, *COMMAND.split(" ", 1))
     await expect(waiting).to_be_visible()
-    await expect(desk.home).to_contain_text("takes over all of them")
+    await expect(desk.home).to_contain_text("256 addresses stay on this connection")
     await desk.picture("home")
     await desk.button(desk.home, APPROVE).click()
-    await expect(desk.confirm).to_contain_text(SENTENCE)
-    await desk.confirm.get_by_role("button", name="Approve deletion").click()
+    await expect(desk.confirm).to_contain_text(CONFIRM)
+    await desk.confirm.get_by_role("button", name="Approve and delete now").click()
 
     # He sees it through without going anywhere else.
     await expect(desk.home.get_by_role("link", name=f"Deleting {DEST}")).to_be_visible()
@@ -236,7 +237,7 @@ async def test_a_bot_killed_in_mid_deletion_goes_on_where_it_was(
     await expect(card).to_be_visible()
     await desk.become(BOB)
     await desk.button(card, APPROVE).click()
-    await desk.confirm.get_by_role("button", name="Approve deletion").click()
+    await desk.confirm.get_by_role("button", name="Approve and delete now").click()
     await expect(desk.state(seed.ORDINARY)).to_have_text("updating")
 
     await desk.page.get_by_test_id("bot-kill").click()
@@ -250,7 +251,7 @@ async def test_a_bot_killed_in_mid_deletion_goes_on_where_it_was(
     await desk.page.get_by_test_id("bot-start").click()
     running = expect(desk.page.get_by_test_id("bot-status"))
     await running.to_have_text("Bot is running", timeout=OUTCOME_MS)
-    await expect(card).to_contain_text("Proven:", timeout=OUTCOME_MS)
+    await expect(card).to_contain_text("Confirmed:", timeout=OUTCOME_MS)
     assert sandbox.vpc.effects(ROUTE) == 1
 
 
@@ -262,20 +263,20 @@ async def test_what_was_deleted_is_put_back_with_a_click_and_an_approval(
     await desk.become(BOB)
     card = desk.card(DEST)
     await desk.button(card, APPROVE).click()
-    await desk.confirm.get_by_role("button", name="Approve deletion").click()
-    await expect(card).to_contain_text("Proven:", timeout=OUTCOME_MS)
+    await desk.confirm.get_by_role("button", name="Approve and delete now").click()
+    await expect(card).to_contain_text("Confirmed:", timeout=OUTCOME_MS)
     await expect(desk.route(seed.ORDINARY, DEST)).to_have_count(0)
 
     await desk.become(ALICE)
     await desk.button(card, RESTORE).click()
     await expect(desk.confirm).to_contain_text(f"Restore {DEST} to {seed.ORDINARY}")
-    await desk.confirm.get_by_role("button", name="Ask for it").click()
-    asked = desk.messages.filter(has_text="If it comes back")
+    await desk.confirm.get_by_role("button", name="Request restore").click()
+    asked = desk.messages.filter(has_text="Approve and restore now")
     await expect(asked.get_by_role("heading")).to_contain_text(f"Restore {DEST} to")
     await desk.become(BOB)
     await desk.button(asked, APPROVE).click()
-    await desk.confirm.get_by_role("button", name="Approve restoration").click()
-    back = desk.messages.filter(has_text="the route present")
+    await desk.confirm.get_by_role("button", name="Approve and restore now").click()
+    back = desk.messages.filter(has_text="the route is back")
     await expect(back.get_by_role("heading")).to_contain_text(
         f"Restored {DEST}", timeout=OUTCOME_MS
     )

@@ -119,7 +119,7 @@ async def test_one_of_them_is_shown_as_its_receipt_with_all_that_happened(
     status, out, err = await requests(valkey_url, "show", DONE)
     assert (status, err) == (0, "")
     lines = out.splitlines()
-    assert lines[0] == "Deleted 10.2.0.0/24 from vco-p0w5112f (cn-hangzhou) in 41 s"
+    assert lines[0] == "✅ Deleted 10.2.0.0/24 · vco-p0w5112f · 41 s"
     found = await store.requests.get(DONE)
     assert found is not None
     number, link = found.audit.split()

@@ -11,7 +11,7 @@ from bot.sandbox.vpc import seed
 from bot.service.app import App
 from bot.slack.access import Access
 
-NOBODY = "Guests can't ask, decide or look here."
+NOBODY = "Guests can't use vco-route."
 
 
 @pytest.mark.parametrize("command", ["list {connection}", "status", "status {request}", "history"])

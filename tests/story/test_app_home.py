@@ -84,10 +84,12 @@ async def test_a_request_is_approved_in_the_home_and_followed_there_to_its_end(
     card = await playing.ask()
 
     waiting = await until_part(playing, BOB, "Waits for you", "Delete")
-    assert "takes over all of them" in waiting
+    assert "covers them" in waiting
     assert "“leaking prod prefix, INC-4211”" in waiting
     assert card.ts.replace(".", "") in waiting, "it leads to the card"
-    assert "Pending · needs one of" in await until_part(playing, ALICE, "You asked for", "Delete")
+    assert "Pending · needs 1 approval from" in await until_part(
+        playing, ALICE, "You asked for", "Delete"
+    )
     assert part(playing, ALICE, "Waits for you") == "Nothing."
 
     await playing.slack.click_in_home(BOB, APPROVE)
@@ -200,9 +202,9 @@ async def test_alice_cancels_in_her_home(playing: Stage) -> None:
     card = await playing.ask()
     await until_part(playing, ALICE, "You asked for", "Delete")
     await playing.slack.click_in_home(ALICE, CANCEL)
-    await until_part(playing, ALICE, "You asked for", "Cancelled: delete")
+    await until_part(playing, ALICE, "You asked for", "Withdrawn: delete")
     assert (await playing.request(card)).state is RequestState.CANCELLED
-    assert "Cancelled: nothing was sent" in await directly(playing, ALICE)
+    assert "Withdrawn: nothing was sent" in await directly(playing, ALICE)
 
 
 async def test_bob_rejects_in_his_home_and_says_why(playing: Stage) -> None:
@@ -251,7 +253,7 @@ async def test_what_was_deleted_is_asked_back_in_the_home_by_a_card_where_the_fi
     await playing.slack.click_in_home(ALICE, RESTORE)
     await until_part(playing, ALICE, "You asked for", "Restore 192.168.10.0/24 to")
     assert [m.channel for m in playing.cards()] == [NETWORK_OPS] * 2
-    assert text_of(playing.cards()[1]).startswith("Restore ")
+    assert text_of(playing.cards()[1]).startswith("🟠 Restore ")
     assert "Asked for approval" in await directly(playing, ALICE)
 
 
@@ -317,9 +319,9 @@ async def test_a_first_approval_moves_a_request_to_those_who_are_still_to_decide
     await hurried.ask(delete_command(route))
     await until_part(hurried, BOB, "Waits for you", "Delete")
     await hurried.slack.click_in_home(BOB, APPROVE)
-    await until_part(hurried, BOB, "Waits for others", "needs 1 more of")
+    await until_part(hurried, BOB, "Waits for others", "1 of 2 approvals from")
     await until_part(hurried, CAROL, "Waits for you", f"approved by <@{BOB}>")
-    assert "Your approval counts; 1 more is needed." in await directly(hurried, BOB)
+    assert "Approved. 1 more approval needed." in await directly(hurried, BOB)
     await hurried.slack.click_in_home(CAROL, APPROVE)
     await until_part(hurried, BOB, "Recent outcomes", "Deleted")
 

@@ -91,7 +91,7 @@ async def test_each_command_that_an_answer_offers_can_be_pasted(
     await nothing_is_left(playing)
     for line in offered:
         card = await playing.ask(line.removeprefix("/vco-route "))
-        assert text_of(card).startswith("Delete ")
+        assert text_of(card).startswith("🟠 Delete ")
         await playing.cancel(card)
 
 
@@ -140,7 +140,7 @@ async def test_only_the_requester_cancels(playing: Stage) -> None:
     await playing.command(f"status {request.id}", user=BOB)
     await playing.until_told(BOB, f"`{request.id}` · *pending*")
     await playing.command(f"cancel {request.id}")
-    await playing.until_told(ALICE, f"Cancelled: nothing was sent for `{request.id}`")
+    await playing.until_told(ALICE, f"Withdrawn: nothing was sent for `{request.id}`")
 
 
 async def test_what_is_delivered_twice_is_handled_once(playing: Stage) -> None:

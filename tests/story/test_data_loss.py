@@ -187,7 +187,7 @@ async def test_what_is_to_be_told_is_found_again_where_nothing_is_open(quick: St
     assert await quick.store.requests.open_ids() == []
     await lose_all_that_is_due(quick)
     quick.slack.faults.clear()
-    await quick.until_card_says(card, "Proven:")
+    await quick.until_card_says(card, "Confirmed:")
     await quick.until_thread_says(card, "deleted in")
 
 

@@ -78,8 +78,9 @@ async def begin(stage: Stage, route: VcoRoute, change: Change) -> None:
 
 def over(stage: Stage, route: VcoRoute) -> Message:
     """The card of the deletion that is over."""
-    begins = f"Deleted {route.route_dest} from {route.vpn_connection_id}"
-    (card,) = [card for card in stage.cards() if text_of(card).startswith(begins)]
+    begins = f"✅ Deleted {route.route_dest} · "
+    found = [card for card in stage.cards() if text_of(card).startswith(begins)]
+    (card,) = [card for card in found if f"`{route.vpn_connection_id}`" in text_of(card)]
     return card
 
 

@@ -111,14 +111,14 @@ async def test_a_final_refusal_says_what_it_means_what_to_do_and_the_ids(brisk: 
         assert request.state is RequestState.FAILED, code
         (call,) = brisk.sends_of(routes[code])
         said = await brisk.until_card_says(card, f"code `{code}`")
-        assert said.startswith("Not deleted: 10.0.0.0/16 from")
+        assert said.startswith("❌ Not deleted: 10.0.0.0/16 · ")
         thread = "\n".join(await brisk.until_thread_says(card, "For a ticket:"))
         meaning, next_step = FINAL[code]
         for place in (said, thread):
             assert meaning in place, code
             assert next_step in place, code
             assert call.alibaba_request_id in place
-        assert request.routes[0].client_token in thread
+        assert request.routes[0].client_token not in thread
         assert brisk.vpc.route_present(routes[code])
 
 
@@ -143,5 +143,5 @@ async def test_a_route_that_is_not_found_at_the_first_attempt_is_no_success_of_o
     assert request.state is RequestState.FAILED
     assert request.routes[0].state is RouteState.ALREADY_GONE
     said = await brisk.until_card_says(card, "There is no such route on this connection.")
-    assert said.startswith("Not deleted:")
-    await brisk.until_thread_says(card, "We deleted nothing.")
+    assert said.startswith("❌ Not deleted:")
+    await brisk.until_thread_says(card, "Nothing was deleted.")

@@ -86,7 +86,7 @@ class Form:
     async def choose_routes(self, *routes: VcoRoute, typed: str | None = None) -> None:
         """Choose routes, and wait for their impact."""
         await self.choose(PICK_ROUTES, list(map(route_value, routes)), typed)
-        await self.until_says("If it goes:")
+        await self.until_says("on this connection")
 
     async def click(self, action_id: str) -> None:
         """Click a button in it."""
@@ -163,15 +163,17 @@ async def test_alice_chooses_sees_the_impact_and_asks_for_just_these_routes(
 
     lone = replace(brisk.route, route_dest=seed.LONE_DEST)
     await form.choose_routes(brisk.route)
-    impact = await form.until_says("takes over all of them")
+    impact = await form.until_says("covers them")
     await form.choose_routes(brisk.route, lone)
-    assert "*Delete 2 routes from" in await form.until_says("10.20.0.0/16*")
+    await form.until_says(
+        f"*🟠 Delete {seed.SHADOWED_DEST} and {seed.LONE_DEST} · office-shanghai*"
+    )
 
     card = await form.ask(reason=PRODUCTION)
     request = await brisk.request(card)
     assert [r.route for r in request.routes] == [brisk.route, lone]
     assert (request.requester, request.reason) == (ALICE, PRODUCTION)
-    line = next(line for line in impact.splitlines() if "takes over" in line)
+    line = next(line for line in impact.splitlines() if "covers them" in line)
     assert line in text_of(card)
     await brisk.until_told(ALICE, "Asked for approval")
 
@@ -312,7 +314,7 @@ async def test_of_a_hundred_and_fifty_routes_one_is_found_by_an_address(brisk: S
     await form.choose_routes(routes[142])
     await form.search(PICK_ROUTES, "10.7.")
     await form.choose(PICK_ROUTES, [route_value(routes[142]), route_value(routes[7])])
-    await form.until_says("Delete 2 routes")
+    await form.until_says("🟠 Delete 10.")
     request = await brisk.request(await form.ask())
     assert [r.route for r in request.routes] == [routes[142], routes[7]]
 
@@ -345,7 +347,7 @@ async def test_while_the_cloud_is_down_the_search_leads_to_typing(brisk: Stage) 
     slow(brisk, "DescribeVpnConnections", FaultKind.HTML_BEFORE)
     form = await by_command(brisk)
     (instead,) = await form.search(PICK_CONNECTION, "office")
-    assert instead.startswith("Type it instead · ")
+    assert instead.startswith("Enter the id by hand · ")
     await form.choose(PICK_CONNECTION, "type:office")
     await brisk.slack.until(lambda: "typed_connection" in form.names)
     assert form.holds("typed_region") == seed.HANGZHOU
@@ -375,7 +377,7 @@ async def test_a_region_can_be_typed_where_no_list_can_be_had(playing: Stage) ->
 async def test_a_search_is_answered_in_time_while_the_cloud_hangs(playing: Stage) -> None:
     slow(playing, "DescribeVpnConnections", seconds=None)
     form = await by_command(playing)
-    assert await form.search(PICK_CONNECTION, "") == [f"Type it instead · {TOO_SLOW}"]
+    assert await form.search(PICK_CONNECTION, "") == [f"Enter the id by hand · {TOO_SLOW}"]
     assert playing.slack.courier.deliveries[-1].ack is not None
     assert playing.slack.courier.deliveries[-1].ack.seconds < 2.7
 
@@ -588,10 +590,10 @@ async def test_a_form_that_is_delivered_twice_makes_one_request(brisk: Stage) ->
 async def test_a_guest_gets_no_form_to_look_things_up_in(brisk: Stage) -> None:
     before = len(brisk.vpc.calls)
     said = await brisk.command("delete", user=GINA)
-    assert "Guests can't ask, decide or look here." in said.body
+    assert "Guests can't use vco-route." in said.body
     await brisk.slack.shortcut(GINA, fields.SHORTCUT, NETWORK_OPS)
     told = await brisk.slack.until(lambda: brisk.slack.dms(GINA))
-    assert "Guests can't ask, decide or look here." in text_of(told[0])
+    assert "Guests can't use vco-route." in text_of(told[0])
     assert brisk.slack.modal(GINA) is None
     assert len(brisk.vpc.calls) == before
 
@@ -604,7 +606,7 @@ async def test_who_became_a_guest_while_the_form_was_open_is_refused_as_with_a_c
     await form.choose_routes(brisk.route)
     brisk.slack.workspace.people[ALICE].guest = True
     await form.send()
-    await brisk.until_told(ALICE, "Guests can't ask, decide or look here.")
+    await brisk.until_told(ALICE, "Guests can't use vco-route.")
     await nothing_is_left(brisk)
 
 

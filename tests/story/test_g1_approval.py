@@ -53,7 +53,7 @@ async def test_group_membership_alone_makes_nobody_an_approver(brisk: Stage) -> 
     card = await brisk.ask()
     reasons = {
         ALICE: "You asked for this deletion, so somebody else has to decide on it.",
-        GINA: "Guests can't ask, decide or look here.",
+        GINA: "Guests can't use vco-route.",
         DORA: "Your account is deactivated.",
         SAM: "You belong to another organisation.",
         BOT: "Bots can't ask, decide or look here.",
@@ -191,7 +191,7 @@ async def test_what_is_over_can_not_be_approved_any_more(brisk: Stage) -> None:
         expired.ts: "Too late: the request expired",
     }
     for card in (cancelled, rejected, expired):
-        assert "Approve deletion" not in text_of(card)
+        assert "Approve and delete now" not in text_of(card)
         await brisk.slack.click(BOB, card.channel, card.ts, APPROVE, stale=True)
         await brisk.until_told(BOB, told[card.ts])
         assert not (await brisk.request(card)).state.open

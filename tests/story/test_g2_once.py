@@ -28,7 +28,7 @@ async def test_twenty_clicks_at_once_are_one_approval(brisk: Stage) -> None:
     assert len(request.decisions) == 1
     first = request.decisions[0].by
     other = CAROL if first == BOB else BOB
-    mine, late = "You have already approved this", f"Already approved by <@{first}>"
+    mine, late = "You have approved this already", f"Already approved by <@{first}>"
     # Whoever did not decide is told so, and nobody is told something wrong.
     await brisk.slack.until(lambda: brisk.told(other).count(late) == 10)
     await brisk.slack.until(lambda: brisk.told(first).count(mine) == 9)

@@ -19,16 +19,18 @@ async def test_what_can_not_be_proven_is_unconfirmed_and_proven_later(hurried: S
     card = await hurried.approved(route)
     request = await hurried.until_ended(card)
     assert request.state is RequestState.UNCONFIRMED
-    said = await hurried.until_card_says(card, "can't prove that it is so")
-    assert said.startswith("Unconfirmed: ")
-    await hurried.until_thread_says(card, "*Unconfirmed*: sent, but not proven")
+    said = await hurried.until_card_says(card, "Sent to Alibaba Cloud, not confirmed")
+    assert said.startswith("⚠️ Sent, not confirmed: ")
+    await hurried.until_thread_says(card, "*Sent, not confirmed*")
 
     connection = hurried.vpc.connection(route.vpn_connection_id)
     assert connection.task is not None
     now = hurried.vpc.service.clock()
     connection.task = replace(connection.task, attached_at=now, effect_at=now)
-    await hurried.until_card_says(card, "Proven: updating seen, then attached")
-    await hurried.until_thread_says(card, "Proven after all")
+    await hurried.until_card_says(
+        card, "Confirmed: the route is gone and the connection is attached again"
+    )
+    await hurried.until_thread_says(card, "Confirmed after all")
     assert (await hurried.request(card)).state is RequestState.DELETED
     assert len(hurried.sends_of(route)) == 1
 

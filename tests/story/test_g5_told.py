@@ -28,7 +28,7 @@ async def test_the_story_is_told_in_order_whatever_slack_answers_in_between(
     card = await playing.ask()
     await playing.approve(card)
     final = await playing.until_deleted(card)
-    assert final.startswith("Deleted")
+    assert final.startswith("✅ Deleted")
     thread = playing.thread(card)
     told = [line.split("  ", 1)[1].splitlines()[0] for line in thread]
     assert told[:3] == [f"Approved by <@{BOB}>", "Sent to Alibaba Cloud", "Connection is updating"]
@@ -101,9 +101,9 @@ async def test_a_card_that_can_not_be_posted_any_more_cancels_its_request(playin
     assert playing.cards() == []
     said = await playing.slack.until(lambda: playing.slack.dms(ALICE))
     assert "Nothing was sent" in text_of(said[0])
-    assert "Approve deletion" not in text_of(said[0])
+    assert "Approve and delete now" not in text_of(said[0])
     # Nothing stands in the way of asking again.
-    assert text_of(await playing.ask()).startswith("Delete ")
+    assert text_of(await playing.ask()).startswith("🟠 Delete ")
 
 
 async def test_a_card_that_is_gone_is_followed_by_one_to_the_requester(playing: Stage) -> None:
@@ -112,7 +112,7 @@ async def test_a_card_that_is_gone_is_followed_by_one_to_the_requester(playing: 
     card.deleted = True
     playing.slack.touch()
     said = await playing.slack.until(lambda: _restorable(playing))
-    assert said.startswith(f"Deleted {seed.SHADOWED_DEST}")
+    assert said.startswith(f"✅ Deleted {seed.SHADOWED_DEST}")
     assert (await playing.request(card)).state is RequestState.DELETED
 
 
@@ -158,10 +158,10 @@ async def test_where_slack_takes_no_edits_the_thread_tells_it_all_and_how_it_end
     await hurried.start_bot()
     [route] = hurried.new_routes("edits")
     card = await hurried.approved(route)
-    thread = await hurried.until_thread_says(card, "Proven:")
+    thread = await hurried.until_thread_says(card, "Confirmed:")
     assert thread[0].split("  ", 1)[1].startswith(f"Approved by <@{BOB}>")
-    assert thread[-1].startswith("Deleted ")
-    assert len([line for line in thread if line.startswith("Deleted ")]) == 1
+    assert thread[-1].startswith("✅ Deleted ")
+    assert len([line for line in thread if line.startswith("✅ Deleted ")]) == 1
     assert hurried.slack.dms(ALICE) == []
     # It is tried once and no more, however often the card would look different.
     assert len([c for c in hurried.slack.requests if c.method == "chat.update"]) == 1

@@ -69,7 +69,7 @@ async def test_drift_between_approval_and_send_voids_the_approval_and_says_what_
     assert request.state is RequestState.VOID
     assert what_changed in request.why
     said = await brisk.until_card_says(card, what_changed)
-    assert said.startswith(f"Void: delete {DEST}")
+    assert said.startswith(f"❌ Void: delete {DEST}")
     assert "Nothing was sent" in said
     await brisk.until_thread_says(card, what_changed)
     assert (request_id(card), EventKind.DRIFTED) in [(i, e.kind) for i, e in await brisk.audit()]

@@ -118,7 +118,7 @@ async def test_what_was_decided_in_time_is_told_late(brisk: Stage) -> None:
     await until(lambda: "chat.postEphemeral" in failed(brisk))
     await grow_old(brisk, 120.0)
     brisk.slack.faults.clear()
-    said = await brisk.until_told(ALICE, "You have already cancelled this")
+    said = await brisk.until_told(ALICE, "You have withdrawn this already")
     assert "Not done" not in said
 
 

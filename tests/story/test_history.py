@@ -174,7 +174,7 @@ def said(*found: Found, about: str | None = None, link: str = "", **more: int) -
 def test_a_row_says_who_asked_and_approved_when_and_why_and_links_to_the_thread() -> None:
     request = replace(in_state(RequestState.DELETED), origin="r-before")
     shown = said(Found(request), link="https://acme.slack.com/p1")
-    line = "Deleted 10.0.0.0/24 from vco-p0w5112f (cn-hangzhou) in 41 s"
+    line = "✅ Deleted 10.0.0.0/24 · vco-p0w5112f · 41 s"
     who = "asked by <@U0ALICE> · approved by <@U0BOB>"
     assert shown.splitlines() == [
         "*The latest requests*",
@@ -242,8 +242,7 @@ def test_nothing_found_is_said() -> None:
 def test_the_fallback_makes_sense_by_itself() -> None:
     row = (Found(in_state(RequestState.DELETED)), CardState())
     assert history(HistoryFound([row], more=2), "vco-p0w5112f")[0] == (
-        "History of `vco-p0w5112f`: 3 requests. "
-        "Deleted 10.0.0.0/24 from vco-p0w5112f (cn-hangzhou) in 41 s"
+        "History of `vco-p0w5112f`: 3 requests. ✅ Deleted 10.0.0.0/24 · vco-p0w5112f · 41 s"
     )
 
 

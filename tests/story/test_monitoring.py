@@ -36,7 +36,7 @@ async def test_a_tunnel_that_goes_down_afterwards_is_told_with_the_way_back(bris
     back = await brisk.slack.until(
         lambda: next((m for m in brisk.cards() if m.ts not in before), None)
     )
-    assert text_of(back).startswith("Restore 10.0.0.0/16 to vco-worse")
+    assert text_of(back).startswith("🟠 Restore 10.0.0.0/16 · vco-worse")
 
     brisk.vpc.mend_tunnel(route.vpn_connection_id)
     await brisk.until_thread_says(card, "Tunnels and BGP are as they were")
@@ -55,7 +55,7 @@ async def test_an_approval_that_was_void_can_be_asked_for_again_with_a_click(bri
         lambda: next((m for m in brisk.cards() if m.ts not in before), None)
     )
     assert "`10.0.7.0/24`" not in text_of(card)
-    assert "Goes on as before inside it: 10.0.7.0/24." in text_of(anew)
+    assert "Unaffected, more specific: 10.0.7.0/24." in text_of(anew)
     assert "“INC-4211”" in text_of(anew)
     await brisk.approve(anew)
     assert (await brisk.until_ended(anew)).state is RequestState.DELETED

@@ -113,7 +113,7 @@ async def test_a_guest_of_a_single_channel_and_slackbot_may_nothing(playing: Sta
     guest = Person(id="U0SINGLE1", name="sina", real_name="Sina Single", single_channel=True)
     robot = Person(id=SLACKBOT, name="slackbot", real_name="Slackbot", bot=True)
     card = await playing.ask()
-    for person, why in ((guest, "Guests can't ask"), (robot, "Bots can't ask")):
+    for person, why in ((guest, "Guests can't use vco-route"), (robot, "Bots can't ask")):
         workspace.people[person.id] = person
         workspace.channels[NETWORK_OPS].members.add(person.id)
         workspace.groups[NETOPS].users.append(person.id)
@@ -169,11 +169,11 @@ async def test_who_asks_hears_at_once_that_the_approvers_have_all_left(playing: 
     assert playing.cards() == []
     assert await playing.store.requests.open_ids() == []
     workspace.groups[NETOPS].users.append(CAROL)
-    assert text_of(await playing.ask()).startswith("Delete ")
+    assert text_of(await playing.ask()).startswith("🟠 Delete ")
 
 
 async def test_that_nobody_may_be_there_to_approve_stops_no_request_while_it_is_not_known(
     playing: Stage,
 ) -> None:
     playing.slack.faults.add("usergroups.users.list", "error", error="no_such_subteam")
-    assert text_of(await playing.ask()).startswith("Delete ")
+    assert text_of(await playing.ask()).startswith("🟠 Delete ")

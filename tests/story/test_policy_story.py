@@ -455,7 +455,7 @@ async def test_that_more_is_asked_for_is_on_record_and_in_the_thread(
     async with desk(hurried, file, rule("approvals = 2")) as other:
         await other.app.approval.decide(request_id(card), BOB, Verdict.APPROVED)
     await hurried.until_thread_says(card, "The policy has changed: ")
-    await hurried.until_card_says(card, "Needs 1 more of")
+    await hurried.until_card_says(card, "1 of 2 approvals from")
     kinds = [e.kind for one, e in await hurried.audit() if one == request_id(card)]
     assert kinds == [EventKind.SUBMITTED, EventKind.TERMS_CHANGED, EventKind.APPROVED]
 
@@ -594,7 +594,7 @@ async def test_without_a_policy_file_sighup_changes_nothing(stage: Stage, file: 
     stage.slack.deliver_to(f"{bot.url}/slack/events")
     hang_up(bot)
     card = await stage.ask()
-    assert "Needs one of" in text_of(card)
+    assert "Needs 1 approval from" in text_of(card)
     assert await bot.stop() == 0
 
 

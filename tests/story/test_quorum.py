@@ -28,13 +28,13 @@ async def test_nothing_is_sent_before_two_different_people_have_approved(
     await start(hurried, tmp_path, TWO)
     (route,) = hurried.new_routes("quorum")
     card = await hurried.ask(delete_command(route))
-    assert "Needs 2 of <!subteam^S0NETOPS1>" in text_of(card)
+    assert "0 of 2 approvals from <!subteam^S0NETOPS1>" in text_of(card)
 
     await hurried.approve(card, user=BOB)
-    await hurried.until_told(BOB, "Your approval counts; 1 more is needed.")
-    await hurried.until_card_says(card, "Needs 1 more of")
+    await hurried.until_told(BOB, "Approved. 1 more approval needed.")
+    await hurried.until_card_says(card, "1 of 2 approvals from")
     await hurried.approve(card, user=BOB)
-    await hurried.until_told(BOB, "You have already approved this")
+    await hurried.until_told(BOB, "You have approved this already")
     await hurried.approve(card, user=ALICE)
     await hurried.until_told(ALICE, "somebody else has to decide")
     assert hurried.sends() == 0
@@ -53,7 +53,7 @@ async def test_one_rejection_ends_what_another_has_approved(hurried: Stage, tmp_
     (route,) = hurried.new_routes("rejected")
     card = await hurried.ask(delete_command(route))
     await hurried.approve(card, user=BOB)
-    await hurried.until_card_says(card, "Needs 1 more of")
+    await hurried.until_card_says(card, "1 of 2 approvals from")
     await hurried.reject(card, "not tonight", user=CAROL)
     assert (await hurried.until_ended(card)).state is RequestState.REJECTED
     assert hurried.sends() == 0
@@ -66,12 +66,12 @@ async def test_a_wide_prefix_is_approved_by_typing_it(hurried: Stage, tmp_path: 
     await hurried.approve(card)
     form = await hurried.slack.until(lambda: hurried.slack.modal(BOB))
     shown = text_of({"blocks": form.view["blocks"]})
-    assert "Delete 10.0.0.0/16 from vco-wide" in shown
+    assert "🟠 Delete 10.0.0.0/16 · " in shown
     assert "“INC-4211”" in shown
 
     typed = {TYPED_BLOCK: {TYPED_ACTION: "10.0.0.0/8"}}
     refused = await hurried.slack.submit(BOB, form.id, typed)
-    assert "Please type exactly 10.0.0.0/16" in refused.body
+    assert "Type 10.0.0.0/16" in refused.body
     assert (await hurried.request(card)).state is RequestState.PENDING
 
     typed = {TYPED_BLOCK: {TYPED_ACTION: " 10.0.0.0/16 "}}

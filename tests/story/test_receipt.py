@@ -44,7 +44,7 @@ from bot.sandbox.slack.arguments import MOST_BLOCKS_TEXT
 from bot.sandbox.slack.blocks import problems_in_blocks
 from bot.sandbox.slack.messages import text_of
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL
-from bot.slack.messages.mrkdwn import as_plain, escape, printable, shares
+from bot.slack.messages.mrkdwn import as_plain, escape, literal, place, printable, shares
 from bot.slack.messages.receipt import receipt, receipt_text
 from bot.store import CardState, Stored
 from bot.store.client import key
@@ -73,7 +73,7 @@ def plain(request: Request) -> list[str]:
 
 def test_the_receipt_of_a_deletion_has_everything_in_the_order_in_which_one_asks() -> None:
     assert plain(deleted()) == [
-        "Deleted 10.0.0.0/24 from vco-p0w5112f (cn-hangzhou) in 41 s",
+        "✅ Deleted 10.0.0.0/24 · vco-p0w5112f · 41 s",
         "",
         "r-abcdefghij · deleted",
         "Asked by U0ALICE 1970-01-01 00:16:40 UTC in C0NETOPS",
@@ -88,17 +88,14 @@ def test_the_receipt_of_a_deletion_has_everything_in_the_order_in_which_one_asks
         "Shown for approval, as read 1970-01-01 00:16:40 UTC",
         "Connection vco-p0w5112f attached",
         "",
-        "10.0.0.0/24 · weight 100 · next hop the connection itself · deleted",
+        "10.0.0.0/24 · weight 100 · deleted",
         f"Client token {deleted().routes[0].client_token}",
         "Alibaba request 9208DDD8-AAAA",
         "Sent 1970-01-01 00:18:22 UTC; ended 1970-01-01 00:19:03 UTC",
         "Read 2 times: updating seen; last attached, route absent",
-        "Proven: updating seen, then attached and the route absent",
-        "Shown: custom route, published",
-        (
-            "If it goes: 256 addresses lose their route. "
-            "! Nothing on this connection covers them any more."
-        ),
+        "Confirmed: the route is gone and the connection is attached again.",
+        "Listed as: custom route, published",
+        "⛔ 256 addresses lose their route.",
         "",
         f"Audit: entry 42, hash {HASH}",
     ]
@@ -137,8 +134,8 @@ def test_a_broken_glass_is_there_with_whoever_has_countersigned() -> None:
     alone = decided(Verdict.BROKE_GLASS, by="U0ALICE", at=1000.0, reason="leaking prod prefix")
     request = lifecycle.record_decision(a_request(terms=terms), alone)
     message = "\n".join(plain(request))
-    assert "! Break-glass: U0ALICE alone 1970-01-01 00:16:40 UTC" in message
-    assert "! Not countersigned yet; due 1970-01-01 02:16:40 UTC" in message
+    assert "⚠️ Break-glass: U0ALICE alone 1970-01-01 00:16:40 UTC" in message
+    assert "⚠️ Not countersigned yet; due 1970-01-01 02:16:40 UTC" in message
     assert "Required: a countersignature of S0NETOPS within 2 h" in plain(request)
     assert "1 approval" not in message
     assert message.count("leaking prod prefix") == 1
@@ -161,12 +158,12 @@ def test_what_was_approved_did_not_require_a_countersignature() -> None:
         (RequestState.PENDING, ("Expires 1970-01-01 00:46:40", "1 approval is missing", "queued")),
         (RequestState.APPROVED, ("queued",)),
         (RequestState.EXECUTING, ("deleting", "Client token vco-", "Alibaba request 9208DDD8")),
-        (RequestState.RESTORED, ("restored", "then attached and the route present")),
+        (RequestState.RESTORED, ("restored", "the route is back and the connection is attached")),
         (RequestState.FAILED, ("failed", "Code Forbidden.RAM: RAM refused the deletion. Grant")),
-        (RequestState.UNCONFIRMED, ("! Not proven that it was deleted, nor that it was not",)),
+        (RequestState.UNCONFIRMED, ("⚠️ Not proven that it was deleted, nor that it was not",)),
         (RequestState.REJECTED, ("Rejected by U0BOB", "“not tonight”", "not sent")),
         (RequestState.EXPIRED, ("Expired 1970-01-01 00:46:40", "not sent")),
-        (RequestState.CANCELLED, ("Cancelled by U0BOB", "“not tonight”", "not sent")),
+        (RequestState.CANCELLED, ("Withdrawn by U0BOB", "“not tonight”", "not sent")),
         (RequestState.VOID, ("Nothing was sent: The route is gone already.", "not sent")),
     ],
 )
@@ -226,7 +223,7 @@ def test_what_was_seen_afterwards_is_told_in_the_threads_words() -> None:
     message = "\n".join(plain(monitoring.observe(request, 1200.0, down)))
     assert "Worse than before this change: tunnel tun-1 is down (down)" in message
     troubled = lifecycle.trouble(request, 1150.0, "it failed 20 times")
-    assert "1970-01-01 00:19:10 UTC: Needs attention: it failed 20 times" in plain(troubled)
+    assert "1970-01-01 00:19:10 UTC: Needs attention: it failed 20 times U0ALICE" in plain(troubled)
 
 
 def test_an_origin_and_a_record_without_an_audit_entry_are_told() -> None:
@@ -239,7 +236,7 @@ def test_an_origin_and_a_record_without_an_audit_entry_are_told() -> None:
 
 def test_the_fallback_says_what_who_and_by_whose_leave() -> None:
     assert receipt(stored(deleted()), CardState())[0] == (
-        "Receipt of `r-abcdefghij`: Deleted 10.0.0.0/24 from vco-p0w5112f (cn-hangzhou) in 41 s, "
+        "Receipt of `r-abcdefghij`: ✅ Deleted 10.0.0.0/24 · vco-p0w5112f · 41 s, "
         "asked by <@U0ALICE>, approved by <@U0BOB>"
     )
 
@@ -260,7 +257,10 @@ def test_what_people_write_is_shown_and_never_interpreted(words: str, state: Req
         return lifecycle.record_decision(a_request(snapshot=seen, reason=text), no)
 
     hostile, harmless = (receipt(stored(written(text)), CardState()) for text in (words, "x"))
-    assert mrkdwn(hostile) == mrkdwn(harmless)
+    # The name of the connection is in the fallback text's first line, escaped.
+    (name, *shown), (x, *usual) = mrkdwn(hostile), mrkdwn(harmless)
+    assert name.replace(f" · {literal(place(written(words)))}", " · x", 1) == x
+    assert shown == usual
     assert problems_in_blocks(hostile[1]) == []
 
 

@@ -40,7 +40,7 @@ async def test_one_more_approval_puts_a_deleted_route_back_just_as_it_was(brisk:
     first = await deleted(brisk, route)
 
     card = await restore(brisk, first)
-    assert text_of(card).startswith(f"Restore 10.77.0.0/16 to {connection} (cn-hangzhou)")
+    assert text_of(card).startswith(f"🟠 Restore 10.77.0.0/16 · {connection}")
     assert "weight 0" in text_of(card)
     assert "undoes `" in text_of(card)
     assert creations(brisk, route) == 0
@@ -49,8 +49,8 @@ async def test_one_more_approval_puts_a_deleted_route_back_just_as_it_was(brisk:
     await brisk.approve(card, user=ALICE)
     await brisk.until_told(ALICE, "somebody else has to decide")
     await brisk.approve(card, user=BOB)
-    await brisk.until_card_says(card, "updating seen, then attached and the route present")
-    assert text_of(card).startswith("Restored 10.77.0.0/16 to")
+    await brisk.until_card_says(card, "Confirmed: the route is back")
+    assert text_of(card).startswith("✅ Restored 10.77.0.0/16 · ")
     assert brisk.vpc.route_present(route)
     assert creations(brisk, route) == 1
 
@@ -90,7 +90,7 @@ async def test_a_restoration_is_undone_by_a_deletion_like_any_other(brisk: Stage
     await brisk.until_ended(back)
     await brisk.until_card_says(back, "Delete again")
     again = await restore(brisk, back, user=CAROL)
-    assert text_of(again).startswith("Delete 10.0.0.0/16 from")
+    assert text_of(again).startswith("🟠 Delete 10.0.0.0/16 · ")
     await brisk.approve(again)
     request = await brisk.until_ended(again)
     assert (request.state, request.operation) == (RequestState.DELETED, Operation.DELETE)
@@ -182,5 +182,5 @@ async def test_guests_can_not_ask_for_it(brisk: Stage) -> None:
     (route,) = brisk.new_routes("guest")
     first = await deleted(brisk, route)
     await brisk.slack.click(GINA, first.channel, first.ts, RESTORE)
-    await brisk.until_told(GINA, "Guests can't ask")
+    await brisk.until_told(GINA, "Guests can't use vco-route")
     assert await brisk.store.requests.open_ids() == []

@@ -72,7 +72,7 @@ async def test_a_late_click_does_not_take_back_what_the_card_shows(
         other = await hurried.approved(route)
         await hurried.until_deleted(other)
     assert len(card.past) == edits, "it was not edited once"
-    assert text_of(card).startswith("Deleted")
+    assert text_of(card).startswith("✅ Deleted")
     thread = hurried.thread(card)
     assert sum(FORGOTTEN in line for line in thread) == 1
     assert ALARMS.labels("outcome_forgotten")._value.get() == before + 1  # noqa: SLF001 - as above
@@ -92,7 +92,7 @@ async def test_a_database_that_goes_back_under_a_bot_does_not_make_the_card_pend
     await put_back(hurried, kept)
     await hurried.until_thread_says(card, FORGOTTEN)
     assert len(card.past) == edits
-    assert text_of(card).startswith("Deleted")
+    assert text_of(card).startswith("✅ Deleted")
 
 
 async def test_a_card_in_a_direct_message_does_not_take_back_what_it_shows_either(
@@ -112,7 +112,7 @@ async def test_a_card_in_a_direct_message_does_not_take_back_what_it_shows_eithe
     kept = await backup(hurried)
     first.deleted = False  # Bob's client has not heard of it
     await hurried.slack.click(BOB, first.channel, first.ts, APPROVE, stale=True)
-    await hurried.until_card_says(card, "Proven:")
+    await hurried.until_card_says(card, "Confirmed:")
     await hurried.until_thread_says(card, "deleted in")
     await hurried.stop_bots()
     await put_back(hurried, kept)
@@ -121,7 +121,7 @@ async def test_a_card_in_a_direct_message_does_not_take_back_what_it_shows_eithe
     await hurried.slack.click(ALICE, card.channel, card.ts, CANCEL, stale=True)
     await hurried.until_thread_says(card, FORGOTTEN)
     assert len(card.past) == edits
-    assert text_of(card).startswith("Deleted")
+    assert text_of(card).startswith("✅ Deleted")
 
 
 async def test_without_the_right_to_read_there_the_card_goes_on_and_the_log_says_so(
@@ -142,4 +142,4 @@ async def test_an_answer_that_never_comes_delays_the_card_and_no_more(hurried: S
     await hurried.start_bot()
     await hurried.slack.click(ALICE, card.channel, card.ts, CANCEL, stale=True)
     await hurried.until_thread_says(card, FORGOTTEN)
-    assert text_of(card).startswith("Deleted")
+    assert text_of(card).startswith("✅ Deleted")

@@ -116,20 +116,17 @@ def test_what_waits_says_what_follows_who_asks_and_why_with_the_buttons_of_the_c
     asked_at = "<!date^1000^{date_short_pretty} {time}|1970-01-01 00:16 UTC>"
     until = "<!date^2800^{date_short_pretty} {time}|1970-01-01 00:46 UTC>"
     assert parts(page)["Waits for you"].splitlines() == [
-        f"*<{LINK}|Delete 10.0.0.0/24 from vco-p0w5112f (cn-hangzhou)>*",
-        (
-            "If it goes: 256 addresses. `10.0.0.0/16` (weight 100, this connection) "
-            "takes over all of them."
-        ),
+        f"*<{LINK}|🟠 Delete 10.0.0.0/24 · vco-p0w5112f>*",
+        "256 addresses stay on this connection: `10.0.0.0/16` covers them.",
         f"Asked by <@{ALICE}> {asked_at} · expires {until} · `r-abcdefghij`",
         "“leaking prod prefix”",
-        "Approve deletion",
+        "Approve and delete now",
         "Reject",
     ]
     approve = next(o for o in objects(page["blocks"]) if o.get("action_id") == APPROVE)
     assert approve["value"] == "r-abcdefghij"
     assert "nothing" not in approve["confirm"]["text"]["text"]
-    assert "256 addresses move to 10.0.0.0/16" in approve["confirm"]["text"]["text"]
+    assert "10.0.0.0/16 covers them." in approve["confirm"]["text"]["text"]
 
 
 def test_of_several_routes_what_is_bad_about_them_is_said() -> None:
@@ -142,8 +139,8 @@ def test_of_several_routes_what_is_bad_about_them_is_said() -> None:
     said = parts(home(a_request(*routes, snapshot=a_snapshot(*routes, impacts=impacts))))
     waiting = said["Waits for you"]
     assert "`10.0.0.0/24`, `10.1.0.0/24`, `10.2.0.0/24`" in waiting
-    assert ":warning: *Nothing on this connection covers 2 of them any more.*" in waiting
-    assert ":warning: 1 of them can't be restored." in waiting
+    assert "⛔ *Nothing on this connection covers 2 of them any more.*" in waiting
+    assert "⚠️ 1 of them can't be restored." in waiting
 
 
 @pytest.mark.parametrize(
@@ -177,7 +174,7 @@ def test_who_has_approved_already_waits_for_the_others() -> None:
     once = lifecycle.record_decision(two, decided(Verdict.APPROVED, by=BOB))
     for_bob = parts(home(once, user=BOB))
     assert for_bob["Waits for you"] == "Nothing."
-    assert "approved by <@U0BOB> · needs 1 more of" in for_bob["Waits for others"]
+    assert "approved by <@U0BOB> · 1 of 2 approvals from" in for_bob["Waits for others"]
     assert "approved by <@U0BOB>" in parts(home(once, user=DORA))["Waits for you"]
 
 
@@ -208,9 +205,9 @@ def test_whoever_hears_a_button_hears_what_it_acts_on() -> None:
     page = home(a_request(), other)
     labels = [o.get("accessibility_label") for o in objects(page["blocks"]) if "value" in o]
     assert labels[:4] == [
-        f"{verb} deletion of 10.{n}.0.0/24 from vco-p0w5112f"
+        f"{verb}: 10.{n}.0.0/24 from vco-p0w5112f"
         for n in (0, 1)
-        for verb in ("Approve", "Reject")
+        for verb in ("Approve and delete now", "Reject")
     ]
 
 
@@ -237,7 +234,7 @@ def test_what_is_in_flight_shows_its_progress_to_everybody() -> None:
     queued = row(replace(approved(a_request(a_route("10.1.0.0/24"))), id="r-second"), ahead=2)
     for user in (ALICE, BOB, "U0NOBODY"):
         said = parts(home(flying, queued, user=user))["In flight"]
-        assert "Deleting 10.0.0.0/24 from" in said
+        assert "Deleting 10.0.0.0/24 ·" in said
         assert "▰▰▰▰▱▱▱▱▱▱  19 s, usually 40 s · sent" in said
         assert "Waiting its turn: 2 requests are ahead on this connection." in said
         assert "approved by <@U0BOB>" in said
@@ -256,7 +253,7 @@ def test_a_requester_finds_the_last_few_of_their_own_before_those_of_others() ->
     ("state", "words", "clickable"),
     [
         (RequestState.DELETED, "approved by <@U0BOB>", [RESTORE]),
-        (RequestState.RESTORED, "Restored 10.0.0.0/24 to", [RESTORE]),
+        (RequestState.RESTORED, "Restored 10.0.0.0/24 ·", [RESTORE]),
         (RequestState.FAILED, "RAM refused the deletion.", []),
         (
             RequestState.UNCONFIRMED,
@@ -305,7 +302,7 @@ def test_what_has_ended_and_does_not_fit_is_looked_for_in_the_history() -> None:
 
 def test_a_group_that_can_not_be_read_lets_nothing_wait_and_says_so() -> None:
     page = home(a_request(), members={})
-    assert parts(page)["Waits for you"].startswith("Nothing.\n:warning: Slack does not say who")
+    assert parts(page)["Waits for you"].startswith("Nothing.\n⚠️ Slack does not say who")
     assert "<!subteam^S0NETOPS>" in parts(page)["Waits for you"]
     assert buttons(page) == []
 
@@ -326,7 +323,7 @@ def test_a_record_that_can_not_be_read_is_named() -> None:
 @pytest.mark.parametrize("link", ["", "(no link: channel_not_found)"])
 def test_a_card_that_has_no_link_is_named_all_the_same(link: str) -> None:
     said = parts(home(Row(a_request(), CardState(link=link))))["Waits for you"]
-    assert said.startswith("*Delete 10.0.0.0/24 from vco-p0w5112f (cn-hangzhou)*\n")
+    assert said.startswith("*🟠 Delete 10.0.0.0/24 · vco-p0w5112f*\n")
 
 
 # --- what Slack takes ----------------------------------------------------------------

@@ -262,9 +262,9 @@ OF_BLOCK = "/vco-route history 10.0.0.0/8"
         ("delete --weight 0 --region us-east-1", "delete", "needs a connection",
          "/vco-route delete --region us-east-1"),
         # break-glass
-        (f"{ASK} --break-glass", "--break-glass", "needs a `--reason`", ""),
+        (f"{ASK} --break-glass", "--break-glass", "needs a reason", ""),
         (f'{ASK} --break-glass --reason " "', "--reason", "needs a value", ""),
-        (f"{ASK} --break-glass --reason .", "--break-glass", "needs a `--reason`", ""),
+        (f"{ASK} --break-glass --reason .", "--break-glass", "needs a reason", ""),
         (f"{ASK} --break-glass=maybe --reason bad route", "maybe", "stands alone", BAD),
         (f"{ASK} --break-glass=on --reason bad route", "on", "stands alone", GLASS),
         (f"{ASK} --break-glass= --reason bad route", "--break-glass", "needs a value", BAD),
@@ -281,7 +281,7 @@ OF_BLOCK = "/vco-route history 10.0.0.0/8"
         (f"{GLASS} --break_glass", "--break_glass", "stands twice", GLASS),
         (f"{GLASS} --break-glass=no", "--break-glass", "different values", ""),
         ("list vco-a --break-glass", "--break-glass", "`list` takes no", LIST),
-        ("restore r-7k2m9x4q --break-glass", "--break-glass", "needs a `--reason`", ""),
+        ("restore r-7k2m9x4q --break-glass", "--break-glass", "needs a reason", ""),
         # restore and history
         ("restore", "restore", "`/vco-route history`", ""),
         ("restore vco-a 10.0.0.0/8", "vco-a", "`/vco-route history vco-a`", ""),

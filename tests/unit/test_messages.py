@@ -54,9 +54,9 @@ def broken_glass() -> Request:
 
 
 def test_who_breaks_the_glass_is_not_told_that_anybody_was_asked() -> None:
-    assert asked(a_request(), CardState()).startswith("Asked for approval: Delete ")
+    assert asked(a_request(), CardState()).startswith("Asked for approval: 🟠 Delete ")
     assert asked(broken_glass(), CardState()).startswith(
-        "Going ahead without an approval: Break-glass"
+        "Going ahead without an approval: ⏳ Break-glass"
     )
 
 
@@ -91,10 +91,13 @@ def test_who_let_a_request_expire_is_said_rightly() -> None:
 
 def test_who_clicks_twice_is_told_when_they_approved_and_how_many_are_missing() -> None:
     one, two = approvals(THREE, BOB), approvals(THREE, BOB, CAROL)
-    mine = f"You have already approved this {AT}"
-    assert late(one, BOB) == f"{mine}; 2 more have to."
-    assert late(two, BOB) == f"{mine}; 1 more has to."
-    assert late(two, CAROL) == f"You have already approved this {clock(1160.0)}; 1 more has to."
+    mine = f"You have approved this already, {AT}"
+    assert late(one, BOB) == f"{mine}. 2 more approvals needed."
+    assert late(two, BOB) == f"{mine}. 1 more approval needed."
+    assert (
+        late(two, CAROL)
+        == f"You have approved this already, {clock(1160.0)}. 1 more approval needed."
+    )
     assert late(approvals(TWO, BOB, CAROL), BOB).startswith(mine)
 
 
@@ -102,7 +105,7 @@ def test_who_clicks_twice_is_told_when_they_approved_and_how_many_are_missing() 
 def test_what_is_in_flight_can_not_be_stopped_and_what_to_do_is_said(request_: Request) -> None:
     said = f"{STOP} *Restore* on its card undoes it afterwards."
     assert late(request_, ALICE) == f"Already approved by <@{BOB}> {AT}. {said}"
-    assert late(request_, BOB) == f"You have already approved this {AT}. {said}"
+    assert late(request_, BOB) == f"You have approved this already, {AT}. {said}"
 
 
 def test_what_can_not_be_undone_here_is_not_promised_to_be() -> None:
@@ -115,14 +118,12 @@ def test_what_can_not_be_undone_here_is_not_promised_to_be() -> None:
 
 def test_whoever_went_ahead_alone_is_named_in_words() -> None:
     glass = broken_glass()
-    assert late(glass, ALICE).startswith(
-        f"You went ahead alone {clock(1000.0)} (break-glass). {STOP}"
-    )
-    assert late(glass, BOB).startswith(f"<@{ALICE}> went ahead alone {clock(1000.0)} (break-glass)")
+    assert late(glass, ALICE).startswith(f"You used break-glass {clock(1000.0)}. {STOP}")
+    assert late(glass, BOB).startswith(f"<@{ALICE}> used break-glass {clock(1000.0)}")
     signed = lifecycle.countersign(glass, decided(Verdict.COUNTERSIGNED, at=1200.0))
-    assert late(signed, ALICE).startswith("You went ahead alone")
+    assert late(signed, ALICE).startswith("You used break-glass")
     enough = "One countersignature is enough."
-    assert late(signed, BOB) == f"You have already countersigned this {clock(1200.0)}. {enough}"
+    assert late(signed, BOB) == f"You have countersigned this already, {clock(1200.0)}. {enough}"
     assert late(signed, CAROL) == f"Already countersigned by <@{BOB}> {clock(1200.0)}. {enough}"
 
 
@@ -130,16 +131,16 @@ def test_whoever_went_ahead_alone_is_named_in_words() -> None:
     ("state", "words"),
     [
         (RequestState.REJECTED, f"Already rejected by <@{BOB}> {AT}. Nothing was sent."),
-        (RequestState.CANCELLED, f"Already cancelled by <@{BOB}> {AT}. Nothing was sent."),
+        (RequestState.CANCELLED, f"Already withdrawn by <@{BOB}> {AT}. Nothing was sent."),
         (
             RequestState.EXPIRED,
             f"the request expired {clock(2800.0)}. Nothing was sent; ask again.",
         ),
         (RequestState.VOID, "It is void and nothing was sent: The route is gone already."),
-        (RequestState.FAILED, "It has ended since: Not deleted: 10.0.0.0/24 from"),
-        (RequestState.UNCONFIRMED, "It has ended since: Unconfirmed: deletion of 10.0.0.0/24"),
-        (RequestState.DELETED, "It has ended since: Deleted 10.0.0.0/24 from"),
-        (RequestState.RESTORED, "It has ended since: Restored 10.0.0.0/24 to"),
+        (RequestState.FAILED, "It has ended since: ❌ Not deleted: 10.0.0.0/24 ·"),
+        (RequestState.UNCONFIRMED, "It has ended since: ⚠️ Sent, not confirmed: delete 10.0.0.0/24"),
+        (RequestState.DELETED, "It has ended since: ✅ Deleted 10.0.0.0/24 ·"),
+        (RequestState.RESTORED, "It has ended since: ✅ Restored 10.0.0.0/24 ·"),
     ],
 )
 def test_a_click_on_what_is_over_is_told_how_it_ended(state: RequestState, words: str) -> None:
@@ -165,8 +166,8 @@ def test_no_late_click_is_told_what_the_record_calls_things(state: RequestState,
 
 
 def test_one_more_approval_is_needed_and_two_are() -> None:
-    assert done(approvals(TWO, BOB)) == "Your approval counts; 1 more is needed."
-    assert done(approvals(THREE, BOB)) == "Your approval counts; 2 more are needed."
+    assert done(approvals(TWO, BOB)) == "Approved. 1 more approval needed."
+    assert done(approvals(THREE, BOB)) == "Approved. 2 more approvals needed."
     assert done(approved()) == ""
 
 

@@ -46,11 +46,11 @@ def test_people_and_groups_are_mentioned_so_that_they_are_pinged() -> None:
     assert mrkdwn.mention("S0NETOPS") == "<!subteam^S0NETOPS>"
 
 
-def test_the_sentence_names_one_route_and_counts_several() -> None:
+def test_the_sentence_names_the_routes() -> None:
     one, two = a_request(), a_request(a_route(), a_route("10.9.0.0/24"))
     end = "from vco-p0w5112f (cn-hangzhou)"
     assert mrkdwn.sentence("Delete", one) == f"Delete 10.0.0.0/24 {end}"
-    assert mrkdwn.sentence("Delete", two) == f"Delete 2 routes {end}"
+    assert mrkdwn.sentence("Delete", two) == f"Delete 10.0.0.0/24 and 10.9.0.0/24 {end}"
 
 
 @given(st.text(), st.integers(min_value=1, max_value=50))

@@ -24,7 +24,6 @@ from bot.sandbox.slack.blocks import problems_in_blocks
 from bot.sandbox.slack.messages import text_of
 from bot.slack.messages.timeline import line
 
-TOKEN = route_change.client_token("r-abcdefghij", a_route())
 TWO = (a_route("10.0.0.0/24"), a_route("10.1.0.0/24"))
 
 
@@ -39,9 +38,9 @@ def thread(request: Request) -> list[str]:
 def test_the_thread_of_an_ordinary_deletion() -> None:
     assert thread(deleted(approved())) == [
         "Approved by <@U0BOB>",
-        f"Sent to Alibaba Cloud\nrequest `9208DDD8-AAAA` · token `{TOKEN}`",
+        "Sent to Alibaba Cloud\nrequest `9208DDD8-AAAA`",
         "Connection is updating",
-        "Connection attached, route absent: deleted in 41 s",
+        "Route gone, connection attached: deleted in 41 s",
     ]
 
 
@@ -56,14 +55,18 @@ def test_each_line_begins_with_its_time() -> None:
 def test_several_routes_are_told_apart() -> None:
     told = thread(deleted(deleted(approved(a_request(*TWO))), 1300.0))
     assert told[1].startswith("`10.0.0.0/24` · Sent to Alibaba Cloud")
-    assert told[-1] == "`10.1.0.0/24` · Connection attached, route absent: deleted in 41 s"
+    assert told[-1] == "`10.1.0.0/24` · Route gone, connection attached: deleted in 41 s"
 
 
 @pytest.mark.parametrize(
     ("verdict", "by", "words"),
     [
-        (Verdict.REJECTED, "U0BOB", "Rejected by <@U0BOB>\n“not tonight”"),
-        (Verdict.CANCELLED, "U0ALICE", "Cancelled by <@U0ALICE>\n“not tonight”"),
+        (
+            Verdict.REJECTED,
+            "U0BOB",
+            "Rejected by <@U0BOB>. Nothing was sent. The route stays. <@U0ALICE>\n“not tonight”",
+        ),
+        (Verdict.CANCELLED, "U0ALICE", "Withdrawn by <@U0ALICE>\n“not tonight”"),
         (Verdict.CANCELLED, "", "Cancelled\n“not tonight”"),
     ],
 )
@@ -75,7 +78,10 @@ def test_a_decision_is_told_with_its_reason(verdict: Verdict, by: str, words: st
 def test_an_expiry_calls_the_requester() -> None:
     told = thread(in_state(RequestState.EXPIRED))
     assert told == [
-        "Expired: not enough approvals in time. <@U0ALICE>, ask again if needed.\nAsk again"
+        (
+            "Expired: too few approvals in time. Nothing was sent. The route stays. <@U0ALICE>\n"
+            "Ask again"
+        )
     ]
 
 
@@ -105,15 +111,16 @@ def test_a_wait_without_words_names_its_code() -> None:
 def test_a_lost_answer_and_the_repetition_with_the_same_token_are_told() -> None:
     request = route_change.send(route_change.lose(sent(), 1110.0, "ReadTimeout"), 1111.0)
     assert thread(request)[-2:] == [
-        "No answer from Alibaba Cloud: it may have worked. Looking before anything is repeated.",
+        "No answer from Alibaba Cloud: it may have worked. Checking before anything is repeated.",
         "Sending again with the same token (attempt 2)",
     ]
 
 
 def test_a_failure_says_what_it_means_what_to_do_and_what_support_wants_to_know() -> None:
     assert thread(in_state(RequestState.FAILED))[-1] == (
-        "*Not deleted*: RAM refused the deletion. Grant vpc:DeleteVcoRouteEntry to the bot.\n"
-        f"For a ticket: code `Forbidden.RAM` · Alibaba request `9208DDD8` · token `{TOKEN}`"
+        "❌ *Not deleted*: RAM refused the deletion. Grant vpc:DeleteVcoRouteEntry to the bot. "
+        "The route stays. <@U0ALICE>\n"
+        "For a ticket: code `Forbidden.RAM` · Alibaba request `9208DDD8`"
     )
 
 
@@ -121,27 +128,26 @@ def test_a_failure_before_any_send_has_no_token_to_name() -> None:
     why = Failure(code="OutOfTime", meaning="Not ready in time.", next_step="Ask again.")
     request = route_change.end(approved(), 1700.0, RouteState.FAILED, why)
     assert thread(request)[-1] == (
-        "*Not deleted*: Not ready in time. Ask again.\nFor a ticket: code `OutOfTime`"
+        "❌ *Not deleted*: Not ready in time. Ask again. The route stays. <@U0ALICE>\n"
+        "For a ticket: code `OutOfTime`"
     )
 
 
 def test_unconfirmed_calls_the_requester_and_goes_on() -> None:
     told = thread(in_state(RequestState.UNCONFIRMED))[-1]
-    assert told.startswith(
-        "*Unconfirmed*: sent, but not proven within the time allowed. <@U0ALICE>"
-    )
-    assert "We go on looking.\nFor a ticket: Alibaba request `9208DDD8-AAAA`" in told
+    assert told.startswith("⚠️ *Sent, not confirmed* within the time allowed. <@U0ALICE>")
+    assert "The bot goes on checking.\nFor a ticket: Alibaba request `9208DDD8-AAAA`" in told
 
 
 def test_what_was_proven_late_is_told() -> None:
     request = route_change.confirm(in_state(RequestState.UNCONFIRMED), 2000.0, 0)
-    assert thread(request)[-1] == "Proven after all: connection attached, route absent"
+    assert thread(request)[-1] == "Confirmed after all: route gone, connection attached"
 
 
 def test_what_somebody_else_deleted_is_not_called_ours() -> None:
     request = route_change.end(sent(), 1104.0, RouteState.ALREADY_GONE, REFUSED)
     said, ids = thread(request)[-1].splitlines()
-    assert said == "*Already gone*: there was no such route when we asked. We deleted nothing."
+    assert said == "*Already gone*: there was no such route when it was sent. Nothing was deleted."
     assert ids.startswith("For a ticket: code ")
 
 
@@ -154,7 +160,7 @@ def test_routes_that_were_left_alone_are_named_at_the_end() -> None:
 
 def test_trouble_asks_for_attention() -> None:
     request = lifecycle.trouble(approved(), 1200.0, "the bot has stopped working on this")
-    assert thread(request)[-1] == "Needs attention: the bot has stopped working on this"
+    assert thread(request)[-1] == "Needs attention: the bot has stopped working on this <@U0ALICE>"
 
 
 @pytest.mark.parametrize("kind", EventKind)
@@ -183,5 +189,9 @@ def test_what_the_cloud_answers_is_escaped(words: str) -> None:
     )
     request = lifecycle.trouble(request, 1107.0, words)
     messages = [m for e in request.timeline if (m := line(request, e))]
-    ours = [t.replace("<@U0BOB>", "").replace("<!date^", "") for m in messages for t in mrkdwn(m)]
+    ours = [
+        t.replace("<@U0BOB>", "").replace("<@U0ALICE>", "").replace("<!date^", "")
+        for m in messages
+        for t in mrkdwn(m)
+    ]
     assert not any("<" in text for text in ours)

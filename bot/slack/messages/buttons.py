@@ -7,8 +7,8 @@ Whoever can't see what a button stands beside hears it in its label.
 from typing import Any
 
 from bot.models import Operation, Request, RequestState
-from bot.slack.messages.labels import words
-from bot.slack.messages.mrkdwn import Block, button, cut, sentence, visible, what
+from bot.slack.messages.labels import DISMISS, words
+from bot.slack.messages.mrkdwn import Block, button, cut, place, sentence, visible, what
 
 APPROVE = "vco_route_approve"
 REJECT = "vco_route_reject"
@@ -18,6 +18,9 @@ COUNTERSIGN = "vco_route_countersign"
 AGAIN = "vco_route_again"
 CHOOSE = "vco_route_choose"
 NEW = "vco_route_new"
+
+_OPPOSITE = {Operation.DELETE: "restore", Operation.RESTORE: "deletion"}
+"""What the button that undoes asks for."""
 
 _LABEL_LIMIT = 75
 """Characters of an accessibility label (Slack, Block Kit reference)."""
@@ -29,18 +32,14 @@ def confirm(title: str, text: str, do: str) -> Block:
         "title": {"type": "plain_text", "text": visible(title)[:100]},
         "text": {"type": "plain_text", "text": visible(text)[:300]},
         "confirm": {"type": "plain_text", "text": do[:30]},
-        "deny": {"type": "plain_text", "text": "Not yet"},
+        "deny": {"type": "plain_text", "text": DISMISS},
     }
 
 
 def deciding_button(text: str, action_id: str, request: Request, **more: Any) -> Block:  # noqa: ANN401 - JSON
     """A button that decides on a request."""
-    noun = words(request).noun
-    verb = text if text.endswith(noun) else f"{text} {noun}"
-    where = f"{words(request).where} {request.vpn_connection_id}"
-    return button(
-        text, action_id, request.id, **_label(f"{verb} of {what(request)} {where}"), **more
-    )
+    label = f"{text}: {what(request)} {words(request).where} {place(request)}"
+    return button(text, action_id, request.id, **_label(label), **more)
 
 
 def countersign_button(request: Request) -> Block:
@@ -50,7 +49,7 @@ def countersign_button(request: Request) -> Block:
 
 def restore_button(request: Request) -> Block:
     """Ask for what undoes this request."""
-    label, connection = words(request).rollback, request.vpn_connection_id
+    label, connection = words(request).rollback, place(request)
     if request.operation is Operation.RESTORE:
         back, where = sentence("Delete", request).replace(" to ", " from ", 1), "from"
     else:
@@ -59,7 +58,7 @@ def restore_button(request: Request) -> Block:
     if unsure := verifies_first(request):
         text += f" It {unsure}"
     more = _label(f"{label} {what(request)} {where} {connection}")
-    dialog = confirm(f"{label}?", text, "Ask for it")
+    dialog = confirm(f"{label}?", text, f"Request {_OPPOSITE[request.operation]}")
     return button(label, RESTORE, request.id, confirm=dialog, **more)
 
 
@@ -73,7 +72,7 @@ def verifies_first(request: Request) -> str:
 
 def again_button(request: Request) -> Block:
     """Ask once more for the same."""
-    text = f"{what(request)} of {request.vpn_connection_id}, as it is now. It needs an approval."
+    text = f"{what(request)} of {place(request)}, as it is now. It needs an approval."
     dialog = confirm("Ask again?", text, "Ask again")
     more = _label(f"Ask again for {words(request).noun} of {what(request)}")
     return button("Ask again", AGAIN, request.id, confirm=dialog, **more)

@@ -1,8 +1,8 @@
 """The card of a request: what goes, what traffic does next, who decides, how it went. Pure.
 
-One message, edited in place. The first line says what happens to what; ids come after. What
-stands below it depends on the state: `pending` asks, `progress` shows the work, `ending` says
-how it went.
+One message, edited in place. The first line says the state, the routes and the connection by its
+name; ids come last. What stands between depends on the state: `preview` asks, `progress` shows the
+work, `ending` says how it went.
 """
 
 from collections.abc import Iterator
@@ -21,8 +21,17 @@ from bot.slack.messages.buttons import (
     countersign_button,
     restore_button,
 )
-from bot.slack.messages.card_body import View, buttons, ending, preview, progress
-from bot.slack.messages.labels import words
+from bot.slack.messages.card_body import View, buttons, ending, impact, preview, progress
+from bot.slack.messages.labels import (
+    FIRST_WORDS,
+    GLASS_APPROVED,
+    PARTLY,
+    SYMBOLS,
+    WITHDRAWN_BY_BOT,
+    Symbol,
+    verdict_word,
+    words,
+)
 from bot.slack.messages.mrkdwn import (
     Block,
     Message,
@@ -34,11 +43,12 @@ from bot.slack.messages.mrkdwn import (
     literal,
     mention,
     named,
-    plain,
+    place,
+    quote,
     quoted,
     route_words,
     section,
-    sentence,
+    what,
 )
 
 __all__ = [
@@ -54,75 +64,58 @@ __all__ = [
     "first_line",
 ]
 
-_FIRST = {
-    RequestState.PENDING: "{do}",
-    RequestState.APPROVED: "Approved: {do}",
-    RequestState.EXECUTING: "{doing}",
-    RequestState.DELETED: "{done}",
-    RequestState.RESTORED: "{done}",
-    RequestState.FAILED: "Not {done}:",
-    RequestState.UNCONFIRMED: "Unconfirmed: {noun} of",
-    RequestState.REJECTED: "Rejected: {do}",
-    RequestState.EXPIRED: "Expired: {do}",
-    RequestState.CANCELLED: "Cancelled: {do}",
-    RequestState.VOID: "Void: {do}",
-}
-
 
 def first_line(request: Request) -> str:
-    """What happens to what, in one line of plain text."""
-    line = _FIRST[request.state]
+    """The state as a symbol and a word, the routes, the connection's name; in plain text."""
+    said = FIRST_WORDS[request.state]
+    symbol = SYMBOLS[request.state]
     if request.state is RequestState.APPROVED and request.glass_broken:
-        line = "about to {do}"  # for nobody has approved it
-    some = any(r.state.done for r in request.routes)
-    if request.state is RequestState.FAILED and some:
-        line = "Only partly {done}:"
-    verb = line.format_map(words(request)._asdict())
-    said = sentence(verb[0].upper() + verb[1:], request)
+        said = GLASS_APPROVED  # for nobody has approved it
+    elif request.state is RequestState.CANCELLED and not request.decisions[-1].by:
+        said = WITHDRAWN_BY_BOT
+    elif request.state is RequestState.FAILED and any(r.state.done for r in request.routes):
+        said, symbol = PARTLY, Symbol.LOOK
+    verb = said.format_map(words(request)._asdict())
+    line = f"{verb[0].upper()}{verb[1:]} {what(request)} · {place(request)}"
     if request.state in (RequestState.DELETED, RequestState.RESTORED):
-        said += f" in {duration(_took(request))}"
-    return f"Break-glass: {said}" if request.glass_broken else said
+        line += f" · {duration(_took(request))}"
+    return f"{symbol} Break-glass: {line}" if request.glass_broken else f"{symbol} {line}"
 
 
 def card(request: Request, view: View) -> Message:
     """The card as it should look at `view.now`."""
-    blocks = [header(first_line(request)), *_about(request), *_body(request, view)]
-    return _notification(request), blocks
+    return _notification(request), [header(first_line(request)), *_body(request, view)]
 
 
 def _notification(request: Request) -> str:
     """What a lock screen shows: the first line, and of what only waits that it does."""
+    line = literal(first_line(request))
     if request.state is not RequestState.PENDING:
-        return literal(first_line(request))
-    wanted = literal(sentence(words(request).do, request))
-    return f"Approval wanted: {wanted}, asked by {mention(request.requester)}"
-
-
-def _about(request: Request) -> Iterator[Block]:
-    """The connection by the name that people know it by, and the route in full."""
-    connection = request.snapshot.connection
-    parts: list[str | Block] = [plain(connection.name)] if connection.name else []
-    if request.state is RequestState.PENDING:
-        parts.append(f"connection {literal(connection.state)}")
-    elif len(request.routes) == 1:
-        parts.append(route_words(request.routes[0].route))
-    if parts:
-        yield context(*parts)
+        return line
+    return f"{line}: approval wanted, asked by {mention(request.requester)}"
 
 
 def _body(request: Request, view: View) -> Iterator[Block]:
+    """Below the first line stands the reason where it is decided by, else how it goes or went."""
     if request.state is RequestState.PENDING:
+        yield from _reason(request)
         yield from preview(request)
-        yield _asked(request)
         yield from _decisions(request)
         yield _needed(request)
         yield buttons(request)
+        yield _ids(request)
         return
     yield from _glass(request)
-    yield from progress(request, view) if request.state.open else ending(request)
-    yield _asked(request)
+    if request.state.open:
+        yield from progress(request, view)
+        yield from impact(request)
+    else:
+        yield from ending(request)
+    yield from _reason(request)
+    yield context(f"Asked by {mention(request.requester)}")
     yield from _decisions(request)
     yield from _actions(request)
+    yield _ids(request)
 
 
 def _took(request: Request) -> float:
@@ -133,35 +126,37 @@ def _took(request: Request) -> float:
 # --- people --------------------------------------------------------------------------
 
 
-def _asked(request: Request) -> Block:
-    """Who asked, and why; with the id, which a pending card has beside its expiry."""
-    asked = f"Asked by {mention(request.requester)}"
-    if request.state is not RequestState.PENDING:
-        asked += f" · {code(request.id)}"
-    if request.origin:
-        asked += f" · undoes {code(request.origin)}"
-    return context(asked, quoted(request.reason)) if request.reason else context(asked)
+def _reason(request: Request) -> Iterator[Block]:
+    if request.reason:
+        yield quote(request.reason)
 
 
 def _needed(request: Request) -> Block:
-    """Who may decide, mentioned so that it is pinged, how many of them, and until when."""
-    some = request.terms.approvals
-    left = lifecycle.missing(request)
-    needs = "one" if some == 1 else f"{left} more" if left < some else str(some)
-    typing = f", each types {literal(request.terms.typed)}" if request.terms.typed else ""
-    parts = [
-        f"Needs {needs} of {named(request.terms.approvers.ids)}{typing}",
-        f"expires {clock(request.expires_at)}",
-        f"{code(request.id)}",
-    ]
-    return context(" · ".join(parts))
+    """Who asked, who may decide, mentioned so that it is pinged, how many, and until when."""
+    terms = request.terms
+    who, given = named(terms.approvers.ids), terms.approvals - lifecycle.missing(request)
+    some = f"{given} of {terms.approvals} approvals" if terms.approvals > 1 else "Needs 1 approval"
+    parts = [f"Asked by {mention(request.requester)}", f"{some} from {who}"]
+    if terms.typed:
+        parts.append(f"each types {literal(terms.typed)}")
+    return context(" · ".join([*parts, f"until {clock(request.expires_at)}"]))
+
+
+def _ids(request: Request) -> Block:
+    """What one copies, last: the connection, its region, what identifies the route, the request."""
+    parts = [code(request.vpn_connection_id), literal(request.region)]
+    if len(request.routes) == 1:
+        parts.append(route_words(request.routes[0].route))
+    if request.origin:
+        parts.append(f"undoes {code(request.origin)}")
+    return context(" · ".join([*parts, code(request.id)]))
 
 
 def _glass(request: Request) -> Iterator[Block]:
-    """That somebody went ahead alone, and who is to look at it."""
+    """That somebody goes ahead alone, and who is to look at it."""
     if not request.glass_broken:
         return
-    said = f":rotating_light: *Break-glass: {mention(request.requester)} went ahead alone.*"
+    said = f"{Symbol.LOOK} *Break-glass: {mention(request.requester)} goes ahead without approval.*"
     if request.countersigned:
         yield section(said)
         return
@@ -174,11 +169,16 @@ def _decisions(request: Request) -> Iterator[Block]:
     for decision in request.decisions:
         if decision.verdict in (Verdict.EXPIRED, Verdict.BROKE_GLASS) or not decision.by:
             continue
-        line = f"{decision.verdict.capitalize()} by {mention(decision.by)} {clock(decision.at)}"
+        said = verdict_word(decision).capitalize()
+        line = f"{said} by {mention(decision.by)} {clock(decision.at)}"
         yield context(line, quoted(decision.reason)) if decision.reason else context(line)
 
 
 # --- what can be done now --------------------------------------------------------------
+
+
+_AGAIN = (RequestState.EXPIRED, RequestState.VOID)
+"""Where the same may be asked for once more with one press."""
 
 
 def _actions(request: Request) -> Iterator[Block]:
@@ -187,7 +187,7 @@ def _actions(request: Request) -> Iterator[Block]:
         elements.append(countersign_button(request))
     if can_roll_back(request):
         elements.append(restore_button(request))
-    if request.state in (RequestState.EXPIRED, RequestState.VOID):
+    if request.state in _AGAIN:
         elements.append(again_button(request))
     if elements:
         yield {"type": "actions", "elements": elements}

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from bot import lifecycle
 from bot.lifecycle.route_change import NOT_SENT
 from bot.models import (
     Failure,
@@ -13,7 +14,7 @@ from bot.models import (
     RequestState,
     RouteChange,
     RouteState,
-    Snapshot,
+    Watch,
 )
 from bot.preview.rollback import can_roll_back
 from bot.slack.messages.buttons import (
@@ -24,14 +25,22 @@ from bot.slack.messages.buttons import (
     deciding_button,
     verifies_first,
 )
-from bot.slack.messages.impacts import impact_lines, restated
-from bot.slack.messages.labels import words
+from bot.slack.messages.impacts import impact_lines, now_line, restated
+from bot.slack.messages.labels import (
+    APPROVE_AND,
+    APPROVE_ONE_OF,
+    REJECT_WORD,
+    WITHDRAW,
+    Symbol,
+    words,
+)
 from bot.slack.messages.mrkdwn import (
     Block,
     code,
     cut,
     duration,
     literal,
+    names_all,
     prose,
     route_words,
     section,
@@ -53,31 +62,52 @@ _REASON_LEFT = 40
 
 def preview(request: Request) -> Iterator[Block]:
     """What would go and what traffic would do next, a paragraph for each route."""
-    snapshot = request.snapshot
-    named = max(1, min(_MOST_NAMED, _NAMED_IN_ALL // max(1, len(snapshot.targets))))
-    for target, impact in zip(snapshot.targets, snapshot.impacts, strict=True):
-        lines = impact_lines(request, impact, named)
-        yield section("\n".join([_target_line(snapshot, target), *lines]))
+    yield from impact(request)
     if notes := list(_notes(request)):
-        yield section("\n".join(f":warning: {note}" for note in notes))
+        yield section("\n".join(f"{Symbol.LOOK} {note}" for note in notes))
+
+
+def impact(request: Request) -> Iterator[Block]:
+    """What traffic does next, a paragraph for each route; of several each begins with its own."""
+    snapshot = request.snapshot
+    named = _named(len(snapshot.targets))
+    for target, one in zip(snapshot.targets, snapshot.impacts, strict=True):
+        lines = list(impact_lines(request, one, named))
+        if len(snapshot.targets) > 1:
+            lines.insert(0, _target_line(target))
+        yield section("\n".join(lines))
+
+
+def _named(routes: int) -> int:
+    return max(1, min(_MOST_NAMED, _NAMED_IN_ALL // max(1, routes)))
 
 
 def buttons(request: Request) -> Block:
-    """Approve, with a confirm that restates the sentence; Reject; Cancel.
+    """Approve, with a confirm that restates the sentence; Reject; Withdraw.
 
-    Where something has to be typed, a form asks for that instead of the confirm.
+    Where something has to be typed, a form asks for that instead of the confirm. Only what takes
+    something away is red.
     """
-    noun = words(request).noun
-    sure = confirm(f"Approve this {noun}?", _restated(request), f"Approve {noun}")
-    more = {} if request.terms.typed else {"confirm": sure | {"style": "danger"}}
+    style = "danger" if request.operation is Operation.DELETE else "primary"
+    approve = approve_words(request)
+    sure = confirm(f"{approve}?", _restated(request), approve)
+    more = {} if request.terms.typed else {"confirm": sure | {"style": style}}
     return {
         "type": "actions",
         "elements": [
-            deciding_button(f"Approve {noun}", APPROVE, request, style="danger", **more),
-            deciding_button("Reject", REJECT, request),
-            deciding_button("Cancel", CANCEL, request),
+            deciding_button(approve, APPROVE, request, style=style, **more),
+            deciding_button(REJECT_WORD, REJECT, request),
+            deciding_button(WITHDRAW, CANCEL, request),
         ],
     }
+
+
+def approve_words(request: Request) -> str:
+    """What a press of the button does: the last approval that is needed starts the change."""
+    left, some = lifecycle.missing(request), request.terms.approvals
+    if left > 1:
+        return APPROVE_ONE_OF.format(given=some - left + 1, all=some)
+    return APPROVE_AND.format(do=words(request).do)
 
 
 def _notes(request: Request) -> Iterator[str]:
@@ -87,26 +117,42 @@ def _notes(request: Request) -> Iterator[str]:
         yield f"The connection is *{state}* now; the {noun} waits until it is attached."
 
 
-def _target_line(snapshot: Snapshot, target: LiveRoute) -> str:
-    kind = f"{target.kind} route" + (f", {literal(target.state)}" if target.state else "")
-    parts = [route_words(target.route), kind]
-    if len(snapshot.targets) > 1:
-        parts.insert(0, f"*{literal(target.route.route_dest)}*")
-    return " · ".join(parts)
+def _target_line(target: LiveRoute) -> str:
+    return f"*{literal(target.route.route_dest)}* · {route_words(target.route)}"
 
 
 def _restated(request: Request) -> str:
-    """The sentence of the card once more, the worst of its news, and why; plain text."""
-    text = sentence(words(request).do.capitalize(), request) + "."
+    """The sentence of the card once more, that it runs at once, its news, and why; plain text."""
+    text = f"{sentence(words(request).do.capitalize(), request)}. {_starts(request)}"
     if len(request.routes) == 1:
-        text += restated(request, request.snapshot.impacts[0])
-    elif bare := uncovered(request):
-        them = bare[0] if len(bare) == 1 else f"{len(bare)} of them"
-        text += f" Nothing on this connection covers {them} any more."
+        text += f" {restated(request, request.snapshot.impacts[0])}"
+    else:
+        text += _several(request, _CONFIRM_LIMIT - len(text))
     left = _CONFIRM_LIMIT - len(text) - len(" Why: “”")
     if request.reason and left > _REASON_LEFT:
         text += f" Why: “{cut(request.reason, left)}”"
     return text[:_CONFIRM_LIMIT]
+
+
+def _starts(request: Request) -> str:
+    """When it runs, once this approval is given."""
+    more = lifecycle.missing(request) - 1
+    if more > 0:
+        return f"{more} more approval{'s are' if more > 1 else ' is'} needed after yours."
+    if request.snapshot.connection.attached:
+        return "It runs at once."
+    return "It runs as soon as the connection is attached."
+
+
+def _several(request: Request, room: int) -> str:
+    """The worst of the news about several routes, and as many of their names as fit."""
+    bare = uncovered(request)
+    them = bare[0] if len(bare) == 1 else f"{len(bare)} of them"
+    said = f" Nothing on this connection covers {them} any more." if bare else ""
+    if names_all(request):
+        return said
+    names = " They are " + ", ".join(r.route.route_dest for r in request.routes)
+    return said + cut(names, room - len(said))
 
 
 def uncovered(request: Request) -> list[str]:
@@ -177,7 +223,7 @@ def _doing(request: Request, route: RouteChange) -> str:
             return words(request).checking
         return f"connection is {literal(route.watch.state)}" if route.watch.state else "sent"
     if route.outcome_unknown:
-        return "no answer yet, looking before anything is repeated"
+        return "no answer yet, checking before anything is repeated"
     return "waiting for the connection" if route.waits else "about to send"
 
 
@@ -185,7 +231,7 @@ def _in_hand(request: Request) -> RouteChange:
     return request.routes[-1 if request.current is None else request.current]
 
 
-UNSURE = "It may or may not have been done. Look in the console; we go on looking."
+UNSURE = "It may or may not have been done. Look in the console; the bot goes on checking."
 """Neither success nor failure: what to make of *unconfirmed*."""
 
 _SENT = frozenset(
@@ -205,11 +251,22 @@ def ending(request: Request) -> Iterator[Block]:
         yield from _names(request)
         return
     if request.state in (RequestState.DELETED, RequestState.RESTORED):
-        yield section(f"Proven: {proof(request)}")
+        yield section("\n".join([proof(request), *_now(request)]))
     elif request.state is RequestState.UNCONFIRMED:
         yield section(_unconfirmed(request))
+    elif now := list(_now(request)):
+        yield section("\n".join(now))
     yield from route_lines(request)
     yield from _failures(request)
+
+
+def _now(request: Request) -> Iterator[str]:
+    """Where traffic goes now, of each route that was changed."""
+    changed = {r.route for r in request.routes if r.state.done}
+    impacts = [i for i in request.snapshot.impacts if i.route in changed]
+    for one in impacts:
+        line = now_line(request, one, _named(len(impacts)))
+        yield f"{code(one.route.route_dest)}: {line}" if len(request.routes) > 1 else line
 
 
 def _nothing_sent(request: Request) -> str:
@@ -228,19 +285,26 @@ def _nothing_sent(request: Request) -> str:
 
 
 def _unconfirmed(request: Request) -> str:
-    said = f"We asked Alibaba Cloud to {words(request).do} it and can't prove that it is so."
+    watch = next((r.watch for r in request.routes if r.state is RouteState.UNCONFIRMED), Watch())
+    last = f" Last seen: {last_seen(watch)}." if watch.polls else ""
     rollback = (
         f"\n*{words(request).rollback}* {verifies_first(request)}" if can_roll_back(request) else ""
     )
-    return f"{said} {UNSURE}{rollback}"
+    return f"Sent to Alibaba Cloud, not confirmed.{last} {UNSURE}{rollback}"
+
+
+def last_seen(watch: Watch) -> str:
+    """What the latest read of the connection and its routes showed."""
+    listed = {True: ", route listed", False: ", route not listed", None: ""}[watch.present]
+    return f"connection {literal(watch.state)}{listed}"
 
 
 def proof(request: Request) -> str:
-    """What was seen that proves it."""
-    there = "present" if request.operation is Operation.RESTORE else "absent"
+    """That it is so, and what was seen that proves it."""
+    gone = words(request).confirmed
     if all(r.watch.updating_seen and not r.watch.contradicted for r in request.routes):
-        return f"updating seen, then attached and the route {there}"
-    return f"attached and the route {there}, three reads in a row"
+        return f"Confirmed: {gone} and the connection is attached again."
+    return f"Confirmed: {gone} and the connection is attached, three reads in a row."
 
 
 def _names(request: Request) -> Iterator[Block]:

@@ -6,7 +6,7 @@ What has to be typed says the policy, for a prefix that is wide.
 from bot.models import Request
 from bot.slack.messages.card import first_line
 from bot.slack.messages.card_body import preview
-from bot.slack.messages.labels import words
+from bot.slack.messages.labels import DISMISS, words
 from bot.slack.messages.mrkdwn import Block, context, literal, mention, quoted, section, visible
 
 APPROVE_FORM = "vco_route_approve_form"
@@ -20,7 +20,7 @@ REASON_LIMIT = 300
 TYPED_BLOCK = "typed"
 TYPED_ACTION = "text"
 
-NOT_TYPED = "Please type exactly {}, to show that you know how wide it is."
+NOT_TYPED = "That doesn't match. Type {}."
 
 
 def approve_form(request: Request) -> Block:
@@ -34,7 +34,7 @@ def approve_form(request: Request) -> Block:
         "private_metadata": request.id,
         "title": {"type": "plain_text", "text": f"Approve {noun}"},
         "submit": {"type": "plain_text", "text": "Approve"},
-        "close": {"type": "plain_text", "text": "Not yet"},
+        "close": {"type": "plain_text", "text": DISMISS},
         "blocks": [
             section(f"*{literal(first_line(request))}*"),
             *preview(request),
@@ -65,7 +65,7 @@ def reject_form(request_id: str) -> Block:
         "private_metadata": request_id,
         "title": {"type": "plain_text", "text": "Reject this request"},
         "submit": {"type": "plain_text", "text": "Reject"},
-        "close": {"type": "plain_text", "text": "Back"},
+        "close": {"type": "plain_text", "text": DISMISS},
         "blocks": [
             {
                 "type": "input",

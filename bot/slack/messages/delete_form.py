@@ -25,6 +25,7 @@ from bot.slack.forms.fields import (
 from bot.slack.forms.lookup import ConnectionRoutes, Unavailable
 from bot.slack.messages.card import first_line
 from bot.slack.messages.card_body import preview
+from bot.slack.messages.labels import Symbol
 from bot.slack.messages.mrkdwn import (
     Block,
     button,
@@ -111,7 +112,7 @@ def route_options(found: ConnectionRoutes | Unavailable, typed: str) -> list[Blo
 
 
 def _type_instead(nothing: Unavailable, typed: str) -> Block:
-    return option(f"Type it instead · {nothing.why}", f"{TYPING}{typed.strip()}"[:VALUE_LIMIT])
+    return option(f"Enter the id by hand · {nothing.why}", f"{TYPING}{typed.strip()}"[:VALUE_LIMIT])
 
 
 def _block(typed: str) -> Network | None:
@@ -167,7 +168,7 @@ def _chosen(form: Form, seen: ConnectionRoutes | None) -> Iterator[Block]:
     if seen is None:
         return
     if problem := _obstacle(form, seen):
-        yield section(f":warning: {prose(problem)}")
+        yield section(f"{Symbol.LOOK} {prose(problem)}")
         return
     yield _about(seen)
     yield _routes(form, seen)
@@ -235,7 +236,7 @@ def _impact(form: Form, seen: ConnectionRoutes) -> Iterator[Block]:
         draft = draft_of(given)
         shown = snapshot(draft, seen.connection, seen.listed, at=0.0)
     except UserError as error:
-        yield section(f":warning: {prose(error.problem)}")
+        yield section(f"{Symbol.LOOK} {prose(error.problem)}")
         return
     request = lifecycle.new_request(
         id="", draft=draft, snapshot=shown, requester="", channel="", at=0.0, terms=Terms()
@@ -251,7 +252,7 @@ def _impact(form: Form, seen: ConnectionRoutes) -> Iterator[Block]:
 
 def _typed(form: Form, why: str) -> Iterator[Block]:
     if why:
-        yield context(":warning:", plain(f"{why} Please type it instead."))
+        yield context(Symbol.LOOK, plain(f"{why} Please enter it by hand."))
     yield _input(
         fields.TYPED_REGION,
         "Region",
@@ -292,7 +293,7 @@ def _ways(form: Form) -> Block:
         ("Search instead", fields.LOOK_INSTEAD)
         if form.typing
         else (
-            "Type it instead",
+            "Enter the id by hand",
             fields.TYPE_INSTEAD,
         )
     )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from bot.history import Found, Kin, Kinship, is_request
 from bot.models import Decision, Request, Verdict
 from bot.slack.messages.card import first_line
+from bot.slack.messages.labels import Symbol, verdict_word
 from bot.slack.messages.mrkdwn import (
     BLOCKS_LIMIT,
     Block,
@@ -106,7 +107,7 @@ def _who(request: Request) -> str:
 def _decided(decision: Decision) -> str:
     if decision.verdict is Verdict.BROKE_GLASS:
         return "*break-glass*"
-    return f"{decision.verdict} by {mention(decision.by)}" if decision.by else ""
+    return f"{verdict_word(decision)} by {mention(decision.by)}" if decision.by else ""
 
 
 def _kin(found: Found) -> Iterator[str]:
@@ -150,4 +151,4 @@ def _notes(found_history: HistoryFound, more: int) -> Iterator[str]:
         yield f"Only the newest {found_history.searched:,} requests were looked through."
     if found_history.unreadable:
         records = "record" if found_history.unreadable == 1 else "records"
-        yield f":warning: {found_history.unreadable:,} {records} can't be read by this version"
+        yield f"{Symbol.LOOK} {found_history.unreadable:,} {records} can't be read by this version"

@@ -20,6 +20,7 @@ from bot.slack.messages.card import first_line
 from bot.slack.messages.card_body import UNSURE, View, buttons, progress, uncovered
 from bot.slack.messages.home_data import AppHomeData, Row, places
 from bot.slack.messages.impacts import impact_lines
+from bot.slack.messages.labels import Symbol, verdict_word
 from bot.slack.messages.mrkdwn import (
     Block,
     button,
@@ -119,16 +120,16 @@ def _impact(request: Request) -> Iterator[str]:
     yield ", ".join(f"{code(r.route.route_dest)}" for r in request.routes)
     if bare := uncovered(request):
         some = f"{len(bare)} of them" if len(bare) < len(impacts) else "any of them"
-        yield f":warning: *Nothing on this connection covers {some} any more.*"
+        yield f"{Symbol.NO_ROUTE} *Nothing on this connection covers {some} any more.*"
     if lost := sum(1 for impact in impacts if impact.not_restorable):
-        yield f":warning: {lost} of them can't be restored."
+        yield f"{Symbol.LOOK} {lost} of them can't be restored."
 
 
 def _who(request: Request) -> str:
     """Who asked and when, and who has decided what."""
     said = [f"Asked by {mention(request.requester)} {_when(request.created_at)}"]
     said += [
-        f"{decision.verdict} by {mention(decision.by)}"
+        f"{verdict_word(decision)} by {mention(decision.by)}"
         for decision in request.decisions
         if decision.by and decision.verdict is not Verdict.BROKE_GLASS
     ]
@@ -144,8 +145,8 @@ def _end(request: Request) -> str:
 
 def _needs(request: Request) -> str:
     left, some = lifecycle.missing(request), request.terms.approvals
-    how_many = f"{left} more" if left < some else "one" if some == 1 else str(some)
-    return f"needs {how_many} of {named(request.terms.approvers.ids)}"
+    how_many = f"{some - left} of {some} approvals" if some > 1 else "needs 1 approval"
+    return f"{how_many} from {named(request.terms.approvers.ids)}"
 
 
 def _trouble(request: Request) -> Iterator[str]:
@@ -262,7 +263,7 @@ def _unread(groups: Sequence[str]) -> Iterator[Block]:
     if groups:
         names = " ".join(map(mention, groups[:_MOST_MENTIONED]))
         yield context(
-            f":warning: Slack does not say who is in {names} just now: more may wait for you."
+            f"{Symbol.LOOK} Slack does not say who is in {names} just now: more may wait for you."
         )
 
 
@@ -271,7 +272,7 @@ def _warning(unreadable: Sequence[str]) -> Iterator[Block]:
         names = ", ".join(f"{code(one)}" for one in unreadable[:_MOST_MENTIONED])
         more = len(unreadable) - _MOST_MENTIONED
         rest = f" and {more} more" if more > 0 else ""
-        yield section(f":warning: {names}{rest} can't be read by this version of the bot.")
+        yield section(f"{Symbol.LOOK} {names}{rest} can't be read by this version of the bot.")
 
 
 def _how_to_ask() -> Iterator[Block]:

@@ -1,9 +1,71 @@
-"""What things are called, and what stands first where requests are listed. Pure."""
+"""The words and symbols that messages are made from. Pure.
+
+One symbol and one word for each state, the same on cards, in threads, lists, App Home and the
+terminal. A state is seen before it is read:
+
+    🟠 needs you      somebody has to decide
+    ⏳ working        approved, and not ended yet
+    ✅ done           proven
+    ⚠️ look at this   it may have been done, in part, or something is worse since
+    ❌ did not happen nothing was done, though somebody wanted it
+    ⚪ closed         nothing was done, and nobody waits for it
+
+⛔ stands before traffic that loses its route. Buttons say what a press does: *Approve and delete
+now*, *Reject*, *Withdraw*; *Cancel* is only ever what closes a dialog.
+"""
 
 from collections.abc import Iterable
+from enum import StrEnum
 from typing import NamedTuple
 
-from bot.models import Operation, Request, RequestState
+from bot.models import Decision, Operation, Request, RequestState, Verdict
+
+
+class Symbol(StrEnum):
+    """What stands before a state, so that it is seen before it is read."""
+
+    NEEDS_YOU = "🟠"
+    WORKING = "⏳"
+    DONE = "✅"
+    LOOK = "⚠️"
+    NOT_DONE = "❌"
+    CLOSED = "⚪"
+    NO_ROUTE = "⛔"
+
+
+SYMBOLS = {
+    RequestState.PENDING: Symbol.NEEDS_YOU,
+    RequestState.APPROVED: Symbol.WORKING,
+    RequestState.EXECUTING: Symbol.WORKING,
+    RequestState.DELETED: Symbol.DONE,
+    RequestState.RESTORED: Symbol.DONE,
+    RequestState.FAILED: Symbol.NOT_DONE,
+    RequestState.UNCONFIRMED: Symbol.LOOK,
+    RequestState.REJECTED: Symbol.NOT_DONE,
+    RequestState.EXPIRED: Symbol.NOT_DONE,
+    RequestState.VOID: Symbol.NOT_DONE,
+    RequestState.CANCELLED: Symbol.CLOSED,
+}
+
+FIRST_WORDS = {
+    RequestState.PENDING: "{do}",
+    RequestState.APPROVED: "approved: {do}",
+    RequestState.EXECUTING: "{doing}",
+    RequestState.DELETED: "{done}",
+    RequestState.RESTORED: "{done}",
+    RequestState.FAILED: "not {done}:",
+    RequestState.UNCONFIRMED: "sent, not confirmed: {do}",
+    RequestState.REJECTED: "rejected: {do}",
+    RequestState.EXPIRED: "expired: {do}",
+    RequestState.CANCELLED: "withdrawn: {do}",
+    RequestState.VOID: "void: {do}",
+}
+"""What the first line begins with, after the symbol and before the route."""
+
+WITHDRAWN_BY_BOT = "cancelled: {do}"
+PARTLY = "only partly {done}:"
+GLASS_APPROVED = "about to {do}"
+"""The same where nobody withdrew it, where some routes went, and where nobody has approved."""
 
 
 class Words(NamedTuple):
@@ -18,6 +80,7 @@ class Words(NamedTuple):
     noun: str
     where: str
     so: str
+    confirmed: str
     moot: str
     checking: str
     rollback: str
@@ -30,7 +93,8 @@ OF = {
         done="deleted",
         noun="deletion",
         where="from",
-        so="route absent",
+        so="route gone",
+        confirmed="the route is gone",
         moot="was already gone",
         checking="checking that the route is gone",
         rollback="Restore",
@@ -41,12 +105,27 @@ OF = {
         done="restored",
         noun="restoration",
         where="to",
-        so="route present",
+        so="route back",
+        confirmed="the route is back",
         moot="was there already",
         checking="checking that the route is back",
         rollback="Delete again",
     ),
 }
+
+APPROVE_AND = "Approve and {do} now"
+APPROVE_ONE_OF = "Approve ({given} of {all})"
+REJECT_WORD = "Reject"
+WITHDRAW = "Withdraw"
+DISMISS = "Cancel"
+"""What the buttons of a decision are called, and what closes a dialog without one."""
+
+
+def verdict_word(decision: Decision) -> str:
+    """A decision as one says it of whoever made it; the bot withdraws nothing."""
+    if decision.verdict is Verdict.CANCELLED and decision.by:
+        return "withdrawn"
+    return decision.verdict.replace("_", " ")
 
 
 def words(request: Request) -> Words:

@@ -113,17 +113,56 @@ def mention(slack_id: str) -> str:
     return f"<!subteam^{slack_id}>" if slack_id.startswith("S") else f"<@{slack_id}>"
 
 
+_MOST_IN_A_LINE = 3
+"""How many routes a line names before it counts them: a header takes 150 characters."""
+
+_NAME_LIMIT = 60
+"""Characters of a connection's name in a line."""
+
+
 def what(request: Request) -> str:
-    """What a request is about: its one route, or how many."""
-    if len(request.routes) == 1:
-        return request.routes[0].route.route_dest
-    return f"{len(request.routes)} routes"
+    """What a request is about: its routes, or how many where they are many.
+
+    The weight is a part of the name where another route to the same prefix is there.
+    """
+    if not names_all(request):
+        return f"{len(request.routes)} routes"
+    twins = _with_twins(request)
+    names = [
+        f"{r.route.route_dest} (weight {r.route.shown_weight})"
+        if r.route.route_dest in twins
+        else r.route.route_dest
+        for r in request.routes
+    ]
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+
+
+def names_all(request: Request) -> bool:
+    """Whether `what` names each of the routes."""
+    return len(request.routes) <= _MOST_IN_A_LINE
+
+
+def _with_twins(request: Request) -> set[str]:
+    """The prefixes to which there is more than one route."""
+    dests = [r.route.route_dest for r in request.routes]
+    twins = {dest for dest in dests if dests.count(dest) > 1}
+    for impact in request.snapshot.impacts:
+        if any(t.route.route_dest == impact.route.route_dest for t in impact.takers):
+            twins.add(impact.route.route_dest)
+    return twins
+
+
+def place(request: Request) -> str:
+    """The connection by the name that people know, else by its id."""
+    name = cut(visible(request.snapshot.connection.name).strip(), _NAME_LIMIT)
+    return name or request.vpn_connection_id
 
 
 def sentence(verb: str, request: Request) -> str:
-    """`Delete 192.168.10.0/24 from vco-… (cn-hangzhou)`: the first line of everything."""
-    where = words(request).where
-    return f"{verb} {what(request)} {where} {request.vpn_connection_id} ({request.region})"
+    """`Delete 192.168.10.0/24 from vco-… (cn-hangzhou)`, with the connection's name if any."""
+    name = cut(visible(request.snapshot.connection.name).strip(), _NAME_LIMIT)
+    at = f"{name}, {request.vpn_connection_id}" if name else request.vpn_connection_id
+    return f"{verb} {what(request)} {words(request).where} {at} ({request.region})"
 
 
 def named(people: Iterable[str]) -> str:
@@ -135,10 +174,10 @@ def named(people: Iterable[str]) -> str:
 
 
 def route_words(route: VcoRoute) -> str:
-    """What identifies a route besides its destination."""
+    """What identifies a route besides its destination; the next hop where it is another."""
+    weight = f"weight {route.shown_weight}"
     own = route.next_hop == route.vpn_connection_id
-    hop = "the connection itself" if own else literal(route.next_hop)
-    return f"weight {route.shown_weight} · next hop {hop}"
+    return weight if own else f"{weight} · next hop {literal(route.next_hop)}"
 
 
 def header(text: str) -> Block:
@@ -173,6 +212,13 @@ def plain(text: str) -> Block:
 def quoted(text: str) -> Block:
     """Somebody else's words, in quotation marks."""
     return plain(f"\u201c{cut(text, SECTION_LIMIT - 2)}\u201d")
+
+
+def quote(text: str) -> Block:
+    """Somebody else's words as a quote that stands by itself; rich text interprets nothing."""
+    said = f"\u201c{cut(visible(text), SECTION_LIMIT - 2)}\u201d"
+    element = {"type": "rich_text_quote", "elements": [{"type": "text", "text": said}]}
+    return {"type": "rich_text", "elements": [element]}
 
 
 def cut(text: str, limit: int) -> str:
@@ -251,7 +297,6 @@ _MARKUP = (
     (re.compile(r"<!date\^[^|>]*\|([^>]*)>"), r"\1"),
     (re.compile(r"<(?:!subteam\^|@|#)([A-Z0-9]+)>"), r"\1"),
     (re.compile(r"<(https?://[^|>]*)\|([^>]*)>"), r"\2: \1"),
-    (re.compile(r":(?:warning|rotating_light):"), "!"),
     (re.compile(r"\*([^*\n]+)\*"), r"\1"),
     (re.compile("`"), ""),
     # Last: what was escaped is nobody's markup.

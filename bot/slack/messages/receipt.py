@@ -27,7 +27,7 @@ from bot.models import (
 from bot.slack.messages.card import first_line
 from bot.slack.messages.card_body import proof
 from bot.slack.messages.impacts import impact_lines
-from bot.slack.messages.labels import words
+from bot.slack.messages.labels import Symbol, verdict_word, words
 from bot.slack.messages.mrkdwn import (
     BLOCKS_LIMIT,
     SECTION_LIMIT,
@@ -171,7 +171,7 @@ def _decisions(request: Request) -> Part:
         lines.append(f"{missing} approval{'s are' if missing != 1 else ' is'} missing")
     if request.glass_broken and not request.countersigned:
         until = request.created_at + request.terms.countersign
-        lines.append(f":warning: Not countersigned yet; due {time(until)}")
+        lines.append(f"{Symbol.LOOK} Not countersigned yet; due {time(until)}")
     lines.append(_terms(request))
     reasons = (d.reason for d in request.decisions if d.reason and d.reason != request.reason)
     return Part(tuple(lines), tuple(reasons))
@@ -179,9 +179,9 @@ def _decisions(request: Request) -> Part:
 
 def _decision(decision: Decision) -> str:
     if decision.verdict is Verdict.BROKE_GLASS:
-        return f":rotating_light: Break-glass: {mention(decision.by)} alone {time(decision.at)}"
+        return f"{Symbol.LOOK} Break-glass: {mention(decision.by)} alone {time(decision.at)}"
     by = f" by {mention(decision.by)}" if decision.by else ""
-    return f"{decision.verdict.capitalize()}{by} {time(decision.at)}"
+    return f"{verdict_word(decision).capitalize()}{by} {time(decision.at)}"
 
 
 def _terms(request: Request) -> str:
@@ -205,8 +205,10 @@ def _terms(request: Request) -> str:
 
 def _shown(request: Request) -> Part:
     connection = request.snapshot.connection
+    # Where somebody went ahead alone it was shown to nobody.
+    seen = "Before the change" if request.glass_broken else "Shown for approval"
     lines = [
-        f"*Shown for approval*, as read {time(request.snapshot.taken_at)}",
+        f"*{seen}*, as read {time(request.snapshot.taken_at)}",
         f"Connection {code(connection.vpn_connection_id)} {literal(connection.state)}",
         *map(_tunnel, connection.tunnels),
     ]
@@ -330,18 +332,18 @@ def _seen(request: Request, change: RouteChange) -> Iterator[str]:
         row = f", so {watch.settled_reads} times in a row" if watch.settled_reads > 1 else ""
         yield f"Read {_times(watch.polls)}: {updating}; {last}{row}"
     if change.state.done:
-        yield f"Proven: {proof(replace(request, routes=(change,)))}"
+        yield proof(replace(request, routes=(change,)))
     elif change.state is RouteState.UNCONFIRMED:
-        yield f":warning: Not proven that it was {words(request).done}, nor that it was not"
+        yield f"{Symbol.LOOK} Not proven that it was {words(request).done}, nor that it was not"
 
 
 def _shown_route(
     request: Request, target: LiveRoute | None, impact: Impact | None
 ) -> Iterator[str]:
-    """What the approver was shown of it."""
+    """What was read of it, and what that means for traffic."""
     if target is not None:
         state = f", {literal(target.state)}" if target.state else ""
-        yield f"Shown: {target.kind} route{state}"
+        yield f"Listed as: {target.kind} route{state}"
     if impact is not None:
         yield from impact_lines(request, impact, _NAMED)
 

@@ -9,7 +9,7 @@ from bot.models import Connection, Decision, Operation, Request, RequestState, R
 from bot.slack.messages.buttons import CHOOSE, confirm
 from bot.slack.messages.card import first_line
 from bot.slack.messages.impacts import BGP_UNKNOWN
-from bot.slack.messages.labels import urgency, words
+from bot.slack.messages.labels import Symbol, urgency, verdict_word, words
 from bot.slack.messages.mrkdwn import (
     Block,
     button,
@@ -78,7 +78,7 @@ def looking(command: Command) -> str:
         case ListRoutes(vpn_connection_id=connection):
             return f"Reading the routes of {code(connection)} …"
         case Cancel(request_id=request_id):
-            return f"Cancelling {code(request_id)} …"
+            return f"Withdrawing {code(request_id)} …"
         case Restore(request_id=request_id):
             return f"Looking at what {code(request_id)} changed …"
         case _:
@@ -99,9 +99,9 @@ def done(request: Request) -> str:
     """What the one who decided is told; empty where the card says it all."""
     match request.state:
         case RequestState.CANCELLED:
-            return f"Cancelled: nothing was sent for {code(request.id)}."
+            return f"Withdrawn: nothing was sent for {code(request.id)}."
         case RequestState.PENDING:
-            return f"Your approval counts; {_missing(request, 'is', 'are')} needed."
+            return f"Approved. {_missing(request)} needed."
         case _:
             return ""
 
@@ -116,18 +116,19 @@ def _answering(request: Request, user: str) -> Decision | None:
 def _decided(made: Decision, user: str) -> str:
     at, mine = clock(made.at), made.by == user
     if made.verdict is Verdict.BROKE_GLASS:
-        return f"{'You' if mine else mention(made.by)} went ahead alone {at} (break-glass)"
+        return f"{'You' if mine else mention(made.by)} used break-glass {at}"
     if mine:
         # A second click, or the first one handled again after its worker was killed.
-        return f"You have already {made.verdict} this {at}"
-    return f"Already {made.verdict} by {mention(made.by) if made.by else 'the bot'} {at}"
+        return f"You have {verdict_word(made)} this already, {at}"
+    by = mention(made.by) if made.by else "the bot"
+    return f"Already {verdict_word(made)} by {by} {at}"
 
 
 def _since(request: Request, made: Decision) -> str:
     """What has come of it since, and what can be done now."""
     match request.state:
         case RequestState.PENDING:
-            return f"; {_missing(request, 'has', 'have')} to."
+            return f". {_missing(request)} needed."
         case _ if made.verdict is Verdict.COUNTERSIGNED:
             return ". One countersignature is enough."
         case RequestState.APPROVED | RequestState.EXECUTING:
@@ -149,10 +150,10 @@ def _in_flight(request: Request) -> str:
     return f"{said} *{words(request).rollback}* on its card undoes it afterwards."
 
 
-def _missing(request: Request, one: str, more: str) -> str:
-    """How many approvals are missing, and a verb that fits."""
+def _missing(request: Request) -> str:
+    """How many approvals are missing."""
     count = lifecycle.missing(request)
-    return f"{count} more {one if count == 1 else more}"
+    return f"{count} more approval{'s' if count != 1 else ''}"
 
 
 Row = tuple[Request, CardState]
@@ -180,7 +181,7 @@ def already_open(request: Request, posted: CardState) -> str:
 def status(rows: Sequence[Row], unreadable: Sequence[str] = ()) -> str:
     """What is in flight and pending, the most urgent first; and what can't be read any more."""
     broken = [
-        f":warning: {code(one)} can't be read by this version of the bot" for one in unreadable
+        f"{Symbol.LOOK} {code(one)} can't be read by this version of the bot" for one in unreadable
     ]
     if not rows and not broken:
         return "Nothing is pending or in flight."

@@ -3,11 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
+from msgspec.structs import replace
+
 from bot.lifecycle.route_change import NOT_SENT
-from bot.models import Event, EventKind, Request, RouteChange, RouteState
+from bot.models import Event, EventKind, Operation, Request, RouteChange, RouteState
 from bot.preview.rollback import can_roll_back
 from bot.slack.messages.buttons import again_button, restore_button
-from bot.slack.messages.labels import words
+from bot.slack.messages.card_body import last_seen
+from bot.slack.messages.labels import Symbol, words
 from bot.slack.messages.mrkdwn import (
     Block,
     Message,
@@ -46,7 +49,7 @@ def line(request: Request, event: Event) -> Message | None:
 def forgotten(request: Request, shows: str) -> Message:
     """What is said below a card whose outcome the database has forgotten."""
     said = (
-        f":warning: *The bot's database went back in time.* This card shows what was so, "
+        f"{Symbol.LOOK} *The bot's database went back in time.* This card shows what was so, "
         f"{literal(shows)}; the database has this request as {literal(request.state)} and knows "
         "nothing of it any more. The card stays as it is. Look at the route in the console: "
         f"{mention(request.requester)} {_deciders(request)}"
@@ -62,7 +65,7 @@ def _said(request: Request, event: Event) -> str | None:  # noqa: C901, PLR0911,
             return f"Approved by {mention(event.by)}{_of_how_many(request, event)}"
         case EventKind.BROKE_GLASS:
             return (
-                f":rotating_light: *Break-glass*: {mention(event.by)} goes ahead without approval. "
+                f"{Symbol.LOOK} *Break-glass*: {mention(event.by)} goes ahead without approval. "
                 f"{_approvers(request)}, please look at this and countersign."
             )
         case EventKind.COUNTERSIGNED:
@@ -73,14 +76,14 @@ def _said(request: Request, event: Event) -> str | None:  # noqa: C901, PLR0911,
             return f"{_approvers(request)}: half of the time is over, and this waits for you."
         case EventKind.COUNTERSIGN_REMINDER if "overdue" in details:
             return (
-                f":warning: {_approvers(request)}: the time to countersign this break-glass is "
+                f"{Symbol.LOOK} {_approvers(request)}: the time to countersign this break-glass is "
                 "over, and nobody has."
             )
         case EventKind.COUNTERSIGN_REMINDER:
             return f"{_approvers(request)}: this break-glass still waits for a countersignature."
         case EventKind.DEGRADED:
             return (
-                f":warning: *Worse than before this change*: {details['what']}. "
+                f"{Symbol.LOOK} *Worse than before this change*: {details['what']}. "
                 f"{mention(request.requester)} {_deciders(request)}"
             ).strip()
         case EventKind.RECOVERED:
@@ -88,14 +91,15 @@ def _said(request: Request, event: Event) -> str | None:  # noqa: C901, PLR0911,
         case EventKind.MONITORED:
             return _watched(request, details)
         case EventKind.REJECTED:
-            return f"Rejected by {mention(event.by)}"
+            said = f"Rejected by {mention(event.by)}. Nothing was sent."
+            return f"{said}{_stays(request)} {mention(request.requester)}"
         case EventKind.CANCELLED if event.by:
-            return f"Cancelled by {mention(event.by)}"
+            return f"Withdrawn by {mention(event.by)}"
         case EventKind.CANCELLED:
             return "Cancelled"
         case EventKind.EXPIRED:
-            asker = mention(request.requester)
-            return f"Expired: not enough approvals in time. {asker}, ask again if needed."
+            said = "Expired: too few approvals in time. Nothing was sent."
+            return f"{said}{_stays(request)} {mention(request.requester)}"
         case EventKind.DRIFTED:
             posted = " ".join(filter(None, [mention(request.requester), _deciders(request)]))
             what = details["changed"]
@@ -109,7 +113,7 @@ def _said(request: Request, event: Event) -> str | None:  # noqa: C901, PLR0911,
         case EventKind.ANSWER_LOST:
             return (
                 "No answer from Alibaba Cloud: it may have worked. "
-                "Looking before anything is repeated."
+                "Checking before anything is repeated."
             )
         case EventKind.UPDATING:
             return "Connection is updating"
@@ -118,9 +122,9 @@ def _said(request: Request, event: Event) -> str | None:  # noqa: C901, PLR0911,
         case EventKind.ENDED:
             return _not_sent(request)
         case EventKind.RECONCILED:
-            return f"Proven after all: connection attached, {words(request).so}"
+            return f"Confirmed after all: {words(request).so}, connection attached"
         case EventKind.TROUBLE:
-            return f"Needs attention: {details['what']}"
+            return f"Needs attention: {details['what']} {mention(request.requester)}"
         case _:
             return None
 
@@ -130,19 +134,37 @@ def _ended(request: Request, event: Event) -> str:
     match event.details.get("state"):
         case RouteState.DELETED | RouteState.RESTORED:
             took = duration(event.at - route.first_sent_at)
-            return f"Connection attached, {words(request).so}: {words(request).done} in {took}"
+            said = words(request).so.capitalize()
+            return f"{said}, connection attached: {words(request).done} in {took}"
         case RouteState.UNCONFIRMED:
             return (
-                f"*Unconfirmed*: sent, but not proven within the time allowed. "
+                f"{Symbol.LOOK} *Sent, not confirmed* within the time allowed.{_last_seen(route)} "
                 f"{mention(request.requester)}, please look in the console. "
-                f"We go on looking."
+                f"The bot goes on checking."
             )
         case RouteState.ALREADY_GONE:
-            return "*Already gone*: there was no such route when we asked. We deleted nothing."
+            return "*Already gone*: there was no such route when it was sent. Nothing was deleted."
         case RouteState.ALREADY_THERE:
-            return "*Already there*: the route was there when we asked. We created nothing."
+            return "*Already there*: the route was there when it was sent. Nothing was created."
         case _:
-            return f"*Not {words(request).done}*: {_failure(route)}"
+            stays = _stays(replace(request, routes=(route,)))
+            return (
+                f"{Symbol.NOT_DONE} *Not {words(request).done}*: {_failure(route)}{stays} "
+                f"{mention(request.requester)}"
+            )
+
+
+def _stays(request: Request) -> str:
+    """What goes on where nothing was done; empty where nobody knows."""
+    if any(r.outcome_unknown for r in request.routes):
+        return ""
+    one = len(request.routes) == 1
+    missing = " missing" if request.operation is Operation.RESTORE else ""
+    return f" The route stays{missing}." if one else f" The routes stay{missing}."
+
+
+def _last_seen(route: RouteChange) -> str:
+    return f" Last seen: {last_seen(route.watch)}." if route.watch.polls else ""
 
 
 def _of_how_many(request: Request, event: Event) -> str:
@@ -173,7 +195,7 @@ def _watched(request: Request, details: Mapping[str, str]) -> str | None:
         return None
     watched = f"Watched for {duration(request.terms.watch)}"
     if worse := details["degraded"]:
-        return f":warning: {watched}: still worse than before this change: {worse}."
+        return f"{Symbol.LOOK} {watched}: still worse than before this change: {worse}."
     return f"{watched}: tunnels and BGP as before."
 
 
@@ -204,7 +226,8 @@ def _failure(route: RouteChange) -> str:
 def _ids(request: Request, event: Event) -> str:
     """What a support ticket wants to know, where something was sent or has ended badly."""
     if event.kind is EventKind.SENT:
-        return " · ".join(_sent_ids(event))
+        known = event.details.get("alibaba_request_id")
+        return f"request {code(known)}" if known else ""
     bad = event.kind is EventKind.ROUTE_ENDED and event.details.get("state") not in _GOOD
     if not bad:
         return ""
@@ -215,12 +238,4 @@ def _ids(request: Request, event: Event) -> str:
     failed_id = route.failure.alibaba_request_id if route.failure else ""
     if known := failed_id or route.alibaba_request_id:
         parts.append(f"Alibaba request {code(known)}")
-    if route.client_token:
-        parts.append(f"token {code(route.client_token)}")
     return "For a ticket: " + " · ".join(parts) if parts else ""
-
-
-def _sent_ids(event: Event) -> Iterator[str]:
-    for name, detail in (("request", "alibaba_request_id"), ("token", "client_token")):
-        if known := event.details.get(detail):
-            yield f"{name} {code(known)}"
