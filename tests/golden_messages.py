@@ -17,9 +17,9 @@ from bot.history import Found
 from bot.models import Event, EventKind, Request, RequestState, Terms, Tunnel, Verdict
 from bot.slack.forms.fields import Form, route_value
 from bot.slack.forms.lookup import ConnectionRoutes
+from bot.slack.forms.view import delete_form
 from bot.slack.messages.card import View, card
 from bot.slack.messages.decision_forms import approve_form, reject_form
-from bot.slack.messages.delete_form import delete_form
 from bot.slack.messages.history import HistoryFound, history
 from bot.slack.messages.home import closed, view
 from bot.slack.messages.home_data import AppHomeData, Row

@@ -19,7 +19,7 @@ What Slack shows:
 
 - `cards`       keeps the card and the thread of each request true; `posted` finds what was posted
                 before an answer was lost
-- `messages`    values → messages, and all of their words; pure
+- `messages`    values → messages, and all of their words; pure (knows none of the others)
 
 The connection:
 

@@ -32,10 +32,10 @@ from bot.models import (
 )
 from bot.slack.forms.fields import Form, route_value
 from bot.slack.forms.lookup import ConnectionRoutes
+from bot.slack.forms.view import delete_form
 from bot.slack.messages import replies
 from bot.slack.messages.card import View, card
 from bot.slack.messages.decision_forms import approve_form
-from bot.slack.messages.delete_form import delete_form
 from bot.slack.messages.history import HistoryFound, history
 from bot.slack.messages.home import view
 from bot.slack.messages.home_data import AppHomeData, Row

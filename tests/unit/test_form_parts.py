@@ -28,7 +28,7 @@ from bot.slack.forms.lookup import (
     Lookup,
     Unavailable,
 )
-from bot.slack.messages.delete_form import (
+from bot.slack.forms.view import (
     connection_options,
     delete_form,
     region_options,

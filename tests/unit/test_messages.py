@@ -23,9 +23,9 @@ from bot.models import Connection, Impact, Operation, People, Request, RequestSt
 from bot.sandbox.slack.blocks import problems_in_view
 from bot.sandbox.slack.messages import text_of
 from bot.slack.forms.lookup import ConnectionRoutes
+from bot.slack.forms.view import route_options
 from bot.slack.messages.card_body import ending
 from bot.slack.messages.decision_forms import reject_form
-from bot.slack.messages.delete_form import route_options
 from bot.slack.messages.mrkdwn import clock
 from bot.slack.messages.replies import asked, choices, done, late, routes, status
 from bot.store import CardState

@@ -3,8 +3,9 @@
 - `fields`    what the form asks, and what it says so far, read from Slack's payloads
 - `checks`    what was sent in → a draft, or what is wrong with which field; pure
 - `lookup`    connections and routes, live, in the time that a form can wait
+- `view`      values → the form as it looks, and what its searches offer; pure
 - `deleting`  what happens at each click
 
-Nothing is kept of a form between two clicks: each payload says all of it. Its words are in
-`bot.slack.messages.delete_form`, its submission is a delivery like any other.
+Nothing is kept of a form between two clicks: each payload says all of it. Its submission is a
+delivery like any other.
 """

@@ -19,14 +19,14 @@ from bot.slack.forms import fields
 from bot.slack.forms.checks import Faults, draft_of, sound
 from bot.slack.forms.fields import DeleteFormSubmitted, Form
 from bot.slack.forms.lookup import ConnectionRoutes, Unavailable
-from bot.slack.listeners import NO_FORM, ListenerContext
-from bot.slack.messages.buttons import NEW
-from bot.slack.messages.delete_form import (
+from bot.slack.forms.view import (
     connection_options,
     delete_form,
     region_options,
     route_options,
 )
+from bot.slack.listeners import NO_FORM, ListenerContext
+from bot.slack.messages.buttons import NEW
 from bot.slack.messages.mrkdwn import Block
 from bot.slack.messages.replies import problem
 from bot.slack.payload import Body, items, part, word

@@ -1,4 +1,4 @@
-"""Every word that people read in Slack, and nothing else: values → Block Kit, no I/O.
+"""What people read in Slack: values → Block Kit, no I/O. `forms.view` has the deletion's form.
 
 - `mrkdwn`      what all messages are made of: escaping, times, names, blocks, Slack's limits
 - `labels`      what a deletion and a restoration are called; what stands first in lists
@@ -9,6 +9,5 @@
 - `replies`     what one person is told of their command or click; lists and status
 - `receipt`, `history`   all that is recorded of a request; which requests there were
 - `home`        the App Home; `home_data` says which request stands where
-- `delete_form` the form for a deletion, and what its searches offer
 - `decision_forms`   the modals that ask for a reason, and for a wide prefix
 """
