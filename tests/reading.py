@@ -1,5 +1,6 @@
 """Read Block Kit as Slack does: what it would interpret, and what it would only show."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,3 +24,23 @@ def mrkdwn(message: Message) -> list[str]:
     """All that Slack would interpret: the fallback text, and each mrkdwn text object."""
     text, blocks = message
     return [text, *(o["text"] for o in objects(blocks) if o.get("type") == "mrkdwn")]
+
+
+_MARKUP = (
+    (re.compile(r"<!date\^[^|>]*\|([^>]*)>"), r"\1"),
+    (re.compile(r"<(?:!subteam\^|@|#)([A-Z0-9]+)>"), r"\1"),
+    (re.compile(r"<(https?://[^|>]*)\|([^>]*)>"), r"\2: \1"),
+    (re.compile(r"\*([^*\n]+)\*"), r"\1"),
+    (re.compile("`"), ""),
+    # Last: what was escaped is nobody's markup.
+    (re.compile("&lt;"), "<"),
+    (re.compile("&gt;"), ">"),
+    (re.compile("&amp;"), "&"),
+)
+
+
+def as_read(mrkdwn: str) -> str:
+    """The bot's mrkdwn as it is read: people and groups by id, times in UTC."""
+    for pattern, shown in _MARKUP:
+        mrkdwn = pattern.sub(shown, mrkdwn)
+    return mrkdwn

@@ -21,7 +21,7 @@ from builders import (
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from reading import HOSTILE, mrkdwn
+from reading import HOSTILE, as_read, mrkdwn
 from stage import Stage, delete_command
 
 from bot import lifecycle
@@ -29,6 +29,7 @@ from bot.follow_up import monitoring
 from bot.lifecycle import route_change
 from bot.models import (
     Connection,
+    Event,
     EventKind,
     Impact,
     People,
@@ -44,8 +45,10 @@ from bot.sandbox.slack.arguments import MOST_BLOCKS_TEXT
 from bot.sandbox.slack.blocks import problems_in_blocks
 from bot.sandbox.slack.messages import text_of
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL
-from bot.slack.messages.mrkdwn import as_plain, escape, literal, place, printable, shares
-from bot.slack.messages.receipt import receipt, receipt_text
+from bot.slack.messages.mrkdwn import literal, place, printable, shares
+from bot.slack.messages.receipt import parts, receipt, receipt_text
+from bot.slack.messages.style import SLACK, TERMINAL
+from bot.slack.messages.timeline import line as thread_line
 from bot.store import CardState, Stored
 from bot.store.client import key
 
@@ -106,7 +109,7 @@ def test_slack_shows_the_same_with_people_times_and_a_link() -> None:
     assert "Approved by <@U0BOB> <!date^1100^" in message
     assert "1 approval of <!subteam^S0NETOPS> <@U0CAROL>" in message
     assert f"<{LINK}|Card and thread>" in message
-    assert [as_plain(line) for line in message.splitlines()] == [
+    assert [as_read(line) for line in message.splitlines()] == [
         one for one in plain(deleted()) if one
     ]
 
@@ -226,6 +229,33 @@ def test_what_was_seen_afterwards_is_told_in_the_threads_words() -> None:
     assert "1970-01-01 00:19:10 UTC: Needs attention: it failed 20 times U0ALICE" in plain(troubled)
 
 
+AFTERWARDS: list[tuple[EventKind, dict[str, str]]] = [
+    (EventKind.TROUBLE, {"what": "it failed <!here> `20` times"}),
+    (EventKind.COUNTERSIGN_REMINDER, {}),
+    (EventKind.COUNTERSIGN_REMINDER, {"overdue": "yes"}),
+    (EventKind.DEGRADED, {"what": "tunnel tun-1 is down"}),
+    (EventKind.RECOVERED, {}),
+    (EventKind.MONITORED, {"known": "yes"}),
+    (EventKind.MONITORED, {"known": "yes", "degraded": "BGP *is* down"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "details"), AFTERWARDS)
+def test_the_receipt_says_what_the_thread_said(kind: EventKind, details: dict[str, str]) -> None:
+    event = Event(at=1200.0, kind=kind, details=details)
+    request = deleted()
+    request = replace(request, timeline=(*request.timeline, event))
+    told = thread_line(request, event)
+    assert told is not None
+    assert f": {told[0]}\n" in shown(request)
+
+
+def test_what_was_watched_without_a_result_is_not_told() -> None:
+    event = Event(at=1200.0, kind=EventKind.MONITORED)
+    request = replace(deleted(), timeline=(*deleted().timeline, event))
+    assert "Also" not in plain(request)
+
+
 def test_an_origin_and_a_record_without_an_audit_entry_are_told() -> None:
     request = replace(a_request(), origin="r-before", channel="D0ALICE")
     lines = receipt_text(Stored(request, 1), CardState())
@@ -315,8 +345,8 @@ def test_whatever_is_recorded_slack_takes_the_receipt(
     assert problems_in_blocks(blocks) == []
     assert len(text_of({"blocks": blocks})) <= MOST_BLOCKS_TEXT
     sections = [block["text"]["text"] for block in blocks if block["type"] == "section"]
-    whole = set(map(as_plain, "\n".join(sections).splitlines()))
-    assert whole <= {*receipt_text(stored(request), CardState(link=LINK)), "…"}, "no half lines"
+    said = parts(SLACK, stored(request), CardState(link=LINK))
+    assert {*"\n".join(sections).splitlines()} <= {"…", *(one for p in said for one in p.lines)}
 
 
 def test_what_does_not_fit_goes_by_whole_lines_and_that_is_said() -> None:
@@ -346,9 +376,11 @@ def test_room_is_shared_so_that_whoever_wants_little_gets_it(
 # --- as plain text ---------------------------------------------------------------------------
 
 
-@given(st.text(st.characters(exclude_characters="*`:")))
-def test_escaped_text_reads_in_a_terminal_as_it_was(text: str) -> None:
-    assert as_plain(escape(text)) == text
+@given(st.text(st.characters(exclude_categories=["C", "Z"])))
+def test_what_others_wrote_reads_in_a_terminal_as_it_was(text: str) -> None:
+    assert TERMINAL.literal(text) == text
+    assert TERMINAL.code(text) == (text or "(nothing)")
+    assert TERMINAL.mention(text) == text
 
 
 @given(st.text())

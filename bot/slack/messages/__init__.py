@@ -1,6 +1,7 @@
 """What people read in Slack: values → Block Kit, no I/O. `forms.view` has the deletion's form.
 
 - `mrkdwn`      what all messages are made of: escaping, times, names, blocks, Slack's limits
+- `style`       the same values in a line for Slack, or for a terminal
 - `labels`      what a deletion and a restoration are called; what stands first in lists
 - `buttons`     the buttons that stand in more than one place
 - `impacts`     what happens to traffic

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from bot.models import Impact, LiveRoute, Operation, Request, RouteKind
 from bot.preview.impact import addresses
 from bot.slack.messages.labels import Symbol
-from bot.slack.messages.mrkdwn import code, literal, prose
+from bot.slack.messages.style import SLACK, TERMINAL, Style
 
 _COUNTABLE = 2**32
 """Above this (only IPv6 gets there) a number of addresses is told as a power of two."""
@@ -14,19 +14,21 @@ _COUNTABLE = 2**32
 BGP_UNKNOWN = "Routes learned over BGP could not be read, so they are not counted here."
 
 
-def impact_lines(request: Request, impact: Impact, named: int) -> Iterator[str]:
+def impact_lines(
+    request: Request, impact: Impact, named: int, style: Style = SLACK
+) -> Iterator[str]:
     """What happens to traffic, naming at most `named` routes of each kind."""
     if request.operation is Operation.RESTORE:
-        yield _gain(impact, named)
+        yield _gain(impact, named, style)
         return
-    yield _loss(impact, named, last=request.snapshot.last_routes)
+    yield _loss(impact, named, style, last=request.snapshot.last_routes)
     if impact.inside:
-        names = _few([r.route.route_dest for r in impact.inside], named)
+        names = _few([r.route.route_dest for r in impact.inside], named, style)
         yield f"Unaffected, more specific: {names}."
     if request.snapshot.bgp_unknown:
         yield f"{Symbol.LOOK} {BGP_UNKNOWN}"
     if impact.not_restorable:
-        yield f"{Symbol.LOOK} {prose(impact.not_restorable)}"
+        yield f"{Symbol.LOOK} {style.prose(impact.not_restorable)}"
 
 
 def now_line(request: Request, impact: Impact, named: int) -> str:
@@ -43,24 +45,25 @@ def now_line(request: Request, impact: Impact, named: int) -> str:
     if _same(impact):
         stays = "stays" if one else "stay"
         return f"{_moved(impact)} {stays} on the same prefix ({_routes(impact, named)})."
-    return f"{_moved(impact)} now {'follows' if one else 'follow'} {_takers(impact, named)}."
+    return f"{_moved(impact)} now {'follows' if one else 'follow'} {_takers(impact, named, SLACK)}."
 
 
-def _loss(impact: Impact, named: int, *, last: bool) -> str:
+def _loss(impact: Impact, named: int, style: Style, *, last: bool) -> str:
     if not impact.carries:
         return "No traffic moves: more specific routes carry all of its addresses."
     one = addresses(impact.carries) == 1
     if not impact.takers:
         lose = "loses its" if one else "lose their"
         left = ": no route is left on this connection" if last else ""
-        return f"{Symbol.NO_ROUTE} *{_moved(impact)} {lose} route{left}.*"
+        said = style.strong(f"{_moved(impact)} {lose} route{left}.")
+        return f"{Symbol.NO_ROUTE} {said}"
     stays = f"{_moved(impact)} {'stays' if one else 'stay'} on this connection"
     if _same(impact):
         return f"{stays}: the same prefix stays ({_routes(impact, named)})."
-    return f"{stays}: {_takers(impact, named)} covers {'it' if one else 'them'}."
+    return f"{stays}: {_takers(impact, named, style)} covers {'it' if one else 'them'}."
 
 
-def _gain(impact: Impact, named: int) -> str:
+def _gain(impact: Impact, named: int, style: Style) -> str:
     """A restoration, seen from what the route would carry and what carries that now."""
     if not impact.carries:
         return "No traffic moves: more specific routes carry all of its addresses."
@@ -72,16 +75,14 @@ def _gain(impact: Impact, named: int) -> str:
         there = f"which is there already ({_routes(impact, named)})"
         return f"{_moved(impact)} {'stays' if one else 'stay'} on the same prefix, {there}."
     moves = "moves" if one else "move"
-    return f"{_moved(impact)} {moves} to this route, away from {_takers(impact, named)}."
+    return f"{_moved(impact)} {moves} to this route, away from {_takers(impact, named, style)}."
 
 
 def restated(request: Request, impact: Impact) -> str:
     """The same in one short sentence of plain text, for a confirm."""
     if request.operation is Operation.RESTORE:
-        line = _gain(impact, 1)
-    else:
-        line = _loss(impact, 1, last=request.snapshot.last_routes)
-    return line.replace("`", "").replace("*", "")
+        return _gain(impact, 1, TERMINAL)
+    return _loss(impact, 1, TERMINAL, last=request.snapshot.last_routes)
 
 
 def _count(blocks: Sequence[str]) -> str:
@@ -108,12 +109,12 @@ def _same(impact: Impact) -> bool:
     return impact.takers[0].route.route_dest == impact.route.route_dest
 
 
-def _takers(impact: Impact, named: int) -> str:
+def _takers(impact: Impact, named: int, style: Style) -> str:
     """The prefix that covers the addresses afterwards, with its routes unless it has one of ours.
 
     There is only one such prefix.
     """
-    dest = code(impact.takers[0].route.route_dest)
+    dest = style.code(impact.takers[0].route.route_dest)
     plain = len(impact.takers) == 1 and impact.takers[0].kind is not RouteKind.BGP
     return dest if plain else f"{dest} ({_routes(impact, named)})"
 
@@ -128,8 +129,8 @@ def _weight(taker: LiveRoute) -> str:
     return f"weight {taker.route.shown_weight}{bgp}"
 
 
-def _few(names: Sequence[str], named: int) -> str:
-    return _listed([literal(name) for name in names], named)
+def _few(names: Sequence[str], named: int, style: Style) -> str:
+    return _listed(list(map(style.literal, names)), named)
 
 
 def _listed(words: Sequence[str], named: int, between: str = ", ") -> str:

@@ -6,7 +6,7 @@ it can't ping anybody, link anywhere, format anything, or leave its place.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from unicodedata import category
@@ -89,11 +89,15 @@ def clock(at: float, *, seconds: bool = False, day: bool = False) -> str:
     `day` names the day as well, for what is not of today.
     """
     token = "{time_secs}" if seconds else "{time}"
-    form = "%H:%M:%S UTC" if seconds else "%H:%M UTC"
     if day:
-        token, form = f"{{date_short_pretty}} {token}", f"%Y-%m-%d {form}"
-    fallback = datetime.fromtimestamp(at, UTC).strftime(form)
-    return f"<!date^{int(at)}^{token}|{fallback}>"
+        token = f"{{date_short_pretty}} {token}"
+    return f"<!date^{int(at)}^{token}|{utc(at, seconds=seconds, day=day)}>"
+
+
+def utc(at: float, *, seconds: bool = False, day: bool = False) -> str:
+    """The same in UTC, as plain text."""
+    form = "%H:%M:%S UTC" if seconds else "%H:%M UTC"
+    return datetime.fromtimestamp(at, UTC).strftime(f"%Y-%m-%d {form}" if day else form)
 
 
 def duration(seconds: float) -> str:
@@ -165,19 +169,19 @@ def sentence(verb: str, request: Request) -> str:
     return f"{verb} {what(request)} {words(request).where} {at} ({request.region})"
 
 
-def named(people: Iterable[str]) -> str:
+def named(people: Iterable[str], how: Callable[[str], str] = mention) -> str:
     """People and groups, mentioned so that they are pinged; of very many the first."""
     ids = list(people)
-    shown = " ".join(mention(one) for one in ids[:_MOST_MENTIONED])
+    shown = " ".join(map(how, ids[:_MOST_MENTIONED]))
     more = len(ids) - _MOST_MENTIONED
     return f"{shown} and {more} more" if more > 0 else shown or "the approvers"
 
 
-def route_words(route: VcoRoute) -> str:
+def route_words(route: VcoRoute, how: Callable[[str], str] = literal) -> str:
     """What identifies a route besides its destination; the next hop where it is another."""
     weight = f"weight {route.shown_weight}"
     own = route.next_hop == route.vpn_connection_id
-    return weight if own else f"{weight} · next hop {literal(route.next_hop)}"
+    return weight if own else f"{weight} · next hop {how(route.next_hop)}"
 
 
 def header(text: str) -> Block:
@@ -291,26 +295,6 @@ def _texts(value: object) -> Iterator[str]:
         if isinstance(text, str):
             yield text
         yield from _texts(list(value.values()))
-
-
-_MARKUP = (
-    (re.compile(r"<!date\^[^|>]*\|([^>]*)>"), r"\1"),
-    (re.compile(r"<(?:!subteam\^|@|#)([A-Z0-9]+)>"), r"\1"),
-    (re.compile(r"<(https?://[^|>]*)\|([^>]*)>"), r"\2: \1"),
-    (re.compile(r"\*([^*\n]+)\*"), r"\1"),
-    (re.compile("`"), ""),
-    # Last: what was escaped is nobody's markup.
-    (re.compile("&lt;"), "<"),
-    (re.compile("&gt;"), ">"),
-    (re.compile("&amp;"), "&"),
-)
-
-
-def as_plain(mrkdwn: str) -> str:
-    """Our own mrkdwn without its markup: people and groups by id, times in UTC."""
-    for pattern, shown in _MARKUP:
-        mrkdwn = pattern.sub(shown, mrkdwn)
-    return mrkdwn
 
 
 def printable(text: str) -> str:

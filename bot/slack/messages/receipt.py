@@ -1,7 +1,7 @@
 """The receipt of a request: all that is recorded of it, for whoever has to answer for it. Pure.
 
-It is made of parts, our own words and those of others apart. `receipt` lays them out for Slack,
-`receipt_text` as plain text for a terminal.
+It is made of parts, our own words and those of others apart, in the style of Slack or of a
+terminal. `receipt` lays them out as a message, `receipt_text` as plain text.
 """
 
 from collections.abc import Iterable, Iterator
@@ -33,8 +33,6 @@ from bot.slack.messages.mrkdwn import (
     SECTION_LIMIT,
     Block,
     Message,
-    as_plain,
-    clock,
     code,
     context,
     cut,
@@ -46,18 +44,17 @@ from bot.slack.messages.mrkdwn import (
     named,
     plain,
     printable,
-    prose,
     route_words,
     section,
     shares,
     whole_lines,
 )
-from bot.slack.messages.timeline import line
+from bot.slack.messages.style import SLACK, TERMINAL, Style
 from bot.store import CardState, Stored
 
 
 class Part(NamedTuple):
-    """A paragraph: lines of our own mrkdwn, and others' words that belong to it."""
+    """A paragraph: our own lines, and others' words that belong to it."""
 
     lines: tuple[str, ...]
     quotes: tuple[str, ...] = ()
@@ -79,7 +76,7 @@ _SPARE = 500
 def receipt(stored: Stored, posted: CardState) -> Message:
     """The receipt as a message; what does not fit goes by whole lines, and that is said."""
     request = stored.request
-    everything = parts(stored, posted)
+    everything = parts(SLACK, stored, posted)
     texts = ["\n".join(part.lines) for part in everything]
     quotes = _quotes(everything)
     room = BLOCKS_LIMIT - _SPARE - length(chain.from_iterable(quotes))
@@ -100,8 +97,8 @@ def receipt(stored: Stored, posted: CardState) -> Message:
 def receipt_text(stored: Stored, posted: CardState) -> list[str]:
     """The receipt as lines of plain text, whole."""
     lines = [first_line(stored.request)]
-    for part in parts(stored, posted):
-        lines += ["", *map(as_plain, part.lines), *map("“{}”".format, part.quotes)]
+    for part in parts(TERMINAL, stored, posted):
+        lines += ["", *part.lines, *map("“{}”".format, part.quotes)]
     return [printable(one) for one in lines]
 
 
@@ -126,75 +123,76 @@ _AFTERWARDS = (
 _MOST_AFTERWARDS = 5
 
 
-def parts(stored: Stored, posted: CardState) -> list[Part]:
+def parts(style: Style, stored: Stored, posted: CardState) -> list[Part]:
     """All that is recorded of a request, in the order in which one asks for it."""
     request = stored.request
     return [
-        _about(request, posted),
-        _decisions(request),
-        _shown(request),
-        *route_parts(request),
-        *_afterwards(request),
-        _audit(stored),
+        _about(style, request, posted),
+        _decisions(style, request),
+        _shown(style, request),
+        *route_parts(style, request),
+        *_afterwards(style, request),
+        _audit(style, stored),
     ]
 
 
 # --- what it is about ------------------------------------------------------------------
 
 
-def _about(request: Request, posted: CardState) -> Part:
-    where = f" in <#{request.channel}>" if request.channel[:1] in ("C", "G") else ""
+def _about(style: Style, request: Request, posted: CardState) -> Part:
+    where = f" in {style.channel(request.channel)}" if request.channel[:1] in ("C", "G") else ""
     lines = [
-        f"{code(request.id)} · *{request.state}*",
-        f"Asked by {mention(request.requester)} {time(request.created_at)}{where}",
+        f"{style.code(request.id)} · {style.strong(request.state)}",
+        f"Asked by {style.mention(request.requester)} {style.time(request.created_at)}{where}",
     ]
     if request.origin:
-        lines.append(f"Undoes {code(request.origin)}")
+        lines.append(f"Undoes {style.code(request.origin)}")
     if request.state is RequestState.PENDING:
-        lines.append(f"Expires {time(request.expires_at)}")
+        lines.append(f"Expires {style.time(request.expires_at)}")
     elif request.ended_at:
-        lines.append(f"Ended {time(request.ended_at)}")
+        lines.append(f"Ended {style.time(request.ended_at)}")
     if request.state is RequestState.VOID:
-        lines.append(f"Nothing was sent: {prose(request.why)}")
+        lines.append(f"Nothing was sent: {style.prose(request.why)}")
     if posted.link.startswith("http"):
-        lines.append(f"<{posted.link}|Card and thread>")
+        lines.append(style.link(posted.link, "Card and thread"))
     return Part(tuple(lines), (request.reason,) if request.reason else ())
 
 
 # --- who decided, and by which rule --------------------------------------------------------
 
 
-def _decisions(request: Request) -> Part:
-    lines = ["*Decisions*", *map(_decision, request.decisions)]
+def _decisions(style: Style, request: Request) -> Part:
+    lines = [style.strong("Decisions"), *(_decision(style, one) for one in request.decisions)]
     if request.state is RequestState.PENDING:
         missing = lifecycle.missing(request)
         lines.append(f"{missing} approval{'s are' if missing != 1 else ' is'} missing")
     if request.glass_broken and not request.countersigned:
         until = request.created_at + request.terms.countersign
-        lines.append(f"{Symbol.LOOK} Not countersigned yet; due {time(until)}")
-    lines.append(_terms(request))
+        lines.append(f"{Symbol.LOOK} Not countersigned yet; due {style.time(until)}")
+    lines.append(_terms(style, request))
     reasons = (d.reason for d in request.decisions if d.reason and d.reason != request.reason)
     return Part(tuple(lines), tuple(reasons))
 
 
-def _decision(decision: Decision) -> str:
+def _decision(style: Style, decision: Decision) -> str:
     if decision.verdict is Verdict.BROKE_GLASS:
-        return f"{Symbol.LOOK} Break-glass: {mention(decision.by)} alone {time(decision.at)}"
-    by = f" by {mention(decision.by)}" if decision.by else ""
-    return f"{verdict_word(decision).capitalize()}{by} {time(decision.at)}"
+        alone = f"{style.mention(decision.by)} alone {style.time(decision.at)}"
+        return f"{Symbol.LOOK} Break-glass: {alone}"
+    by = f" by {style.mention(decision.by)}" if decision.by else ""
+    return f"{verdict_word(decision).capitalize()}{by} {style.time(decision.at)}"
 
 
-def _terms(request: Request) -> str:
+def _terms(style: Style, request: Request) -> str:
     """The rule that held when it was decided, and what it required."""
     terms = request.terms
-    rule = f"Rule {code(terms.rule)}: " if terms.rule else "Required: "
+    rule = f"Rule {style.code(terms.rule)}: " if terms.rule else "Required: "
+    approvers = named(terms.approvers.ids, style.mention)
     if request.glass_broken:
-        within = duration(terms.countersign)
-        return f"{rule}a countersignature of {named(terms.approvers.ids)} within {within}"
+        return f"{rule}a countersignature of {approvers} within {duration(terms.countersign)}"
     approvals = "1 approval" if terms.approvals == 1 else f"{terms.approvals} approvals"
-    said = [f"{rule}{approvals} of {named(terms.approvers.ids)}"]
+    said = [f"{rule}{approvals} of {approvers}"]
     if terms.typed:
-        said.append(f"each typing {code(terms.typed)}")
+        said.append(f"each typing {style.code(terms.typed)}")
     if terms.self_approval:
         said.append("their own requests too")
     return ", ".join([*said, f"within {duration(terms.expiry)}"])
@@ -203,92 +201,125 @@ def _terms(request: Request) -> str:
 # --- what the approver saw ------------------------------------------------------------------
 
 
-def _shown(request: Request) -> Part:
+def _shown(style: Style, request: Request) -> Part:
     connection = request.snapshot.connection
     # Where somebody went ahead alone it was shown to nobody.
     seen = "Before the change" if request.glass_broken else "Shown for approval"
     lines = [
-        f"*{seen}*, as read {time(request.snapshot.taken_at)}",
-        f"Connection {code(connection.vpn_connection_id)} {literal(connection.state)}",
-        *map(_tunnel, connection.tunnels),
+        f"{style.strong(seen)}, as read {style.time(request.snapshot.taken_at)}",
+        f"Connection {style.code(connection.vpn_connection_id)} {style.literal(connection.state)}",
+        *(_tunnel(style, one) for one in connection.tunnels),
     ]
     if request.overlay_mode:
-        lines.append(f"Overlay mode {code(request.overlay_mode)}")
+        lines.append(f"Overlay mode {style.code(request.overlay_mode)}")
     return Part(tuple(lines), (connection.name,) if connection.name else ())
 
 
-def _tunnel(tunnel: Tunnel) -> str:
-    bgp = f", BGP {literal(tunnel.bgp_status)}" if tunnel.bgp_status else ""
-    return f"Tunnel {code(tunnel.id)} {literal(tunnel.status)}{bgp}"
+def _tunnel(style: Style, tunnel: Tunnel) -> str:
+    bgp = f", BGP {style.literal(tunnel.bgp_status)}" if tunnel.bgp_status else ""
+    return f"Tunnel {style.code(tunnel.id)} {style.literal(tunnel.status)}{bgp}"
 
 
 # --- what followed, and how it is known ------------------------------------------------------
 
 
-def _afterwards(request: Request) -> Iterator[Part]:
+def _afterwards(style: Style, request: Request) -> Iterator[Part]:
     """What was seen of the connection since, what needed attention; in the thread's words."""
     events = [e for e in request.timeline if e.kind in _AFTERWARDS]
-    lines = [one for event in events if (one := _told(request, event))]
+    lines = [one for event in events if (one := _told(style, request, event))]
     if lines:
-        yield Part(("*Also*", *lines[-_MOST_AFTERWARDS:]))
+        yield Part((style.strong("Also"), *lines[-_MOST_AFTERWARDS:]))
 
 
-def _told(request: Request, event: Event) -> str:
-    message = line(request, event)
-    return f"{time(event.at)}: {message[0]}" if message else ""
+def _told(style: Style, request: Request, event: Event) -> str:
+    said = _since(style, request, event)
+    if said and event.route is not None and len(request.routes) > 1:
+        said = f"{style.code(event.route.route_dest)} · {said}"
+    return f"{style.time(event.at)}: {said}" if said else ""
 
 
-def _audit(stored: Stored) -> Part:
+def _since(style: Style, request: Request, event: Event) -> str:
+    details = {name: style.prose(said) for name, said in event.details.items()}
+    what, requester = details.get("what", ""), style.mention(request.requester)
+    match event.kind:
+        case EventKind.TROUBLE:
+            return f"Needs attention: {what} {requester}"
+        case EventKind.COUNTERSIGN_REMINDER:
+            return _reminder(style, request, overdue="overdue" in details)
+        case EventKind.DEGRADED:
+            worse = f"{style.strong('Worse than before this change')}: {what}."
+            people = " ".join([requester, *map(style.mention, request.approvers)])
+            return f"{Symbol.LOOK} {worse} {people}"
+        case EventKind.RECOVERED:
+            return "Tunnels and BGP are as they were before this change."
+        case EventKind.MONITORED if details.get("known"):
+            return _watched(request, details.get("degraded", ""))
+        case _:
+            return ""
+
+
+def _reminder(style: Style, request: Request, *, overdue: bool) -> str:
+    approvers = named(request.terms.approvers.ids, style.mention)
+    if overdue:
+        over = "the time to countersign this break-glass is over, and nobody has."
+        return f"{Symbol.LOOK} {approvers}: {over}"
+    return f"{approvers}: this break-glass still waits for a countersignature."
+
+
+def _watched(request: Request, worse: str) -> str:
+    watched = f"Watched for {duration(request.terms.watch)}"
+    if worse:
+        return f"{Symbol.LOOK} {watched}: still worse than before this change: {worse}."
+    return f"{watched}: tunnels and BGP as before."
+
+
+def _audit(style: Style, stored: Stored) -> Part:
     number, _, link = stored.audit.partition(" ")
     if not link:
         return Part(("No entry of the audit is noted with it.",))
-    return Part((f"*Audit*: entry {number}, hash {code(link)}",))
+    return Part((f"{style.strong('Audit')}: entry {number}, hash {style.code(link)}",))
 
 
 _NAMED = 5
 """How many routes an enumeration names before it counts the rest."""
 
 
-def time(at: float) -> str:
-    """A time that means the same tomorrow: the day, to the second."""
-    return clock(at, seconds=True, day=True)
-
-
-def route_parts(request: Request) -> Iterator[Part]:
+def route_parts(style: Style, request: Request) -> Iterator[Part]:
     """A part for each route, with what matters most first: the end may be cut off."""
     targets = {target.route: target for target in request.snapshot.targets}
     impacts = {impact.route: impact for impact in request.snapshot.impacts}
     for change in request.routes:
         target = targets.get(change.route)
         lines = [
-            _head(request, change),
-            *_failure(change),
-            *_ids(request, change),
-            *_sends(change),
-            *_seen(request, change),
-            *_shown_route(request, target, impacts.get(change.route)),
+            _head(style, request, change),
+            *_failure(style, change),
+            *_ids(style, request, change),
+            *_sends(style, change),
+            *_seen(style, request, change),
+            *_shown_route(style, request, target, impacts.get(change.route)),
         ]
         yield Part(tuple(lines), (target.description,) if target and target.description else ())
 
 
-def _head(request: Request, change: RouteChange) -> str:
+def _head(style: Style, request: Request, change: RouteChange) -> str:
     moot = change.state is RouteState.QUEUED and not request.state.open
     state = "not sent" if moot else change.state.replace("_", " ")
-    dest = literal(change.route.route_dest)
-    return f"*{dest}* · {route_words(change.route)} · *{state}*"
+    dest = style.literal(change.route.route_dest)
+    which = route_words(change.route, style.literal)
+    return f"{style.strong(dest)} · {which} · {style.strong(state)}"
 
 
-def _failure(change: RouteChange) -> Iterator[str]:
+def _failure(style: Style, change: RouteChange) -> Iterator[str]:
     failure = change.failure
     if failure is not None:
         said = f"{failure.meaning} {failure.next_step}".strip()
-        yield f"Code {code(failure.code)}: {prose(said)}"
+        yield f"Code {style.code(failure.code)}: {style.prose(said)}"
 
 
-def _ids(request: Request, change: RouteChange) -> Iterator[str]:
+def _ids(style: Style, request: Request, change: RouteChange) -> Iterator[str]:
     """What a ticket with Alibaba Cloud wants to know."""
     if change.client_token:
-        yield f"Client token {code(change.client_token)}"
+        yield f"Client token {style.code(change.client_token)}"
     sent = [
         event.details.get("alibaba_request_id", "")
         for event in request.timeline
@@ -297,19 +328,19 @@ def _ids(request: Request, change: RouteChange) -> Iterator[str]:
     failed = change.failure.alibaba_request_id if change.failure else ""
     known = dict.fromkeys(filter(None, [*sent, change.alibaba_request_id, failed]))
     if known:
-        ids = ", ".join(f"{code(one)}" for one in known)
+        ids = ", ".join(map(style.code, known))
         yield f"Alibaba request{'s' if len(known) > 1 else ''} {ids}"
 
 
-def _sends(change: RouteChange) -> Iterator[str]:
+def _sends(style: Style, change: RouteChange) -> Iterator[str]:
     said = []
     if change.first_sent_at:
         first, times = (
             ("Sent", "") if change.sends == 1 else ("First sent", f", {change.sends} times")
         )
-        said.append(f"{first} {time(change.first_sent_at)}{times}")
+        said.append(f"{first} {style.time(change.first_sent_at)}{times}")
     elif change.started_at:
-        said.append(f"Begun {time(change.started_at)}, not sent")
+        said.append(f"Begun {style.time(change.started_at)}, not sent")
     if change.waits:
         said.append(f"told to wait {_times(change.waits)}")
     if change.outcome_unknown:
@@ -317,18 +348,18 @@ def _sends(change: RouteChange) -> Iterator[str]:
     if change.in_flight:
         said.append("no answer yet")
     if change.ended_at:
-        said.append(f"ended {time(change.ended_at)}")
+        said.append(f"ended {style.time(change.ended_at)}")
     if said:
         yield "; ".join(said)
 
 
-def _seen(request: Request, change: RouteChange) -> Iterator[str]:
+def _seen(style: Style, request: Request, change: RouteChange) -> Iterator[str]:
     """What the polls saw, and what that proves."""
     watch = change.watch
     if watch.polls:
         listed = {True: "route present", False: "route absent", None: "routes not read"}
         updating = "updating seen" if watch.updating_seen else "updating never seen"
-        last = f"last {literal(watch.state)}, {listed[watch.present]}"
+        last = f"last {style.literal(watch.state)}, {listed[watch.present]}"
         row = f", so {watch.settled_reads} times in a row" if watch.settled_reads > 1 else ""
         yield f"Read {_times(watch.polls)}: {updating}; {last}{row}"
     if change.state.done:
@@ -338,14 +369,14 @@ def _seen(request: Request, change: RouteChange) -> Iterator[str]:
 
 
 def _shown_route(
-    request: Request, target: LiveRoute | None, impact: Impact | None
+    style: Style, request: Request, target: LiveRoute | None, impact: Impact | None
 ) -> Iterator[str]:
     """What was read of it, and what that means for traffic."""
     if target is not None:
-        state = f", {literal(target.state)}" if target.state else ""
+        state = f", {style.literal(target.state)}" if target.state else ""
         yield f"Listed as: {target.kind} route{state}"
     if impact is not None:
-        yield from impact_lines(request, impact, _NAMED)
+        yield from impact_lines(request, impact, _NAMED, style)
 
 
 def _times(count: int) -> str:
