@@ -18,13 +18,12 @@ from bot.models import Event, EventKind, Request, RequestState, Terms, Tunnel, V
 from bot.slack.forms.fields import Form, route_value
 from bot.slack.forms.lookup import ConnectionRoutes
 from bot.slack.forms.view import delete_form
+from bot.slack.messages.app_home import AppHomeData, closed, view
 from bot.slack.messages.card import View, card
 from bot.slack.messages.decision_forms import approve_form, reject_form
 from bot.slack.messages.history import HistoryFound, history
-from bot.slack.messages.home import closed, view
-from bot.slack.messages.home_data import AppHomeData, Row
 from bot.slack.messages.receipt import receipt
-from bot.slack.messages.replies import choices, problem
+from bot.slack.messages.replies import Row, choices, problem
 from bot.slack.messages.timeline import line
 from bot.store import CardState, Stored
 
@@ -140,6 +139,6 @@ def _views() -> Iterator[Golden]:
     )
     board = AppHomeData(rows, {"S0NETOPS": frozenset({BOB})}, ("r-newer",))
     for name, user in (("approver", BOB), ("requester", ALICE), ("bystander", "U0DORA")):
-        yield Golden(f"home: {name}", "view", view(board, user, 1900.0))
-    yield Golden("home: empty", "view", view(AppHomeData(), BOB, 1900.0))
+        yield Golden(f"home: {name}", "view", view(board, user))
+    yield Golden("home: empty", "view", view(AppHomeData(), BOB))
     yield Golden("home: closed", "view", closed(Refused(REASON, "Ask a full member.")))

@@ -28,7 +28,6 @@ from bot.service.readiness import Readiness
 from bot.service.statistics import Statistics
 from bot.slack.access import Access
 from bot.slack.app_home import AppHomePublisher
-from bot.slack.app_home_rows import AppHomeReader
 from bot.slack.authorization import HomeTeamOnly
 from bot.slack.cards import CardPublisher
 from bot.slack.connection import Connection
@@ -139,8 +138,8 @@ class App:
                 "inbox": self._inbox(),
                 "home": AppHomePublisher(
                     self.slack,
-                    self.store.viewers,
-                    AppHomeReader(self.store, self.directory, self.submissions.rows),
+                    self.store,
+                    self.directory,
                     self.access,
                 ),
             },

@@ -1,55 +1,55 @@
-"""Keep the App Homes true of everybody who has looked at theirs lately.
+"""Publish App Homes: when somebody opens theirs, and when what it shows has changed.
 
-What is to be shown follows from the requests. Slack is called only where a page looks different
-from what its person has seen, and while it does not answer or wants a pause, no page asks for more.
+Whoever has opened theirs within a day is kept up to date. A change of a request makes `home:all`
+due, which makes `home:<user>` due for each of them. What has changed meanwhile is in the page that
+is published next, so many changes make one page.
 """
 
-import hashlib
-import time
-from collections.abc import Callable
+import asyncio
+from collections.abc import Collection
 from typing import ClassVar
 
-import msgspec
 import structlog
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from bot.errors import (
-    Refused,
-    SlackRateLimited,
-    SlackRejected,
-    SlackTokenRefused,
-    SlackUnavailable,
-)
+from bot.errors import Refused, SlackRateLimited, SlackRejected
+from bot.models import Members
+from bot.policy.directory import Directory
 from bot.slack.access import Access
-from bot.slack.app_home_rows import GROUP_SECONDS, AppHomeReader
+from bot.slack.budget import Priority
+from bot.slack.directory import looking_up
 from bot.slack.listeners import ListenerContext
-from bot.slack.messages.home import closed, view
-from bot.slack.messages.home_data import AppHomeData, groups_of
-from bot.slack.messages.mrkdwn import Block
+from bot.slack.lookups import read_shown
+from bot.slack.messages.app_home import AppHomeData, closed, groups_of, view
 from bot.slack.payload import Body, part, word
 from bot.slack.payloads import InboxItem
 from bot.slack.router import HandlerContext, Router
 from bot.slack.web import Slack
-from bot.store import Claim, Viewer, Viewers
-from bot.store.viewers import APART_SECONDS, AT_ONCE, EACH_SECONDS
+from bot.store import Claim, Store
+from bot.store.viewers import EVERYBODY, MOST
 
 log = structlog.get_logger(__name__)
 
 router = Router()
 
-REFRESH_SECONDS = 5.0
-"""How often a progress bar moves for those who have looked last."""
+APART_SECONDS = 2.0
+"""The least time between two pages of one person."""
 
-_LAST = 4
-"""How many people these are. Nobody knows who is still looking, and Slack allows some 100 pages
-a minute (tier 4): the next four see the bar move every 20 s, the next every 45 s, and so on,
-which makes 79 a minute at most. What has happened they see sooner, see `bot.store.viewers`."""
+EACH_SECONDS = 0.6
+"""The time between those whose pages wait for Slack's limit, 100 pages a minute (tier 4)."""
+
+JUST_OPENED_SECONDS = 30.0
+"""Whoever opened theirs since is waiting for it, and comes before the others."""
+
+GROUP_SECONDS = 60.0
+"""For how long the members of a group are believed. It is only for show: a click has them read
+anew, and Slack allows but 20 such reads a minute (tier 2)."""
 
 _AWAY_SECONDS = 60.0
-"""The pause of one page with which Slack has failed us many times in a row."""
+"""The pause of a page with which Slack has failed us many times in a row."""
 
-_LONGEST_REST = 15.0
-"""The longest pause of all pages while Slack fails us."""
+_LATEST = 100
+"""How far back is looked for what has ended, in requests."""
 
 
 class HomeOpened(InboxItem, frozen=True, tag="home"):
@@ -79,126 +79,120 @@ async def opened(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
 async def remember(context: HandlerContext, claim: Claim, item: HomeOpened) -> None:  # noqa: ARG001 - a handler's arguments
     """Have the person's page published, and kept true for a while."""
     await context.store.viewers.opened(item.user)
+    await context.store.work.wake(f"home:{item.user}")
 
 
 class AppHomePublisher:
-    """The worker's handler for `home:<user>` items."""
+    """The worker's handler for `home:<user>` and `home:all`."""
 
-    def __init__(
-        self,
-        slack: Slack,
-        viewers: Viewers,
-        home_reader: AppHomeReader,
-        access: Access,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """Show `viewers` what is on the board, as far as `access` lets them look."""
+    def __init__(self, slack: Slack, store: Store, directory: Directory, access: Access) -> None:
+        """Show what `store` knows, as far as `access` lets people look."""
         self._slack = slack
-        self._viewers = viewers
-        self._reader = home_reader
+        self._store = store
         self._access = access
-        self._pause = _Pause(clock)
+        self._reader = AppHomeReader(store, directory)
+        self._done: dict[str, float] = {}
+        self._queue_end = 0.0
 
     async def step(self, claim: Claim) -> float | None:
-        """Show one person their page, if it has changed; returns when to look again."""
-        viewer = await self._viewers.look(claim.id)
-        if viewer is None:
-            return None
+        """Show one person their page, or have it shown to everybody; returns when to go on."""
+        wait = self._done.get(claim.id, 0.0) + APART_SECONDS - claim.now
+        if 0 < wait <= APART_SECONDS:
+            return claim.now + wait
         try:
-            return self._not_before(claim, viewer) or await self._edit(claim, viewer)
-        except Refused as refusal:
-            # Whoever may not look is shown that they may not, and forgotten.
-            await self._slack.publish_home(claim.id, closed(refusal))
-            await self._viewers.drop(claim.id)
+            again_at = await self._do(claim)
         except SlackRateLimited as error:
-            self._pause.asked(error.retry_after)
-            return self._after_rest(claim, viewer)
+            return self._queued(claim.now, error.retry_after)
         except SlackRejected as error:
             log.warning("home_refused", user=claim.id, code=error.code)
-            await self._viewers.drop(claim.id)
-        return None
-
-    async def _edit(self, claim: Claim, viewer: Viewer) -> float | None:
-        await self._access.check(claim.id)
-        data, outdated = await self._reader.read(viewer.changes, claim.now)
-        # In steps, so that a page is not edited for a second's difference.
-        page = view(data, claim.id, claim.now - claim.now % REFRESH_SECONDS)
-        await self._show(claim, viewer, page)
-        if outdated:
-            return claim.now + outdated + _turn(viewer)
-        return _next_look(claim, viewer, data)
+            await self._store.viewers.forget(claim.id)
+            return None
+        now = await self._store.database.now()
+        lately = {i: at for i, at in self._done.items() if 0 <= now - at < APART_SECONDS}
+        self._done = lately | {claim.id: now}
+        return again_at
 
     async def lost(self, claim: Claim) -> None:
         """A late page may stand over a newer one: it has to be shown again."""
-        await self._viewers.doubt(claim.id)
+        await self._store.work.wake(claim.item)
 
     async def give_up(self, claim: Claim) -> float | None:
         """Slack is away: go on, with a longer pause."""
         return claim.now + _AWAY_SECONDS
 
-    async def _show(self, claim: Claim, viewer: Viewer, page: Block) -> None:
-        shown = _hash(page)
-        if shown != viewer.shown:
-            try:
-                await self._slack.publish_home(claim.id, page)
-            except (SlackUnavailable, SlackTokenRefused):
-                self._pause.failed()
-                raise
-            self._pause.answered()
-            await self._viewers.save(claim, shown)
+    async def _do(self, claim: Claim) -> float | None:
+        if claim.item != EVERYBODY:
+            return await self._publish(claim.id, claim.now)
+        await self._store.viewers.changed()
+        for user in await self._store.viewers.latest():
+            await self._store.work.wake(f"home:{user}")
+        return None
 
-    def _not_before(self, claim: Claim, viewer: Viewer) -> float | None:
-        wait = viewer.at + APART_SECONDS - claim.now
-        if 0 < wait <= APART_SECONDS:
-            return claim.now + wait
-        return self._after_rest(claim, viewer) if self._pause.left > 0 else None
+    async def _publish(self, user: str, now: float) -> float | None:
+        opened_at = await self._store.viewers.opened_at(user)
+        waits = now - opened_at < JUST_OPENED_SECONDS
+        priority = Priority.ANSWER if waits else Priority.HOME
+        try:
+            await self._access.check(user)
+        except Refused as refusal:
+            # Not kept up to date: it stays as it is until they look again.
+            await self._store.viewers.forget(user)
+            await self._slack.publish_home(user, closed(refusal), priority)
+            return None
+        data = await self._reader.read(now)
+        await self._slack.publish_home(user, view(data, user), priority)
+        unread = groups_of(row.request for row in data.rows) - data.members.keys()
+        return now + GROUP_SECONDS if unread else None
 
-    def _after_rest(self, claim: Claim, viewer: Viewer) -> float:
-        """Whoever has just opened theirs comes first, then one after another, the latest first."""
-        behind = (viewer.rank + 1) * EACH_SECONDS if viewer.shown else _turn(viewer)
-        return claim.now + self._pause.left + behind
-
-
-class _Pause:
-    """The time for which no page of this process is published."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._until = clock()
-        self._failures = 0
-
-    @property
-    def left(self) -> float:
-        """How many seconds it still lasts; 0 or less: it is over."""
-        return self._until - self._clock()
-
-    def asked(self, seconds: float) -> None:
-        """Slack wants a pause."""
-        self._until = max(self._until, self._clock() + seconds)
-
-    def failed(self) -> None:
-        """Slack did not answer: rest, each time longer. Pages that hang together count once."""
-        if self.left <= 0:
-            self._until = self._clock() + min(2.0**self._failures, _LONGEST_REST)
-            self._failures = min(self._failures + 1, 10)
-
-    def answered(self) -> None:
-        """Slack is there."""
-        self._failures = 0
+    def _queued(self, now: float, wait: float) -> float:
+        """One page after another, as Slack allows them."""
+        last = min(self._queue_end, now + wait + MOST * EACH_SECONDS)
+        self._queue_end = max(now + wait, last + EACH_SECONDS)
+        return self._queue_end
 
 
-def _turn(viewer: Viewer) -> float:
-    """By how much the page of a person comes after those of who looked later, in seconds."""
-    return max(0, viewer.rank - AT_ONCE) * EACH_SECONDS
+class AppHomeReader:
+    """Reads what all App Homes are made from: once for everybody, as long as nothing changes."""
 
+    def __init__(self, store: Store, directory: Directory) -> None:
+        """Read from `store`; `directory` knows who is in the groups."""
+        self._store = store
+        self._directory = directory
+        self._groups: dict[str, tuple[Collection[str] | None, float]] = {}
+        self._data = AppHomeData()
+        self._changes = -1
+        self._read_at = 0.0
+        self._lock = asyncio.Lock()
 
-def _next_look(claim: Claim, viewer: Viewer, data: AppHomeData) -> float | None:
-    """Soon, while something is in flight; later, where a group could not be read; else never."""
-    if any(row.running for row in data.rows):
-        return claim.now + REFRESH_SECONDS * (1 + viewer.rank // _LAST) ** 2
-    unread = groups_of(row.request for row in data.rows) - data.members.keys()
-    return claim.now + GROUP_SECONDS if unread else None
+    async def read(self, now: float) -> AppHomeData:
+        """Everything that App Homes show, as it is at `now` or was since the last change."""
+        async with self._lock:
+            changes = await self._store.viewers.changes()
+            if changes != self._changes or not 0 <= now - self._read_at < GROUP_SECONDS:
+                self._data = await self._read()
+                self._changes, self._read_at = changes, now
+            members = await self._members(groups_of(row.request for row in self._data.rows), now)
+            return self._data._replace(members=members)
 
+    async def _read(self) -> AppHomeData:
+        requests = self._store.requests
+        owed = [*await requests.open_ids(), *await requests.unsigned_ids()]
+        ids = list(dict.fromkeys([*owed, *await requests.latest_ids(_LATEST)]))
+        rows, unreadable = await read_shown(self._store, ids)
+        return AppHomeData(tuple(rows), unreadable=tuple(sorted(unreadable)))
 
-def _hash(page: Block) -> str:
-    return hashlib.sha256(msgspec.json.encode(page)).hexdigest()[:16]
+    async def _members(self, wanted: Collection[str], now: float) -> Members:
+        due = [group for group in wanted if self._groups.get(group, (None, 0.0))[1] <= now]
+        until = now + GROUP_SECONDS
+        try:
+            with looking_up(Priority.HOME):
+                found = dict(await self._directory.members(due))
+        except SlackRateLimited as error:
+            # What was known is better than nothing.
+            found, until = self._believed(due), now + error.retry_after
+        self._groups |= {group: (found.get(group), until) for group in due}
+        return self._believed(wanted)
+
+    def _believed(self, groups: Collection[str]) -> dict[str, Collection[str]]:
+        known = ((group, self._groups.get(group, (None, 0.0))[0]) for group in groups)
+        return {group: users for group, users in known if users is not None}

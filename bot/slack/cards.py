@@ -23,6 +23,7 @@ from bot.slack.messages.timeline import forgotten, line
 from bot.slack.posted import CARD, PostedMessages, metadata
 from bot.slack.web import Slack
 from bot.store import CardState, Claim, Store
+from bot.store.viewers import EVERYBODY
 
 log = structlog.get_logger(__name__)
 
@@ -116,7 +117,8 @@ class CardPublisher:
         if not posted.link:
             link = await self._link(posted)
             await self._save(claim, request, replace(posted, link=link))
-            await self._store.viewers.changed()
+            # App Homes link to the card.
+            await self._store.work.wake(EVERYBODY)
             return claim.now
         if not request.state.open:
             # What is said of an end is never taken back, so a failover must not forget it.
@@ -139,9 +141,6 @@ class CardPublisher:
         self, claim: Claim, request: Request, posted: CardState, message: Message, shown: str
     ) -> float:
         """Edit the card; or say the next line, where edits are held back and lines are not."""
-        if posted.said < len(request.timeline):
-            # More than the bar has moved. Homes don't wait for the card.
-            await self._store.viewers.changed()
         if outcome := await self._forgotten(request, posted):
             await self._leave(claim, request, posted, outcome)
             return claim.now

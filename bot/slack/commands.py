@@ -32,7 +32,7 @@ from bot.slack import payloads
 from bot.slack.decisions import decide
 from bot.slack.forms.deleting import open_delete_form
 from bot.slack.listeners import NO_FORM, NOT_STORED, ListenerContext
-from bot.slack.lookups import read_history, read_request
+from bot.slack.lookups import read_history, read_request, read_shown
 from bot.slack.messages import replies
 from bot.slack.messages.buttons import CHOOSE
 from bot.slack.messages.history import history
@@ -139,7 +139,7 @@ async def _status(context: HandlerContext, given: CommandGiven, target: str | No
     if target:
         await _receipt(context, given, target)
         return
-    rows, unreadable = await context.submissions.rows(await context.store.requests.open_ids())
+    rows, unreadable = await read_shown(context.store, await context.store.requests.open_ids())
     await context.responder.tell(given, replies.status(rows, unreadable))
 
 

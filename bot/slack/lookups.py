@@ -7,6 +7,7 @@ import structlog
 from bot.history import Found, find, is_request
 from bot.models import Request
 from bot.slack.messages.history import HistoryFound
+from bot.slack.messages.replies import Row
 from bot.store import CardState, Store, Stored
 from bot.store.records import AT_ONCE
 
@@ -31,6 +32,15 @@ async def read_request(store: Store, request_id: str) -> tuple[Stored, CardState
     if found.problem:
         log.error("record_unreadable", request=request_id, error=found.problem)
     return found.stored, found.posted
+
+
+async def read_shown(store: Store, ids: Sequence[str]) -> tuple[list[Row], list[str]]:
+    """These requests and where Slack shows them, and the ids of those that can't be read."""
+    reading = await store.requests.many(ids)
+    for one in reading.unreadable:
+        log.error("record_unreadable", request=one)
+    requests = [stored.request for stored in reading.stored]
+    return [Row(one, await _posted(store, one.id)) for one in requests], reading.unreadable
 
 
 async def read_history(store: Store, about: str | None) -> HistoryFound:

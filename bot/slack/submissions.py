@@ -4,25 +4,22 @@ Two steps of the worker: the request is stored, and then, when its card stands i
 person is told where. Done again after a crash, the same request is found, never a second one.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-import structlog
 from msgspec.structs import replace
 
 from bot.approval.submit import Submitter
-from bot.errors import AlibabaError, Unreadable, UserError
+from bot.errors import AlibabaError, UserError
 from bot.execution.reading import STEP_SECONDS, StillReading
 from bot.lifecycle import request_id
 from bot.models import Draft, Request, RequestState
-from bot.slack.lookups import read_request
+from bot.slack.lookups import read_shown
 from bot.slack.messages import replies
 from bot.slack.messages.labels import Symbol
 from bot.slack.messages.mrkdwn import prose
 from bot.slack.payloads import REQUEST_ID, InboxItem
 from bot.slack.responder import Responder
 from bot.store import AlreadyOpen, Claim, Store
-
-log = structlog.get_logger(__name__)
 
 CARD_SECONDS = 10.0
 """For how long an answer waits for the card, so that it can link to it."""
@@ -70,19 +67,6 @@ class Submissions:
             await self._responder.explain(item, error)
         return None
 
-    async def rows(self, ids: Iterable[str]) -> tuple[list[replies.Row], list[str]]:
-        """The requests by these ids, and the ids of those that this version can't read."""
-        rows, unreadable = [], []
-        for one in ids:
-            try:
-                found = await read_request(self._store, one)
-                if found is not None:
-                    rows.append((found[0].request, found[1]))
-            except Unreadable:
-                log.error("record_unreadable", request=one)  # noqa: TRY400 - it says enough
-                unreadable.append(one)
-        return rows, unreadable
-
     async def _known(self, target: str) -> Request:
         stored = await self._store.requests.get(target) if REQUEST_ID.fullmatch(target) else None
         if stored is None:
@@ -119,7 +103,7 @@ class Submissions:
         return None
 
     async def _already_open(self, item: InboxItem, leading: str) -> None:
-        rows, _ = await self.rows([leading])
+        rows, _ = await read_shown(self._store, [leading])
         said = (
             replies.already_open(*rows[0])
             if rows

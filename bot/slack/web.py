@@ -262,9 +262,9 @@ class Slack:
         guard: dict[str, Any] = {"hash": version} if version else {}
         await self.call("views.update", view_id=view_id, view=view, **guard)
 
-    async def publish_home(self, user: str, view: Block) -> None:
+    async def publish_home(self, user: str, view: Block, priority: Priority) -> None:
         """Show a person their App Home."""
-        await self.call("views.publish", user_id=user, view=view)
+        await self.call("views.publish", priority, user_id=user, view=view)
 
     async def respond(
         self,

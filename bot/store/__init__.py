@@ -7,7 +7,7 @@
 - `clicks`    which click in an open form came last
 - `audit`     what happened, append-only, each entry chained to the one before
 - `cards`     what Slack has been shown of each request
-- `viewers`   who has looked at their App Home, and what it shows them
+- `viewers`   who has opened their App Home lately
 - `rate_limit`  quotas and pauses of the VPC API, how long deletions usually take
 - `repair`    what the database has lost, and what follows from the records, built anew
 - `replicas`  is what was written where a failover finds it
@@ -36,7 +36,7 @@ from bot.store.repair import Repair
 from bot.store.replicas import Replicas
 from bot.store.requests import RETENTION_SECONDS, AlreadyOpen, Requests
 from bot.store.seal import Seals
-from bot.store.viewers import Viewer, Viewers
+from bot.store.viewers import Viewers
 from bot.store.work import Claim, Work
 
 
@@ -82,7 +82,6 @@ class Store:
             self.inbox,
             self.audit,
             self.card_states,
-            self.viewers,
         )
 
     async def recorded(self, request_id: str) -> Recorded | None:
@@ -125,7 +124,6 @@ __all__ = [
     "Requests",
     "Store",
     "Stored",
-    "Viewer",
     "Viewers",
     "Work",
 ]

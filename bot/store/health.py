@@ -41,9 +41,9 @@ _TYPES = {
 
 BY_THEMSELVES = frozenset(
     (
-        *("DEL", "EXISTS", "GET", "HMGET", "HVALS", "LPOS", "LPUSH", "LRANGE", "LTRIM", "MGET"),
-        *("SET", "SMEMBERS", "SREM", "XRANGE", "XTRIM", "ZADD", "ZRANGE"),
-        "ZREVRANGEBYSCORE",
+        *("DEL", "EXISTS", "GET", "HMGET", "HVALS", "INCR", "LPOS", "LPUSH", "LRANGE", "LTRIM"),
+        *("MGET", "SET", "SMEMBERS", "SREM", "XRANGE", "XTRIM", "ZADD", "ZRANGE", "ZREM"),
+        *("ZREMRANGEBYSCORE", "ZREVRANGE", "ZREVRANGEBYSCORE", "ZSCORE"),
     )
 )
 """The commands that are sent without a script."""

@@ -20,7 +20,7 @@ from bot.store.cards import CardStates
 from bot.store.client import DUE, FENCE, NOW, Database, Script
 from bot.store.inbox import STORED, Inbox
 from bot.store.requests import OPEN, Requests
-from bot.store.viewers import Viewers
+from bot.store.viewers import EVERYBODY
 from bot.store.work import Work
 
 log = structlog.get_logger(__name__)
@@ -117,7 +117,6 @@ class Repair:
         inbox: Inbox,
         audit: Audit,
         card_states: CardStates,
-        viewers: Viewers,
     ) -> None:
         """Check `database`."""
         self._db = database
@@ -126,7 +125,6 @@ class Repair:
         self._inbox = inbox
         self._audit = audit
         self._card_states = card_states
-        self._viewers = viewers
         self._started = False
         self._in_turn: list[str] = []
         self._entries = 0
@@ -202,7 +200,7 @@ class Repair:
             # One that is handled meanwhile is a step that finds nothing.
             await self._add(items)
             skip += len(items)
-        await self._viewers.changed()
+        await self._work.wake(EVERYBODY)
         await self._db.command("ZADD", DUE, _NEVER, _COMPLETE)
 
     async def _recent_ids(self) -> list[str]:

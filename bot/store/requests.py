@@ -23,6 +23,7 @@ from bot.store.counting import count
 from bot.store.records import FIELDS, Reading, Stored, decoded, read
 from bot.store.replicas import Replicas
 from bot.store.seal import Seals
+from bot.store.viewers import EVERYBODY
 from bot.store.work import Claim
 
 RETENTION_SECONDS = 90 * 24 * 3600
@@ -302,6 +303,8 @@ class Requests:
         woken = [f"tell:{new.id}"] if claim else [f"run:{new.id}", f"tell:{new.id}"]
         if old is None or old.state is not new.state:
             woken.append(f"follow:{new.id}")
+        if old is None or (old.state, old.decisions) != (new.state, new.decisions):
+            woken.append(EVERYBODY)
         command = {
             "created": new.created_at if old is None else 0,
             "remember": self.retention + _LONGEST_OPEN,

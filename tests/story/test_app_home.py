@@ -1,14 +1,13 @@
-"""App Homes are kept true while nobody opens them again, and Slack is called no more than needed.
+"""App Homes are kept true while nobody opens them again, and Slack is not called more than needed.
 
 People look, click and wait; what they see is read from the local Slack.
 """
 
-import asyncio
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from stage import Stage, delete_command, request_id
+from stage import Stage, delete_command, request_id, versions
 from waiting import until
 
 from bot.models import RequestState
@@ -17,10 +16,9 @@ from bot.sandbox.slack.state import WebCall
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, NETOPS, NETWORK_OPS
 from bot.sandbox.vpc import seed
 from bot.sandbox.vpc.world import Pace
-from bot.slack import app_home as homes
+from bot.slack.app_home import APART_SECONDS
 from bot.slack.messages.buttons import APPROVE, CANCEL, COUNTERSIGN, REJECT, RESTORE
 from bot.slack.messages.decision_forms import TYPED_ACTION, TYPED_BLOCK
-from bot.store.viewers import APART_SECONDS
 
 PARTS = ("Waits for you", "In flight", "You asked for", "Recent outcomes", "*How to ask*")
 
@@ -94,7 +92,7 @@ async def test_a_request_is_approved_in_the_home_and_followed_there_to_its_end(
 
     await playing.slack.click_in_home(BOB, APPROVE)
     for user in (ALICE, BOB):
-        assert "▱" in await until_part(playing, user, "In flight", "Deleting")
+        assert "approved by" in await until_part(playing, user, "In flight", "Deleting")
     assert part(playing, BOB, "Waits for you") == "Nothing."
 
     assert "approved by" in await until_part(playing, BOB, "Recent outcomes", "Deleted")
@@ -104,28 +102,7 @@ async def test_a_request_is_approved_in_the_home_and_followed_there_to_its_end(
     assert playing.vpc.effects(playing.route) == 1
 
 
-async def test_the_bar_moves_while_somebody_looks_and_rests_afterwards(
-    hurried: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(homes, "REFRESH_SECONDS", 1.0)
-    slow_down(hurried)
-    await hurried.start_bot()
-    await look(hurried, BOB)
-    card = await hurried.ask()
-    await hurried.approve(card)
-    await until_part(hurried, BOB, "In flight", "connection is updating")
-    before = len(published(hurried, BOB))
-    bars = set[str]()
-    async with asyncio.timeout(60):
-        while len(bars) < 2:
-            bars.add(part(hurried, BOB, "In flight"))
-            await hurried.slack.state.change()
-    assert len(published(hurried, BOB)) > before
-    await until_part(hurried, BOB, "Recent outcomes", "Deleted")
-    await quiet(hurried)
-
-
-async def test_nobody_gets_more_than_one_page_in_three_seconds(playing: Stage) -> None:
+async def test_nobody_gets_more_than_one_page_in_two_seconds(playing: Stage) -> None:
     slow_down(playing)
     await look(playing, BOB)
     card = await playing.ask()
@@ -145,16 +122,27 @@ async def test_who_has_not_looked_is_shown_nothing(playing: Stage) -> None:
     assert {call.args["user_id"] for call in published(playing, BOB)} == {BOB}
 
 
-async def test_a_page_that_has_not_changed_is_not_published_again(playing: Stage) -> None:
-    """The timeline goes on (a nudge, a line in the thread), and the page stays as it is."""
+async def test_a_page_is_not_published_while_only_a_bar_moves(playing: Stage) -> None:
+    """How far a deletion is shows its card; the pages rest until it has ended."""
+    slow_down(playing)
     await look(playing, BOB)
-    await playing.ask()
-    await until_part(playing, BOB, "Waits for you", "Delete")
+    card = await playing.ask()
+    await playing.approve(card)
+    await until_part(playing, BOB, "In flight", "Deleting")
     await quiet(playing)
-    before = len(published(playing, BOB))
-    await playing.store.viewers.changed()
-    await quiet(playing)
+    before, shown = len(published(playing, BOB)), versions(card)
+    await playing.slack.until(lambda: len(versions(card)) >= len(shown) + 2)
     assert len(published(playing, BOB)) == before
+    await until_part(playing, BOB, "Recent outcomes", "Deleted")
+
+
+async def test_who_opens_their_home_ten_times_costs_a_page_in_two_seconds(playing: Stage) -> None:
+    await look(playing, BOB)
+    for _ in range(10):
+        playing.slack.open_home(BOB)
+    await playing.slack.until(lambda: len(published(playing, BOB)) == 2)
+    await quiet(playing)
+    assert len(published(playing, BOB)) == 2
 
 
 async def test_who_opens_their_home_again_is_shown_it_anew(playing: Stage) -> None:
@@ -186,7 +174,7 @@ async def test_somebody_to_whom_slack_shows_nothing_is_forgotten(playing: Stage)
     await playing.slack.until(lambda: len(published(playing, BOB)) == 2)
 
     async def forgotten() -> bool:
-        return await playing.store.viewers.look(BOB) is None
+        return not await playing.store.viewers.latest()
 
     await until(forgotten)
     # Until they look again.
@@ -269,8 +257,7 @@ async def directly(stage: Stage, user: str) -> str:
 async def test_a_group_that_can_not_be_read_is_said_and_looked_at_again(
     playing: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(homes, "GROUP_SECONDS", 0.5)
-    monkeypatch.setattr("bot.slack.app_home_rows.GROUP_SECONDS", 0.5)
+    monkeypatch.setattr("bot.slack.app_home.GROUP_SECONDS", 0.5)
     await playing.ask()
     broken = playing.slack.faults.add("usergroups.users.list", "http", times=None)
     playing.slack.open_home(BOB)
@@ -342,7 +329,7 @@ async def test_a_broken_glass_is_countersigned_in_the_home(hurried: Stage, tmp_p
 async def test_a_countersignature_that_is_owed_stays_in_the_home_however_much_comes_after_it(
     hurried: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.slack.app_home_rows._LATEST", 1)
+    monkeypatch.setattr("bot.slack.app_home._LATEST", 1)
     await start_with(hurried, tmp_path, 'break_glass = { who = "anyone" }')
     route, later = hurried.new_routes("owed", 2)
     command = delete_command(route, reason="all of prod is down")

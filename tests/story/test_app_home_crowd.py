@@ -1,10 +1,9 @@
 """Many App Homes, and a Slack that hangs, fails or wants a pause: the pages wait, nothing else.
 
-The step of a Home is done here by hand, with the clocks stopped; Slack's answers are real.
+The step of a page is done here by hand, with the clocks stopped; Slack's answers are real.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import pytest
@@ -13,19 +12,17 @@ from databases import set_clock
 from stage import Stage, delete_command
 
 from bot.config.settings import Settings
-from bot.errors import SlackUnavailable
 from bot.models import RequestState
 from bot.sandbox.slack.state import WebCall
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, Person
 from bot.service import app
 from bot.service import run as serving
 from bot.slack.access import Access
-from bot.slack.app_home import AppHomePublisher
-from bot.slack.app_home_rows import AppHomeReader
-from bot.slack.messages.replies import Row
+from bot.slack.app_home import APART_SECONDS, EACH_SECONDS, JUST_OPENED_SECONDS, AppHomePublisher
 from bot.slack.web import Slack
 from bot.store import Claim
-from bot.store.viewers import APART_SECONDS, AT_ONCE, EACH_SECONDS, MOST
+from bot.store.client import DUE
+from bot.store.viewers import EVERYBODY, MOST
 
 
 def pages(stage: Stage) -> list[WebCall]:
@@ -41,11 +38,9 @@ class Crowd:
         self._built = app.App(Settings.from_env(stage.environment()))
         self.store = self._built.store
         self.now = 0.0
-        self.reading_takes = 0.0
-        home_reader = AppHomeReader(self.store, self._built.directory, self._rows, self)
         slack = Slack(self._built.slack_client, self, spread=lambda _: 0.0)
         access = Access(self._built.directory, self)
-        self._publisher = AppHomePublisher(slack, self.store.viewers, home_reader, access, self)
+        self._publisher = AppHomePublisher(slack, self.store, self._built.directory, access)
         self.wait(1000.0)
 
     def __call__(self) -> float:
@@ -65,14 +60,13 @@ class Crowd:
 
     async def step(self, user: str) -> float | None:
         """Have the page of one person done; returns in how many seconds to look again."""
-        claim = Claim(f"home:{user}", "1-a", 1, self.now, self.now + 30)
-        await self.store.database.command("HSET", "{vco}:claims", f"fence:{claim.item}", "1-a")
-        at = await self._publisher.step(claim)
+        at = await self._publisher.step(Claim(f"home:{user}", "1-a", 1, self.now, self.now + 30))
         return None if at is None else round(at - self.now, 3)
 
-    async def _rows(self, ids: Iterable[str]) -> tuple[list[Row], list[str]]:
-        self.now += self.reading_takes / 8  # in so many parts it is read
-        return await self._built.submissions.rows(ids)
+    async def due(self) -> list[str]:
+        """Whose pages are due."""
+        items = await self.store.database.command("ZRANGE", DUE, 0, -1)
+        return [str(item).removeprefix("home:") for item in items]
 
     async def aclose(self) -> None:
         await self._built.close()
@@ -91,6 +85,7 @@ async def test_a_deletion_is_asked_for_approved_and_done_while_all_pages_hang(
     monkeypatch.setattr(serving, "DRAINED_AT", 0.1)
     for number in range(MOST):
         await hurried.store.viewers.opened(f"U0VIEWER{number}")
+    await hurried.store.work.wake(EVERYBODY)
     hurried.slack.faults.add("views.publish", "hang", times=None, seconds=600.0)
     await hurried.start_bot()
     await hurried.slack.until(lambda: len(pages(hurried)) == app.CONCURRENCY["home"])
@@ -103,94 +98,94 @@ async def test_a_deletion_is_asked_for_approved_and_done_while_all_pages_hang(
     await hurried.stop_bots()
 
 
+async def test_a_change_makes_the_pages_due_of_all_who_looked_lately(crowd: Crowd) -> None:
+    await crowd.open(ALICE, BOB)
+    assert await crowd.step("all") is None
+    assert sorted(await crowd.due()) == sorted([ALICE, BOB])
+    assert await crowd.step("all") == APART_SECONDS, "many changes are seen to at once"
+
+
+async def test_one_page_comes_two_seconds_after_the_other_and_shows_what_has_changed_since(
+    stage: Stage, crowd: Crowd
+) -> None:
+    await crowd.open(BOB)
+    await crowd.step(BOB)
+    crowd.wait(0.5)
+    assert await crowd.step(BOB) == APART_SECONDS - 0.5
+    crowd.wait(APART_SECONDS - 0.5)
+    assert await crowd.step(BOB) is None
+    assert len(pages(stage)) == 2
+
+
+async def test_a_clock_that_was_put_back_delays_no_page(stage: Stage, crowd: Crowd) -> None:
+    await crowd.open(BOB)
+    await crowd.step(BOB)
+    crowd.wait(-500.0)
+    await crowd.open(BOB)
+    assert await crowd.step(BOB) is None
+    assert len(pages(stage)) == 2
+
+
 async def test_a_pause_that_slack_asks_for_is_one_of_all_pages(stage: Stage, crowd: Crowd) -> None:
     await crowd.open(ALICE, BOB, CAROL)
     stage.slack.faults.add("views.publish", "rate_limited", retry_after=30)
     assert await crowd.step(ALICE) == 30.0
     crowd.wait(10.0)
-    assert [await crowd.step(user) for user in (BOB, CAROL)] == [20.0, 20.0]
+    waits = [await crowd.step(user) for user in (BOB, CAROL)]
+    assert waits == [20.0 + EACH_SECONDS, 20.0 + 2 * EACH_SECONDS], "one after another"
     assert len(pages(stage)) == 1, "nobody else has asked"
-    crowd.wait(20.0)
+    crowd.wait(20.0 + 2 * EACH_SECONDS)
+    await crowd.open(ALICE, BOB, CAROL)
     for user in (ALICE, BOB, CAROL):
-        await crowd.step(user)
+        assert await crowd.step(user) is None
     assert {c.args["user_id"] for c in pages(stage)[1:]} == {ALICE, BOB, CAROL}
 
 
-async def test_after_a_pause_come_those_who_have_just_opened_theirs_and_then_the_latest(
+async def test_whoever_has_just_opened_theirs_finds_a_call_left_for_it(
     stage: Stage, crowd: Crowd
 ) -> None:
-    await crowd.open("U0FORMER", ALICE, BOB)
-    for user in (ALICE, BOB):
-        await crowd.step(user)
+    users = [f"U{number}" for number in range(MOST)]
+    await crowd.open(*users)
+    crowd.wait(JUST_OPENED_SECONDS)
+    waits = [await crowd.step(user) for user in users]
+    held = [wait for wait in waits if wait is not None]
+    assert 0 < len(held) < 30, "a minute's pages may come at once, but for a few"
     await crowd.open(CAROL)
-    stage.slack.faults.add("views.publish", "rate_limited", retry_after=30)
-    crowd.wait(APART_SECONDS)
-    assert await crowd.step(CAROL) == 30.0
-    order = {user: await crowd.step(user) for user in ("U0FORMER", ALICE, BOB)}
-    assert order == {
-        "U0FORMER": 30.0,
-        BOB: 30.0 + 2 * EACH_SECONDS,
-        ALICE: 30.0 + 3 * EACH_SECONDS,
-    }
+    assert await crowd.step(CAROL) is None
+    assert len(pages(stage)) == MOST - len(held) + 1
 
 
 async def test_a_whole_crowd_does_not_come_back_all_at_once(stage: Stage, crowd: Crowd) -> None:
     users = [f"U{number}" for number in range(MOST)]
     await crowd.open(*users)
     stage.slack.faults.add("views.publish", "rate_limited", retry_after=30)
-    times = sorted([await crowd.step(user) or 0.0 for user in users])
-    assert times[AT_ONCE] == 30.0
-    for minute in range(3):
-        begun = 30.0 + 60 * minute
-        assert sum(begun <= at < begun + 60 for at in times) <= 101
+    for _ in range(3):
+        times = sorted([await crowd.step(user) or 0.0 for user in users])
+        assert times[0] >= 30.0
+        assert times[-1] <= 30.0 + 2 * MOST * EACH_SECONDS, "nor ever later"
     assert len(pages(stage)) == 1
 
 
-async def test_while_slack_does_not_answer_one_page_asks_after_ever_longer_pauses(
-    stage: Stage, crowd: Crowd
+async def test_all_pages_are_made_of_what_was_read_once_until_something_changes(
+    crowd: Crowd, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await crowd.open(ALICE, BOB)
-    stage.slack.faults.add("views.publish", "http", times=None)
-    pauses = []
-    for _ in range(6):
-        with pytest.raises(SlackUnavailable):
-            await crowd.step(ALICE)
-        pauses.append(await crowd.step(BOB))
-        crowd.wait(pauses[-1] or 0.0)
-    assert pauses == [1, 2, 4, 8, 15, 15]
-    assert len(pages(stage)) == 6
-    stage.slack.faults.clear()
-    assert await crowd.step(ALICE) is None
-    stage.slack.faults.add("views.publish", "http")
-    with pytest.raises(SlackUnavailable):
-        await crowd.step(BOB)
-    assert await crowd.step(BOB) == 1.0, "counted anew"
+    readings = 0
+    latest_ids = crowd.store.requests.latest_ids
 
+    async def counted(most: int) -> list[str]:
+        nonlocal readings
+        readings += 1
+        return await latest_ids(most)
 
-async def test_pages_that_fail_together_lengthen_the_pause_once(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(app, "SLACK_SECONDS", 1)
-    users = [ALICE, BOB, CAROL]
-    async with aclosing(Crowd(stage)) as crowd:
-        await crowd.open(*users)
-        stage.slack.faults.add("views.publish", "hang", times=None, seconds=600.0)
-        results = await asyncio.gather(*map(crowd.step, users), return_exceptions=True)
-        assert [type(result) for result in results] == [SlackUnavailable] * 3
-        assert await crowd.step(BOB) == 1.0
-
-
-async def test_a_page_from_a_board_that_is_too_costly_to_read_again_is_looked_at_later(
-    stage: Stage, crowd: Crowd
-) -> None:
-    crowd.reading_takes = 2.4
-    await crowd.open(ALICE)
-    await crowd.step(ALICE)
+    monkeypatch.setattr(crowd.store.requests, "latest_ids", counted)
+    users = [f"U{number}" for number in range(10)]
+    await crowd.open(*users)
+    for user in users:
+        await crowd.step(user)
+    assert readings == 1
     crowd.wait(APART_SECONDS)
-    await crowd.store.viewers.changed()
-    assert await crowd.step(ALICE) == pytest.approx(4 * 2.4 - APART_SECONDS)
-    await crowd.open(BOB)
-    await crowd.step(BOB)
-    assert [c.args["user_id"] for c in pages(stage)] == [ALICE, BOB], "an old page before none"
-    crowd.wait(4 * 2.4)
-    assert await crowd.step(ALICE) is None
+    await crowd.step("all")
+    for user in users:
+        await crowd.step(user)
+    assert readings == 2
+    assert len(pages(stage)) == 20

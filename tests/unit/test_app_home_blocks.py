@@ -36,6 +36,7 @@ from bot.models import (
 from bot.sandbox.slack.arguments import checked_view
 from bot.sandbox.slack.blocks import problems_in_view
 from bot.sandbox.slack.messages import text_of
+from bot.slack.messages.app_home import MOST_ENDED, MOST_MINE, AppHomeData, places, view
 from bot.slack.messages.buttons import (
     AGAIN,
     APPROVE,
@@ -45,11 +46,9 @@ from bot.slack.messages.buttons import (
     REJECT,
     RESTORE,
 )
-from bot.slack.messages.home import view
-from bot.slack.messages.home_data import MOST_ENDED, MOST_MINE, AppHomeData, Row, places
+from bot.slack.messages.replies import Row
 from bot.store import CardState
 
-NOW = 1120.0
 DORA = "U0DORA"
 LINK = "https://acme.slack.com/archives/C0NETOPS/p1000"
 MEMBERS = {"S0NETOPS": frozenset({BOB, DORA})}
@@ -58,8 +57,8 @@ GLASS = Terms(approvers=NETOPS, countersign=7200.0)
 PARTS = ["Waits for you", "In flight", "Waits for others", "You asked for", "Recent outcomes"]
 
 
-def row(request: Request, **more: Any) -> Row:  # noqa: ANN401 - fields of Row
-    return Row(request, CardState(link=LINK), **more)
+def row(request: Request) -> Row:
+    return Row(request, CardState(link=LINK))
 
 
 def home(
@@ -69,7 +68,7 @@ def home(
     unreadable: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     rows = tuple(r if isinstance(r, Row) else row(r) for r in requests)
-    return view(AppHomeData(rows, members, unreadable), user, NOW)
+    return view(AppHomeData(rows, members, unreadable), user)
 
 
 def parts(page: dict[str, Any]) -> dict[str, str]:
@@ -229,14 +228,14 @@ def test_a_broken_glass_waits_for_an_approver_until_it_is_countersigned() -> Non
     assert "countersigned by <@U0BOB>" in parts(home(signed))["Recent outcomes"]
 
 
-def test_what_is_in_flight_shows_its_progress_to_everybody() -> None:
-    flying = row(accepted(approved()), usual=40.0)
-    queued = row(replace(approved(a_request(a_route("10.1.0.0/24"))), id="r-second"), ahead=2)
+def test_what_is_in_flight_is_shown_to_everybody_and_how_far_it_is_on_its_card() -> None:
+    flying = accepted(approved())
+    queued = replace(approved(a_request(a_route("10.1.0.0/24"))), id="r-second")
     for user in (ALICE, BOB, "U0NOBODY"):
         said = parts(home(flying, queued, user=user))["In flight"]
         assert "Deleting 10.0.0.0/24 ·" in said
-        assert "▰▰▰▰▱▱▱▱▱▱  19 s, usually 40 s · sent" in said
-        assert "Waiting its turn: 2 requests are ahead on this connection." in said
+        assert "10.1.0.0/24 ·" in said
+        assert "▱" not in said
         assert "approved by <@U0BOB>" in said
 
 
@@ -360,12 +359,11 @@ def requests(draw: st.DrawFn) -> Request:
     found=st.lists(requests(), max_size=60),
     user=st.sampled_from([ALICE, BOB, CAROL, DORA]),
     link=st.sampled_from(["", LINK]),
-    ahead=st.integers(0, 3),
 )
 def test_slack_takes_the_home_of_anybody_whatever_there_is(
-    found: list[Request], user: str, link: str, ahead: int
+    found: list[Request], user: str, link: str
 ) -> None:
-    rows = [Row(request, CardState(link=link), ahead) for request in found]
+    rows = [Row(request, CardState(link=link)) for request in found]
     page = home(*rows, user=user, unreadable=("r-newer",))
     assert problems_in_view(page) == []
     assert checked_view(page, "home") == page

@@ -130,9 +130,9 @@ def test_every_card_shows_its_id_once(state: RequestState) -> None:
 def test_the_notification_of_a_pending_card_says_what_is_wanted_and_by_whom() -> None:
     where = "10.0.0.0/24 · vco-p0w5112f"
     wanted = "approval wanted, asked by <@U0ALICE>"
-    assert card(a_request(), VIEW)[0] == f"🟠 Delete {where}: {wanted}"
+    assert card(a_request(), VIEW)[0] == f"🟠 Delete {where} · {wanted}"
     back = card(a_request(operation=Operation.RESTORE), VIEW)[0]
-    assert back == f"🟠 Restore {where}: {wanted}"
+    assert back == f"🟠 Restore {where} · {wanted}"
     assert card(in_state(RequestState.EXECUTING), VIEW)[0] == f"⏳ Deleting {where}"
 
 

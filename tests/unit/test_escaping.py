@@ -34,14 +34,13 @@ from bot.slack.forms.fields import Form, route_value
 from bot.slack.forms.lookup import ConnectionRoutes
 from bot.slack.forms.view import delete_form
 from bot.slack.messages import replies
+from bot.slack.messages.app_home import AppHomeData, view
 from bot.slack.messages.card import View, card
 from bot.slack.messages.decision_forms import approve_form
 from bot.slack.messages.history import HistoryFound, history
-from bot.slack.messages.home import view
-from bot.slack.messages.home_data import AppHomeData, Row
 from bot.slack.messages.mrkdwn import code, literal, paragraphs, prose, visible
 from bot.slack.messages.receipt import receipt
-from bot.slack.messages.replies import choices, late, problem
+from bot.slack.messages.replies import Row, choices, late, problem
 from bot.slack.messages.timeline import line
 from bot.store import CardState, Stored
 
@@ -145,10 +144,10 @@ def messages(word: str) -> Iterator[tuple[str, Any]]:
         if state in (RequestState.FAILED, RequestState.DELETED):
             for event in events(word):
                 yield f"line {event.kind} {state}", line(request, event)
-    yield "status", paragraphs(replies.status([(r.request, TOLD) for r in rows], [word]))
+    yield "status", paragraphs(replies.status(rows, [word]))
     board = AppHomeData(tuple(rows), {"S0NETOPS": ("U0BOB",)}, (word,))
     for user in ("U0BOB", "U0ALICE"):
-        yield f"home {user}", view(board, user, 1200.0)
+        yield f"home {user}", view(board, user)
     form = Form(
         region="cn-hangzhou",
         connection="vco-p0w5112f",

@@ -27,7 +27,7 @@ from bot.slack.forms.view import route_options
 from bot.slack.messages.card_body import ending
 from bot.slack.messages.decision_forms import reject_form
 from bot.slack.messages.mrkdwn import clock
-from bot.slack.messages.replies import asked, choices, done, late, routes, status
+from bot.slack.messages.replies import Row, asked, choices, done, late, routes, status
 from bot.store import CardState
 
 TWO = Terms(approvers=People(groups=("S0NETOPS",)), approvals=2, countersign=7200.0)
@@ -182,7 +182,7 @@ def test_the_list_begins_with_what_is_in_flight_and_with_the_newest() -> None:
         "r-flying": in_state(RequestState.EXECUTING),
     }
     rows = [
-        (replace(request, id=id_, created_at=1000.0 + n), CardState())
+        Row(replace(request, id=id_, created_at=1000.0 + n), CardState())
         for n, (id_, request) in enumerate(found.items())
     ]
     order = [line.rsplit("`", 2)[1] for line in status(rows).splitlines()]
@@ -191,9 +191,10 @@ def test_the_list_begins_with_what_is_in_flight_and_with_the_newest() -> None:
 
 def test_what_is_in_flight_is_not_among_those_that_are_only_counted() -> None:
     many = [
-        (replace(a_request(), id=f"r-{n}", created_at=2000.0 + n), CardState()) for n in range(50)
+        Row(replace(a_request(), id=f"r-{n}", created_at=2000.0 + n), CardState())
+        for n in range(50)
     ]
-    said = status([*many, (replace(accepted(), id="r-flying"), CardState())])
+    said = status([*many, Row(replace(accepted(), id="r-flying"), CardState())])
     assert said.splitlines()[0].endswith("`r-flying`")
     assert said.splitlines()[-1] == "… and 11 more"
 

@@ -9,6 +9,6 @@
 - `timeline`    the thread below the card: one line for each event
 - `replies`     what one person is told of their command or click; lists and status
 - `receipt`, `history`   all that is recorded of a request; which requests there were
-- `home`        the App Home; `home_data` says which request stands where
+- `app_home`    the App Home, and which request stands where
 - `decision_forms`   the modals that ask for a reason, and for a wide prefix
 """

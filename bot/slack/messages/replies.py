@@ -1,6 +1,7 @@
 """What one person is told privately: of a command or a click, of requests and routes. Pure."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from bot import lifecycle
 from bot.command import PREFIX, Cancel, Command, Delete, ListRoutes, Restore
@@ -156,8 +157,12 @@ def _missing(request: Request) -> str:
     return f"{count} more approval{'s' if count != 1 else ''}"
 
 
-Row = tuple[Request, CardState]
-"""A request, and where Slack shows it."""
+class Row(NamedTuple):
+    """A request, and where Slack shows it."""
+
+    request: Request
+    posted: CardState
+
 
 _MOST = 40
 """How many rows an answer shows before it counts the rest: a message holds 40 of them well."""

@@ -1,11 +1,17 @@
-"""The App Home: what waits for you, what is in flight, what you asked for, how it went. Pure."""
+"""The App Home: what waits for you, what is in flight, what you asked for, how it went. Pure.
+
+Each request stands once in somebody's App Home, where it matters most to them: it waits for them,
+or is being done, or was asked for by them, or has ended lately. How far it is shows its card.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
 
 from bot import lifecycle
 from bot.command import PREFIX
 from bot.errors import Refused
-from bot.models import Decision, Request, RequestState, Verdict
+from bot.models import Decision, Members, Request, RequestState, Verdict
 from bot.preview.rollback import can_roll_back
 from bot.slack.messages.buttons import (
     APPROVE,
@@ -17,8 +23,7 @@ from bot.slack.messages.buttons import (
     restore_button,
 )
 from bot.slack.messages.card import first_line
-from bot.slack.messages.card_body import UNSURE, View, buttons, progress, uncovered
-from bot.slack.messages.home_data import AppHomeData, Row, places
+from bot.slack.messages.card_body import UNSURE, buttons, uncovered
 from bot.slack.messages.impacts import impact_lines
 from bot.slack.messages.labels import Symbol, verdict_word
 from bot.slack.messages.mrkdwn import (
@@ -37,6 +42,109 @@ from bot.slack.messages.mrkdwn import (
     quoted,
     section,
 )
+from bot.slack.messages.replies import Row
+
+MOST_MINE = 3
+"""How many ended requests of their own a person sees."""
+
+MOST_ENDED = 10
+"""How many others that have ended."""
+
+
+class AppHomeData(NamedTuple):
+    """Everything that is open and what has ended lately; the same for all.
+
+    `members`: who is in the groups that may decide on what waits; a group that could not be
+    read is missing. `unreadable`: ids of records that this version can't read.
+    """
+
+    rows: tuple[Row, ...] = ()
+    members: Members = MappingProxyType({})
+    unreadable: tuple[str, ...] = ()
+
+
+class Places(NamedTuple):
+    """The rows of one person's Home, by where they stand, and the groups that may hide more."""
+
+    waiting: list[Row]
+    running: list[Row]
+    elsewhere: list[Row]
+    asked: list[Row]
+    ended: list[Row]
+    unread: tuple[str, ...]
+
+
+def groups_of(requests: Iterable[Request]) -> set[str]:
+    """The groups whose members have to be known to say for whom these requests wait."""
+    return {g for r in requests if undecided(r) for g in r.terms.approvers.groups}
+
+
+def undecided(request: Request) -> bool:
+    """Whether it waits for an approval, or for a countersignature."""
+    return request.state is RequestState.PENDING or _unsigned(request)
+
+
+def places(data: AppHomeData, user: str) -> Places:
+    """Where each request stands in the Home of `user`."""
+    rows = sorted(data.rows, key=lambda row: row.request.created_at)
+    waiting, rest = _split(rows, lambda r: waits_for(r, user, data.members))
+    pending, rest = _split(rest, lambda r: r.state is RequestState.PENDING)
+    running, ended = _split(rest, lambda r: r.state.open)
+    ended.sort(key=lambda row: row.request.ended_at, reverse=True)
+    own, elsewhere = _split(pending, lambda r: r.requester == user)
+    mine = [row for row in ended if row.request.requester == user][:MOST_MINE]
+    others = [row for row in ended if row not in mine][:MOST_ENDED]
+    return Places(
+        waiting=waiting,
+        running=running,
+        elsewhere=elsewhere,
+        asked=own[::-1] + mine,
+        ended=others,
+        unread=_unread(rows, user, data.members),
+    )
+
+
+def waits_for(request: Request, user: str, members: Members) -> bool:
+    """Whether `user` may decide on it, as far as its terms say, and has not.
+
+    Whether they really may is asked anew at the click.
+    """
+    return _could(request, user) and request.terms.approvers.include(user, members)
+
+
+def _could(request: Request, user: str) -> bool:
+    """Whether it would wait for `user`, if they were an approver."""
+    mine = request.requester == user
+    if request.state is RequestState.PENDING:
+        return user not in request.approvers and (request.terms.self_approval or not mine)
+    return _unsigned(request) and not mine
+
+
+def _unsigned(request: Request) -> bool:
+    return request.glass_broken and not request.countersigned
+
+
+def _unread(rows: Iterable[Row], user: str, members: Members) -> tuple[str, ...]:
+    """The groups that could not be read, and in which `user` may be."""
+    hidden = (
+        group
+        for row in rows
+        if _could(row.request, user) and not waits_for(row.request, user, members)
+        for group in row.request.terms.approvers.unread(members)
+    )
+    return tuple(dict.fromkeys(hidden))
+
+
+def _split(rows: Iterable[Row], of: Callable[[Request], bool]) -> tuple[list[Row], list[Row]]:
+    """The rows whose request is one `of` them, and the others."""
+    found: list[Row] = []
+    others: list[Row] = []
+    for row in rows:
+        (found if of(row.request) else others).append(row)
+    return found, others
+
+
+# --- rows ------------------------------------------------------------------------------
 
 _NAMED = 3
 """How many routes an enumeration names before it counts the rest."""
@@ -45,7 +153,7 @@ _WHY_LIMIT = 300
 """Characters of a reason, or of what went wrong: the card has all of it."""
 
 
-def waiting(row: Row, user: str, now: float) -> Iterator[Block]:
+def waiting(row: Row, user: str) -> Iterator[Block]:
     """What `user` is asked to decide on, with what they have to know for it."""
     request = row.request
     if request.state is RequestState.PENDING:
@@ -55,16 +163,14 @@ def waiting(row: Row, user: str, now: float) -> Iterator[Block]:
         yield _actions(request, APPROVE, REJECT, *mine)
         return
     yield section(_title(row))
-    yield from _work(row, now)
     until = _when(request.created_at + request.terms.countersign)
     yield _about(request, f"{_who(request)} · countersign by {until}")
     yield {"type": "actions", "elements": [countersign_button(request)]}
 
 
-def running(row: Row, now: float) -> Iterator[Block]:
-    """What is being done, and how far it is."""
+def running(row: Row) -> Iterator[Block]:
+    """What is being done."""
     yield section(_title(row))
-    yield from _work(row, now)
     yield context(*_name(row.request), f"{_who(row.request)} · {code(row.request.id)}")
 
 
@@ -183,11 +289,6 @@ def _when(at: float) -> str:
 # --- blocks ----------------------------------------------------------------------------
 
 
-def _work(row: Row, now: float) -> Iterator[Block]:
-    if row.request.state.open:
-        yield from progress(row.request, View(now=now, ahead=row.ahead, usual=row.usual))
-
-
 def _actions(request: Request, *wanted: str) -> Block:
     """Those of the card's buttons that are for its reader."""
     elements = [one for one in buttons(request)["elements"] if one["action_id"] in wanted]
@@ -204,14 +305,14 @@ _MOST_MENTIONED = 10
 _EXAMPLE = f'{PREFIX} delete vco-p0w5112f 192.168.10.0/24 --reason "leaking, INC-4211"'
 
 
-def view(data: AppHomeData, user: str, now: float) -> Block:
-    """The page of `user` as it should look at `now`, in seconds since the epoch."""
+def view(data: AppHomeData, user: str) -> Block:
+    """The page of `user`."""
     found = places(data, user)
     blocks = [
         *_warning(data.unreadable),
-        *_part("Waits for you", found.waiting, lambda row: waiting(row, user, now), apart=True),
-        *_unread(found.unread),
-        *_part("In flight", found.running, lambda row: running(row, now)),
+        *_part("Waits for you", found.waiting, lambda row: waiting(row, user), apart=True),
+        *_unread_groups(found.unread),
+        *_part("In flight", found.running, running),
         *_elsewhere(found.elsewhere),
         *_part("You asked for", found.asked, asked),
         *_part("Recent outcomes", found.ended, ended, most=len(found.ended)),
@@ -259,7 +360,7 @@ def _elsewhere(rows: Sequence[Row]) -> Iterator[Block]:
         yield from _more(rows[_MOST_MENTIONED:])
 
 
-def _unread(groups: Sequence[str]) -> Iterator[Block]:
+def _unread_groups(groups: Sequence[str]) -> Iterator[Block]:
     if groups:
         names = " ".join(map(mention, groups[:_MOST_MENTIONED]))
         yield context(
