@@ -498,7 +498,7 @@ async def test_an_answer_about_another_connection_or_without_a_state_is_no_relia
     body: dict[str, str], vpc: Script, client: VpcClient
 ) -> None:
     vpc.then(gives(body))
-    with pytest.raises(OutcomeUnknown, match="no reliable answer"):
+    with pytest.raises(OutcomeUnknown, match="Nothing was changed"):
         await client.connection(REGION, VCO)
 
 

@@ -175,6 +175,8 @@ def interpreted(message: Any) -> list[str]:  # noqa: ANN401 - any JSON
 def skeleton(text: str) -> str:
     """Marks, links, pings, emoji and line ends, in their order."""
     text = re.sub("`[^`\n]*`", "`", text)
+    # A link's words may be somebody's; where it leads to may not.
+    text = re.sub(r"<(https?:[^<>|]*)\|[^<>\n]*>", r"<\1>", text)
     return "".join(
         re.findall(
             r"[*~`\n]|<[^<>]*>|[<>]|(?<![^\W_])_|_(?![^\W_])|:[a-z0-9_+'-]*[g-z_+-]\w*:", text

@@ -92,7 +92,7 @@ def _notification(request: Request) -> str:
     line = literal(first_line(request))
     if request.state is not RequestState.PENDING:
         return line
-    return f"{line}: approval wanted, asked by {mention(request.requester)}"
+    return f"{line} · approval wanted, asked by {mention(request.requester)}"
 
 
 def _body(request: Request, view: View) -> Iterator[Block]:
