@@ -239,7 +239,7 @@ async def test_what_was_deleted_is_asked_back_in_the_home_by_a_card_where_the_fi
     await playing.approve(card)
     await until_part(playing, ALICE, "You asked for", "Deleted")
     await playing.slack.click_in_home(ALICE, RESTORE)
-    await until_part(playing, ALICE, "You asked for", "Restore 192.168.10.0/24 to")
+    await until_part(playing, ALICE, "You asked for", "Restore 192.168.10.0/24 ·")
     assert [m.channel for m in playing.cards()] == [NETWORK_OPS] * 2
     assert text_of(playing.cards()[1]).startswith("🟠 Restore ")
     assert "Asked for approval" in await directly(playing, ALICE)
