@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from waiting import PATIENCE
+from waiting import TIMEOUT
 
 from bot.cli.main import main
 
@@ -34,7 +34,7 @@ async def run(*arguments: str, **environment: str) -> tuple[int, str, str]:
         env=inherited() | environment,
         cwd=ROOT,
     )
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         out, err = await process.communicate()
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Self
 
 from msgspec.structs import replace
-from waiting import PATIENCE, until, until_ready
+from waiting import TIMEOUT, until, until_ready
 
 from bot.config.settings import Settings
 from bot.models import Event, EventKind, Request, RequestState, VcoRoute
@@ -191,12 +191,12 @@ class Stage:
         """The lines below a card."""
         return [text_of(m) for m in self.slack.thread(card.channel, card.ts) if m.reply]
 
-    async def until_card_says(self, card: Message, words: str, seconds: float = PATIENCE) -> str:
+    async def until_card_says(self, card: Message, words: str, seconds: float = TIMEOUT) -> str:
         """Wait until a card shows `words`; returns all that it shows then."""
         await self.slack.until(lambda: words in text_of(card), timeout=seconds)
         return text_of(card)
 
-    async def until_quiet(self, card: Message, seconds: float = PATIENCE) -> None:
+    async def until_quiet(self, card: Message, seconds: float = TIMEOUT) -> None:
         """Wait until the bot has nothing more to show of a request: it writes no record of it."""
         item = f"tell:{request_id(card)}"
 
@@ -232,7 +232,7 @@ class Stage:
         assert stored is not None
         return stored.request
 
-    async def until_ended(self, card: Message, seconds: float = PATIENCE) -> Request:
+    async def until_ended(self, card: Message, seconds: float = TIMEOUT) -> Request:
         """Wait until a request is no longer open; returns it."""
 
         async def ended() -> Request | None:
@@ -241,12 +241,12 @@ class Stage:
 
         return await until(ended, seconds)
 
-    async def until_deleted(self, card: Message, seconds: float = PATIENCE) -> str:
+    async def until_deleted(self, card: Message, seconds: float = TIMEOUT) -> str:
         """Wait until the routes are proven gone and Slack shows it; returns what the card says."""
         return await self.until_shown(card, RequestState.DELETED, seconds)
 
     async def until_shown(
-        self, card: Message, state: RequestState, seconds: float = PATIENCE
+        self, card: Message, state: RequestState, seconds: float = TIMEOUT
     ) -> str:
         """Wait until a request is in `state` and its card and thread say all; returns the card."""
 
@@ -263,7 +263,7 @@ class Stage:
         ended = await asyncio.gather(*map(self.until_ended, cards.values()))
         return {name: (r, cards[name]) for name, r in zip(cards, ended, strict=True)}
 
-    async def until_event(self, card: Message, kind: EventKind, seconds: float = PATIENCE) -> Event:
+    async def until_event(self, card: Message, kind: EventKind, seconds: float = TIMEOUT) -> Event:
         """Wait until something has happened to a request; returns the event."""
 
         async def happened() -> Event | None:

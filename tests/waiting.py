@@ -9,15 +9,15 @@ import aiohttp
 
 T = TypeVar("T")
 
-PATIENCE = 60.0
+TIMEOUT = 60.0
 """Seconds until a wait is given up: what is waited for comes soon, also on a busy machine."""
 
 
 @overload
-async def until(condition: Callable[[], Awaitable[T | None]], seconds: float = PATIENCE) -> T: ...
+async def until(condition: Callable[[], Awaitable[T | None]], seconds: float = TIMEOUT) -> T: ...
 @overload
-async def until(condition: Callable[[], T | None], seconds: float = PATIENCE) -> T: ...
-async def until(condition: Callable[[], object], seconds: float = PATIENCE) -> object:
+async def until(condition: Callable[[], T | None], seconds: float = TIMEOUT) -> T: ...
+async def until(condition: Callable[[], object], seconds: float = TIMEOUT) -> object:
     """What `condition`, a function or a coroutine function, returns once it is true.
 
     For what Slack does not show; `stage.slack.until` wakes at each of its changes.
@@ -32,7 +32,7 @@ async def until(condition: Callable[[], object], seconds: float = PATIENCE) -> o
             await asyncio.sleep(0.02)
 
 
-async def until_ready(url: str, status: int = 200, seconds: float = PATIENCE) -> str:
+async def until_ready(url: str, status: int = 200, seconds: float = TIMEOUT) -> str:
     """Wait until `/readyz` answers with this status; returns its body."""
 
     async def answered() -> str:

@@ -41,7 +41,7 @@ from bot.slack.responder import Responder
 from bot.slack.router import HandlerContext
 from bot.slack.routes import ROUTER
 from bot.slack.said import SignedAt
-from bot.slack.shared_reads import PATIENCE_SECONDS
+from bot.slack.shared_reads import TURN_SECONDS
 from bot.slack.submissions import Submissions
 from bot.slack.unknown import UnknownPayloads
 from bot.slack.web import Slack
@@ -77,7 +77,7 @@ class App:
         self.policy = policy or policy_of(settings)
         self.slack_client = slack_client(settings.slack_bot_token, settings.slack_api_url)
         self.slack = Slack(self.slack_client)
-        self.directory = SlackDirectory(self.slack, min(PATIENCE_SECONDS, settings.lease / 4))
+        self.directory = SlackDirectory(self.slack, min(TURN_SECONDS, settings.lease / 4))
         database = Database(connect(settings.redis))
         seals = Seals(settings.seal_keys)
         self.store = Store(database, settings.retention, settings.redis_replicas, seals)

@@ -29,4 +29,4 @@ async def clicked(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
 @router.handles(AskAgainClicked)
 async def ask_again(context: HandlerContext, claim: Claim, item: AskAgainClicked) -> float | None:
     """Ask for the same, as it is now."""
-    return await context.submissions.ask_from(claim, item, item.request_id, repeated_draft)
+    return await context.submissions.submit_from(claim, item, item.request_id, repeated_draft)

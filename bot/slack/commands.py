@@ -98,7 +98,7 @@ async def run(context: HandlerContext, claim: Claim, given: CommandGiven) -> flo
     try:
         match parse(given.text, default_region=context.default_region):
             case Delete(draft=draft):
-                return await context.submissions.ask(claim, given, draft)
+                return await context.submissions.submit(claim, given, draft)
             case Restore() as wanted:
                 return await restore(context, claim, given, wanted)
             case Cancel(request_id=target):

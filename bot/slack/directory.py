@@ -21,7 +21,7 @@ from bot.errors import (
 )
 from bot.models import Person, Place
 from bot.slack.budget import Priority
-from bot.slack.shared_reads import PATIENCE_SECONDS, Asker, Key, SharedReads
+from bot.slack.shared_reads import TURN_SECONDS, Asker, Key, SharedReads
 from bot.slack.web import Slack
 
 log = structlog.get_logger(__name__)
@@ -53,10 +53,10 @@ def looking_up(priority: Priority, step: str = "") -> Iterator[None]:
 class SlackDirectory:
     """Users, user groups and channels of the workspace that the bot token belongs to."""
 
-    def __init__(self, slack: Slack, patience: float = PATIENCE_SECONDS) -> None:
-        """Ask `slack`; `patience`: how many seconds a look-up may wait for its turn."""
+    def __init__(self, slack: Slack, turn_seconds: float = TURN_SECONDS) -> None:
+        """Ask `slack`; `turn_seconds`: how many seconds a look-up may wait for its turn."""
         self._slack = slack
-        self._reads = SharedReads(slack, patience)
+        self._reads = SharedReads(slack, turn_seconds)
         self.identity: Identity | None = None
 
     async def identify(self) -> Identity:

@@ -44,4 +44,4 @@ async def restore(
         drafted = rollback_draft(request, reason=wanted.reason)
         return replace(drafted, break_glass=wanted.break_glass)
 
-    return await context.submissions.ask_from(claim, item, wanted.request_id, draft)
+    return await context.submissions.submit_from(claim, item, wanted.request_id, draft)

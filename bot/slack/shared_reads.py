@@ -23,7 +23,7 @@ from bot.slack.web import Slack
 KEPT_SECONDS = 10.0
 """For how long what a step has found out serves the same step when it is tried again."""
 
-PATIENCE_SECONDS = 0.5
+TURN_SECONDS = 0.5
 """How long a step waits for its turn before it frees its place."""
 
 _LONGEST_PACE = 60.0
@@ -78,12 +78,12 @@ class SharedReads:
     def __init__(
         self,
         slack: Slack,
-        patience: float = PATIENCE_SECONDS,
+        turn_seconds: float = TURN_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`patience`: seconds for which a step waits for its turn."""
+        """`turn_seconds`: seconds for which a step waits for its turn."""
         self._slack = slack
-        self._patience = patience
+        self._turn_seconds = turn_seconds
         self._clock = clock
         self._order = count()
         self._waiting: dict[str, dict[Key, _Read]] = {}
@@ -104,7 +104,7 @@ class SharedReads:
             return await asyncio.shield(kept.answer)
         read = self._join(key, asker)
         try:
-            async with asyncio.timeout(self._patience if asker.step else _ALONE_SECONDS):
+            async with asyncio.timeout(self._turn_seconds if asker.step else _ALONE_SECONDS):
                 await read.begun.wait()
         except TimeoutError:
             raise SlackRateLimited(self._expected(read)) from None

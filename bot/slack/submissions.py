@@ -24,9 +24,10 @@ from bot.store import AlreadyOpen, Claim, Store
 CARD_SECONDS = 10.0
 """For how long an answer waits for the card, so that it can link to it."""
 
-_CARD_LOOK = 0.15
+_CARD_AGAIN_SECONDS = 0.15
+"""Seconds after which it is looked again whether the card stands."""
 
-_READING_LOOK = STEP_SECONDS + 0.5
+_ROUTES_AGAIN_SECONDS = STEP_SECONDS + 0.5
 """Seconds after which it is looked again whether a long list of routes has been read."""
 
 
@@ -42,27 +43,27 @@ class Submissions:
         self._responder = responder
         self._channel = channel
 
-    async def ask(self, claim: Claim, item: InboxItem, draft: Draft) -> float | None:
-        """Ask for `draft` on behalf of whoever sent `delivery`; returns when to look again."""
+    async def submit(self, claim: Claim, item: InboxItem, draft: Draft) -> float | None:
+        """Submit `draft` on behalf of whoever sent `item`; returns when to look again."""
         try:
-            return await self._ask(claim, item, draft)
+            return await self._submit(claim, item, draft)
         except StillReading:
-            return claim.now + _READING_LOOK
+            return claim.now + _ROUTES_AGAIN_SECONDS
         except AlreadyOpen as error:
             await self._already_open(item, error.request_id)
         except (UserError, AlibabaError) as error:
             await self._responder.explain(item, error)
         return None
 
-    async def ask_from(
+    async def submit_from(
         self, claim: Claim, item: InboxItem, target: str, draft: Callable[[Request], Draft]
     ) -> float | None:
-        """Ask for what `draft` makes of the request `target`; returns when to look again."""
+        """Submit what `draft` makes of the request `target`; returns when to look again."""
         try:
             request = await self._known(target)
             # In the App Home there is no channel: then it goes where the first card went.
             asked = replace(item, channel=item.channel or request.channel)
-            return await self.ask(claim, asked, draft(request))
+            return await self.submit(claim, asked, draft(request))
         except UserError as error:
             await self._responder.explain(item, error)
         return None
@@ -75,7 +76,7 @@ class Submissions:
             )
         return stored.request
 
-    async def _ask(self, claim: Claim, item: InboxItem, draft: Draft) -> float | None:
+    async def _submit(self, claim: Claim, item: InboxItem, draft: Draft) -> float | None:
         target = request_id(claim.id)
         stored = await self._store.requests.get(target)
         if stored is not None:
@@ -89,7 +90,7 @@ class Submissions:
             elsewhere=channel != item.channel,
             said_at=item.said_at,
         )
-        return claim.now + _CARD_LOOK
+        return claim.now + _CARD_AGAIN_SECONDS
 
     async def _asked(self, claim: Claim, item: InboxItem, request: Request) -> float | None:
         posted = await self._store.card_states.get(request.id)
@@ -99,7 +100,7 @@ class Submissions:
         elif posted.link or claim.now - request.created_at > CARD_SECONDS:
             await self._responder.tell(item, replies.asked(request, posted))
         else:
-            return claim.now + _CARD_LOOK
+            return claim.now + _CARD_AGAIN_SECONDS
         return None
 
     async def _already_open(self, item: InboxItem, leading: str) -> None:

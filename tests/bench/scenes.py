@@ -28,7 +28,7 @@ TASK = Pace(delay=0.1, seconds=2.0)
 _PAUSE = 0.005
 _MARGIN = 0.2
 """Seconds that are left to kill a bot before its next step begins."""
-_PATIENCE = 60.0
+_TIMEOUT = 60.0
 
 
 @dataclass(slots=True)
@@ -125,7 +125,7 @@ class Scenes:
 
     async def _proven(self, card: Message, route: VcoRoute) -> None:
         """Wait until the card says so. A figure of a deletion gone wrong would be worthless."""
-        await self._stage.until_deleted(card, seconds=_PATIENCE)
+        await self._stage.until_deleted(card, seconds=_TIMEOUT)
         assert (await self._stage.request(card)).state is RequestState.DELETED
         assert self._stage.vpc.effects(route) == 1
 

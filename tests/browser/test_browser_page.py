@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from desk import ARGUMENTS, OUTCOME_MS, Desk, find_browser
+from browser_tab import ARGUMENTS, OUTCOME_MS, Tab, find_browser
 from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
 
 from bot.sandbox.run import POLICY, Sandbox
@@ -47,17 +47,17 @@ async def sandbox(
 
 async def open_page(
     browser: Browser, sandbox: Sandbox, size: tuple[int, int] = WIDTHS[0], scheme: str = "light"
-) -> Desk:
+) -> Tab:
     """Bob's window; whoever opens it closes its context."""
     context = await browser.new_context(
         viewport=ViewportSize(width=size[0], height=size[1]),
         color_scheme="dark" if scheme == "dark" else "light",
         reduced_motion="reduce",
     )
-    desk = Desk(await context.new_page())
-    await desk.page.goto(f"{sandbox.url}/?as={BOB}")
-    await expect(desk.composer).to_be_focused()
-    return desk
+    tab = Tab(await context.new_page())
+    await tab.page.goto(f"{sandbox.url}/?as={BOB}")
+    await expect(tab.composer).to_be_focused()
+    return tab
 
 
 async def faults(page: Page) -> list[str]:
@@ -79,8 +79,8 @@ async def faults(page: Page) -> list[str]:
 async def test_no_view_has_a_serious_fault_of_accessibility(
     browser: Browser, sandbox: Sandbox, size: tuple[int, int], scheme: str
 ) -> None:
-    desk = await open_page(browser, sandbox, size, scheme)
-    page, keyboard = desk.page, desk.page.keyboard
+    tab = await open_page(browser, sandbox, size, scheme)
+    page, keyboard = tab.page, tab.page.keyboard
     narrow = size[0] < WIDTHS[1][0]
     seen: dict[str, list[str]] = {"channel": await faults(page)}
 
@@ -96,49 +96,49 @@ async def test_no_view_has_a_serious_fault_of_accessibility(
 
     [card] = sandbox.slack.messages(NETWORK_OPS)
     await page.goto(f"{sandbox.url}/?as={BOB}#/{NETWORK_OPS}/{card.ts}")
-    await expect(desk.thread).to_be_visible()
+    await expect(tab.thread).to_be_visible()
     seen["thread"] = await faults(page)
     await page.get_by_test_id("thread-close").click()
-    await expect(desk.thread).to_be_hidden()
+    await expect(tab.thread).to_be_hidden()
 
     await keyboard.press("Control+k")
     await expect(page.get_by_test_id("palette")).to_be_focused()
     seen["palette"] = await faults(page)
     await keyboard.press("Escape")
 
-    await desk.composer.fill("/vco-route ")
+    await tab.composer.fill("/vco-route ")
     seen["commands"] = await faults(page)
-    await desk.composer.fill("")
+    await tab.composer.fill("")
 
-    await desk.messages.get_by_test_id(f"action-{REJECT}").click()
-    await expect(desk.modal).to_be_visible()
+    await tab.messages.get_by_test_id(f"action-{REJECT}").click()
+    await expect(tab.modal).to_be_visible()
     seen["modal"] = await faults(page)
     await page.get_by_test_id("modal-close").click()
-    await desk.messages.get_by_test_id(f"action-{APPROVE}").click()
-    await expect(desk.confirm).to_be_visible()
+    await tab.messages.get_by_test_id(f"action-{APPROVE}").click()
+    await expect(tab.confirm).to_be_visible()
     seen["confirm"] = await faults(page)
     await page.get_by_test_id("confirm-cancel").click()
 
-    await desk.start_shortcut("vco_route_delete")
-    await expect(desk.modal).to_be_visible(timeout=OUTCOME_MS)
+    await tab.start_shortcut("vco_route_delete")
+    await expect(tab.modal).to_be_visible(timeout=OUTCOME_MS)
     seen["form"] = await faults(page)
     await page.get_by_test_id("modal-close").click()
-    await expect(desk.modal).to_have_count(0)
+    await expect(tab.modal).to_have_count(0)
 
     await page.goto(f"{sandbox.url}/?as={BOB}#/home")
-    await expect(desk.home).to_contain_text(seed.SHADOWED_DEST)
+    await expect(tab.home).to_contain_text(seed.SHADOWED_DEST)
     seen["home"] = await faults(page)
     await page.context.close()
     assert {view: found for view, found in seen.items() if found} == {}
-    assert desk.errors == []
+    assert tab.errors == []
 
 
 @pytest.mark.parametrize("size", WIDTHS, ids=lambda size: str(size[0]))
 async def test_nothing_is_cut_off_at_any_width(
     browser: Browser, sandbox: Sandbox, size: tuple[int, int]
 ) -> None:
-    desk = await open_page(browser, sandbox, size)
-    page = desk.page
+    tab = await open_page(browser, sandbox, size)
+    page = tab.page
     if size[0] < WIDTHS[1][0]:
         await page.get_by_role("button", name="Show the workspace").click()
     await assert_whole(page, "sandbox-tag")
@@ -172,8 +172,8 @@ async def assert_whole(page: Page, name: str) -> None:
 async def test_a_mention_in_a_thread_waits_until_its_thread_is_read(
     browser: Browser, sandbox: Sandbox
 ) -> None:
-    desk = await open_page(browser, sandbox)
-    slack, page = sandbox.slack, desk.page
+    tab = await open_page(browser, sandbox)
+    slack, page = sandbox.slack, tab.page
     [card] = slack.messages(NETWORK_OPS)
     channel = page.get_by_test_id(f"channel-{NETWORK_OPS}")
     waits = page.get_by_test_id(f"person-{CAROL}").get_by_title("Mentioned and has not looked")
@@ -195,7 +195,7 @@ async def test_a_mention_in_a_thread_waits_until_its_thread_is_read(
     await expect(replies.get_by_label("1 for you")).to_be_visible()
 
     await replies.click()
-    await expect(desk.thread).to_contain_text("@bob a tunnel is down")
+    await expect(tab.thread).to_contain_text("@bob a tunnel is down")
     await expect(channel).not_to_contain_text("1")
     await expect(replies.get_by_label("1 for you")).to_have_count(0)
     # Carol has not looked yet.
@@ -206,33 +206,33 @@ async def test_a_mention_in_a_thread_waits_until_its_thread_is_read(
 async def test_nobody_can_write_where_the_app_only_tells(
     browser: Browser, sandbox: Sandbox
 ) -> None:
-    desk = await open_page(browser, sandbox)
+    tab = await open_page(browser, sandbox)
     direct = sandbox.slack.workspace.dm_of(BOB)
     sandbox.slack.touch()
-    await desk.page.get_by_test_id(f"channel-{direct.id}").click()
+    await tab.page.get_by_test_id(f"channel-{direct.id}").click()
     words = "Sending messages to this app has been turned off."
-    await expect(desk.page.get_by_test_id("closed")).to_have_text(words)
-    await expect(desk.composer).to_be_hidden()
-    await desk.open_channel()
-    await expect(desk.composer).to_be_visible()
-    await desk.page.context.close()
+    await expect(tab.page.get_by_test_id("closed")).to_have_text(words)
+    await expect(tab.composer).to_be_hidden()
+    await tab.open_channel()
+    await expect(tab.composer).to_be_visible()
+    await tab.page.context.close()
 
 
 async def test_a_fault_says_what_will_happen(browser: Browser, sandbox: Sandbox) -> None:
-    desk = await open_page(browser, sandbox)
-    await desk.page.get_by_test_id("faults").click()
-    switches = desk.page.get_by_role("switch")
+    tab = await open_page(browser, sandbox)
+    await tab.page.get_by_test_id("faults").click()
+    switches = tab.page.get_by_role("switch")
     await expect(switches).to_have_count(len(sandbox.vpc.faults.named))
     for name, fault in sandbox.vpc.faults.named.items():
-        await expect(desk.page.get_by_test_id(f"fault-{name}")).to_contain_text(fault.about)
-    await desk.page.context.close()
+        await expect(tab.page.get_by_test_id(f"fault-{name}")).to_contain_text(fault.about)
+    await tab.page.context.close()
 
 
 async def test_steps_of_try_it_are_ticked_as_they_happen(
     browser: Browser, sandbox: Sandbox
 ) -> None:
-    desk = await open_page(browser, sandbox)
-    slack, page = sandbox.slack, desk.page
+    tab = await open_page(browser, sandbox)
+    slack, page = sandbox.slack, tab.page
     summary = page.get_by_test_id("try-it-summary")
     await expect(summary).to_contain_text("1 of 7 done · next: Approve")
 
@@ -248,7 +248,7 @@ async def test_steps_of_try_it_are_ticked_as_they_happen(
     ).to_be_visible()
 
     # It is another person's turn, and after a reload: what happened has happened.
-    await desk.become(CAROL)
+    await tab.become(CAROL)
     await page.reload()
     await expect(ticks).to_have_count(3)
     await page.context.close()
@@ -260,16 +260,16 @@ async def test_a_bot_that_does_not_start_says_why_on_the_page(
     policy = tmp_path / "policy.toml"
     policy.write_text(POLICY.read_text().replace("approvals = 2", 'approvals = "two"'))
     async with Sandbox(log=tmp_path / "bot.log", policy=policy) as sandbox:
-        desk = await open_page(browser, sandbox)
-        trouble = desk.page.get_by_test_id("bot-trouble")
+        tab = await open_page(browser, sandbox)
+        trouble = tab.page.get_by_test_id("bot-trouble")
         await expect(trouble).to_contain_text("approvals")
         await expect(trouble).to_contain_text("policy.toml")
-        await expect(desk.page.get_by_test_id("bot-status")).to_have_text("Bot is not running")
+        await expect(tab.page.get_by_test_id("bot-status")).to_have_text("Bot is not running")
 
         # What was wrong is mended, and one click starts it.
         policy.write_text(POLICY.read_text())
-        await desk.page.get_by_test_id("bot-start").click()
-        running = expect(desk.page.get_by_test_id("bot-status"))
+        await tab.page.get_by_test_id("bot-start").click()
+        running = expect(tab.page.get_by_test_id("bot-status"))
         await running.to_have_text("Bot is running", timeout=OUTCOME_MS)
         await expect(trouble).to_be_hidden()
-        await desk.page.context.close()
+        await tab.page.context.close()

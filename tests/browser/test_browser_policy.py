@@ -1,9 +1,9 @@
 """What a policy asks for, as people meet it in the sandbox: two approvals, typed; one alone."""
 
 import pytest
-from desk import OUTCOME_MS, Desk
+from browser_tab import OUTCOME_MS, Tab
 from playwright.async_api import expect
-from test_browser_story import browser, desk, sandbox
+from test_browser_story import browser, sandbox, tab
 
 from bot.models import VcoRoute
 from bot.sandbox.run import Sandbox
@@ -11,7 +11,7 @@ from bot.sandbox.slack.workspace import ALICE, BOB, CAROL
 from bot.sandbox.vpc import seed
 from bot.slack.messages.card import APPROVE, COUNTERSIGN
 
-__all__ = ["browser", "desk", "sandbox"]
+__all__ = ["browser", "sandbox", "tab"]
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -22,80 +22,78 @@ ROUTE = VcoRoute(
 COMMAND = f"/vco-route delete {seed.BACKBONE} {WIDE}"
 
 
-async def approve_by_typing(desk: Desk, user: str, typed: str) -> None:
+async def approve_by_typing(tab: Tab, user: str, typed: str) -> None:
     """Sit down as somebody, click Approve, and type what the form asks for."""
-    await desk.become(user)
-    await desk.button(desk.card(WIDE), APPROVE).click()
-    await expect(desk.modal).to_contain_text(f"Delete {WIDE} · ")
-    await desk.modal.get_by_label(f"Type {WIDE} to approve").press_sequentially(typed)
-    await desk.modal.get_by_role("button", name="Approve").click()
+    await tab.become(user)
+    await tab.button(tab.card(WIDE), APPROVE).click()
+    await expect(tab.modal).to_contain_text(f"Delete {WIDE} · ")
+    await tab.modal.get_by_label(f"Type {WIDE} to approve").press_sequentially(typed)
+    await tab.modal.get_by_role("button", name="Approve").click()
 
 
-async def test_a_wide_route_goes_when_two_people_have_typed_it(
-    desk: Desk, sandbox: Sandbox
-) -> None:
-    await desk.type(f'{COMMAND} --reason "INC-4211, the whole backbone"')
-    card = desk.card(WIDE)
+async def test_a_wide_route_goes_when_two_people_have_typed_it(tab: Tab, sandbox: Sandbox) -> None:
+    await tab.type(f'{COMMAND} --reason "INC-4211, the whole backbone"')
+    card = tab.card(WIDE)
     await expect(card).to_contain_text(f"0 of 2 approvals from @netops, each types {WIDE}")
 
     # The form restates what goes and why. Another block is not taken for an approval.
-    await desk.become(BOB)
-    await desk.button(card, APPROVE).click()
-    await expect(desk.modal).to_contain_text("“INC-4211, the whole backbone”")
-    field = desk.modal.get_by_label(f"Type {WIDE} to approve")
+    await tab.become(BOB)
+    await tab.button(card, APPROVE).click()
+    await expect(tab.modal).to_contain_text("“INC-4211, the whole backbone”")
+    field = tab.modal.get_by_label(f"Type {WIDE} to approve")
     await expect(field).to_be_focused()
-    await desk.picture("approve")
+    await tab.picture("approve")
     await field.press_sequentially("10.0.0.0/8")
-    await desk.modal.get_by_role("button", name="Approve").click()
-    await expect(desk.modal).to_contain_text(f"Type {WIDE}")
+    await tab.modal.get_by_role("button", name="Approve").click()
+    await expect(tab.modal).to_contain_text(f"Type {WIDE}")
     await field.fill(WIDE)
-    await desk.modal.get_by_role("button", name="Approve").click()
+    await tab.modal.get_by_role("button", name="Approve").click()
 
     # One is not enough, and the card says who is still needed.
-    await expect(desk.modal).to_have_count(0)
+    await expect(tab.modal).to_have_count(0)
     await expect(card).to_contain_text("1 of 2 approvals from @netops")
     await expect(card).to_contain_text("Approved by @bob")
-    await desk.picture("quorum")
+    await tab.picture("quorum")
     assert sandbox.vpc.calls_of("DeleteVcoRouteEntry") == []
 
-    await approve_by_typing(desk, CAROL, WIDE)
+    await approve_by_typing(tab, CAROL, WIDE)
     await expect(card).to_contain_text("Confirmed:", timeout=OUTCOME_MS)
     await expect(card).to_contain_text("Approved by @carol")
     assert sandbox.vpc.effects(ROUTE) == 1
 
 
-async def test_alice_breaks_the_glass_and_bob_countersigns(desk: Desk, sandbox: Sandbox) -> None:
-    await desk.type(f"{COMMAND} --break-glass")
-    await expect(desk.private).to_contain_text("needs a --reason")
+async def test_alice_breaks_the_glass_and_bob_countersigns(tab: Tab, sandbox: Sandbox) -> None:
+    await tab.type(f"{COMMAND} --break-glass")
+    await expect(tab.private).to_contain_text("needs a --reason")
     assert sandbox.vpc.calls_of("DeleteVcoRouteEntry") == []
 
-    await desk.type(f'{COMMAND} --reason "all of prod is down" --break-glass')
-    await expect(desk.private.last).to_contain_text("Going ahead without an approval")
-    card = desk.card(WIDE)
+    await tab.type(f'{COMMAND} --reason "all of prod is down" --break-glass')
+    await expect(tab.private.last).to_contain_text("Going ahead without an approval")
+    card = tab.card(WIDE)
     await expect(card.get_by_role("heading")).to_contain_text("Break-glass:")
     await expect(card).to_contain_text("Confirmed:", timeout=OUTCOME_MS)
     assert sandbox.vpc.effects(ROUTE) == 1
 
     # She can't sign for herself; it waits in the Home of whoever can.
-    await desk.button(card, COUNTERSIGN).click()
-    await expect(desk.private.last).to_contain_text("somebody else has to decide")
-    await desk.become(BOB)
-    await expect(desk.button(card, COUNTERSIGN)).to_be_visible()
-    await desk.open_home()
-    await expect(desk.home).to_contain_text("countersign by")
-    await desk.button(desk.home, COUNTERSIGN).click()
-    await expect(desk.button(desk.home, COUNTERSIGN)).to_have_count(0)
-    await desk.open_channel()
+    await tab.button(card, COUNTERSIGN).click()
+    await expect(tab.private.last).to_contain_text("somebody else has to decide")
+    await tab.become(BOB)
+    await expect(tab.button(card, COUNTERSIGN)).to_be_visible()
+    await tab.open_home()
+    await expect(tab.home).to_contain_text("countersign by")
+    await tab.button(tab.home, COUNTERSIGN).click()
+    await expect(tab.button(tab.home, COUNTERSIGN)).to_have_count(0)
+    await tab.open_channel()
     await expect(card).to_contain_text("Countersigned by @bob")
-    await expect(desk.button(card, COUNTERSIGN)).to_have_count(0)
+    await expect(tab.button(card, COUNTERSIGN)).to_have_count(0)
 
 
 async def test_what_the_policy_protects_can_not_even_be_asked_for(
-    desk: Desk, sandbox: Sandbox
+    tab: Tab, sandbox: Sandbox
 ) -> None:
     for user in (ALICE, BOB):
-        await desk.become(user)
-        await desk.type(f"/vco-route delete {seed.BACKBONE} {seed.DEFAULT_DEST} --reason INC-4211")
-        await expect(desk.private).to_contain_text("0.0.0.0/0 is protected and is never deleted")
-    await expect(desk.card(seed.DEFAULT_DEST)).to_have_count(0)
+        await tab.become(user)
+        await tab.type(f"/vco-route delete {seed.BACKBONE} {seed.DEFAULT_DEST} --reason INC-4211")
+        await expect(tab.private).to_contain_text("0.0.0.0/0 is protected and is never deleted")
+    await expect(tab.card(seed.DEFAULT_DEST)).to_have_count(0)
     assert sandbox.vpc.calls_of("DeleteVcoRouteEntry") == []

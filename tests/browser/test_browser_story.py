@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from desk import ARGUMENTS, OUTCOME_MS, PICTURES, SIZE, Desk, find_browser
+from browser_tab import ARGUMENTS, OUTCOME_MS, PICTURES, SIZE, Tab, find_browser
 from playwright.async_api import Browser, async_playwright, expect
 
 from bot.models import VcoRoute
@@ -48,64 +48,64 @@ async def sandbox(browser: Browser, tmp_path: Path) -> AsyncIterator[Sandbox]:  
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def desk(browser: Browser, sandbox: Sandbox) -> AsyncIterator[Desk]:
+async def tab(browser: Browser, sandbox: Sandbox) -> AsyncIterator[Tab]:
     """Alice's window; what its console complains of fails the test."""
     context = await browser.new_context(viewport=SIZE, device_scale_factor=1)
-    desk = Desk(await context.new_page())
-    await desk.page.goto(f"{sandbox.url}/?as={ALICE}")
-    await expect(desk.composer).to_be_focused()
-    yield desk
+    tab = Tab(await context.new_page())
+    await tab.page.goto(f"{sandbox.url}/?as={ALICE}")
+    await expect(tab.composer).to_be_focused()
+    yield tab
     await context.close()
-    assert desk.errors == []
+    assert tab.errors == []
 
 
 async def test_alice_asks_bob_approves_and_both_watch_the_route_go(
-    desk: Desk, sandbox: Sandbox
+    tab: Tab, sandbox: Sandbox
 ) -> None:
     """1 command, 2 preview, 3 approval, 4 execution, 5 status: by keyboard and mouse."""
     # It is three in the morning. Alice is answered privately; the card stands in the channel.
     sandbox.slack.say(ALICE, NETWORK_OPS, "Prod traffic leaks through office-shanghai. INC-4211.")
     sandbox.slack.say(BOB, NETWORK_OPS, "Seeing it too. Take the /24 off, I'm here to approve.")
-    await desk.type(COMMAND)
-    await expect(desk.private).to_contain_text("Asked for approval")
-    card = desk.card(DEST)
+    await tab.type(COMMAND)
+    await expect(tab.private).to_contain_text("Asked for approval")
+    card = tab.card(DEST)
     await expect(card.get_by_role("heading")).to_have_text(SENTENCE)
     await expect(card).to_contain_text("256 addresses stay on this connection")
-    await expect(desk.route(seed.ORDINARY, DEST)).to_be_visible()
+    await expect(tab.route(seed.ORDINARY, DEST)).to_be_visible()
 
     # Bob sits down. What Alice was told alone he does not see; the card he does.
-    await desk.become(BOB)
+    await tab.become(BOB)
     await expect(card).to_contain_text("Asked by @alice")
-    await expect(desk.private).to_have_count(0)
-    await desk.picture("card")
+    await expect(tab.private).to_have_count(0)
+    await tab.picture("card")
 
     # His click asks once more, in the words of the card. He may still think better of it.
-    await desk.button(card, APPROVE).click()
-    await expect(desk.confirm).to_contain_text(CONFIRM)
-    await desk.picture("confirm")
-    await desk.confirm.get_by_role("button", name="Cancel").click()
+    await tab.button(card, APPROVE).click()
+    await expect(tab.confirm).to_contain_text(CONFIRM)
+    await tab.picture("confirm")
+    await tab.confirm.get_by_role("button", name="Cancel").click()
     assert sandbox.vpc.calls_of("DeleteVcoRouteEntry") == []
-    await desk.button(card, APPROVE).click()
-    await desk.confirm.get_by_role("button", name="Approve and delete now").click()
+    await tab.button(card, APPROVE).click()
+    await tab.confirm.get_by_role("button", name="Approve and delete now").click()
 
     # The buttons go, the bar moves, and the cloud beside it is at work.
     await expect(card.get_by_role("heading")).to_contain_text(f"Deleting {DEST}")
-    await expect(desk.button(card, APPROVE)).to_have_count(0)
-    await expect(desk.state(seed.ORDINARY)).to_have_text("updating")
+    await expect(tab.button(card, APPROVE)).to_have_count(0)
+    await expect(tab.state(seed.ORDINARY)).to_have_text("updating")
     await expect(card).to_contain_text("▰▰▰▰▰" if PICTURES else "▰", timeout=OUTCOME_MS)
     await expect(card).to_contain_text("connection is updating")
-    await desk.picture("deleting")
+    await tab.picture("deleting")
 
     # The route is gone in the cloud, and the card has the proof.
     await expect(card).to_contain_text("Confirmed:", timeout=OUTCOME_MS)
     await expect(card.get_by_role("heading")).to_contain_text(f"Deleted {DEST}")
     await expect(card).to_contain_text("Approved by @bob")
-    await expect(desk.route(seed.ORDINARY, DEST)).to_have_count(0)
-    await expect(desk.state(seed.ORDINARY)).to_have_text("attached")
+    await expect(tab.route(seed.ORDINARY, DEST)).to_have_count(0)
+    await expect(tab.state(seed.ORDINARY)).to_have_text("attached")
 
     # The thread has the story in its order.
     await card.get_by_role("button", name="replies").click()
-    lines = desk.thread.get_by_role("list", name="Replies").get_by_role("listitem")
+    lines = tab.thread.get_by_role("list", name="Replies").get_by_role("listitem")
     await expect(lines).to_contain_text(
         [
             "Approved by @bob",
@@ -114,187 +114,187 @@ async def test_alice_asks_bob_approves_and_both_watch_the_route_go(
             "Route gone, connection attached: deleted in",
         ]
     )
-    await desk.picture("deleted")
+    await tab.picture("deleted")
 
 
-async def test_a_new_channel_offers_the_command_to_begin_with(desk: Desk) -> None:
+async def test_a_new_channel_offers_the_command_to_begin_with(tab: Tab) -> None:
     """Of office-shanghai's routes it is the one that its block alone names."""
-    await desk.page.get_by_test_id("step-ask").get_by_role("button").click()
-    await expect(desk.composer).to_have_value(COMMAND)
+    await tab.page.get_by_test_id("step-ask").get_by_role("button").click()
+    await expect(tab.composer).to_have_value(COMMAND)
 
 
-async def test_the_menu_completes_a_command_and_up_recalls_it(desk: Desk) -> None:
+async def test_the_menu_completes_a_command_and_up_recalls_it(tab: Tab) -> None:
     """Nobody remembers a connection's id at three in the morning."""
-    menu = desk.page.get_by_test_id("command-menu")
-    await desk.composer.press("/")
+    menu = tab.page.get_by_test_id("command-menu")
+    await tab.composer.press("/")
     await expect(menu).to_contain_text("Delete a route from an IPsec-VPN connection, safely")
-    await desk.composer.press("Enter")
-    await desk.composer.press_sequentially("li")
+    await tab.composer.press("Enter")
+    await tab.composer.press_sequentially("li")
     await expect(menu.get_by_role("option")).to_have_count(1)
-    await desk.composer.press("Tab")
-    await desk.composer.press_sequentially("office")
+    await tab.composer.press("Tab")
+    await tab.composer.press_sequentially("office")
     await expect(menu).to_contain_text(seed.ORDINARY)
-    await desk.composer.press("Tab")
-    await expect(desk.composer).to_have_value(f"/vco-route list {seed.ORDINARY} ")
-    await desk.composer.press("Enter")
+    await tab.composer.press("Tab")
+    await expect(tab.composer).to_have_value(f"/vco-route list {seed.ORDINARY} ")
+    await tab.composer.press("Enter")
 
-    await expect(desk.private).to_contain_text(f"{DEST} · weight 100")
-    await expect(desk.composer).to_have_value("")
-    await desk.composer.press("ArrowUp")
-    await expect(desk.composer).to_have_value(f"/vco-route list {seed.ORDINARY}")
+    await expect(tab.private).to_contain_text(f"{DEST} · weight 100")
+    await expect(tab.composer).to_have_value("")
+    await tab.composer.press("ArrowUp")
+    await expect(tab.composer).to_have_value(f"/vco-route list {seed.ORDINARY}")
 
 
-async def test_bob_rejects_and_says_why(desk: Desk, sandbox: Sandbox) -> None:
-    await desk.type(COMMAND)
-    card = desk.card(DEST)
+async def test_bob_rejects_and_says_why(tab: Tab, sandbox: Sandbox) -> None:
+    await tab.type(COMMAND)
+    card = tab.card(DEST)
     await expect(card).to_be_visible()
-    await desk.become(BOB)
-    await desk.button(card, REJECT).click()
-    reason = desk.modal.get_by_label("Why should this not be done?")
+    await tab.become(BOB)
+    await tab.button(card, REJECT).click()
+    reason = tab.modal.get_by_label("Why should this not be done?")
     await expect(reason).to_be_focused()
 
     # Without a reason it goes nowhere.
-    await desk.modal.get_by_role("button", name="Reject").click()
-    await expect(desk.modal).to_contain_text("Please complete this required field.")
+    await tab.modal.get_by_role("button", name="Reject").click()
+    await expect(tab.modal).to_contain_text("Please complete this required field.")
     await reason.press_sequentially("Wrong office: INC-4211 is about Beijing.")
-    await expect(desk.modal).not_to_contain_text("Please complete")
-    await desk.picture("reject")
+    await expect(tab.modal).not_to_contain_text("Please complete")
+    await tab.picture("reject")
     await reason.press("Enter")
 
-    await expect(desk.modal).to_have_count(0)
+    await expect(tab.modal).to_have_count(0)
     await expect(card.get_by_role("heading")).to_contain_text(f"Rejected: delete {DEST}")
     await expect(card).to_contain_text("“Wrong office: INC-4211 is about Beijing.”")
-    await expect(desk.button(card, APPROVE)).to_have_count(0)
-    await expect(desk.route(seed.ORDINARY, DEST)).to_be_visible()
+    await expect(tab.button(card, APPROVE)).to_have_count(0)
+    await expect(tab.route(seed.ORDINARY, DEST)).to_be_visible()
     assert sandbox.vpc.calls_of("DeleteVcoRouteEntry") == []
 
 
 async def test_a_guest_is_refused_privately_and_app_home_shows_the_open_request(
-    desk: Desk, sandbox: Sandbox
+    tab: Tab, sandbox: Sandbox
 ) -> None:
-    await desk.type(COMMAND)
-    card = desk.card(DEST)
+    await tab.type(COMMAND)
+    card = tab.card(DEST)
     await expect(card).to_be_visible()
 
-    await desk.become(GINA)
-    await desk.button(card, APPROVE).click()
-    await desk.confirm.get_by_role("button", name="Approve and delete now").click()
-    await expect(desk.private).to_contain_text("You are not one of the approvers")
-    await expect(desk.button(card, APPROVE)).to_be_visible()
-    await desk.type(COMMAND)
-    await expect(desk.private.last).to_contain_text("Guests can't use vco-route")
+    await tab.become(GINA)
+    await tab.button(card, APPROVE).click()
+    await tab.confirm.get_by_role("button", name="Approve and delete now").click()
+    await expect(tab.private).to_contain_text("You are not one of the approvers")
+    await expect(tab.button(card, APPROVE)).to_be_visible()
+    await tab.type(COMMAND)
+    await expect(tab.private.last).to_contain_text("Guests can't use vco-route")
     assert sandbox.vpc.calls_of("DeleteVcoRouteEntry") == []
 
     # It is still open, and everybody's App Home leads to it.
-    await desk.become(BOB)
-    await expect(desk.private).to_have_count(0)
-    await desk.open_home()
-    await expect(desk.home).to_contain_text("Waits for you")
-    await desk.home.get_by_role("link", name=SENTENCE).click()
+    await tab.become(BOB)
+    await expect(tab.private).to_have_count(0)
+    await tab.open_home()
+    await expect(tab.home).to_contain_text("Waits for you")
+    await tab.home.get_by_role("link", name=SENTENCE).click()
     await expect(card).to_be_visible()
 
 
 async def test_bob_approves_in_his_app_home_and_follows_it_there(
-    desk: Desk, sandbox: Sandbox
+    tab: Tab, sandbox: Sandbox
 ) -> None:
     # Something else is in flight already.
     await sandbox.slack.command(ALICE, NETWORK_OPS, *SLOW_COMMAND.split(" ", 1))
     [slow] = await sandbox.slack.until(lambda: sandbox.slack.messages(NETWORK_OPS))
     await sandbox.slack.click(CAROL, NETWORK_OPS, slow.ts, APPROVE)
 
-    await desk.become(BOB)
-    await desk.open_home()
+    await tab.become(BOB)
+    await tab.open_home()
     moved = "▰" if PICTURES else "connection is updating"
-    await expect(desk.home).to_contain_text(moved, timeout=OUTCOME_MS)
-    waiting = desk.home.get_by_role("link", name=SENTENCE)
-    await expect(desk.home).to_contain_text("Waits for you")
+    await expect(tab.home).to_contain_text(moved, timeout=OUTCOME_MS)
+    waiting = tab.home.get_by_role("link", name=SENTENCE)
+    await expect(tab.home).to_contain_text("Waits for you")
     await expect(waiting).to_have_count(0)
 
     # It comes to him while he looks.
     await sandbox.slack.command(ALICE, NETWORK_OPS, *COMMAND.split(" ", 1))
     await expect(waiting).to_be_visible()
-    await expect(desk.home).to_contain_text("256 addresses stay on this connection")
-    await desk.picture("home")
-    await desk.button(desk.home, APPROVE).click()
-    await expect(desk.confirm).to_contain_text(CONFIRM)
-    await desk.confirm.get_by_role("button", name="Approve and delete now").click()
+    await expect(tab.home).to_contain_text("256 addresses stay on this connection")
+    await tab.picture("home")
+    await tab.button(tab.home, APPROVE).click()
+    await expect(tab.confirm).to_contain_text(CONFIRM)
+    await tab.confirm.get_by_role("button", name="Approve and delete now").click()
 
     # He sees it through without going anywhere else.
-    await expect(desk.home.get_by_role("link", name=f"Deleting {DEST}")).to_be_visible()
-    await expect(desk.button(desk.home, APPROVE)).to_have_count(0)
-    gone = desk.home.get_by_role("link", name=f"Deleted {DEST}")
+    await expect(tab.home.get_by_role("link", name=f"Deleting {DEST}")).to_be_visible()
+    await expect(tab.button(tab.home, APPROVE)).to_have_count(0)
+    gone = tab.home.get_by_role("link", name=f"Deleted {DEST}")
     await expect(gone).to_be_visible(timeout=OUTCOME_MS)
-    await expect(desk.button(desk.home, RESTORE).last).to_be_visible()
+    await expect(tab.button(tab.home, RESTORE).last).to_be_visible()
     assert sandbox.vpc.effects(ROUTE) == 1
 
 
 async def test_a_bot_killed_in_mid_deletion_goes_on_where_it_was(
-    desk: Desk, sandbox: Sandbox
+    tab: Tab, sandbox: Sandbox
 ) -> None:
     """kill -9 from the page; the story ends with one effect all the same."""
-    await desk.type(COMMAND)
-    card = desk.card(DEST)
+    await tab.type(COMMAND)
+    card = tab.card(DEST)
     await expect(card).to_be_visible()
-    await desk.become(BOB)
-    await desk.button(card, APPROVE).click()
-    await desk.confirm.get_by_role("button", name="Approve and delete now").click()
-    await expect(desk.state(seed.ORDINARY)).to_have_text("updating")
+    await tab.become(BOB)
+    await tab.button(card, APPROVE).click()
+    await tab.confirm.get_by_role("button", name="Approve and delete now").click()
+    await expect(tab.state(seed.ORDINARY)).to_have_text("updating")
 
-    await desk.page.get_by_test_id("bot-kill").click()
-    await expect(desk.page.get_by_test_id("bot-status")).to_have_text("Bot is not running")
+    await tab.page.get_by_test_id("bot-kill").click()
+    await expect(tab.page.get_by_test_id("bot-status")).to_have_text("Bot is not running")
     # Meanwhile the cloud goes on, and somebody's command is not answered.
-    await desk.type("/vco-route status")
-    await expect(desk.private).to_contain_text("failed")
-    await expect(desk.route(seed.ORDINARY, DEST)).to_have_count(0, timeout=OUTCOME_MS)
+    await tab.type("/vco-route status")
+    await expect(tab.private).to_contain_text("failed")
+    await expect(tab.route(seed.ORDINARY, DEST)).to_have_count(0, timeout=OUTCOME_MS)
     await expect(card.get_by_role("heading")).to_contain_text(f"Deleting {DEST}")
 
-    await desk.page.get_by_test_id("bot-start").click()
-    running = expect(desk.page.get_by_test_id("bot-status"))
+    await tab.page.get_by_test_id("bot-start").click()
+    running = expect(tab.page.get_by_test_id("bot-status"))
     await running.to_have_text("Bot is running", timeout=OUTCOME_MS)
     await expect(card).to_contain_text("Confirmed:", timeout=OUTCOME_MS)
     assert sandbox.vpc.effects(ROUTE) == 1
 
 
 async def test_what_was_deleted_is_put_back_with_a_click_and_an_approval(
-    desk: Desk, sandbox: Sandbox
+    tab: Tab, sandbox: Sandbox
 ) -> None:
     """Undo, by mouse: the button on the card, its dialog, and somebody else's approval."""
-    await desk.type(COMMAND)
-    await desk.become(BOB)
-    card = desk.card(DEST)
-    await desk.button(card, APPROVE).click()
-    await desk.confirm.get_by_role("button", name="Approve and delete now").click()
+    await tab.type(COMMAND)
+    await tab.become(BOB)
+    card = tab.card(DEST)
+    await tab.button(card, APPROVE).click()
+    await tab.confirm.get_by_role("button", name="Approve and delete now").click()
     await expect(card).to_contain_text("Confirmed:", timeout=OUTCOME_MS)
-    await expect(desk.route(seed.ORDINARY, DEST)).to_have_count(0)
+    await expect(tab.route(seed.ORDINARY, DEST)).to_have_count(0)
 
-    await desk.become(ALICE)
-    await desk.button(card, RESTORE).click()
-    await expect(desk.confirm).to_contain_text(f"Restore {DEST} to {seed.ORDINARY}")
-    await desk.confirm.get_by_role("button", name="Request restore").click()
-    asked = desk.messages.filter(has_text="Approve and restore now")
+    await tab.become(ALICE)
+    await tab.button(card, RESTORE).click()
+    await expect(tab.confirm).to_contain_text(f"Restore {DEST} to {seed.ORDINARY}")
+    await tab.confirm.get_by_role("button", name="Request restore").click()
+    asked = tab.messages.filter(has_text="Approve and restore now")
     await expect(asked.get_by_role("heading")).to_contain_text(f"Restore {DEST} to")
-    await desk.become(BOB)
-    await desk.button(asked, APPROVE).click()
-    await desk.confirm.get_by_role("button", name="Approve and restore now").click()
-    back = desk.messages.filter(has_text="the route is back")
+    await tab.become(BOB)
+    await tab.button(asked, APPROVE).click()
+    await tab.confirm.get_by_role("button", name="Approve and restore now").click()
+    back = tab.messages.filter(has_text="the route is back")
     await expect(back.get_by_role("heading")).to_contain_text(
         f"Restored {DEST}", timeout=OUTCOME_MS
     )
-    await expect(desk.route(seed.ORDINARY, DEST)).to_be_visible()
+    await expect(tab.route(seed.ORDINARY, DEST)).to_be_visible()
     assert len(sandbox.vpc.calls_of("CreateVcoRouteEntry")) == 1
 
 
 async def test_who_cuts_a_tunnel_beside_the_chat_sees_it_go_down(
-    desk: Desk, sandbox: Sandbox
+    tab: Tab, sandbox: Sandbox
 ) -> None:
     (first, second) = (tunnel.id for tunnel in sandbox.vpc.tunnels(seed.ORDINARY))
-    row = desk.page.get_by_test_id(f"tunnel-{second}")
+    row = tab.page.get_by_test_id(f"tunnel-{second}")
     await expect(row).to_contain_text("up")
     await row.get_by_role("button", name=f"End the BGP session over {second}").click()
     await expect(row.get_by_role("button", name="is down")).to_be_visible()
     await row.get_by_role("button", name=f"Cut tunnel {second}").click()
     await expect(row).to_contain_text("down")
-    await expect(desk.page.get_by_test_id(f"tunnel-{first}")).to_contain_text("up")
+    await expect(tab.page.get_by_test_id(f"tunnel-{first}")).to_contain_text("up")
     await row.get_by_role("button", name=f"Mend tunnel {second}").click()
     await expect(row.get_by_role("button", name=f"Cut tunnel {second}")).to_be_visible()
     assert all(t.up and t.bgp_up for t in sandbox.vpc.tunnels(seed.ORDINARY))

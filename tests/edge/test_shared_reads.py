@@ -35,7 +35,7 @@ async def local() -> AsyncIterator[LocalSlack]:
 @pytest_asyncio.fixture
 async def reads(local: LocalSlack) -> AsyncIterator[SharedReads]:
     client = AsyncWebClient(BOT_TOKEN, base_url=local.api_url, timeout=5, retry_handlers=[])
-    shared = SharedReads(Slack(client, spread=lambda _: 0.0), patience=0.3)
+    shared = SharedReads(Slack(client, spread=lambda _: 0.0), turn_seconds=0.3)
     yield shared
     await shared.close()
 

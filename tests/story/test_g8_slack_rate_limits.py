@@ -8,7 +8,7 @@ from functools import partial
 
 from builders import approved, deleted
 from stage import Stage, delete_command
-from waiting import PATIENCE, until
+from waiting import TIMEOUT, until
 
 from bot.models import EventKind, RequestState
 from bot.sandbox.slack.faults import STRICT, Tier
@@ -62,7 +62,7 @@ async def cards(stage: Stage, count: int) -> list[Message]:
     return stage.cards()
 
 
-async def until_approved(stage: Stage, *asked: Message, seconds: float = PATIENCE) -> None:
+async def until_approved(stage: Stage, *asked: Message, seconds: float = TIMEOUT) -> None:
     """Wait until all of these are approved."""
 
     async def decided(card: Message) -> bool:

@@ -1,4 +1,4 @@
-"""4 Execution, the endings: proof, patience, and requests of several routes.
+"""4 Execution, the endings: proof, time limits, and requests of several routes.
 
 Each request has a connection of its own, so that many of them run in one scene at once.
 """

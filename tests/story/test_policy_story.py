@@ -215,7 +215,7 @@ def _broken(request: Request) -> Request:
 # --- the policy of now -------------------------------------------------------------------
 
 
-class Desk:
+class AppWithPolicy:
     """A bot whose worker does not run: what is decided is looked at, nothing is done."""
 
     def __init__(self, app: App, file: Path) -> None:
@@ -237,29 +237,29 @@ class Desk:
             reason="INC-4211",
         )
         return await self.app.submitter.submit(
-            "r-desk000000", replace(draft, **more), requester=ALICE, channel=NETWORK_OPS
+            "r-policyasks", replace(draft, **more), requester=ALICE, channel=NETWORK_OPS
         )
 
     async def decide(
         self, by: str, verdict: Verdict = Verdict.APPROVED, typed: str = ""
     ) -> tuple[Request, bool]:
         """Somebody decides."""
-        return await self.app.approval.decide("r-desk000000", by, verdict, typed=typed)
+        return await self.app.approval.decide("r-policyasks", by, verdict, typed=typed)
 
     async def stored(self) -> Request:
         """The request as it is recorded."""
-        found = await self.app.store.requests.get("r-desk000000")
+        found = await self.app.store.requests.get("r-policyasks")
         assert found is not None
         return found.request
 
 
 @asynccontextmanager
-async def desk(stage: Stage, file: Path, rules: str) -> AsyncIterator[Desk]:
+async def opened(stage: Stage, file: Path, rules: str) -> AsyncIterator[AppWithPolicy]:
     write(file, rules)
     env = stage.environment(VCO_POLICY_FILE=str(file), VCO_APPROVERS="")
     app = App(Settings.from_env(env))
     try:
-        yield Desk(app, file)
+        yield AppWithPolicy(app, file)
     finally:
         await app.close()
 
@@ -267,7 +267,7 @@ async def desk(stage: Stage, file: Path, rules: str) -> AsyncIterator[Desk]:
 async def test_a_click_meets_the_policy_of_now_and_the_card_asks_for_that(
     stage: Stage, file: Path
 ) -> None:
-    async with desk(stage, file, rule()) as bot:
+    async with opened(stage, file, rule()) as bot:
         await bot.ask()
         bot.rewrite(rule("wide = { ipv4 = 24, approvals = 2 }"))
         with pytest.raises(Refused, match=r"192\.168\.10\.0/24 has to be typed"):
@@ -283,7 +283,7 @@ async def test_a_click_meets_the_policy_of_now_and_the_card_asks_for_that(
 
 
 async def test_a_second_approval_by_the_same_person_is_none(stage: Stage, file: Path) -> None:
-    async with desk(stage, file, rule("approvals = 2")) as bot:
+    async with opened(stage, file, rule("approvals = 2")) as bot:
         await bot.ask()
         assert (await bot.decide(BOB))[1]
         again, counted = await bot.decide(BOB)
@@ -292,7 +292,7 @@ async def test_a_second_approval_by_the_same_person_is_none(stage: Stage, file: 
 
 
 async def test_more_approvals_than_before_are_waited_for(stage: Stage, file: Path) -> None:
-    async with desk(stage, file, rule("approvals = 2")) as bot:
+    async with opened(stage, file, rule("approvals = 2")) as bot:
         await bot.ask()
         await bot.decide(BOB)
         bot.rewrite(rule("approvals = 3"))
@@ -308,7 +308,7 @@ async def test_more_approvals_than_before_are_waited_for(stage: Stage, file: Pat
 async def test_whoever_approved_before_has_to_be_an_approver_still(
     stage: Stage, file: Path
 ) -> None:
-    async with desk(stage, file, rule("approvals = 2")) as bot:
+    async with opened(stage, file, rule("approvals = 2")) as bot:
         await bot.ask()
         await bot.decide(BOB)
         bot.rewrite(rule("approvals = 1", approve=f'["{CAROL}"]'))
@@ -327,7 +327,7 @@ async def test_whoever_approved_before_has_to_be_an_approver_still(
 async def test_what_the_policy_forbids_by_now_can_only_be_stopped(
     stage: Stage, file: Path, rules: str
 ) -> None:
-    async with desk(stage, file, rule()) as bot:
+    async with opened(stage, file, rule()) as bot:
         await bot.ask()
         bot.rewrite(rules)
         with pytest.raises(Refused, match="The policy has changed since this was asked: ") as no:
@@ -344,7 +344,7 @@ async def test_what_the_policy_forbids_by_now_can_only_be_stopped(
 async def test_a_countersignature_is_taken_once_from_an_approver_of_now(
     stage: Stage, file: Path
 ) -> None:
-    async with desk(stage, file, GLASS) as bot:
+    async with opened(stage, file, GLASS) as bot:
         request = await bot.ask(break_glass=True)
         sign = bot.app.approval.countersign
         bot.rewrite(rule(approve=f'["{ALICE}", "{CAROL}"]'))
@@ -360,7 +360,7 @@ async def test_a_countersignature_is_taken_once_from_an_approver_of_now(
 
 
 async def test_where_no_rule_is_left_those_of_then_countersign(stage: Stage, file: Path) -> None:
-    async with desk(stage, file, GLASS) as bot:
+    async with opened(stage, file, GLASS) as bot:
         request = await bot.ask(break_glass=True)
         bot.rewrite(rule('connections = ["vco-other"]', approve=f'["{CAROL}"]'))
         assert (await bot.app.approval.countersign(request.id, BOB)).decided
@@ -369,14 +369,14 @@ async def test_where_no_rule_is_left_those_of_then_countersign(stage: Stage, fil
 async def test_g1_whatever_asks_the_glass_is_not_broken_without_a_reason(
     stage: Stage, file: Path
 ) -> None:
-    async with desk(stage, file, GLASS) as bot:
+    async with opened(stage, file, GLASS) as bot:
         with pytest.raises(Refused, match="you have to say why"):
             await bot.ask(break_glass=True, reason=" ")
-        assert await bot.app.store.requests.get("r-desk000000") is None
+        assert await bot.app.store.requests.get("r-policyasks") is None
 
 
 async def test_only_a_broken_glass_is_countersigned(stage: Stage, file: Path) -> None:
-    async with desk(stage, file, rule()) as bot:
+    async with opened(stage, file, rule()) as bot:
         request = await bot.ask()
         for unknown in (request.id, "r-nosuch"):
             with pytest.raises(UserError):
@@ -386,7 +386,7 @@ async def test_only_a_broken_glass_is_countersigned(stage: Stage, file: Path) ->
 async def test_what_was_looked_at_is_what_is_decided_on(stage: Stage, file: Path) -> None:
     """Bob's click is held up after it was let through; meanwhile the policy and Carol go on."""
     rules = rule("approvals = 2", approve=f'["{BOB}", "{CAROL}"]')
-    async with desk(stage, file, rules) as bot:
+    async with opened(stage, file, rules) as bot:
         await bot.ask()
         looked, go_on = asyncio.Event(), asyncio.Event()
 
@@ -397,7 +397,7 @@ async def test_what_was_looked_at_is_what_is_decided_on(stage: Stage, file: Path
 
         store, policy = bot.app.store, bot.app.policy
         slow = Approval(store.requests, store.audit, bot.app.directory, policy, held_up)
-        bobs = asyncio.create_task(slow.decide("r-desk000000", BOB, Verdict.APPROVED))
+        bobs = asyncio.create_task(slow.decide("r-policyasks", BOB, Verdict.APPROVED))
         await looked.wait()
         bot.rewrite(
             rule("wide = { ipv4 = 24, approvals = 2 }", approve=f'["{CAROL}", "{ALICE}", "U0X"]')
@@ -416,7 +416,10 @@ async def test_a_replica_with_an_older_policy_lets_nobody_through_that_the_newer
     new = rule("approvals = 3", approve=f'["{BOB}", "{CAROL}", "U0DORA001"]')
     old = rule("self_approval = true", approve=f'["{ALICE}", "{BOB}", "{CAROL}"]')
     stage.slack.workspace.people["U0DORA001"].deleted = False
-    async with desk(stage, file, new) as bot, desk(stage, tmp_path / "old.toml", old) as stale:
+    async with (
+        opened(stage, file, new) as bot,
+        opened(stage, tmp_path / "old.toml", old) as stale,
+    ):
         await bot.ask()
         with pytest.raises(Refused, match="somebody else has to decide"):
             await stale.decide(ALICE)
@@ -428,7 +431,7 @@ async def test_a_replica_with_an_older_policy_lets_nobody_through_that_the_newer
 async def test_what_was_approved_without_typing_is_asked_anew_where_the_policy_wants_it_typed(
     stage: Stage, file: Path
 ) -> None:
-    async with desk(stage, file, rule("approvals = 2")) as bot:
+    async with opened(stage, file, rule("approvals = 2")) as bot:
         await bot.ask()
         await bot.decide(BOB)
         bot.rewrite(rule("wide = { ipv4 = 24, approvals = 2 }\napprovals = 2"))
@@ -439,7 +442,7 @@ async def test_what_was_approved_without_typing_is_asked_anew_where_the_policy_w
 
 
 async def test_a_rule_that_is_called_otherwise_changes_nothing(stage: Stage, file: Path) -> None:
-    async with desk(stage, file, rule()) as bot:
+    async with opened(stage, file, rule()) as bot:
         asked = await bot.ask()
         bot.rewrite(rule(name="renamed"))
         with pytest.raises(Refused):
@@ -452,7 +455,7 @@ async def test_that_more_is_asked_for_is_on_record_and_in_the_thread(
 ) -> None:
     await start(hurried, file, rule())
     card = await hurried.ask(delete_command(*hurried.new_routes("more")))
-    async with desk(hurried, file, rule("approvals = 2")) as other:
+    async with opened(hurried, file, rule("approvals = 2")) as other:
         await other.app.approval.decide(request_id(card), BOB, Verdict.APPROVED)
     await hurried.until_thread_says(card, "The policy has changed: ")
     await hurried.until_card_says(card, "1 of 2 approvals from")
@@ -462,7 +465,7 @@ async def test_that_more_is_asked_for_is_on_record_and_in_the_thread(
 
 @pytest.mark.parametrize("who", [ALICE, BOB], ids=["the requester", "an earlier approver"])
 async def test_whoever_has_left_since_counts_no_more(stage: Stage, file: Path, who: str) -> None:
-    async with desk(stage, file, rule("approvals = 2")) as bot:
+    async with opened(stage, file, rule("approvals = 2")) as bot:
         await bot.ask()
         await bot.decide(BOB)
         stage.slack.workspace.people[who].deleted = True
@@ -474,7 +477,7 @@ async def test_whoever_has_left_since_counts_no_more(stage: Stage, file: Path, w
 async def test_whoever_may_not_ask_any_more_can_not_have_it_approved(
     stage: Stage, file: Path
 ) -> None:
-    async with desk(stage, file, rule()) as bot:
+    async with opened(stage, file, rule()) as bot:
         await bot.ask()
         bot.rewrite(rule(f'ask = ["{CAROL}"]'))
         with pytest.raises(Refused, match=f"{ALICE} may not ask for this any more"):
@@ -485,7 +488,7 @@ async def test_where_the_channel_is_out_of_sight_it_can_only_be_stopped(
     stage: Stage, file: Path
 ) -> None:
     """The bot was taken out of a private channel: nobody knows who reads there by now."""
-    async with desk(stage, file, rule()) as bot:
+    async with opened(stage, file, rule()) as bot:
         await bot.ask()
         stage.slack.faults.add("conversations.info", "error", times=None, error="channel_not_found")
         with pytest.raises(Refused, match="I can't see the channel of this request any more"):

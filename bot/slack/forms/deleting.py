@@ -218,4 +218,4 @@ async def submit(context: HandlerContext, claim: Claim, item: DeleteFormSubmitte
     except UserError as error:
         await context.responder.explain(item, error)
         return None
-    return await context.submissions.ask(claim, item, draft)
+    return await context.submissions.submit(claim, item, draft)

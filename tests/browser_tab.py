@@ -40,7 +40,7 @@ def find_browser() -> str:
     pytest.skip(reason)
 
 
-class Desk:
+class Tab:
     """One browser window, and the person who plays in it."""
 
     def __init__(self, page: Page) -> None:
