@@ -34,7 +34,7 @@ async def approve_by_typing(tab: Tab, user: str, typed: str) -> None:
 async def test_a_wide_route_goes_when_two_people_have_typed_it(tab: Tab, sandbox: Sandbox) -> None:
     await tab.type(f'{COMMAND} --reason "INC-4211, the whole backbone"')
     card = tab.card(WIDE)
-    await expect(card).to_contain_text(f"0 of 2 approvals from @netops, each types {WIDE}")
+    await expect(card).to_contain_text(f"0 of 2 approvals from @netops · each types {WIDE}")
 
     # The form restates what goes and why. Another block is not taken for an approval.
     await tab.become(BOB)

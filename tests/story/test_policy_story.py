@@ -572,7 +572,7 @@ async def test_a_policy_is_read_again_on_sighup_and_a_bad_one_changes_nothing(
         hang_up(bot)
         status, said = await until_policy_is(bot, "warning: ")
         assert status == 200
-        assert f"the earlier policy holds: {file}:4: 'colour' is no key of a rule" in said
+        assert f"the earlier policy holds: {file}:4: 'colour' is no key of rule" in said
         assert said.endswith("(and 1 more)")
 
         write(file, rule('connections = ["vco-other"]'))
