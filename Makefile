@@ -20,7 +20,7 @@ COMPILE := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.
 PAGE := bot/sandbox/slack/page
 
 .DEFAULT_GOAL := help
-.PHONY: help sandbox test test-quick chaos bench contract pictures lint fmt lock image clean
+.PHONY: help sandbox test test-quick chaos mutations bench contract pictures lint fmt lock image clean
 
 help: ## What can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -41,6 +41,9 @@ test-quick: .venv/dev ## The tests without I/O: seconds
 chaos: .venv/dev ## Rounds in which everything goes wrong; ROUNDS=300, MODE=http|socket|both; SEED= and ROUND= repeat one
 	@PYTHONPATH=.:tests $(BIN)/python -m chaos $(ROUNDS:%=--rounds %) $(SEED:%=--seed %) \
 		$(ROUND:%=--round %) $(MODE:%=--mode %) $(ARGS)
+
+mutations: .venv/dev ## Take one guard away at a time: a test has to notice each
+	@PYTHONPATH=.:tests $(BIN)/python -m mutations
 
 bench: .venv/dev ## What a kill -9 costs, beside undisturbed deletions of the same run
 	@PYTHONPATH=.:tests $(BIN)/python -m bench $(ARGS)

@@ -145,7 +145,7 @@ _COMMON = (
 _LONG = 60
 """Seconds; a request that expires sooner is left alone by everybody now and then."""
 
-_FAILOVERS = 0.05
+_FAILOVERS = 0.1
 """The part of the rounds in which Valkey fails over, whatever else there is."""
 
 _FORBIDDEN = ("xadd", "hset", "zadd", "set", "expire")
