@@ -31,10 +31,10 @@ settings.load_profile("usual")
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one worker have all tests with a browser: two browsers at once starve everything."""
+    """Let one worker have what starves the others: browsers, and rounds of many processes."""
     for item in items:
-        if "browser" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group("browser"))
+        if {"browser", "chaos"} & set(item.path.parts):
+            item.add_marker(pytest.mark.xdist_group("heavy"))
 
 
 @pytest.fixture(autouse=True)
