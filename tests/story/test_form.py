@@ -86,7 +86,7 @@ class Form:
     async def choose_routes(self, *routes: VcoRoute, typed: str | None = None) -> None:
         """Choose routes, and wait for their impact."""
         await self.choose(PICK_ROUTES, list(map(route_value, routes)), typed)
-        await self.until_says("on this connection")
+        await self.until_says("🟠 Delete ")
 
     async def click(self, action_id: str) -> None:
         """Click a button in it."""
