@@ -4,6 +4,8 @@ UV := uv==0.13.9
 BIN := .venv/bin
 # Most tests wait for something real: more at once than there are cores.
 AT_ONCE ?= 4
+# Browsers, and rounds of many processes, starve whatever runs beside them.
+HEAVY := tests/browser tests/chaos
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
@@ -32,7 +34,14 @@ sandbox: .venv/sandbox ## Try the bot: a local Slack, a local cloud, the real bo
 test: export PYTHONDONTWRITEBYTECODE =
 test: .venv/dev ## All tests; COV=--cov measures coverage too, ARGS=tests/story runs some
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest $(or $(ARGS),$(COV) --numprocesses $(AT_ONCE) --dist loadgroup)
+ifdef ARGS
+	$(BIN)/python -m pytest $(ARGS)
+else
+	@failed=0; \
+	$(BIN)/python -m pytest $(COV:%=% --cov-fail-under=0) --numprocesses $(AT_ONCE) $(HEAVY:%=--ignore=%) || failed=1; \
+	$(BIN)/python -m pytest $(COV:%=% --cov-append) --numprocesses 2 $(HEAVY) || failed=1; \
+	exit $$failed
+endif
 
 test-quick: export PYTHONDONTWRITEBYTECODE =
 test-quick: .venv/dev ## The tests without I/O: seconds

@@ -29,14 +29,6 @@ settings.register_profile("deep", deadline=None, max_examples=1000)
 settings.load_profile("usual")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one worker have what starves the others: browsers, and rounds of many processes."""
-    for item in items:
-        if {"browser", "chaos"} & set(item.path.parts):
-            item.add_marker(pytest.mark.xdist_group("heavy"))
-
-
 @pytest.fixture(autouse=True)
 def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits ten seconds for a lease here; bots that are processes of their own do."""

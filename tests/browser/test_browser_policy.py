@@ -64,7 +64,7 @@ async def test_a_wide_route_goes_when_two_people_have_typed_it(tab: Tab, sandbox
 
 async def test_alice_breaks_the_glass_and_bob_countersigns(tab: Tab, sandbox: Sandbox) -> None:
     await tab.type(f"{COMMAND} --break-glass")
-    await expect(tab.private).to_contain_text("needs a --reason")
+    await expect(tab.private).to_contain_text("Break-glass needs a reason")
     assert sandbox.vpc.calls_of("DeleteVcoRouteEntry") == []
 
     await tab.type(f'{COMMAND} --reason "all of prod is down" --break-glass')
