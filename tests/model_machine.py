@@ -328,7 +328,7 @@ class ExecutionMachine(RuleBasedStateMachine):
         tired = claim.tries > MAX_TRIES
         step = self.execution.give_up if tired else self.execution.step
         try:
-            again_at = None if claim.kind == "tell" else await step(claim)
+            again_at = None if claim.kind in ("tell", "home") else await step(claim)
             await self.store.work.done(claim, again_at)
         except StaleFence:
             await self.execution.lost(claim)

@@ -128,7 +128,7 @@ async def test_why_routes_can_not_be_read_does_not_hide_that_the_connection_has_
 
 async def test_the_last_route_of_a_connection_is_told_on_the_card(playing: Stage) -> None:
     card = await playing.ask(f"delete {seed.LAST_ROUTE} 192.168.77.0/24 --region {seed.SINGAPORE}")
-    assert "any more: no route is left on it." in text_of(card)
+    assert "no route is left on this connection" in text_of(card)
 
 
 async def test_only_the_requester_cancels(playing: Stage) -> None:

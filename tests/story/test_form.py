@@ -388,7 +388,7 @@ async def test_routes_that_can_not_be_read_are_typed(playing: Stage, kind: Fault
     form = await by_command(playing)
     await playing.slack.choose(ALICE, form.view.id, "text", PRODUCTION, block_id="reason")
     await form.choose(PICK_CONNECTION, OFFICE, "")
-    await form.until_says("Please type it instead.")
+    await form.until_says("Please enter it by hand.")
     assert form.holds("typed_connection") == OFFICE
     assert form.holds("reason") == PRODUCTION
 
@@ -404,7 +404,7 @@ async def test_routes_that_take_too_long_are_typed(playing: Stage) -> None:
     slow(playing, "DescribeVcoRouteEntries", seconds=None)
     form = await by_command(playing)
     await form.choose(PICK_CONNECTION, OFFICE, "")
-    await form.until_says(f"{TOO_SLOW} Please type it instead.")
+    await form.until_says(f"{TOO_SLOW} Please enter it by hand.")
     assert form.holds("typed_connection") == OFFICE
 
 
