@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from waiting import TIMEOUT, until, until_ready
 
 from bot.config.settings import Settings
+from bot.errors import StoreUnavailable
 from bot.models import Event, EventKind, Request, RequestState, VcoRoute
 from bot.sandbox.scene import environment, local_slack, local_vpc
 from bot.sandbox.slack import payloads
@@ -251,7 +252,10 @@ class Stage:
         """Wait until a request is in `state` and its card and thread say all; returns the card."""
 
         async def reached() -> bool:
-            return (await self.request(card)).state is state
+            try:
+                return (await self.request(card)).state is state
+            except StoreUnavailable:  # in some scenes it is away for a while
+                return False
 
         await until(reached, seconds)
         await self.until_quiet(card, seconds)

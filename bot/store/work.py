@@ -216,7 +216,7 @@ class Work:
         if reply[0] == "idle":
             return Idle(float(reply[1]) if reply[1] else None)
         _, item, fence, tries, now, until = reply
-        number = int(fence.partition("-")[0])
+        number = int(fence.rpartition("-")[0])
         self.forgot = self.forgot or number <= self._latest
         self._latest = number
         return Claim(item, fence, int(tries), float(now), float(until))
