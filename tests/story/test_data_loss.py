@@ -279,4 +279,6 @@ async def test_junk_in_place_of_the_number_of_claims_is_named_and_work_goes_on(
                 return f"{FENCE} was written over" in await answer.text()
 
         await eventually(named)
-    assert not [e for e in logs if e["event"] in ("store_unavailable", "store_went_back")]
+    # A number that is smaller is also what a database that went back looks like.
+    wrong = {"store_unavailable", *(() if junk == "-3" else ("store_went_back",))}
+    assert not [e for e in logs if e["event"] in wrong]
