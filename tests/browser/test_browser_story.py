@@ -268,10 +268,10 @@ async def test_what_was_deleted_is_put_back_with_a_click_and_an_approval(
 
     await tab.become(ALICE)
     await tab.button(card, RESTORE).click()
-    await expect(tab.confirm).to_contain_text(f"Restore {DEST} to {seed.ORDINARY}")
+    await expect(tab.confirm).to_contain_text(f"Restore {DEST} to office-shanghai, {seed.ORDINARY}")
     await tab.confirm.get_by_role("button", name="Request restore").click()
     asked = tab.messages.filter(has_text="Approve and restore now")
-    await expect(asked.get_by_role("heading")).to_contain_text(f"Restore {DEST} to")
+    await expect(asked.get_by_role("heading")).to_contain_text(f"Restore {DEST} ·")
     await tab.become(BOB)
     await tab.button(asked, APPROVE).click()
     await tab.confirm.get_by_role("button", name="Approve and restore now").click()
