@@ -11,12 +11,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from program import ROOT
 
 from chaos import previous
 from chaos.bots import Zygote
 from chaos.directed import PLANS
-from chaos.plan import Kind, Mode, Plan
+from chaos.plan import Click, Kind, Mode, Plan
 from chaos.planning import plan
 from chaos.reached import IN_SOCKET_MODE, LEAST, missed
 from chaos.report import Tally
@@ -67,6 +68,21 @@ async def test_each_safety_mechanism_is_missed_when_it_is_off() -> None:
             group.create_task(finds(zygote, broken))
 
 
+def later(plan: Plan, seconds: float) -> Plan:
+    """The plan with every withdrawal so much later: the moment in which two meet is short."""
+    asks = (
+        replace(
+            ask,
+            acts=tuple(
+                replace(act, after=act.after + seconds) if act.click is Click.CANCEL else act
+                for act in ask.acts
+            ),
+        )
+        for ask in plan.asks
+    )
+    return replace(plan, asks=tuple(asks))
+
+
 async def finds(zygote: Zygote, broken: str) -> None:
     """Play the round that aims at a mechanism, with it off: it has to find what it is for.
 
@@ -76,7 +92,7 @@ async def finds(zygote: Zygote, broken: str) -> None:
     violations: list[str] = []
     try:
         while len(violations) < GOES and not any(FOUND[broken] in v for v in violations):
-            result = await slot.play(PLANS[broken])
+            result = await slot.play(later(PLANS[broken], len(violations) * 0.08))
             violations.append(" / ".join(result.violations))
     finally:
         await slot.close()
