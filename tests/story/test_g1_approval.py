@@ -186,7 +186,7 @@ async def test_what_is_over_can_not_be_approved_any_more(brisk: Stage) -> None:
     await brisk.until_shown(expired, RequestState.EXPIRED)
 
     told = {
-        cancelled.ts: f"Already cancelled by <@{ALICE}>",
+        cancelled.ts: f"Already withdrawn by <@{ALICE}>",
         rejected.ts: f"Already rejected by <@{CAROL}>",
         expired.ts: "Too late: the request expired",
     }
