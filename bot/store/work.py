@@ -171,7 +171,7 @@ return flat
 )
 
 
-_PLANNED = Script("return redis.call('ZRANGE', KEYS[1], 0, 9999)")
+_PLANNED = Script("return redis.call('ZRANGE', KEYS.due, 0, 9999)", keys=("due",))
 
 
 class Backlog(NamedTuple):
@@ -257,7 +257,7 @@ class Work:
         return {str(kind): Backlog(int(count), float(oldest)) for kind, oldest, count in rows}
 
     async def planned(self, kind: str) -> list[str]:
-        """The ids of all items of a kind, due or not."""
+        """The ids of the items of a kind, due or not; the 10,000 that come first are looked at."""
         items = await self._db.run(_PLANNED, (DUE,))
         return [str(i).partition(":")[2] for i in items if str(i).startswith(f"{kind}:")]
 

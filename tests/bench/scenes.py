@@ -17,6 +17,7 @@ from bot.models import RequestState, VcoRoute
 from bot.sandbox.process import BotProcess
 from bot.sandbox.slack.messages import Message, find_element
 from bot.sandbox.vpc.faults import FaultKind
+from bot.sandbox.vpc.service import Call
 from bot.sandbox.vpc.world import Pace
 from bot.slack.messages.card import APPROVE
 from bot.store.client import CLAIMS, DUE
@@ -25,7 +26,6 @@ LEASE = 10
 """Of the replicas of which one is killed in a step; the other scenes have the default, 30 s."""
 
 TASK = Pace(delay=0.1, seconds=2.0)
-_PAUSE = 0.005
 _MARGIN = 0.2
 """Seconds that are left to kill a bot before its next step begins."""
 _TIMEOUT = 60.0
@@ -132,22 +132,25 @@ class Scenes:
     async def _next_call(self, route: VcoRoute, seen: int) -> float:
         """When the first call about the route's connection came, after the `seen` ones."""
         connection = route.vpn_connection_id
-        while True:
+
+        def call() -> Call | None:
             calls = self._stage.vpc.calls[seen:]
-            if found := next((c for c in calls if c.vpn_connection_id == connection), None):
-                return found.at
-            await asyncio.sleep(_PAUSE)
+            return next((c for c in calls if c.vpn_connection_id == connection), None)
+
+        return (await until(call)).at
 
     async def _waiting(self, card: Message) -> float:
         """Wait until a poll is over and nothing is in hand or due; returns when the next one is."""
         database = self._stage.store.database
-        while True:
+
+        async def waiting() -> float | None:
             polled = (await self._stage.request(card)).routes[0].watch.polls > 0
             first = await database.command("ZRANGE", DUE, 0, 0)
             due = float(await database.command("ZSCORE", DUE, *first) or 0) if first else 0.0
-            if polled and due > time.time() + _MARGIN and not await self._in_hand():
-                return due
-            await asyncio.sleep(_PAUSE)
+            quiet = polled and due > time.time() + _MARGIN and not await self._in_hand()
+            return due if quiet else None
+
+        return await until(waiting)
 
     async def _in_hand(self) -> list[str]:
         """The steps, of deletions and of telling, that somebody does or died in."""
