@@ -3,7 +3,7 @@
 UV := uv==0.13.9
 BIN := .venv/bin
 # Most tests wait for something real: more at once than there are cores.
-AT_ONCE ?= 4
+AT_ONCE ?= 6
 # Browsers, and rounds of many processes, starve whatever runs beside them.
 HEAVY := tests/browser tests/chaos
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -39,7 +39,7 @@ ifdef ARGS
 else
 	@failed=0; \
 	$(BIN)/python -m pytest $(COV:%=% --cov-fail-under=0) --numprocesses $(AT_ONCE) $(HEAVY:%=--ignore=%) || failed=1; \
-	$(BIN)/python -m pytest $(COV:%=% --cov-append) --numprocesses 2 $(HEAVY) || failed=1; \
+	$(BIN)/python -m pytest $(COV:%=% --cov-append) --numprocesses 3 $(HEAVY) || failed=1; \
 	exit $$failed
 endif
 
