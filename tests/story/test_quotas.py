@@ -37,6 +37,8 @@ async def test_of_many_at_once_those_without_a_place_wait_and_the_others_are_tol
     await hurried.slack.until(lambda: sum(map(told, cards)) == at_once)
     # The first six went, and the last three wait: the order of approval.
     assert all(map(told, cards[:at_once]))
+    for card in cards[at_once:]:
+        await hurried.until_event(card, EventKind.WAITING)
     gone_at = {t.record.route: t.effect_at for t in hurried.vpc.service.world.accepted}
     requests = [await hurried.request(card) for card in cards]
     late = [r.ended_at - gone_at[r.routes[0].route] for r in requests[:at_once]]
