@@ -186,7 +186,8 @@ def _fault(  # noqa: PLR0913, PLR0917 - what a round is made of
     elif group == "elsewhere":
         skip = random.randrange(connections[target])
     # What only changes meet is there before the few of a round are sent, or it never meets one.
-    at = random.uniform(0.0, until / 4 if kind in ONLY_CHANGES else until)
+    early = kind in ONLY_CHANGES or detail == _DELETE
+    at = random.uniform(0.0, until / 4 if early else until)
     if kind is Kind.CLOCK_JUMPED:
         # A second's worth, or more than any lease.
         seconds = _round(random.choice((-10.0, -1.5, 1.5, 5.0, 10.0)))

@@ -202,12 +202,15 @@ def _everybody_is_answered(found: Evidence) -> Iterator[str]:
 
 
 def _told_otherwise(found: Evidence) -> Counter[str]:
-    """How often people were told something where no response_url answered them."""
+    """How often people were told something where no response_url answered them.
+
+    A card and a line of its thread bear metadata; an answer to one person bears none.
+    """
     told: Counter[str] = Counter()
     for call in found.world.slack.requests:
         if call.method == "chat.postEphemeral" and not call.error:
             told[call.args["user"]] += 1
-        elif call.method == "chat.postMessage" and not call.error and not call.args.get("blocks"):
+        elif call.method == "chat.postMessage" and not call.error and "metadata" not in call.args:
             told[call.args["channel"]] += 1
     return told
 
