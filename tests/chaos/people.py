@@ -15,6 +15,7 @@ from bot.sandbox.slack.state import Hook
 from bot.sandbox.slack.views import View
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, GINA, NETWORK_OPS, Json
 from bot.slack.messages.card import APPROVE, CANCEL, REJECT
+from bot.slack.posted import CARD
 from chaos.plan import APPROVERS, Act, Ask, Click
 from chaos.world import World, connection_id, dest, region
 
@@ -88,7 +89,8 @@ class People:
 
     async def _ask(self, ask: Ask) -> None:
         await asyncio.sleep(ask.at)
-        if card := await self._until_card(ask):
+        card = await self._until_card(ask)
+        if card is not None and _had_buttons(card):
             await asyncio.gather(*(self._act(card, ask, act) for act in ask.acts))
 
     async def _until_card(self, ask: Ask) -> Message | None:
@@ -248,9 +250,12 @@ def _said(card: Message) -> str:
     return text_of(card)
 
 
-def request_of(card: Message) -> str:
-    """The request whose id a card's buttons bear, or bore; empty for what is no card."""
-    for blocks in (card.blocks, *reversed(card.past)):
-        if found := find_element(blocks, APPROVE):
-            return str(found[1]["value"])
-    return ""
+def request_of(message: Message) -> str:
+    """The request whose card this is, as its metadata says; empty for what is no card."""
+    payload = message.metadata.get("event_payload", {})
+    return str(payload["request"]) if payload.get("part") == CARD else ""
+
+
+def _had_buttons(card: Message) -> bool:
+    """Whether anybody could ever click: a card that came after the end is born without Approve."""
+    return any(find_element(blocks, APPROVE) for blocks in (card.blocks, *card.past))
