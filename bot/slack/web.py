@@ -207,11 +207,17 @@ class Slack:
         blocks: list[Block],
         *,
         thread_ts: str = "",
+        broadcast: bool = False,
         metadata: Block | None = None,
         priority: Priority = Priority.DECISION,
     ) -> tuple[str, str]:
-        """Post a message; returns the channel's ID and the message's `ts`."""
+        """Post a message; returns the channel's ID and the message's `ts`.
+
+        `broadcast`: one in a thread is shown in the channel as well.
+        """
         more: dict[str, Any] = {"thread_ts": thread_ts} if thread_ts else {}
+        if thread_ts and broadcast:
+            more["reply_broadcast"] = True
         if metadata:
             more["metadata"] = metadata
         answer = await self.call(

@@ -287,6 +287,21 @@ async def test_a_reply_needs_a_thread(client: AsyncWebClient) -> None:
     assert await error_of(replies) == "thread_not_found"
 
 
+async def test_a_reply_that_is_broadcast_stands_in_the_channel_as_well(
+    slack: LocalSlack, client: AsyncWebClient
+) -> None:
+    card = await client.chat_postMessage(channel=NETWORK_OPS, text="Deleted", reply_broadcast=True)
+    below = {"channel": NETWORK_OPS, "thread_ts": card["ts"]}
+    await client.chat_postMessage(**below, text="Sent")
+    loud = await client.chat_postMessage(**below, text="A tunnel is down", reply_broadcast=True)
+    assert loud["message"]["subtype"] == "thread_broadcast"
+    assert [m.ts for m in slack.broadcasts(NETWORK_OPS)] == [loud["ts"]]
+    history = await client.conversations_history(channel=NETWORK_OPS)
+    assert [m["text"] for m in history["messages"]] == ["A tunnel is down", "Deleted"]
+    replies = await client.conversations_replies(channel=NETWORK_OPS, ts=card["ts"])
+    assert [m["text"] for m in replies["messages"]] == ["Deleted", "Sent", "A tunnel is down"]
+
+
 async def test_an_ephemeral_message_is_seen_by_one_and_never_edited(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:

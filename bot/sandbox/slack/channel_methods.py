@@ -26,9 +26,9 @@ def info(state: State, args: Arguments) -> Json:
 
 
 def history(state: State, args: Arguments) -> Json:
-    """conversations.history: newest first, without the replies in threads."""
+    """conversations.history: newest first, of replies in threads those sent to the channel too."""
     channel = _readable(state, args)
-    found = [m for m in state.in_channel(channel.id) if not m.reply]
+    found = [m for m in state.in_channel(channel.id) if m.in_channel]
     return _page(state, args, list(reversed(found)))
 
 
@@ -135,6 +135,8 @@ def post_message(state: State, args: Arguments) -> Json:
     channel = _writable(state, args.required("channel"))
     content = read_content(args)
     message = _new(state, channel, content, _thread(state, channel, args))
+    # Without a thread there is nothing to send to the channel as well.
+    message.broadcast = message.reply and args.flag("reply_broadcast")
     state.add(message)
     shown = as_api(message, state.workspace, metadata=True)
     return {"channel": channel.id, "ts": message.ts, "message": shown, **content.warning}

@@ -126,6 +126,7 @@ def _shown(message: Message, replies: list[str], bot: str) -> Json:
         # Slack shows "(edited)" only where an app edits plain text.
         "edited": bool(message.edited_ts) and not message.blocks,
         "thread_ts": message.thread_ts,
+        "broadcast": message.broadcast,
         "reply_count": len(replies),
         "last_reply_ts": replies[-1] if replies else None,
         "deleted": message.deleted,

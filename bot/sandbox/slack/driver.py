@@ -62,6 +62,10 @@ class Reader:
         """What everybody sees in a channel, oldest first, without the threads."""
         return [message for message in self.state.in_channel(channel) if not message.reply]
 
+    def broadcasts(self, channel: str) -> list[Message]:
+        """The replies that were sent to the channel as well, oldest first."""
+        return [message for message in self.state.in_channel(channel) if message.broadcast]
+
     def thread(self, channel: str, ts: str) -> list[Message]:
         """The replies below a message, oldest first."""
         return [m for m in self.state.in_channel(channel) if m.reply and m.thread_ts == ts]

@@ -13,7 +13,7 @@ class Message(msgspec.Struct, kw_only=True):
     """A message, or an ephemeral one where `ephemeral_to` names who sees it.
 
     `past` holds the blocks it had before each edit: a client that was slow to update can
-    still click a button in them.
+    still click a button in them. A reply that is `broadcast` stands in the channel as well.
     """
 
     ts: str
@@ -24,6 +24,7 @@ class Message(msgspec.Struct, kw_only=True):
     attachments: list[Json] = []
     metadata: Json = {}
     thread_ts: str | None = None
+    broadcast: bool = False
     ephemeral_to: str = ""
     edited_ts: str = ""
     deleted: bool = False
@@ -33,6 +34,11 @@ class Message(msgspec.Struct, kw_only=True):
     def reply(self) -> bool:
         """Whether it stands in a thread, below another message."""
         return self.thread_ts is not None and self.thread_ts != self.ts
+
+    @property
+    def in_channel(self) -> bool:
+        """Whether it is seen in the channel: a reply only where it was sent there as well."""
+        return self.broadcast or not self.reply
 
     def change(self, text: str, blocks: list[Json], edited_ts: str) -> None:
         """Replace what it says."""
@@ -57,6 +63,8 @@ def as_api(message: Message, workspace: Workspace, *, metadata: bool = False) ->
         shown["attachments"] = message.attachments
     if message.thread_ts:
         shown["thread_ts"] = message.thread_ts
+    if message.broadcast:
+        shown["subtype"] = "thread_broadcast"
     if message.edited_ts:
         shown["edited"] = {"user": message.user, "ts": message.edited_ts}
     if metadata and message.metadata:

@@ -6,7 +6,7 @@ import { makeComposer } from "./composer.js";
 import { closeButton } from "./dialog.js";
 import { announce, h, icon, part, setText, slots } from "./dom.js";
 import { drawMessages } from "./messages.js";
-import { channel, go, isReply, markRead, markThreadRead, messagesOf, panels, readUpTo, store, unread } from "./state.js";
+import { channel, go, inChannel, isReply, markRead, markThreadRead, messagesOf, panels, readUpTo, store, unread } from "./state.js";
 import { tryIt } from "./tryit.js";
 import { homeView } from "./views.js";
 
@@ -142,7 +142,7 @@ function drawTalk(here) {
   if (moved) [newFrom, lastSeen] = [unread(store.me, here.id).length ? readUpTo(store.me, here.id) : "", ""];
   shown = arrived;
   steps.draw(here);
-  const messages = messagesOf(here.id).filter((m) => !isReply(m));
+  const messages = messagesOf(here.id).filter(inChannel);
   keepAtBottom(scroller, moved || concerns(messages.at(-1)), () => {
     drawMessages(list, messages, { channel: here.id, newFrom });
     slots(extra, [here], beginning);

@@ -45,7 +45,8 @@ function rows(messages, newFrom, inThread) {
 }
 
 function sameBreath(a, b) {
-  const plainPair = a && !a.ephemeral && !b.ephemeral && !a.reply_count && !a.deleted;
+  const apart = (m) => m.ephemeral || m.broadcast;
+  const plainPair = a && !apart(a) && !apart(b) && !a.reply_count && !a.deleted;
   return plainPair && a.user === b.user && Number(b.ts) - Number(a.ts) < GROUP_SECONDS;
 }
 
@@ -79,7 +80,7 @@ function updateMessage(node, { m, joins }) {
   node.classList.toggle("joins", Boolean(joins));
   node.classList.toggle("ephemeral", Boolean(m.ephemeral));
   slots(side, [Boolean(joins)], () => (joins ? stamp(m) : avatar(m.user)));
-  slots(head, [[Boolean(joins), author(m.user), m.ephemeral]], () => headOf(m, joins));
+  slots(head, [[Boolean(joins), author(m.user), m.ephemeral]], () => headOf(m, joins, node));
   slots(body, content(m), (b) => (b.plain === undefined ? block(b, node.env) : words(b)));
   slots(
     foot,
@@ -93,7 +94,15 @@ function stamp(m) {
   return h("time", { class: "stamp", title: full }, clock(Number(m.ts)));
 }
 
-function headOf(m, joins) {
+/** Of a reply that was sent to the channel as well: what it belongs to, or that it was. */
+function broadcast(m, { inThread, channel }) {
+  if (!m.broadcast) return null;
+  if (inThread) return h("p", { class: "broadcast" }, "Also sent to the channel");
+  const onclick = () => go(channel, m.thread_ts);
+  return h("p", { class: "broadcast" }, "replied to ", h("button", { type: "button", onclick }, "a thread"));
+}
+
+function headOf(m, joins, node) {
   const { name, app, guest } = author(m.user);
   const only = m.ephemeral && h("p", { class: "only-you" }, icon("eye"), "Only visible to you");
   if (joins) return h("div", null, only);
@@ -109,6 +118,7 @@ function headOf(m, joins) {
       badge && h("span", { class: "badge" }, badge),
       stamp(m),
     ),
+    broadcast(m, node),
   );
 }
 

@@ -33,7 +33,7 @@ const GRACE_MS = 1200;
  * @typedef {{ id: string, name: string, private: boolean, shared: boolean, archived: boolean, closed: string,
  *   bot_member: boolean, dm: boolean }} Channel
  * @typedef {{ ts: string, user: string, bot: boolean, text: string, blocks: any[], ephemeral: boolean,
- *   thread_ts: string | null, edited?: boolean, reply_count?: number, last_reply_ts?: string | null,
+ *   thread_ts: string | null, broadcast?: boolean, edited?: boolean, reply_count?: number, last_reply_ts?: string | null,
  *   last_reply_user?: string, deleted?: boolean }} Message
  * @typedef {{ view_id: string, hash: string, view: any, state: any }} View
  * @typedef {{ name: string, title: string, do: string, expect: string, line: string, done: boolean }} Step
@@ -197,6 +197,9 @@ export function messagesOf(id) {
 
 export const isReply = (m) => Boolean(m.thread_ts) && m.thread_ts !== m.ts;
 
+/** Whether a message is seen in the channel: a reply only where it was sent there as well. */
+export const inChannel = (m) => Boolean(m.broadcast) || !isReply(m);
+
 const read = new Map();
 let baseline = "";
 
@@ -209,7 +212,7 @@ export function readUpTo(user, channel, thread = "") {
 
 /** What the current person sees of a channel has been seen: not its threads. */
 export function markRead(channel) {
-  const last = (store.data.messages[channel] ?? []).findLast((m) => !isReply(m));
+  const last = (store.data.messages[channel] ?? []).findLast(inChannel);
   if (last) read.set(slot(store.me, channel, ""), last.ts);
 }
 
@@ -228,7 +231,9 @@ export function startReading() {
 /** Messages of others that a person has not read in a channel, replies in threads too. */
 export function unread(user, channel) {
   const all = store.data.messages[channel] ?? [];
-  const since = (m) => Number(readUpTo(user, channel, isReply(m) ? m.thread_ts : ""));
+  const inThread = (m) => (isReply(m) ? Number(readUpTo(user, channel, m.thread_ts)) : 0);
+  const here = (m) => (inChannel(m) ? Number(readUpTo(user, channel)) : 0);
+  const since = (m) => Math.max(inThread(m), here(m));
   return all.filter((m) => m.user !== user && !m.deleted && Number(m.ts) > since(m));
 }
 
