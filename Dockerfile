@@ -2,7 +2,9 @@
 ARG PYTHON_IMAGE=python:3.13-slim
 
 FROM ${PYTHON_IMAGE} AS build
-COPY requirements.lock /
+# With LOCK=requirements-otel.lock the image can send traces.
+ARG LOCK=requirements.lock
+COPY ${LOCK} /requirements.lock
 # Without pip inside; wheels only, so no compiler is needed or left behind.
 RUN python -m venv --without-pip /venv \
     && python -m pip --python /venv/bin/python install --no-cache-dir --disable-pip-version-check \

@@ -81,6 +81,8 @@ lock: | .venv-lock/bin/uv ## Write the locks anew after pyproject.toml has chang
 	$(COMPILE) --constraint requirements-dev.lock --output-file requirements.lock
 	$(COMPILE) --constraint requirements-dev.lock --extra sandbox \
 		--output-file requirements-sandbox.lock
+	$(COMPILE) --constraint requirements-dev.lock --extra otel \
+		--output-file requirements-otel.lock
 
 image: ## The container image
 	docker build --tag vco-route-bot .

@@ -34,6 +34,8 @@ BotError
         └── PermissionDenied      names the RAM action that is missing
 """
 
+from enum import StrEnum
+
 
 class BotError(Exception):
     """Base of every error that this program raises on purpose."""
@@ -68,8 +70,34 @@ class PreviewError(UserError):
         self.choices = choices
 
 
+class RefusalReason(StrEnum):
+    """Why something was refused, as a closed set: what is counted by it."""
+
+    NOT_A_MEMBER = "not_a_member"
+    UNKNOWN_PERSON = "unknown_person"
+    CHANNEL = "channel"
+    NO_RULE = "no_rule"
+    NOT_ALLOWED = "not_allowed"
+    PROTECTED = "protected"
+    OWN_REQUEST = "own_request"
+    NOT_APPROVER = "not_approver"
+    NO_APPROVERS = "no_approvers"
+    NOT_TYPED = "not_typed"
+    NO_REASON = "no_reason"
+    CHANGED = "changed"
+    NOT_ON_RECORD = "not_on_record"
+    LIMIT = "limit"
+
+
 class Refused(UserError):
-    """A person or a place that may not do this. Refusals are told and audited."""
+    """A person or a place that may not do this. Refusals are told and audited.
+
+    `reason` says why in one word of a closed set, `problem` in words for people.
+    """
+
+    def __init__(self, problem: str, mend: str = "", *, reason: RefusalReason) -> None:
+        super().__init__(problem, mend)
+        self.reason = reason
 
 
 class TooLate(UserError):

@@ -236,6 +236,11 @@ EVENTS: dict[str, LogEvent] = {
         "Let a supervisor start it again, and report it.",
     ),
     "task_failed": LogEvent("A part of the bot failed during a stop.", "Report it."),
+    "tracing_off": LogEvent(
+        "OTEL_* variables ask for traces, and the extra that makes them is not installed.",
+        'Install "vco-route-bot[otel]", or build the image with its lock; or unset the variables.',
+    ),
+    "tracing_on": LogEvent("Spans are sent to where the OTEL_* variables say."),
     "unknown_item": LogEvent("Work of a kind that this version does not know waits.", _NEWER),
     "unknown_payload": LogEvent(
         "Slack sent what nobody listens to, as a button of an old card; its sender was told."

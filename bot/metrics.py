@@ -42,8 +42,8 @@ DECISIONS = Counter(
 )
 REFUSALS = Counter(
     "vco_route_refusals_total",
-    "Clicks that were refused, by what was wanted",
-    ("wanted",),
+    "Commands and clicks that were refused, by what was wanted and why",
+    ("wanted", "reason"),
     registry=REGISTRY,
 )
 STAGE_SECONDS = Histogram(

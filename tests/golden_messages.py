@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from reading import HOSTILE
 
 from bot import lifecycle
-from bot.errors import PreviewError, Refused
+from bot.errors import PreviewError, RefusalReason, Refused
 from bot.follow_up import countersignatures, monitoring, reminders
 from bot.history import Found
 from bot.models import Event, EventKind, Request, RequestState, Terms, Tunnel, Verdict
@@ -141,4 +141,8 @@ def _views() -> Iterator[Golden]:
     for name, user in (("approver", BOB), ("requester", ALICE), ("bystander", "U0DORA")):
         yield Golden(f"home: {name}", "view", view(board, user))
     yield Golden("home: empty", "view", view(AppHomeData(), BOB))
-    yield Golden("home: closed", "view", closed(Refused(REASON, "Ask a full member.")))
+    yield Golden(
+        "home: closed",
+        "view",
+        closed(Refused(REASON, "Ask a full member.", reason=RefusalReason.NOT_A_MEMBER)),
+    )

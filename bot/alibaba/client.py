@@ -7,6 +7,7 @@ where the signature alone was refused: waiting and repeating belong to the execu
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from email.utils import parsedate_to_datetime
 from typing import Protocol, TypeVar
 
@@ -14,6 +15,7 @@ import httpx
 import structlog
 from msgspec.structs import replace
 
+from bot import tracing
 from bot.alibaba import errors
 from bot.alibaba import responses as answers
 from bot.alibaba.codes import to_sign_again
@@ -250,7 +252,7 @@ class VpcClient:
         await self._quotas.take(call)
         start = time.monotonic()
         try:
-            with CLOUD_SECONDS.labels(call.action).time():
+            with CLOUD_SECONDS.labels(call.action).time(), _span(call):
                 reply = await attempt(
                     self._http, request, self._auth, call, seconds=self._attempt_seconds
                 )
@@ -261,6 +263,15 @@ class VpcClient:
         answer = _answer(reply, self.clock_ahead)
         _log(call, status=reply.status, code=answer.code, start=start)
         return reply, answer
+
+
+def _span(call: Call) -> AbstractContextManager[object]:
+    return tracing.span(
+        f"alibaba {call.action}",
+        http_request_method="POST",
+        rpc_method=call.action,
+        cloud_region=call.region,
+    )
 
 
 def _answer(reply: Reply, clock_ahead: float | None) -> errors.Answer:

@@ -14,7 +14,7 @@ import structlog
 from bot import lifecycle
 from bot.approval.eligibility import Eligibility, ProposedVerdict
 from bot.approval.refusals import Refusals
-from bot.errors import Refused, StoreError, UserError
+from bot.errors import RefusalReason, Refused, StoreError, UserError
 from bot.metrics import REFUSALS
 from bot.models import (
     Decision,
@@ -200,6 +200,7 @@ class Approval:
             raise Refused(
                 f"The policy has changed since this was asked: {refusal.problem}",
                 "Reject or cancel this request.",
+                reason=RefusalReason.CHANGED,
             ) from None
 
     async def _adopt(self, request: Request, terms: Terms) -> Request:
@@ -210,7 +211,7 @@ class Approval:
         return await self._record(request.id, lambda r: lifecycle.demand(r, terms, at))
 
     async def _refused(self, actor_id: str, verdict: Verdict, refusal: Refused) -> Event:
-        REFUSALS.labels(verdict.value).inc()
+        REFUSALS.labels(verdict.value, refusal.reason.value).inc()
         log.info("refused", by=actor_id, wanted=verdict.value, why=refusal.problem)
         details = {"wanted": verdict.value, "why": refusal.problem}
         return Event(kind=EventKind.REFUSED, at=await self._now(), by=actor_id, details=details)

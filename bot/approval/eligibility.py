@@ -10,7 +10,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from bot.approval.refusals import Refusals
-from bot.errors import Refused
+from bot.errors import RefusalReason, Refused
 from bot.models import Members, People, Person, Request, Terms, Verdict
 from bot.policy import (
     PolicySource,
@@ -74,6 +74,7 @@ class Eligibility:
             raise Refused(
                 "You were refused several times just now, so this click was not looked into.",
                 f"Click again in {wait:.0f} s if you may decide on this.",
+                reason=RefusalReason.LIMIT,
             )
         members = await self._directory.members(dict.fromkeys(groups))
         if all(group in members for group in groups):

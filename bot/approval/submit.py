@@ -11,9 +11,10 @@ import structlog
 from bot import lifecycle
 from bot.approval.candidates import Candidates
 from bot.approval.refusals import Refusals
-from bot.errors import Refused
+from bot.errors import RefusalReason, Refused
 from bot.execution import Cloud
 from bot.execution.reading import Readings
+from bot.metrics import REFUSALS
 from bot.models import (
     Decision,
     Draft,
@@ -37,6 +38,7 @@ from bot.policy import (
     terms_for,
 )
 from bot.policy.directory import Directory
+from bot.policy.limits import Asking, asking, connection, limits_on
 from bot.preview.resolve import obstacle
 from bot.preview.snapshot import snapshot
 from bot.store import Audit, Requests
@@ -85,7 +87,7 @@ class Submitter:
         None for now.
 
         Raises:
-            Refused: the person, the channel or the policy does not allow it; audited.
+            Refused: the person, the channel, the policy or a limit does not allow it; audited.
             TooLate: it was asked for too long ago.
             PreviewError: the live routes are not what was asked for.
             AlreadyOpen: an open request is about one of these routes.
@@ -93,25 +95,34 @@ class Submitter:
             StillReading: the routes are being read; ask again in a moment.
         """
         check_age(said_at, await self._now())
+        limits = self._policy.policy.limits
         try:
+            # Before anything is read for it; and once more when it is stored.
+            await self._requests.check_limits(limits_on(limits, _asking(draft, requester, channel)))
             request = await self._prepare(
                 request_id, draft, requester=requester, channel=channel, elsewhere=elsewhere
             )
+            check_age(said_at, await self._now())
+            if request.glass_broken:
+                await self._supersede(request)
+            created = await self._requests.create(request, limits_on(limits, asking(request)))
         except Refused as refusal:
-            details = {"wanted": _wanted(draft), "why": refusal.problem}
-            event = Event(
-                kind=EventKind.REFUSED, at=await self._now(), by=requester, details=details
-            )
-            if self._refusals.audited(requester):
-                await self._audit.append(request_id, event, cause=request_id)
+            await self._refused(request_id, requester, _wanted(draft), refusal)
             raise
-        check_age(said_at, await self._now())
-        if request.glass_broken:
-            await self._supersede(request)
-        created = await self._requests.create(request)
         rule = request.terms.rule
         log.info("request_submitted", request=request_id, routes=len(request.routes), rule=rule)
         return created
+
+    async def _refused(
+        self, request_id: str, requester: str, wanted: str, refusal: Refused
+    ) -> None:
+        REFUSALS.labels(wanted.replace(" ", "_"), refusal.reason.value).inc()
+        details = {"wanted": wanted, "why": refusal.problem}
+        if self._refusals.audited(requester):
+            event = Event(
+                kind=EventKind.REFUSED, at=await self._now(), by=requester, details=details
+            )
+            await self._audit.append(request_id, event, cause=request_id)
 
     async def _supersede(self, request: Request) -> None:
         """Cancel what still waits for an approval in favour of what broke the glass.
@@ -190,6 +201,15 @@ class Submitter:
         return at, snapshot(draft, reading.connection, reading.listed, at=at)
 
 
+def _asking(draft: Draft, requester: str, channel: str) -> Asking:
+    return Asking(
+        person=requester,
+        channel=channel,
+        connection=connection(draft.region, draft.vpn_connection_id),
+        glass=draft.break_glass,
+    )
+
+
 def _wanted(draft: Draft) -> str:
     return "break glass" if draft.break_glass else "ask"
 
@@ -206,6 +226,7 @@ def check_approval_channel(channel: str, place: Place | None) -> None:
     raise Refused(
         f"Cards go to {channel} (VCO_APPROVAL_CHANNEL), {why}, so nobody could approve.",
         "Invite me there (/invite @vco-route), or have the setting changed.",
+        reason=RefusalReason.CHANNEL,
     )
 
 
@@ -216,9 +237,14 @@ def check_place(place: Place | None) -> None:
         Refused: with the way to mend it.
     """
     if place is not None and place.archived:
-        raise Refused("This channel is archived.", "Ask in one that people still read.")
+        raise Refused(
+            "This channel is archived.",
+            "Ask in one that people still read.",
+            reason=RefusalReason.CHANNEL,
+        )
     if place is None or place.direct or not place.member:
         raise Refused(
             "I can't post here, so nobody could approve.",
             "Ask in a channel I am in, or invite me to this one: /invite @vco-route",
+            reason=RefusalReason.CHANNEL,
         )

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from msgspec.structs import replace
 
-from bot.errors import Refused, SlackUnavailable
+from bot.errors import RefusalReason, Refused, SlackUnavailable
 from bot.models import Members, Person, Request, Terms
 from bot.policy import (
     PolicySource,
@@ -69,7 +69,7 @@ class Recheck:
             _satisfies(request, now)
         except Refused as refusal:
             problem = f"The policy has changed since this was approved: {refusal.problem}"
-            raise Refused(problem, refusal.mend) from None
+            raise _changed(problem, refusal.mend) from None
         return now
 
     async def _by_slack(self, request: Request, now: Terms) -> None:
@@ -97,7 +97,7 @@ class Recheck:
                 raise
             # Whoever reads that somebody may not do this any more wants to know why.
             nobody = f"Slack shows nobody in {', '.join(empty)}."
-            raise Refused(f"{refusal.problem} {nobody}", refusal.mend) from None
+            raise _changed(f"{refusal.problem} {nobody}", refusal.mend) from None
 
     def _remember(self, request_id: str, at: float) -> None:
         self._checked_at.pop(request_id, None)
@@ -112,9 +112,9 @@ def _satisfies(request: Request, now: Terms) -> None:
     both = tightened(request.terms, now)
     approved_by(replace(request, terms=both))
     if both.typed != request.terms.typed and not request.glass_broken:
-        raise Refused("It asks for more by now: the prefix has to be typed.")
+        raise _changed("It asks for more by now: the prefix has to be typed.")
     if request.glass_broken and now.countersign <= 0:
-        raise Refused("Break-glass is not allowed here any more.")
+        raise _changed("Break-glass is not allowed here any more.")
 
 
 def _groups(request: Request, rule: Rule, now: Terms) -> Collection[str]:
@@ -130,4 +130,8 @@ def _groups(request: Request, rule: Rule, now: Terms) -> Collection[str]:
 def _may_still_break_the_glass(request: Request, rule: Rule, members: Members) -> None:
     glass = rule.break_glass
     if glass is None or not glass.who.include(request.requester, members):
-        raise Refused(f"{request.requester} may not break the glass here any more.")
+        raise _changed(f"{request.requester} may not break the glass here any more.")
+
+
+def _changed(problem: str, mend: str = "") -> Refused:
+    return Refused(problem, mend, reason=RefusalReason.CHANGED)

@@ -6,6 +6,7 @@
 - `quorum`         is what was decided enough, and does it still count
 - `membership`     is somebody a full member of our own workspace
 - `directory`      what has to be known of people and channels
+- `limits`         how much one person, channel, connection may have open, and how fast
 - `age`            a command or a click that is too old is not acted on
 - `people`         IDs as an operator writes them; `blocks`: CIDR blocks
 - `file`           TOML text → a policy; `shape` says what it may hold, `notes` what is wrong

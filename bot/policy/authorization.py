@@ -5,7 +5,7 @@ remembered here. Refusals are worded for the person refused, who sees the card w
 names on it.
 """
 
-from bot.errors import Refused
+from bot.errors import RefusalReason, Refused
 from bot.models import Draft, Members, Person, Request, Terms, Verdict
 from bot.policy.blocks import same_block
 from bot.policy.membership import require_colleague, require_readable
@@ -25,6 +25,7 @@ def authorize_submission(person: Person, draft: Draft, rule: Rule, members: Memb
         raise Refused(
             f"You are not one of those who may ask for this ({named_rule(rule.name)}).",
             "Ask one of them, or have the policy changed.",
+            reason=RefusalReason.NOT_ALLOWED,
         )
     if not draft.break_glass:
         return
@@ -33,15 +34,21 @@ def authorize_submission(person: Person, draft: Draft, rule: Rule, members: Memb
         raise Refused(
             f"Break-glass is not allowed here ({named_rule(rule.name)}).",
             "Ask without it: somebody has to approve.",
+            reason=RefusalReason.NOT_ALLOWED,
         )
     if not glass.who.include(person.id, members):
         require_readable(glass.who.people, members, "whether you may break the glass")
         raise Refused(
             f"You may not break the glass here ({named_rule(rule.name)}).",
             "Ask without it: somebody has to approve.",
+            reason=RefusalReason.NOT_ALLOWED,
         )
     if not says_something(draft.reason):
-        raise Refused("To break the glass you have to say why.", 'Add --reason "…".')
+        raise Refused(
+            "To break the glass you have to say why.",
+            'Add --reason "…".',
+            reason=RefusalReason.NO_REASON,
+        )
 
 
 def authorize_on_record(  # noqa: PLR0913 - all that it rests on, each given by name
@@ -76,9 +83,17 @@ def authorize_on_record(  # noqa: PLR0913 - all that it rests on, each given by 
         case Verdict.CANCELLED:
             _requester(request, actor_id)
         case Verdict.EXPIRED:
-            raise Refused("Nobody can let a request expire; time does.", "Reject it instead.")
+            raise Refused(
+                "Nobody can let a request expire; time does.",
+                "Reject it instead.",
+                reason=RefusalReason.NOT_ALLOWED,
+            )
         case Verdict.BROKE_GLASS:
-            raise Refused("The glass is broken when asking, or not at all.", "Ask for it anew.")
+            raise Refused(
+                "The glass is broken when asking, or not at all.",
+                "Ask for it anew.",
+                reason=RefusalReason.NOT_ALLOWED,
+            )
 
 
 def authorize_verdict(  # noqa: PLR0913 - all that a decision rests on, each given by name
@@ -109,16 +124,22 @@ def _requester(request: Request, actor_id: str) -> None:
         raise Refused(
             f"Only the person who asked for this {_noun(request)} can cancel it.",
             "An approver can reject it.",
+            reason=RefusalReason.NOT_ALLOWED,
         )
 
 
 def _second_person(request: Request, actor_id: str, *, alone: bool) -> None:
     if not request.requester:
-        raise Refused("It is not on record who asked for this.", "Ask for it anew.")
+        raise Refused(
+            "It is not on record who asked for this.",
+            "Ask for it anew.",
+            reason=RefusalReason.NOT_ON_RECORD,
+        )
     if actor_id == request.requester and not alone:
         raise Refused(
             f"You asked for this {_noun(request)}, so somebody else has to decide on it.",
             "You can cancel it, or ask one of the approvers named on the card.",
+            reason=RefusalReason.OWN_REQUEST,
         )
 
 
@@ -131,8 +152,13 @@ def _approver(actor_id: str, terms: Terms, members: Members) -> None:
         raise Refused(
             "There is nobody who may decide on this: no approver is set, or the groups are empty.",
             f"Ask an operator of this bot to look at {named_rule(terms.rule)}.",
+            reason=RefusalReason.NO_APPROVERS,
         )
-    raise Refused("You are not one of the approvers.", "Ask one of those named on the card.")
+    raise Refused(
+        "You are not one of the approvers.",
+        "Ask one of those named on the card.",
+        reason=RefusalReason.NOT_APPROVER,
+    )
 
 
 def _approver_then_and_now(request: Request, actor_id: str, terms: Terms, members: Members) -> None:
@@ -144,6 +170,7 @@ def _approver_then_and_now(request: Request, actor_id: str, terms: Terms, member
             "The approvers have changed since this was asked, and you were not one of them, "
             "or are not any more.",
             OVER,
+            reason=RefusalReason.CHANGED,
         )
     _approver(actor_id, terms, members)
     _approver(actor_id, request.terms, members)
@@ -154,6 +181,7 @@ def _confirmed(terms: Terms, typed: str) -> None:
         raise Refused(
             f"This is a wide route: to approve it, {terms.typed} has to be typed.",
             "Click Approve once more and type it into the form.",
+            reason=RefusalReason.NOT_TYPED,
         )
 
 

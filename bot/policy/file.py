@@ -12,9 +12,12 @@ import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
+from msgspec.structs import asdict
+
 from bot.errors import SettingsError
 from bot.models import People
 from bot.policy.blocks import protected
+from bot.policy.limits import Limits
 from bot.policy.lines import Lines, Path
 from bot.policy.notes import Notes, checked
 from bot.policy.people import people
@@ -42,7 +45,8 @@ def parse(text: str, file: str, *, expiry: float) -> Policy:
     _distinct(placed, notes)
     if notes.problems:
         raise SettingsError(notes.problems)
-    return Policy(rules=rules, expiry=expiry, file=file)
+    limits = Limits(**asdict(table.limits))
+    return Policy(rules=rules, limits=limits, expiry=expiry, file=file)
 
 
 def _toml(text: str, file: str) -> tuple[dict[str, object], Lines]:

@@ -3,7 +3,7 @@
 Everything fails closed: whoever can't be placed is refused.
 """
 
-from bot.errors import Refused
+from bot.errors import RefusalReason, Refused
 from bot.models import Members, People, Person, Place
 
 
@@ -14,17 +14,39 @@ def require_member(actor: Person | None, home_team: str) -> Person:
         Refused: They are none, or it is not known who they are.
     """
     if actor is None or not actor.id:
-        raise Refused("Slack could not tell who you are.", "Try again in a moment.")
+        raise Refused(
+            "Slack could not tell who you are.",
+            "Try again in a moment.",
+            reason=RefusalReason.UNKNOWN_PERSON,
+        )
     if not home_team:
-        raise Refused("It is not known which workspace this is.", "Try again in a moment.")
+        raise Refused(
+            "It is not known which workspace this is.",
+            "Try again in a moment.",
+            reason=RefusalReason.UNKNOWN_PERSON,
+        )
     if actor.team != home_team or actor.stranger:
-        raise Refused("You belong to another organisation.", "Ask somebody of this workspace.")
+        raise Refused(
+            "You belong to another organisation.",
+            "Ask somebody of this workspace.",
+            reason=RefusalReason.NOT_A_MEMBER,
+        )
     if actor.deleted:
-        raise Refused("Your account is deactivated.", "Ask somebody of this workspace.")
+        raise Refused(
+            "Your account is deactivated.",
+            "Ask somebody of this workspace.",
+            reason=RefusalReason.NOT_A_MEMBER,
+        )
     if actor.bot:
-        raise Refused("Bots can't ask, decide or look here.", "A person has to.")
+        raise Refused(
+            "Bots can't ask, decide or look here.",
+            "A person has to.",
+            reason=RefusalReason.NOT_A_MEMBER,
+        )
     if actor.guest:
-        raise Refused("Guests can't use vco-route.", "Ask a full member.")
+        raise Refused(
+            "Guests can't use vco-route.", "Ask a full member.", reason=RefusalReason.NOT_A_MEMBER
+        )
     return actor
 
 
@@ -48,6 +70,7 @@ def require_colleague(actor: Person | None, *, home_team: str, channel_shared: b
         raise Refused(
             "This channel is shared with another organisation.",
             "Use a channel of this workspace alone.",
+            reason=RefusalReason.CHANNEL,
         )
     return person
 
@@ -62,6 +85,7 @@ def require_visible(place: Place | None) -> None:
         raise Refused(
             "I can't see the channel of this request any more, so I can't tell who reads along.",
             "Invite me there again: /invite @vco-route",
+            reason=RefusalReason.CHANNEL,
         )
 
 
@@ -72,4 +96,5 @@ def require_readable(people: People, members: Members, unknown: str) -> None:
             f"Slack did not say who is in the user group {', '.join(unread)}, "
             f"so it is not known {unknown}.",
             "Try again in a moment, or ask somebody who is named in person.",
+            reason=RefusalReason.UNKNOWN_PERSON,
         )

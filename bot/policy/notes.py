@@ -8,12 +8,17 @@ from typing import get_args, get_type_hints
 import msgspec
 
 from bot.policy.lines import Lines, Path
-from bot.policy.shape import GlassTable, PolicyTable, RuleTable, Table, WideTable
+from bot.policy.shape import GlassTable, LimitsTable, PolicyTable, RuleTable, Table, WideTable
 
 _MOST = 100
 """How many notes are enough: each of them costs one more reading."""
 
-_TABLES: dict[str, type[Table]] = {"rule": RuleTable, "wide": WideTable, "break_glass": GlassTable}
+_TABLES: dict[str, type[Table]] = {
+    "rule": RuleTable,
+    "wide": WideTable,
+    "break_glass": GlassTable,
+    "limits": LimitsTable,
+}
 
 _WHERE = re.compile(r" - at `\$(?P<path>[^`]*)`\Z")
 _STEP = re.compile(r"\.(?P<key>\w+)|\[(?P<place>\d+)\]")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from bot.errors import Refused
+from bot.errors import RefusalReason, Refused
 from bot.models import Members, People, Person, Request, Terms, Verdict
 from bot.policy.membership import require_member, require_readable
 from bot.policy.rules import SIMPLE, Who
@@ -21,11 +21,11 @@ def approved_by(request: Request) -> tuple[str, ...]:
         Refused: The recorded decisions are not enough for the recorded terms.
     """
     if against := next((d for d in request.decisions if d.verdict in _FINAL), None):
-        raise Refused(f"This request was {against.verdict}.", _ANEW)
+        raise _not_enough(f"This request was {against.verdict}.")
     if not request.requester:
-        raise Refused("It is not on record who asked for this.", _ANEW)
+        raise _not_enough("It is not on record who asked for this.")
     if not request.terms.approvers.ids:
-        raise Refused("It is not on record who might approve this.", _ANEW)
+        raise _not_enough("It is not on record who might approve this.")
     return _alone(request) if request.glass_broken else _by_others(request)
 
 
@@ -49,10 +49,18 @@ def still_stands(
             require_member(people.get(user), home_team)
         except Refused:
             what = "asked for this" if user == request.requester else "approved earlier"
-            raise Refused(f"{user} {what} and is no member of this workspace now.", OVER) from None
+            raise Refused(
+                f"{user} {what} and is no member of this workspace now.",
+                OVER,
+                reason=RefusalReason.CHANGED,
+            ) from None
     if not ask.include(request.requester, members):
         require_readable(ask.people, members, f"whether {request.requester} may still ask for this")
-        raise Refused(f"{request.requester} may not ask for this any more.", OVER)
+        raise Refused(
+            f"{request.requester} may not ask for this any more.",
+            OVER,
+            reason=RefusalReason.CHANGED,
+        )
 
 
 def earlier_still_count(request: Request, terms: Terms, now: People, members: Members) -> None:
@@ -65,10 +73,13 @@ def earlier_still_count(request: Request, terms: Terms, now: People, members: Me
                 f"{earlier} approved earlier and is no approver any more: "
                 "the policy or a user group has changed since.",
                 OVER,
+                reason=RefusalReason.CHANGED,
             )
     if request.approvers and terms.typed and terms.typed != request.terms.typed:
         raise Refused(
-            "The policy asks for more by now than it did when the first approval came.", OVER
+            "The policy asks for more by now than it did when the first approval came.",
+            OVER,
+            reason=RefusalReason.CHANGED,
         )
 
 
@@ -87,6 +98,7 @@ def too_few_approvers(terms: Terms) -> Refused:
         f"{who} could approve this: of the approvers, too few are members of this workspace "
         "(not counting you, guests, bots and people who have left).",
         f"Ask an operator of this bot to look at {named_rule(terms.rule)} and its user groups.",
+        reason=RefusalReason.NO_APPROVERS,
     )
 
 
@@ -103,23 +115,27 @@ def says_something(reason: str) -> bool:
 def _alone(request: Request) -> tuple[str, ...]:
     broke = [d for d in request.decisions if d.verdict is Verdict.BROKE_GLASS]
     if any(d.by != request.requester for d in broke):
-        raise Refused("The glass was broken by somebody who did not ask for this.", _ANEW)
+        raise _not_enough("The glass was broken by somebody who did not ask for this.")
     if request.terms.countersign <= 0:
-        raise Refused("The glass was broken where the policy does not allow that.", _ANEW)
+        raise _not_enough("The glass was broken where the policy does not allow that.")
     if not any(says_something(d.reason) for d in broke):
-        raise Refused("The glass was broken without a reason.", _ANEW)
+        raise _not_enough("The glass was broken without a reason.")
     return (request.requester,)
 
 
 def _by_others(request: Request) -> tuple[str, ...]:
     approvers = request.approvers
     if not approvers:
-        raise Refused("Nobody has approved this request.", _ANEW)
+        raise _not_enough("Nobody has approved this request.")
     if not all(approvers):
-        raise Refused("It is not on record who approved this.", _ANEW)
+        raise _not_enough("It is not on record who approved this.")
     if request.requester in approvers and not request.terms.self_approval:
-        raise Refused("The approval on record is the requester's own.", _ANEW)
+        raise _not_enough("The approval on record is the requester's own.")
     needed = max(1, request.terms.approvals)
     if len(approvers) < needed:
-        raise Refused(f"Only {len(approvers)} of {needed} approvals are on record.", _ANEW)
+        raise _not_enough(f"Only {len(approvers)} of {needed} approvals are on record.")
     return approvers
+
+
+def _not_enough(problem: str) -> Refused:
+    return Refused(problem, _ANEW, reason=RefusalReason.NOT_ON_RECORD)

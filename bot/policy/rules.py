@@ -8,6 +8,7 @@ from typing import Self
 
 from bot.models import Members, Network, People, Value
 from bot.models.terms import APPROVAL_SECONDS, WATCH_SECONDS
+from bot.policy.limits import Limits
 
 SIMPLE = "VCO_APPROVERS"
 """The name of the one rule that the setting of this name stands for."""
@@ -110,10 +111,11 @@ class Policy(Value, frozen=True):
     """Rules in their order; where none matches, nothing is allowed.
 
     `expiry`: seconds until a request expires, where its rule does not say. `file`: where the
-    rules were read; empty for the simple form.
+    rules were read; empty for the simple form. `limits` hold for all rules together.
     """
 
     rules: tuple[Rule, ...] = ()
+    limits: Limits = Limits()
     expiry: float = APPROVAL_SECONDS
     file: str = ""
 

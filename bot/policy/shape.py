@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from bot.models.terms import WATCH_SECONDS
+from bot.policy.limits import Limits
 
 _IDS = "give a list of IDs of users (U…, W…) or user groups (S…)"
 _GLOBS = "give a list of ids or globs in lower case, such as"
@@ -36,6 +37,9 @@ Prefixes = Annotated[
     Meta(min_length=1, description='give a list of texts, such as ["10.1.0.0/16 le 32"]'),
 ]
 VISIBLE = "give a text of up to 100 signs, all of which can be seen"
+
+
+USUAL = Limits()
 
 
 class Table(Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,7 +84,20 @@ class RuleTable(Table, frozen=True):
     watch_minutes: Annotated[int, Meta(ge=0, le=120)] = int(WATCH_SECONDS) // 60
 
 
+class LimitsTable(Table, frozen=True):
+    """`[limits]`: so many at most, whatever the rules say."""
+
+    open_per_person: Annotated[int, Meta(ge=1, le=10_000)] = USUAL.open_per_person
+    open_per_channel: Annotated[int, Meta(ge=1, le=10_000)] = USUAL.open_per_channel
+    open_per_connection: Annotated[int, Meta(ge=1, le=10_000)] = USUAL.open_per_connection
+    cards_per_minute: Annotated[int, Meta(ge=1, le=10_000)] = USUAL.cards_per_minute
+    break_glass_per_hour: Annotated[int, Meta(ge=1, le=10_000)] = USUAL.break_glass_per_hour
+
+
 class PolicyTable(Table, frozen=True):
     """The whole file."""
 
+    limits: Annotated[
+        LimitsTable, Meta(description="give a table, such as [limits] with open_per_person = 20")
+    ] = LimitsTable()
     rule: Annotated[list[RuleTable | None], Meta(description="begin each rule with [[rule]]")] = []

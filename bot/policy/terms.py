@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from bot.errors import Refused
+from bot.errors import RefusalReason, Refused
 from bot.models import Network, Operation, People, Request, Terms
 from bot.policy.rules import Matter, Policy, Rule
 
@@ -22,6 +22,7 @@ def rule_for(policy: Policy, matter: Matter) -> Rule:
         f"No rule of the policy is about {matter.vpn_connection_id} ({matter.region}) "
         "in this channel, so nobody may do this.",
         "Ask in the channel that is meant for it, or have a rule written.",
+        reason=RefusalReason.NO_RULE,
     )
 
 
@@ -101,6 +102,7 @@ def _unprotected(rule: Rule, blocks: Iterable[Network]) -> None:
                 raise Refused(
                     f'{block} is protected and is never deleted (rule "{rule.name}": {prefix}).',
                     "If it has to go all the same, have the policy changed.",
+                    reason=RefusalReason.PROTECTED,
                 )
 
 

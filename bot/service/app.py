@@ -26,6 +26,7 @@ from bot.follow_up import FollowUp
 from bot.policy import PolicySource
 from bot.service.readiness import Readiness
 from bot.service.statistics import Statistics
+from bot.service.tracing import Traced
 from bot.slack.access import Access
 from bot.slack.app_home import AppHomePublisher
 from bot.slack.authorization import HomeTeamOnly
@@ -127,13 +128,16 @@ class App:
         self.worker = Worker(
             self.store.work,
             {
-                "run": Execution(context),
-                "follow": FollowUp(context),
-                "tell": CardPublisher(
-                    self.slack,
-                    PostedMessages(self.slack, self.directory.own_user),
-                    self.store,
-                    now,
+                "run": Traced("run", Execution(context)),
+                "follow": Traced("follow", FollowUp(context), apart=True),
+                "tell": Traced(
+                    "tell",
+                    CardPublisher(
+                        self.slack,
+                        PostedMessages(self.slack, self.directory.own_user),
+                        self.store,
+                        now,
+                    ),
                 ),
                 "inbox": self._inbox(),
                 "home": AppHomePublisher(
@@ -188,7 +192,7 @@ class App:
             access=self.access,
             default_region=self.settings.region,
         )
-        return InboxHandler(context, ROUTER)
+        return InboxHandler(context, ROUTER, CONCURRENCY["inbox"] * 3 // 4)
 
     def _bolt(self) -> AsyncApp:
         secret = self.settings.slack_signing_secret

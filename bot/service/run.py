@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Collection
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 
 import structlog
 from aiohttp import web
@@ -23,6 +23,7 @@ from bot.service.http_connections import (
     MalformedLimited,
     most_connections,
 )
+from bot.service.tracing import exporting
 from bot.slack.verification import Verification
 
 log = structlog.get_logger(__name__)
@@ -88,6 +89,8 @@ async def run(settings: Settings, stop: asyncio.Event, policy: PolicySource | No
         log.warning("setting", problem=warning)
     app = App(settings, policy)
     serving = AsyncExitStack()
+    traced = ExitStack()
+    traced.enter_context(exporting(os.environ))
     began = 0.0
     try:
         server = await serving.enter_async_context(listening(app))
@@ -103,6 +106,7 @@ async def run(settings: Settings, stop: asyncio.Event, policy: PolicySource | No
         began = began or asyncio.get_running_loop().time()
         await _by(began + CLOSED_AT, serving.aclose(), "http")
         await _by(began + CLOSED_AT, app.close(), "clients")
+        await _by(began + CLOSED_AT, asyncio.to_thread(traced.close), "tracing")
         log.info("stopped")
 
 

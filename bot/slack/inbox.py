@@ -5,15 +5,21 @@ by whoever is alive, so everything that is done from here may run twice. What is
 module of each behaviour, see `bot.slack.router`.
 """
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
 import msgspec
 import structlog
 
+from bot import tracing
 from bot.errors import SealBroken, SlackRateLimited, SlackRejected
+from bot.lifecycle import request_id
 from bot.metrics import SEALS_BROKEN
 from bot.policy.age import MAX_AGE_SECONDS
 from bot.slack import payloads
 from bot.slack.directory import looking_up
-from bot.slack.payloads import InboxItem
+from bot.slack.payloads import REQUEST_ID, InboxItem
 from bot.slack.router import HandlerContext, Router
 from bot.store import Claim
 
@@ -37,12 +43,24 @@ done any more by anybody."""
 
 _LONGEST_PAUSE = 10.0
 
+_PUT_OFF = 0.03
+_LONGEST_PUT_OFF = 3.0
+"""Seconds after which an item is looked at again of somebody who has enough in hand: the more they
+have, the later, so that a flood does not turn round and round."""
+
 
 class InboxHandler:
     """The worker's handler for `inbox:<item>` items."""
 
-    def __init__(self, context: HandlerContext, router: Router) -> None:
-        """Let the handlers of `router` work with `context`."""
+    def __init__(self, context: HandlerContext, router: Router, most_of_one: int) -> None:
+        """Let the handlers of `router` work with `context`.
+
+        `most_of_one`: how many items of one person are handled at once, so that some places are
+        left to others however much one sends.
+        """
+        self._most_of_one = most_of_one
+        self._in_hand: Counter[str] = Counter()
+        self._put_off: Counter[str] = Counter()
         self._context = context
         self._router = router
         self._store = context.store
@@ -61,8 +79,15 @@ class InboxHandler:
             item = self._router.decode(content)
         except (msgspec.DecodeError, ValueError):
             return await self._unreadable(claim, content)
+        if self._in_hand[item.user] >= self._most_of_one:
+            self._put_off[item.user] += 1
+            return claim.now + min(_PUT_OFF * self._put_off[item.user], _LONGEST_PUT_OFF)
         try:
-            with looking_up(item.priority, claim.id):
+            with (
+                self._handling(item.user),
+                looking_up(item.priority, claim.id),
+                _traced(claim, item),
+            ):
                 again_at = await self._router.handle(self._context, claim, item)
         except SlackRateLimited as error:
             now = await self._store.database.now()
@@ -70,6 +95,18 @@ class InboxHandler:
         if again_at is None:
             await self._store.inbox.remove(claim.id)
         return again_at
+
+    @contextmanager
+    def _handling(self, user: str) -> Iterator[None]:
+        """Count what is in hand of one person."""
+        self._in_hand[user] += 1
+        try:
+            yield
+        finally:
+            del self._put_off[user]
+            self._in_hand[user] -= 1
+            if not self._in_hand[user]:
+                del self._in_hand[user]
 
     async def lost(self, claim: Claim) -> None:
         """Nothing to do: at worst somebody is told the same thing twice."""
@@ -115,3 +152,12 @@ class InboxHandler:
         """When Slack lets us go on; or when it is too late for that, and its sender is told so."""
         too_late = item.said_at + MAX_AGE_SECONDS + 1
         return min(now + wait, too_late) if now < too_late else now + wait
+
+
+def _traced(claim: Claim, item: InboxItem) -> AbstractContextManager[object]:
+    """In the trace of the request that it is about, or may become."""
+    name = f"inbox {type(item).__name__}"
+    about = getattr(item, "request_id", "")
+    if REQUEST_ID.fullmatch(about):
+        return tracing.step(name, about)
+    return tracing.delivery(name, request_id(claim.id))

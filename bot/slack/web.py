@@ -15,6 +15,7 @@ import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot import tracing
 from bot.config.secret import Secret
 from bot.errors import (
     ScopeMissing,
@@ -176,7 +177,8 @@ class Slack:
     ) -> tuple[dict[str, Any], Mapping[str, str]]:
         """The answer, and its headers."""
         try:
-            answer = await self.client.api_call(method, **body)
+            with tracing.span(f"slack {method}", rpc_system_name="slack", rpc_method=method):
+                answer = await self.client.api_call(method, **body)
         except SlackApiError as error:
             raise self._translated(method, channel, error) from None
         except _TRANSPORT as error:
@@ -289,9 +291,10 @@ class Slack:
             raise SlackRejected("response_url", "no_address_of_slack")
         said = {"text": text, "response_type": "ephemeral", "replace_original": False}
         try:
-            status, answer = await self._post_to(
-                response_url, said | ({"blocks": list(blocks)} if blocks else {})
-            )
+            with tracing.span("slack response_url", rpc_system_name="slack"):
+                status, answer = await self._post_to(
+                    response_url, said | ({"blocks": list(blocks)} if blocks else {})
+                )
         except _TRANSPORT as error:
             raise SlackUnavailable(f"response_url: {type(error).__name__}") from None
         if status == _TOO_MANY or status >= _SERVER_ERROR:

@@ -3,6 +3,7 @@
 - `work`      what is due and who has claimed it: the heart of the worker
 - `requests`  deletion requests: read, and changed by compare-and-set; the connection queue
 - `records`   how requests are read: one, or many in few round trips
+- `limits`    who asked for what lately, to count what one person may have open
 - `inbox`     what Slack delivered and nobody has handled yet
 - `clicks`    which click in an open form came last
 - `audit`     what happened, append-only, each entry chained to the one before

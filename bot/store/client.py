@@ -18,6 +18,7 @@ from redis.exceptions import (
     ResponseError,
 )
 
+from bot import tracing
 from bot.errors import StoreError, StoreFault, StoreRefused, StoreUnavailable
 
 TAG = "{vco}"
@@ -187,14 +188,15 @@ class Database:
         await self._redis.aclose()
 
     async def _send(self, *args: str | float) -> Reply:
-        try:
-            return await self._redis.execute_command(*args)
-        except ResponseError as error:
-            if not _demoted(error):
-                raise
-            # After a failover the old master keeps our connections: new ones find the new one.
-            await self._redis.aclose()
-            return await self._redis.execute_command(*args)
+        with tracing.span(f"redis {args[0]}", db_system_name="redis"):
+            try:
+                return await self._redis.execute_command(*args)
+            except ResponseError as error:
+                if not _demoted(error):
+                    raise
+                # After a failover the old master keeps our connections: new ones find the new one.
+                await self._redis.aclose()
+                return await self._redis.execute_command(*args)
 
 
 @asynccontextmanager

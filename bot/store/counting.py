@@ -1,7 +1,8 @@
-"""What the changes of requests add to the metrics."""
+"""What the changes of requests add to the metrics and to traces."""
 
 from collections.abc import Sequence
 
+from bot import tracing
 from bot.metrics import DECISIONS, OUTCOMES, REQUESTS, STAGE_SECONDS
 from bot.models import Event, EventKind, Request, RequestState
 
@@ -10,6 +11,8 @@ def count(old: Request | None, new: Request, happened: Sequence[Event]) -> None:
     """Count a change that has just been recorded, and what it says of how long things take."""
     if old is None or old.state is not new.state:
         REQUESTS.labels(new.state.value).inc()
+        if not new.state.open and (old is None or old.state.open):
+            tracing.request(new.id, new.created_at, new.ended_at, new.state.value)
         if old is not None and new.state is RequestState.APPROVED:
             _took("approval", happened, new.created_at)
     for decision in new.decisions[len(old.decisions) if old else 0 :]:

@@ -6,6 +6,7 @@ from bot.errors import StoreError, StoreFault, StoreRefused
 from bot.store.audit import AUDIT, AUDIT_HEAD
 from bot.store.client import CLAIMS, DUE, FENCE, IN_SCRIPTS, REFUSALS, Database, Script, key
 from bot.store.inbox import STORED
+from bot.store.limits import ASKED
 from bot.store.replicas import Replicas
 from bot.store.requests import INDEX, OPEN, UNSIGNED
 
@@ -35,6 +36,7 @@ _TYPES = {
     AUDIT_HEAD: "string",
     OPEN: "hash",
     INDEX: "zset",
+    ASKED: "zset",
     UNSIGNED: "set",
 }
 """The keys without which nothing goes on, and what they are."""

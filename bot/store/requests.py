@@ -11,15 +11,18 @@ the script again, it finds its own id and reports what it did before.
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
+from msgspec.structs import asdict
 
 from bot.errors import BotError, RecordLost, SealBroken, StaleFence, StoreError
 from bot.models import Event, Request, RequestState, VcoRoute
+from bot.policy.limits import Limit, asking, over
 from bot.store.audit import APPEND, AUDIT, AUDIT_HEAD, digest
 from bot.store.client import CHECK_WORK, CLAIMS, DUE, NOW, WAKE, Database, Script, key
 from bot.store.counting import count
+from bot.store.limits import ASKED, OVER_LIMIT, ROOM, encoded, entry
 from bot.store.records import FIELDS, Reading, Stored, decoded, read
 from bot.store.replicas import Replicas
 from bot.store.seal import Seals
@@ -49,6 +52,7 @@ _COMMIT = Script(
     + WAKE
     + CHECK_WORK
     + APPEND
+    + OVER_LIMIT
     + """
 local cmd = cjson.decode(ARGV.command)
 local now = seconds(ARGV.now)
@@ -64,6 +68,9 @@ for _, route in ipairs(cmd.hold) do
   local holder = redis.call('HGET', KEYS.open, route)
   if holder and holder ~= cmd.id then return {'open', holder} end
 end
+local place, old = 0, {}
+if cmd.created > 0 then place, old = asked_by({now = now, limits = cmd.limits}) end
+if place > 0 then return {'limit', place} end
 
 check_work()
 check_append()
@@ -91,6 +98,8 @@ end
 if cmd.created > 0 then
   redis.call('ZADD', KEYS.index, 'XX', 0, '')
   redis.call('ZREMRANGEBYSCORE', KEYS.index, '+inf', '-inf')
+  redis.call('ZADD', KEYS.asked, 'XX', 0, '')
+  redis.call('ZREM', KEYS.asked, '')
 end
 -- An open record never bears a time to live: only what has ended is given one, and it stays ended.
 if cmd.retain > 0 and redis.call('TTL', KEYS.record) < 0 then
@@ -105,6 +114,8 @@ redis.call('HSET', KEYS.record, 'data', cmd.data, 'seal', cmd.seal, 'state', cmd
 if cmd.created > 0 then
   redis.call('ZADD', KEYS.index, cmd.created, cmd.id)
   redis.call('ZREMRANGEBYSCORE', KEYS.index, '-inf', cmd.created - cmd.remember)
+  for _, entry in ipairs(old) do redis.call('ZREM', KEYS.asked, entry) end
+  redis.call('ZADD', KEYS.asked, cmd.created, cmd.asked)
 end
 for _, route in ipairs(cmd.hold) do redis.call('HSET', KEYS.open, route, cmd.id) end
 for _, route in ipairs(cmd.free) do
@@ -124,7 +135,10 @@ else redis.call('SREM', KEYS.unsigned, cmd.id) end
 for _, item in ipairs(cmd.wake) do wake(item, now) end
 return {'ok'}
 """,
-    keys=("due", "claims", "audit", "audit_head", "record", "open", "queue", "index", "unsigned"),
+    keys=(
+        *("due", "claims", "audit", "audit_head"),
+        *("record", "open", "queue", "index", "unsigned", "asked"),
+    ),
     args=("now", "command"),
 )
 
@@ -186,14 +200,15 @@ class Requests:
         """Read several requests in few round trips; those that are gone are left out."""
         return await read(self._db, ids)
 
-    async def create(self, request: Request) -> Request:
+    async def create(self, request: Request, limits: Sequence[Limit] = ()) -> Request:
         """Store a new request; one that was stored before is returned as it is now.
 
         Raises:
             AlreadyOpen: an open request holds one of its routes.
+            Refused: it would be one too many.
         """
-        holds = [_route_field(request, r.route) for r in request.routes]
-        if not await self._commit(None, request, 0, hold=holds, seal=self._seals.of(request)):
+        seal = self._seals.of(request)
+        if not await self._commit(None, request, 0, limits=limits, seal=seal):
             stored = await self.get(request.id)
             if stored is None:
                 raise StoreError(f"request {request.id} was changed and is gone")
@@ -232,6 +247,16 @@ class Requests:
             if await self._commit(stored.request, new, stored.rev, claim=claim, seal=seal):
                 return new
         raise StoreError(f"request {request_id} changes too often to be written")
+
+    async def check_limits(self, limits: Sequence[Limit]) -> None:
+        """Return if one more may be made by now; `create` counts once more, atomically.
+
+        Raises:
+            Refused: it would be one too many.
+        """
+        reply = await self._db.run(ROOM, (OPEN, ASKED), self._db.fixed_now, encoded(limits))
+        if int(reply) > 0:
+            raise over(limits[int(reply) - 1])
 
     async def open_ids(self) -> list[str]:
         """The ids of all requests that are pending, approved or executing, sorted."""
@@ -295,9 +320,10 @@ class Requests:
         rev: int,
         *,
         claim: Claim | None = None,
-        hold: Iterable[str] = (),
+        limits: Sequence[Limit] = (),
         seal: str,
     ) -> bool:
+        routes = [_route_field(new, r.route) for r in new.routes]
         ended = not new.state.open
         happened = new.timeline[len(old.timeline) if old else 0 :]
         woken = [f"tell:{new.id}"] if claim else [f"run:{new.id}", f"tell:{new.id}"]
@@ -318,15 +344,18 @@ class Requests:
             "seal": seal,
             "retain": self.retention if ended else 0,
             "events": [_audited(new.id, event) for event in happened],
-            "hold": list(hold),
-            "free": [_route_field(new, r.route) for r in new.routes] if ended else [],
+            "hold": routes if old is None else [],
+            "free": routes if ended else [],
+            "limits": [*map(asdict, limits)],
+            "asked": entry(new.id, asking(new)) if old is None else "",
             "queue": _queue_move(old, new),
             "unsigned": new.glass_broken and not new.countersigned,
             # A worker need not wake itself: it says when to look again as it ends its step.
             "wake": woken,
         }
         record = key("request", new.id)
-        keys = (DUE, CLAIMS, AUDIT, AUDIT_HEAD, record, OPEN, _queue(new), INDEX, UNSIGNED)
+        named = (record, OPEN, _queue(new), INDEX, UNSIGNED, ASKED)
+        keys = (DUE, CLAIMS, AUDIT, AUDIT_HEAD, *named)
         reply = await self._db.run(
             _COMMIT, keys, self._db.fixed_now, msgspec.json.encode(command).decode()
         )
@@ -336,6 +365,8 @@ class Requests:
                 return True
             case "open":
                 raise AlreadyOpen(str(reply[1]))
+            case "limit":
+                raise over(limits[int(reply[1]) - 1])
             case "stale":
                 raise StaleFence(f"run:{new.id}")
             case "gone":

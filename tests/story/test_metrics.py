@@ -41,7 +41,7 @@ async def test_a_deletion_is_counted_at_each_of_its_stages(brisk: Stage) -> None
         *(("vco_route_requests_total", {"state": state}) for state in STATES),
         *(("vco_route_stage_seconds_count", {"stage": stage}) for stage in STAGES),
         ("vco_route_decisions_total", {"verdict": "approved"}),
-        ("vco_route_refusals_total", {"wanted": "approved"}),
+        ("vco_route_refusals_total", {"wanted": "approved", "reason": "own_request"}),
         ("vco_route_outcomes_total", {"state": "deleted"}),
         ("vco_route_cloud_calls_total", {"action": DELETE, "result": "ok"}),
         ("vco_route_slack_calls_total", {"method": "chat.postMessage", "result": "ok"}),
@@ -58,7 +58,8 @@ async def test_a_deletion_is_counted_at_each_of_its_stages(brisk: Stage) -> None
     for stage in STAGES:
         assert counted.grown("vco_route_stage_seconds_count", stage=stage) == 1, stage
     assert counted.grown("vco_route_decisions_total", verdict="approved") == 1
-    assert counted.grown("vco_route_refusals_total", wanted="approved") == 1
+    refused = {"wanted": "approved", "reason": "own_request"}
+    assert counted.grown("vco_route_refusals_total", **refused) == 1
     assert counted.grown("vco_route_outcomes_total", state="deleted") == 1
     assert counted.grown("vco_route_cloud_calls_total", action=DELETE, result="ok") == 1
     assert counted.grown("vco_route_slack_calls_total", method="chat.postMessage", result="ok") > 1
