@@ -87,7 +87,6 @@ def form(connection: str = "", routes: tuple[str, ...] = ()) -> Json:
         "callback_id": "form",
         "title": plain("Delete a route"),
         "submit": plain("Ask for approval"),
-        "notify_on_close": True,
         "blocks": [
             section("The card goes to the channel, somebody else approves it."),
             field("region", "Region", regions, dispatch_action=True),
@@ -188,7 +187,7 @@ def _changes(app: AsyncApp) -> None:
         await ack()
         text = section("A route is deleted once, and proven gone.")
         view = {"type": "modal", "title": plain("What is this?"), "blocks": [text]}
-        await client.views_push(trigger_id=body["trigger_id"], view=view)
+        await client.views_open(trigger_id=body["trigger_id"], view=view)
 
 
 def _sending(app: AsyncApp) -> None:
@@ -202,10 +201,6 @@ def _sending(app: AsyncApp) -> None:
         names = [one["text"]["text"] for one in held["routes"]["selected_options"]]
         text = f"Delete {', '.join(names)}: {held['reason']['value']}"
         await client.chat_postMessage(channel=held["channel"]["selected_conversation"], text=text)
-
-    @app.view_closed("form")
-    async def closed(ack: AsyncAck) -> None:
-        await ack()
 
 
 def _home_tab(app: AsyncApp) -> None:
@@ -235,10 +230,7 @@ def _private_buttons(app: AsyncApp) -> None:
     async def picked(ack: AsyncAck, respond: AsyncRespond, body: Json) -> None:
         await ack()
         weight = body["actions"][0]["value"]
-        if weight == "0":
-            await respond(delete_original=True)
-        else:
-            await respond(replace_original=True, text=f"Asked for weight {weight}.")
+        await respond(replace_original=True, text=f"Asked for weight {weight}.")
 
 
 @asynccontextmanager

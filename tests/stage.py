@@ -11,12 +11,13 @@ from contextlib import asynccontextmanager
 from typing import Self
 
 from msgspec.structs import replace
+from staged_slack import staged_slack
 from waiting import TIMEOUT, until, until_ready
 
 from bot.config.settings import Settings
 from bot.errors import StoreUnavailable
 from bot.models import Event, EventKind, Request, RequestState, VcoRoute
-from bot.sandbox.scene import environment, local_slack, local_vpc
+from bot.sandbox.scene import environment, local_vpc
 from bot.sandbox.slack import payloads
 from bot.sandbox.slack.deliver import Ack
 from bot.sandbox.slack.messages import Message, find_element, text_of
@@ -45,7 +46,7 @@ class Stage:
     """A scene with people in it; what they do and see, in their words."""
 
     def __init__(self, redis_url: str) -> None:
-        self.slack = local_slack()
+        self.slack = staged_slack()
         self.vpc = local_vpc(task_seconds=TASK_SECONDS, task_delay=TASK_DELAY)
         self.redis_url = redis_url
         self.bots: list[tuple[asyncio.Task[None], asyncio.Event, str]] = []

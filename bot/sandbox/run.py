@@ -18,6 +18,7 @@ from bot.models import VcoRoute
 from bot.sandbox.checklist import Checklist
 from bot.sandbox.process import BotProcess
 from bot.sandbox.scene import environment, local_slack, local_vpc
+from bot.sandbox.slack import LocalSlack
 from bot.sandbox.valkey import EmbeddedValkey, ValkeyUnavailable
 from bot.sandbox.vpc import seed
 from bot.store import Database, Store
@@ -60,7 +61,7 @@ class Sandbox:
         policy: Path = POLICY,
     ) -> None:
         """`log` gets what the bot prints; a `port` of 0, or one that is taken, is a free one."""
-        self.slack = local_slack()
+        self.slack = local_slack(LocalSlack)
         self.vpc = local_vpc(task_seconds=task_seconds, task_delay=TASK_DELAY)
         self.bot: BotProcess
         self._checklist = Checklist(self.slack, self.vpc)

@@ -1,10 +1,14 @@
 """What the sandbox and the tests both set up: a local Slack, a local cloud, and their keys."""
 
+from typing import TypeVar
+
 from bot.sandbox.slack.server import LocalSlack
 from bot.sandbox.slack.workspace import default_workspace
 from bot.sandbox.valkey import free_port
 from bot.sandbox.vpc import seed
 from bot.sandbox.vpc.local import LocalVpc
+
+S = TypeVar("S", bound=LocalSlack)
 
 BOT_TOKEN = "xoxb-local-sandbox-bot"  # noqa: S105 - opens nothing
 APP_TOKEN = "xapp-local-sandbox-app"  # noqa: S105
@@ -21,9 +25,9 @@ SCOPES = frozenset(
 APPROVERS = "S0NETOPS1"
 
 
-def local_slack() -> LocalSlack:
-    """A local Slack with the app installed; start it before use."""
-    return LocalSlack(
+def local_slack(kind: type[S]) -> S:
+    """A local Slack of this kind with the app installed; start it before use."""
+    return kind(
         default_workspace(),
         bot_token=BOT_TOKEN,
         app_token=APP_TOKEN,

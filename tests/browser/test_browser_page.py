@@ -8,6 +8,7 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from browser_tab import ARGUMENTS, OUTCOME_MS, Tab, find_browser
 from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
+from waiting import until
 
 from bot.sandbox.run import POLICY, Sandbox
 from bot.sandbox.slack.messages import Message
@@ -40,9 +41,14 @@ async def sandbox(
     async with Sandbox(log=log, task_seconds=1.0) as sandbox:
         slack = sandbox.slack
         await slack.command(ALICE, NETWORK_OPS, "/vco-route", COMMAND)
-        await slack.until(lambda: slack.messages(NETWORK_OPS))
-        await slack.until(lambda: slack.ephemerals(ALICE))
+        await until(lambda: cards(sandbox))
+        await until(lambda: any(m.ephemeral_to == ALICE for m in slack.state.messages))
         yield sandbox
+
+
+def cards(sandbox: Sandbox) -> list[Message]:
+    """What stands in the channel itself, not in its threads."""
+    return [m for m in sandbox.slack.state.in_channel(NETWORK_OPS) if not m.reply]
 
 
 async def open_page(
@@ -94,7 +100,7 @@ async def test_no_view_has_a_serious_fault_of_accessibility(
     if narrow:
         await page.get_by_test_id("cloud-close").click()
 
-    [card] = sandbox.slack.messages(NETWORK_OPS)
+    [card] = cards(sandbox)
     await page.goto(f"{sandbox.url}/?as={BOB}#/{NETWORK_OPS}/{card.ts}")
     await expect(tab.thread).to_be_visible()
     seen["thread"] = await faults(page)
@@ -174,7 +180,7 @@ async def test_a_mention_in_a_thread_waits_until_its_thread_is_read(
 ) -> None:
     tab = await open_page(browser, sandbox)
     slack, page = sandbox.slack, tab.page
-    [card] = slack.messages(NETWORK_OPS)
+    [card] = cards(sandbox)
     channel = page.get_by_test_id(f"channel-{NETWORK_OPS}")
     waits = page.get_by_test_id(f"person-{CAROL}").get_by_title("Mentioned and has not looked")
 
@@ -236,7 +242,7 @@ async def test_steps_of_try_it_are_ticked_as_they_happen(
     summary = page.get_by_test_id("try-it-summary")
     await expect(summary).to_contain_text("1 of 7 done · next: Approve")
 
-    await slack.click(BOB, NETWORK_OPS, slack.messages(NETWORK_OPS)[0].ts, APPROVE)
+    await slack.click(BOB, NETWORK_OPS, cards(sandbox)[0].ts, APPROVE)
     await expect(summary).to_contain_text("2 of 7 done · next: Restore", timeout=OUTCOME_MS)
     [tunnel, *_] = sandbox.vpc.tunnels(seed.ORDINARY)
     await page.get_by_test_id(f"cut-{tunnel.id}").click()

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from browser_tab import ARGUMENTS, OUTCOME_MS, PICTURES, SIZE, Tab, find_browser
 from playwright.async_api import Browser, async_playwright, expect
+from waiting import until
 
 from bot.models import VcoRoute
 from bot.sandbox.run import Sandbox
@@ -199,7 +200,7 @@ async def test_bob_approves_in_his_app_home_and_follows_it_there(
 ) -> None:
     # Something else is in flight already.
     await sandbox.slack.command(ALICE, NETWORK_OPS, *SLOW_COMMAND.split(" ", 1))
-    [slow] = await sandbox.slack.until(lambda: sandbox.slack.messages(NETWORK_OPS))
+    [slow] = await until(lambda: sandbox.slack.state.in_channel(NETWORK_OPS))
     await sandbox.slack.click(CAROL, NETWORK_OPS, slow.ts, APPROVE)
 
     await tab.become(BOB)

@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import ClassVar
 
-from bot.sandbox.slack.faults import Fault as SlackFault
-from bot.sandbox.slack.faults import FaultKind as SlackKind
-from bot.sandbox.slack.socket_mode import Edge
+from slack_faults import Fault as SlackFault
+from slack_faults import FaultKind as SlackKind
+from slack_sockets import Edge
+
 from bot.sandbox.vpc.faults import Armed
 from bot.sandbox.vpc.faults import Fault as ApiFault
 from bot.sandbox.vpc.faults import FaultKind as ApiKind

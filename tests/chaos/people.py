@@ -231,7 +231,7 @@ class People:
             return False
         sent = Clicked(at=at, who=who, request=request, verdict=Verdict.REJECTED, ack=ack)
         self.clicked.append(sent)
-        self._slack.state.close_views(who)
+        self._slack.state.close_view(who)
         return sent.taken
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Self
 
 import aiohttp
+from staged_slack import staged_slack
 
 from bot.config import redis_url
 from bot.models import VcoRoute
-from bot.sandbox.scene import environment, local_slack
+from bot.sandbox.scene import environment
 from bot.sandbox.valkey import EmbeddedValkey
 from bot.sandbox.vpc import seed
 from bot.sandbox.vpc.local import LocalVpc
@@ -41,7 +42,7 @@ class World:
         self.valkey = valkey
         self.replica = Replica(valkey) if plan.replica else None
         self.proxy = RedisProxy(lambda: port_of(self.valkey))
-        self.slack = local_slack()
+        self.slack = staged_slack()
         self.vpc = LocalVpc({seed.ACCESS_KEY_ID: seed.ACCESS_KEY_SECRET})
         self.bots: list[Bot] = []
         self._zygotes = zygotes

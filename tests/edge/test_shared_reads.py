@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from slack_sdk.web.async_client import AsyncWebClient
+from staged_slack import StagedSlack, staged_slack
 
 from bot.errors import SlackRateLimited, SlackUnavailable
-from bot.sandbox.scene import BOT_TOKEN, local_slack
-from bot.sandbox.slack.server import LocalSlack
+from bot.sandbox.scene import BOT_TOKEN
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, NETOPS
 from bot.slack.budget import Priority
 from bot.slack.shared_reads import Asker, Key, SharedReads
@@ -25,28 +25,28 @@ def user(name: str) -> Key:
 
 
 @pytest_asyncio.fixture
-async def local() -> AsyncIterator[LocalSlack]:
-    slack = local_slack()
+async def local() -> AsyncIterator[StagedSlack]:
+    slack = staged_slack()
     await slack.start()
     yield slack
     await slack.close()
 
 
 @pytest_asyncio.fixture
-async def reads(local: LocalSlack) -> AsyncIterator[SharedReads]:
+async def reads(local: StagedSlack) -> AsyncIterator[SharedReads]:
     client = AsyncWebClient(BOT_TOKEN, base_url=local.api_url, timeout=5, retry_handlers=[])
     shared = SharedReads(Slack(client, spread=lambda _: 0.0), turn_seconds=0.3)
     yield shared
     await shared.close()
 
 
-def asked(local: LocalSlack) -> list[str]:
+def asked(local: StagedSlack) -> list[str]:
     """What Slack was asked for and has answered, in order."""
     found = (c for c in local.requests if not c.error)
     return [c.args.get("user") or c.args.get("usergroup") or "" for c in found]
 
 
-async def limit(local: LocalSlack, reads: SharedReads, key: Key) -> None:
+async def limit(local: StagedSlack, reads: SharedReads, key: Key) -> None:
     """Have Slack ask for a pause of a second before anything more of this method."""
     fault = local.faults.add(key.method, "rate_limited")
     with pytest.raises(SlackRateLimited):
@@ -55,7 +55,7 @@ async def limit(local: LocalSlack, reads: SharedReads, key: Key) -> None:
 
 
 async def test_who_asks_while_a_read_is_under_way_is_answered_by_a_later_one(
-    local: LocalSlack, reads: SharedReads
+    local: StagedSlack, reads: SharedReads
 ) -> None:
     local.workspace.groups[NETOPS].users[:] = [BOB]
     local.faults.add(GROUP.method, "lost")  # slow: its answer never comes
@@ -69,7 +69,7 @@ async def test_who_asks_while_a_read_is_under_way_is_answered_by_a_later_one(
 
 
 async def test_those_who_wait_for_their_turn_share_a_read(
-    local: LocalSlack, reads: SharedReads
+    local: StagedSlack, reads: SharedReads
 ) -> None:
     await limit(local, reads, GROUP)
     waiting = [asyncio.create_task(reads.ask(GROUP, Asker(f"click-{n}"))) for n in range(20)]
@@ -83,7 +83,7 @@ async def test_those_who_wait_for_their_turn_share_a_read(
 
 
 async def test_what_a_step_has_found_out_is_kept_for_that_step_alone(
-    local: LocalSlack, reads: SharedReads
+    local: StagedSlack, reads: SharedReads
 ) -> None:
     for _ in range(3):
         await reads.ask(user(BOB), CLICK)
@@ -94,7 +94,7 @@ async def test_what_a_step_has_found_out_is_kept_for_that_step_alone(
     assert asked(local) == [BOB] * 4
 
 
-async def test_what_a_decision_waits_for_goes_first(local: LocalSlack, reads: SharedReads) -> None:
+async def test_what_a_decision_waits_for_goes_first(local: StagedSlack, reads: SharedReads) -> None:
     await limit(local, reads, user(ALICE))
     first = asyncio.create_task(reads.ask(user(CAROL), Asker("a", Priority.HOME)))
     await asyncio.sleep(0)
@@ -105,7 +105,7 @@ async def test_what_a_decision_waits_for_goes_first(local: LocalSlack, reads: Sh
 
 
 async def test_a_failure_is_everybodys_and_nobody_keeps_it(
-    local: LocalSlack, reads: SharedReads
+    local: StagedSlack, reads: SharedReads
 ) -> None:
     local.faults.add("users.info", "http")
     with pytest.raises(SlackUnavailable):
@@ -114,7 +114,7 @@ async def test_a_failure_is_everybodys_and_nobody_keeps_it(
 
 
 async def test_who_can_not_come_back_for_it_waits_for_their_turn(
-    local: LocalSlack, reads: SharedReads
+    local: StagedSlack, reads: SharedReads
 ) -> None:
     """The look before a send, for example, has no step of its own to keep anything for."""
     await limit(local, reads, user(ALICE))

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from slack_sdk.web.async_client import AsyncWebClient
+from staged_slack import StagedSlack, staged_slack
 
 from bot.errors import (
     ScopeMissing,
@@ -14,8 +15,7 @@ from bot.errors import (
     SlackTokenRefused,
     SlackUnavailable,
 )
-from bot.sandbox.scene import BOT_TOKEN, local_slack
-from bot.sandbox.slack.server import LocalSlack
+from bot.sandbox.scene import BOT_TOKEN
 from bot.sandbox.slack.workspace import ALICE, GINA, NETWORK_OPS, RANDOM
 from bot.slack.web import Slack
 
@@ -30,8 +30,8 @@ class Clock:
 
 
 @pytest_asyncio.fixture
-async def local() -> AsyncIterator[LocalSlack]:
-    slack = local_slack()
+async def local() -> AsyncIterator[StagedSlack]:
+    slack = staged_slack()
     await slack.start()
     yield slack
     await slack.close()
@@ -43,12 +43,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def slack(local: LocalSlack, clock: Clock) -> Slack:
+def slack(local: StagedSlack, clock: Clock) -> Slack:
     client = AsyncWebClient(BOT_TOKEN, base_url=local.api_url, timeout=1, retry_handlers=[])
     return Slack(client, clock, spread=lambda _: 0.0)
 
 
-async def test_a_post_says_where_it_stands(slack: Slack, local: LocalSlack) -> None:
+async def test_a_post_says_where_it_stands(slack: Slack, local: StagedSlack) -> None:
     channel, ts = await slack.post(NETWORK_OPS, "hello", [])
     assert (channel, ts) == (NETWORK_OPS, local.messages(NETWORK_OPS)[0].ts)
     assert await slack.permalink(channel, ts) == f"{local.url}/archives/{channel}/p" + ts.replace(
@@ -76,7 +76,7 @@ async def test_a_post_says_where_it_stands(slack: Slack, local: LocalSlack) -> N
     ],
 )
 async def test_every_bad_answer_has_its_error(
-    slack: Slack, local: LocalSlack, kind: str, details: dict[str, int], becomes: type[SlackError]
+    slack: Slack, local: StagedSlack, kind: str, details: dict[str, int], becomes: type[SlackError]
 ) -> None:
     local.faults.add("chat.postMessage", kind, **details)  # type: ignore[arg-type] # each its own
     with pytest.raises(becomes):
@@ -86,7 +86,7 @@ async def test_every_bad_answer_has_its_error(
 
 
 async def test_a_method_is_not_called_before_its_time(
-    slack: Slack, local: LocalSlack, clock: Clock
+    slack: Slack, local: StagedSlack, clock: Clock
 ) -> None:
     local.faults.add("chat.update", "rate_limited", retry_after=7)
     _, ts = await slack.post(NETWORK_OPS, "hello", [])
@@ -102,7 +102,7 @@ async def test_a_method_is_not_called_before_its_time(
 
 
 async def test_a_channel_that_is_full_does_not_silence_the_others(
-    slack: Slack, local: LocalSlack
+    slack: Slack, local: StagedSlack
 ) -> None:
     local.faults.add("chat.postMessage", "rate_limited", retry_after=30)
     with pytest.raises(SlackRateLimited):
@@ -120,7 +120,7 @@ async def test_a_refusal_names_slacks_own_code(slack: Slack) -> None:
 
 @pytest.mark.parametrize("address", ["/response/unknown", "/nowhere"])
 async def test_a_response_url_that_does_not_take_the_answer_is_an_error(
-    slack: Slack, local: LocalSlack, address: str
+    slack: Slack, local: StagedSlack, address: str
 ) -> None:
     with pytest.raises(SlackRejected, match="http_404"):
         await slack.respond(local.url + address, "hello")
@@ -128,7 +128,7 @@ async def test_a_response_url_that_does_not_take_the_answer_is_an_error(
 
 @pytest.mark.parametrize("kind", ["http", "rate_limited", "lost"])
 async def test_a_response_url_that_is_away_can_be_tried_again(
-    slack: Slack, local: LocalSlack, kind: str
+    slack: Slack, local: StagedSlack, kind: str
 ) -> None:
     url, _ = local.state.new_hook(ALICE, NETWORK_OPS)
     local.faults.add("response_url", kind)

@@ -8,11 +8,11 @@ import pytest_asyncio
 from golden_messages import Golden, golden
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+from staged_slack import StagedSlack, staged_slack
 
 from bot.models import EventKind
-from bot.sandbox.scene import BOT_TOKEN, local_slack
+from bot.sandbox.scene import BOT_TOKEN
 from bot.sandbox.slack.channel_methods import MOST_UPDATED_TEXT
-from bot.sandbox.slack.server import LocalSlack
 
 EVERYTHING = list(golden())
 UNTOLD = {EventKind.SUBMITTED, EventKind.REFUSED, EventKind.OBSERVED, EventKind.SENDING}
@@ -20,19 +20,19 @@ UNTOLD = {EventKind.SUBMITTED, EventKind.REFUSED, EventKind.OBSERVED, EventKind.
 
 
 @pytest_asyncio.fixture
-async def local() -> AsyncIterator[LocalSlack]:
-    slack = local_slack()
+async def local() -> AsyncIterator[StagedSlack]:
+    slack = staged_slack()
     await slack.start()
     yield slack
     await slack.close()
 
 
-async def examined(local: LocalSlack, *shown: Golden, token: str = BOT_TOKEN) -> int:
+async def examined(local: StagedSlack, *shown: Golden, token: str = BOT_TOKEN) -> int:
     return await contract.examine(token, local.api_url, shown)
 
 
 async def test_slack_takes_all_that_the_bot_shows(
-    local: LocalSlack, capsys: pytest.CaptureFixture[str]
+    local: StagedSlack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await examined(local, *EVERYTHING) == 0
     said = capsys.readouterr().out
@@ -55,7 +55,7 @@ def test_every_kind_of_line_is_among_them(kind: EventKind) -> None:
 
 
 async def test_what_slack_refuses_is_named_with_the_place_where_it_is_wrong(
-    local: LocalSlack, capsys: pytest.CaptureFixture[str]
+    local: StagedSlack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     section = {"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}}
     wrong = [
@@ -72,7 +72,7 @@ async def test_what_slack_refuses_is_named_with_the_place_where_it_is_wrong(
 
 @pytest.mark.parametrize("arguments", [{}, {"blocks": "[]", "view": "{}"}])
 async def test_one_thing_is_validated_at_a_time(
-    local: LocalSlack, arguments: dict[str, str]
+    local: StagedSlack, arguments: dict[str, str]
 ) -> None:
     client = AsyncWebClient(BOT_TOKEN, base_url=local.api_url, retry_handlers=[])
     with pytest.raises(SlackApiError, match="invalid_arguments"):
@@ -80,7 +80,7 @@ async def test_one_thing_is_validated_at_a_time(
 
 
 async def test_scopes_that_differ_from_the_manifest_are_named(
-    local: LocalSlack, capsys: pytest.CaptureFixture[str]
+    local: StagedSlack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     local.web_api.scopes = (local.web_api.scopes - {"groups:read"}) | {"im:write"}
     assert await examined(local) == 1
@@ -90,7 +90,7 @@ async def test_scopes_that_differ_from_the_manifest_are_named(
 
 
 async def test_a_limit_is_waited_for_and_a_refused_token_is_said(
-    local: LocalSlack, capsys: pytest.CaptureFixture[str]
+    local: StagedSlack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     local.faults.add("blocks.validate", "rate_limited", retry_after=1)
     assert await examined(local, EVERYTHING[0]) == 0

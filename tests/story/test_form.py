@@ -529,7 +529,7 @@ async def test_a_form_that_was_closed_meanwhile_is_left_alone(playing: Stage) ->
     slow(playing, "DescribeVpnConnection", FaultKind.SLOW_BEFORE, seconds=0.3)
     form = await by_command(playing)
     await form.choose(PICK_CONNECTION, OFFICE, "")
-    await playing.slack.close_modal(ALICE, form.view.id)
+    playing.slack.close_modal(ALICE, form.view.id)
     await until(lambda: _edits(playing) == ["not_found"])
     await nothing_is_left(playing)
 

@@ -24,24 +24,25 @@ from bot.sandbox.slack.workspace import (
     NETWORK_OPS,
     SAM,
     SLACKBOT,
+    T_HOME,
     T_OTHER,
     T_SISTER,
-    WALTER,
-    WENDY,
     Channel,
     Person,
     Workspace,
-    grid_people,
 )
 
 GROUP_DM = "G0MPDM001"
+WENDY, WALTER = "W0WENDY01", "W0WALTER1"
 
 
 def on_grid(stage: Stage) -> Workspace:
     """The workspace as part of an organisation, with a member of two workspaces and one of none."""
     workspace = stage.slack.workspace
     workspace.enterprise = E_GRID
-    for person in grid_people():
+    wendy = Person(id=WENDY, name="wendy", real_name="W W", team="", teams=[T_SISTER, T_HOME])
+    walter = Person(id=WALTER, name="walter", real_name="Walter West", team="", teams=[T_SISTER])
+    for person in (wendy, walter):
         workspace.people[person.id] = person
         workspace.channels[NETWORK_OPS].members.add(person.id)
         workspace.groups[NETOPS].users.append(person.id)

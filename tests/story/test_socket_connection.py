@@ -12,13 +12,13 @@ import aiohttp
 import pytest
 import pytest_asyncio
 import structlog
+from slack_sockets import Edge, FragileSockets
 from stage import Stage
 from waiting import until
 
 from bot.sandbox.scene import APP_TOKEN
 from bot.sandbox.slack import socket_mode as edge
 from bot.sandbox.slack.deliver import Kind
-from bot.sandbox.slack.socket_mode import Edge, Sockets
 from bot.sandbox.slack.workspace import ALICE, T_OTHER, Json
 from bot.slack import connection, socket
 
@@ -75,7 +75,7 @@ async def answers(stage: Stage) -> None:
     await stage.until_told(ALICE, "Nothing is pending")
 
 
-def all_back(sockets: Sockets) -> Callable[[], bool]:
+def all_back(sockets: FragileSockets) -> Callable[[], bool]:
     return lambda: len(sockets) == connection.SOCKETS
 
 
@@ -220,13 +220,13 @@ async def test_socket_mode_that_is_turned_off_is_told_and_may_come_back(
 
 async def test_a_revoked_app_token_is_told_and_a_mended_one_taken(stage: Stage, bot: str) -> None:
     with structlog.testing.capture_logs() as log:
-        stage.slack.web_api.revoked.add(APP_TOKEN)
+        stage.slack.web_api.refused[APP_TOKEN] = "token_revoked"
         stage.slack.sockets.cut()
         await until_says(bot, "SLACK_APP_TOKEN: Slack answers token_revoked")
     told = [line for line in log if line["event"] == "no_socket"]
     assert told[0]["log_level"] == "error"
     assert APP_TOKEN not in json.dumps(log)
-    stage.slack.web_api.revoked.clear()
+    stage.slack.web_api.refused.clear()
     await until(all_back(stage.slack.sockets))
     await until_says(bot, "ok")
     await answers(stage)
@@ -258,8 +258,7 @@ async def test_pings_of_slack_are_answered(stage: Stage, monkeypatch: pytest.Mon
     await stage.start_bot(socket_mode=True)
     sockets = stage.slack.sockets
     await until(all_back(sockets))
-    first = sockets.pick(0)
-    assert first is not None
+    first = sockets.socket(sockets.names[0])
     began = first.pings
     await until(lambda: first.pings > began + 10)
     assert first.name in sockets.names

@@ -1,10 +1,10 @@
 """A local Slack over HTTP, as strict as the real one, for the sandbox and the tests.
 
 workspace     who and what there is
-state         what was said, shown and asked; `until` waits on its changes
-messages, views   what is kept of each; `text_of` and `text_in` are what a person reads
+state         what was said, shown and asked, and a way to wait for a change
+messages, views   what is kept of each; `text_of` is what a person reads
 blocks        Slack's judgement of Block Kit, from `checks`
-web_api       `/api/<method>`: a table of methods, with scopes, limits and `faults` around it;
+web_api       `/api/<method>`: a table of methods, with scopes and `rate_limits` around it;
               `arguments` reads a call, `channel_methods`, `people_methods` and `view_methods` do it
 deliver       payloads to the app, signed HTTP or `socket_mode`; acks back
 responses     what an ack or a post to a response_url does

@@ -100,7 +100,7 @@ async def _body(request: web.Request) -> Json:
         if not isinstance(value, dict):
             raise Refusal("json_not_object")
         return value
-    if request.content_type in ("application/x-www-form-urlencoded", "multipart/form-data"):
+    if request.content_type == "application/x-www-form-urlencoded":
         return dict(await request.post())
     if not request.can_read_body:
         return {}
@@ -119,7 +119,6 @@ class Content(msgspec.Struct, kw_only=True):
 
     text: str | None
     blocks: list[Json] | None
-    attachments: list[Json] | None
     metadata: Json | None
     warning: Json = {}
 
@@ -137,15 +136,13 @@ def read_content(args: Arguments, *, most_text: int | None = None) -> Content:
     if text is not None and len(text) > MOST_TEXT:
         text, warning = text[:MOST_TEXT], {"warning": "message_truncated"}
     blocks = _blocks(args)
-    attachments = args.structure("attachments", "invalid_attachments")
-    if attachments is not None and not isinstance(attachments, list):
-        raise Refusal("invalid_attachments")
-    if not (text or blocks or attachments):
+    if "attachments" in args.values:
+        raise Refusal("invalid_attachments", "[ERROR] the local Slack knows no attachments")
+    if not (text or blocks):
         raise Refusal("no_text")
     return Content(
         text=text,
         blocks=blocks,
-        attachments=attachments,
         metadata=_metadata(args),
         warning=warning,
     )

@@ -22,7 +22,7 @@ def channel_for_app(state: State, channel_id: str) -> Channel:
 def info(state: State, args: Arguments) -> Json:
     """conversations.info."""
     channel = channel_for_app(state, args.required("channel"))
-    return {"channel": _as_api(state, channel, count=args.flag("include_num_members"))}
+    return {"channel": _as_api(state, channel)}
 
 
 def history(state: State, args: Arguments) -> Json:
@@ -92,7 +92,7 @@ def _message(state: State, message: Message, *, metadata: bool) -> Json:
     return shown
 
 
-def _as_api(state: State, channel: Channel, *, count: bool = False) -> Json:
+def _as_api(state: State, channel: Channel) -> Json:
     home = state.workspace.team
     shown: Json = {
         "id": channel.id,
@@ -123,7 +123,6 @@ def _as_api(state: State, channel: Channel, *, count: bool = False) -> Json:
         "shared_team_ids": [home, T_OTHER] if channel.shared else [home],
         "topic": {"value": "", "creator": "", "last_set": 0},
         "purpose": {"value": "", "creator": "", "last_set": 0},
-        **({"num_members": len(channel.members)} if count else {}),
     }
 
 
@@ -175,19 +174,6 @@ def update(state: State, args: Arguments) -> Json:
     return {"channel": channel.id, "ts": message.ts, "text": message.text, "message": shown}
 
 
-def delete(state: State, args: Arguments) -> Json:
-    """chat.delete: the app's own messages."""
-    channel = channel_for_app(state, args.required("channel"))
-    message = state.find(channel.id, args.required("ts"))
-    if message is None:
-        raise Refusal("message_not_found")
-    if message.user != state.workspace.app.user:
-        raise Refusal("cant_delete_message")
-    message.deleted = True
-    state.changed()
-    return {"channel": channel.id, "ts": message.ts}
-
-
 def get_permalink(state: State, args: Arguments) -> Json:
     """chat.getPermalink."""
     channel = channel_for_app(state, args.required("channel"))
@@ -206,8 +192,6 @@ def edit(state: State, message: Message, content: Content) -> None:
     kept = [] if content.text else message.blocks
     blocks = kept if content.blocks is None else content.blocks
     message.change(text, blocks, state.new_ts())
-    if content.attachments is not None:
-        message.attachments = content.attachments
     if content.metadata is not None:
         message.metadata = content.metadata
     state.changed()
@@ -246,7 +230,6 @@ def _new(state: State, channel: Channel, content: Content, thread_ts: str | None
         user=state.workspace.app.user,
         text=content.text or "",
         blocks=content.blocks or [],
-        attachments=content.attachments or [],
         metadata=content.metadata or {},
         thread_ts=thread_ts,
     )

@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 
 from bot.sandbox.slack.deliver import Ack
-from bot.sandbox.slack.driver import CannotDo, Driver, Reader
+from bot.sandbox.slack.driver import CannotDo, Driver
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.views import View
 from bot.sandbox.slack.workspace import Channel, Json, Person
@@ -29,10 +29,10 @@ class Hooks(msgspec.Struct):
     checklist: Callable[[], list[Json]] = list
 
 
-def client_state(reader: Reader, hooks: Hooks, user: str) -> Json:
+def client_state(driver: Driver, hooks: Hooks, user: str) -> Json:
     """The whole state of this person's client."""
-    workspace, app = reader.workspace, reader.workspace.app
-    mine = [c for c in workspace.channels.values() if reader.visible(user, c)]
+    workspace, app = driver.workspace, driver.workspace.app
+    mine = [c for c in workspace.channels.values() if driver.visible(user, c)]
     return {
         "me": _person(workspace.people[user]),
         "people": [_person(person) for person in workspace.people.values() if person.human],
@@ -42,10 +42,10 @@ def client_state(reader: Reader, hooks: Hooks, user: str) -> Json:
             "alive": hooks.bot_alive(),
             "trouble": hooks.bot_trouble(),
         },
-        "channels": [_channel(reader, user, channel) for channel in mine],
-        "messages": {c.id: _messages(reader.state.in_channel(c.id, user), app.user) for c in mine},
-        "modal": _modal(reader.modal(user)),
-        "home": _view(reader.state.homes.get(user)),
+        "channels": [_channel(driver, user, channel) for channel in mine],
+        "messages": {c.id: _messages(driver.state.in_channel(c.id, user), app.user) for c in mine},
+        "modal": _modal(driver.modal(user)),
+        "home": _view(driver.state.homes.get(user)),
         "usergroups": {
             group.id: {"handle": group.handle, "users": group.users}
             for group in workspace.groups.values()
@@ -61,7 +61,7 @@ def client_state(reader: Reader, hooks: Hooks, user: str) -> Json:
         "shortcuts": [msgspec.to_builtins(known) for known in app.shortcuts],
         "cloud": hooks.cloud() if hooks.cloud else None,
         "checklist": hooks.checklist(),
-        "now": reader.state.clock(),
+        "now": driver.state.clock(),
     }
 
 
@@ -76,15 +76,15 @@ def _person(person: Person) -> Json:
     }
 
 
-def _channel(reader: Reader, user: str, channel: Channel) -> Json:
+def _channel(driver: Driver, user: str, channel: Channel) -> Json:
     return {
         "id": channel.id,
-        "name": reader.name_of(channel, user).removeprefix("#"),
+        "name": driver.name_of(channel, user).removeprefix("#"),
         "private": channel.private,
         "shared": channel.shared,
         "archived": channel.archived,
-        "closed": reader.closed(channel),
-        "bot_member": reader.workspace.app.user in channel.members,
+        "closed": driver.closed(channel),
+        "bot_member": driver.workspace.app.user in channel.members,
         "dm": channel.dm,
     }
 
@@ -97,7 +97,6 @@ def _modal(view: View | None) -> Json | None:
         **shown,
         "errors": view.errors,
         "busy": view.busy,
-        "pushed": bool(view.previous),
     }
 
 
@@ -297,7 +296,7 @@ class ClientApi:
         return {"ok": True} if ack.error == "not_sent" else _result(ack, "This")
 
     async def _close(self, body: Json) -> Json:
-        await self.driver.close_modal(body["user"], body["view_id"])
+        self.driver.close_modal(body["user"], body["view_id"])
         return {"ok": True}
 
     async def _home_opened(self, body: Json) -> Json:

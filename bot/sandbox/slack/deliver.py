@@ -12,6 +12,7 @@ import time
 from enum import StrEnum
 from http import HTTPStatus
 from itertools import count
+from typing import ClassVar
 from urllib.parse import urlencode
 
 import aiohttp
@@ -83,12 +84,13 @@ def encode(kind: Kind, payload: Json) -> tuple[str, bytes]:
 class Courier:
     """Takes payloads to the app, one replica after the other, and waits for their acks."""
 
+    sockets_type: ClassVar[type[Sockets]] = Sockets
+
     def __init__(self, state: State, signing_secret: str) -> None:
         self.state = state
-        self.sockets = Sockets(state)
+        self.sockets = self.sockets_type(state)
         self.urls: list[str] = []
         self.deliveries: list[Delivery] = []
-        self.redeliver = False
         self.ack_seconds = ACK_SECONDS
         self.retry_delays: tuple[float, ...] = RETRY_DELAYS
         self._secret = signing_secret
@@ -96,14 +98,9 @@ class Courier:
         self._client: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def send(self, kind: Kind, payload: Json, *, retry: int = 0) -> Ack:
-        """Deliver a payload; where `redeliver` is set, twice at once: the first ack counts."""
-        if not self.redeliver:
-            return await self._send(kind, payload, retry)
-        first, _ = await asyncio.gather(
-            self._send(kind, payload, retry), self._send(kind, payload, retry)
-        )
-        return first
+    async def send(self, kind: Kind, payload: Json) -> Ack:
+        """Deliver a payload."""
+        return await self._send(kind, payload)
 
     def send_event(self, payload: Json) -> None:
         """Deliver an event, and again after each of `retry_delays` while it is not acked."""
@@ -111,29 +108,15 @@ class Courier:
         self._tasks.add(task)
         task.add_done_callback(self._over)
 
-    async def raw(self, body: bytes, headers: dict[str, str]) -> Ack:
-        """Post a body as it is to the next request URL."""
-        if not self.urls:
-            return Ack(error="dispatch_failed")
-        return await self._post(self.urls[next(self._turn) % len(self.urls)], body, headers)
-
-    def signed(
-        self,
-        content_type: str,
-        body: bytes,
-        *,
-        signature: str | None = None,
-        timestamp: str | None = None,
-    ) -> dict[str, str]:
-        """The headers of a delivery. A given signature or timestamp is used; empty: left out."""
-        at = str(int(time.time())) if timestamp is None else timestamp
-        headers = {
+    def signed(self, content_type: str, body: bytes) -> dict[str, str]:
+        """The headers of a delivery that is made now."""
+        at = str(int(time.time()))
+        return {
             "Content-Type": content_type,
             "User-Agent": "Slackbot 1.0 (+https://api.slack.com/robots)",
             "X-Slack-Request-Timestamp": at,
-            "X-Slack-Signature": sign(self._secret, at, body) if signature is None else signature,
+            "X-Slack-Signature": sign(self._secret, at, body),
         }
-        return {name: value for name, value in headers.items() if value}
 
     async def close(self) -> None:
         """Stop delivering."""
@@ -149,7 +132,7 @@ class Courier:
         if not task.cancelled() and (error := task.exception()):
             _log.error("an event was not delivered", exc_info=error)
 
-    async def _send(self, kind: Kind, payload: Json, retry: int, reason: str = "") -> Ack:
+    async def _send(self, kind: Kind, payload: Json, retry: int = 0, reason: str = "") -> Ack:
         turn = next(self._turn)
         delivery = Delivery(
             at=self.state.clock(),

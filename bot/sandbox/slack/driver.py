@@ -5,101 +5,21 @@ The tests and the page use the same code. Whatever a person could not do in Slac
 """
 
 import json
-from collections.abc import Callable
-from typing import TypeVar
 
 import msgspec
 
 from bot.sandbox.slack import payloads
 from bot.sandbox.slack.blocks import GROUPS, OPTIONS
-from bot.sandbox.slack.deliver import Ack, Courier, Kind, encode
+from bot.sandbox.slack.deliver import Ack, Courier, Kind
 from bot.sandbox.slack.messages import Message, find_element
 from bot.sandbox.slack.responses import after_submit, apply_command_ack
 from bot.sandbox.slack.state import State
-from bot.sandbox.slack.views import Typed, View, chosen, complaints, filled, fits, text_in
+from bot.sandbox.slack.views import Typed, View, chosen, complaints, filled, fits
 from bot.sandbox.slack.workspace import Channel, Json, Workspace
-
-T = TypeVar("T")
 
 
 class CannotDo(Exception):
     """There is nothing to click, the channel is not theirs, the form is not open …."""
-
-
-class Reader:
-    """Reads what is there now; `until` waits for what will be."""
-
-    def __init__(self, state: State) -> None:
-        self.state = state
-
-    @property
-    def workspace(self) -> Workspace:
-        """The people and channels; change them in place."""
-        return self.state.workspace
-
-    def closed(self, channel: Channel) -> str:
-        """Why nobody can write there, in Slack's words; empty where people can."""
-        app = self.workspace.app
-        if channel.archived:
-            return "This channel is archived."
-        silent = app.messages_tab_read_only or not app.messages_tab
-        if channel.dm and app.user in channel.members and silent:
-            return "Sending messages to this app has been turned off."
-        return ""
-
-    def visible(self, user: str, channel: Channel) -> bool:
-        """Whether a person finds the channel in their client."""
-        if user in channel.members:
-            return True
-        return not (channel.private or channel.dm or self.workspace.people[user].stranger)
-
-    def name_of(self, channel: Channel, user: str) -> str:
-        """What a person sees as its name: of a direct message the other one's."""
-        others = [self.workspace.people[member] for member in channel.members if member != user]
-        return others[0].name if channel.dm and others else f"#{channel.name}"
-
-    def messages(self, channel: str) -> list[Message]:
-        """What everybody sees in a channel, oldest first, without the threads."""
-        return [message for message in self.state.in_channel(channel) if not message.reply]
-
-    def broadcasts(self, channel: str) -> list[Message]:
-        """The replies that were sent to the channel as well, oldest first."""
-        return [message for message in self.state.in_channel(channel) if message.broadcast]
-
-    def thread(self, channel: str, ts: str) -> list[Message]:
-        """The replies below a message, oldest first."""
-        return [m for m in self.state.in_channel(channel) if m.reply and m.thread_ts == ts]
-
-    def ephemerals(self, user: str, channel: str | None = None) -> list[Message]:
-        """What only this person sees, oldest first."""
-        return self.state.ephemerals(user, channel)
-
-    def dms(self, user: str) -> list[Message]:
-        """The direct messages between the app and a person, oldest first."""
-        return self.state.in_channel(self.workspace.dm_of(user).id)
-
-    def modal(self, user: str) -> View | None:
-        """The modal on top of what the person sees."""
-        return self.state.stack(user)[-1] if self.state.stack(user) else None
-
-    def home(self, user: str) -> Json | None:
-        """The app's Home tab of the person."""
-        home = self.state.homes.get(user)
-        return None if home is None else home.view
-
-    def modal_text(self, user: str) -> str:
-        """What the person reads in the modal on top, as `text_in`; empty where none is open."""
-        view = self.modal(user)
-        return "" if view is None else text_in(view)
-
-    def home_text(self, user: str) -> str:
-        """What the person reads in the app's Home tab; empty where it was never published."""
-        home = self.state.homes.get(user)
-        return "" if home is None else text_in(home)
-
-    async def until(self, condition: Callable[[], T | None], timeout: float = 60.0) -> T:  # noqa: ASYNC109 - part of what the tests say
-        """What `condition` returns once it is true; see `State.until`."""
-        return await self.state.until(condition, timeout)
 
 
 _TABLES = {"options": OPTIONS, "option_groups": GROUPS}
@@ -129,12 +49,42 @@ MIN_QUERY_LENGTH = 3
 Found = tuple[Json, Json]
 
 
-class Driver(Reader):
-    """What people do in the workspace. A view is named by its id."""
+class Driver:
+    """What people see and do in the workspace. A view is named by its id."""
 
     def __init__(self, state: State, courier: Courier) -> None:
-        super().__init__(state)
+        self.state = state
         self.courier = courier
+
+    @property
+    def workspace(self) -> Workspace:
+        """The people and channels; change them in place."""
+        return self.state.workspace
+
+    def closed(self, channel: Channel) -> str:
+        """Why nobody can write there, in Slack's words; empty where people can."""
+        app = self.workspace.app
+        if channel.archived:
+            return "This channel is archived."
+        silent = app.messages_tab_read_only or not app.messages_tab
+        if channel.dm and app.user in channel.members and silent:
+            return "Sending messages to this app has been turned off."
+        return ""
+
+    def visible(self, user: str, channel: Channel) -> bool:
+        """Whether a person finds the channel in their client."""
+        if user in channel.members:
+            return True
+        return not (channel.private or channel.dm or self.workspace.people[user].stranger)
+
+    def name_of(self, channel: Channel, user: str) -> str:
+        """What a person sees as its name: of a direct message the other one's."""
+        others = [self.workspace.people[member] for member in channel.members if member != user]
+        return others[0].name if channel.dm and others else f"#{channel.name}"
+
+    def modal(self, user: str) -> View | None:
+        """The modal that the person has open."""
+        return self.state.modal(user)
 
     async def shortcut(self, user: str, callback_id: str, channel: str = "") -> Ack:
         """Start a global shortcut, looking at a channel or at none. The app is not told which."""
@@ -152,21 +102,14 @@ class Driver(Reader):
         """Open the app's Home tab: an event, delivered until it is acked."""
         self.courier.send_event(payloads.home_opened(self.state, user))
 
-    # --- searching and choosing --------------------------------------------------------
-
-    async def suggest(
-        self, user: str, view_id: str, action_id: str, *, block_id: str | None = None, typed: str
-    ) -> list[Json]:
-        """Type in an external_select, multi or not: the options that the app gives."""
-        groups = await self.suggest_groups(user, view_id, action_id, block_id=block_id, typed=typed)
-        return [option for group in groups for option in group["options"]]
+    # --- searching ---------------------------------------------------------------------
 
     async def suggest_groups(
         self, user: str, view_id: str, action_id: str, *, block_id: str | None = None, typed: str
     ) -> list[Json]:
-        """The same with the labels of their groups; one without a label where there are none."""
+        """Type in a search: the options that are there, in groups; one without a label for all."""
         view = self._view(user, view_id)
-        found = _find(view, action_id, block_id)
+        found = find_in(view, action_id, block_id)
         element = found[1]
         if element["type"] == "conversations_select":
             return [{"label": "", "options": self._conversations(user, element, typed)}]
@@ -179,31 +122,6 @@ class Driver(Reader):
         groups = groups_of(await self.courier.send(Kind.INTERACTIVE, payload))
         view.offer(action_id, [option for group in groups for option in group["options"]])
         return groups
-
-    async def choose(  # noqa: PLR0913 - where, what, how
-        self,
-        user: str,
-        view_id: str,
-        action_id: str,
-        value: object,
-        *,
-        block_id: str | None = None,
-        typed: str | None = None,
-    ) -> Ack | None:
-        """Fill one field in: a text, an option's value, an id; a list of them where many may be.
-
-        `typed` is what is typed into a search first. An option can be chosen only when the app
-        has offered it. Returns the Ack where the app is told of the change, else None.
-        """
-        view = self._view(user, view_id)
-        if typed is not None:
-            await self.suggest(user, view_id, action_id, block_id=block_id, typed=typed)
-        found = _find(view, action_id, block_id)
-        if found[0]["type"] != "input" or found[0].get("dispatch_action"):
-            return await self._act_in(view, found, value)
-        self._hold(view, found, value)
-        self.state.changed()
-        return None
 
     # --- clicking and sending ----------------------------------------------------------
 
@@ -226,7 +144,8 @@ class Driver(Reader):
         view = self._view(user, view_id)
         if typed:
             self._fill(view, typed)
-        return await self._act_in(view, _find(view, action_id, block_id, value, stale), value)
+        found = find_in(view, action_id, block_id, value, stale=stale)
+        return await self._act_in(view, found, value)
 
     async def click_in_home(
         self,
@@ -241,7 +160,8 @@ class Driver(Reader):
         home = self.state.homes.get(user)
         if home is None:
             raise CannotDo(f"{user} has no Home tab")
-        return await self._act_in(home, _find(home, action_id, block_id, value, stale), value)
+        found = find_in(home, action_id, block_id, value, stale=stale)
+        return await self._act_in(home, found, value)
 
     async def submit(self, user: str, view_id: str, values: Typed | None = None) -> Ack:
         """Fill a modal in and submit it; what is not given stays as it is.
@@ -267,17 +187,10 @@ class Driver(Reader):
         self.state.changed()
         return msgspec.structs.replace(ack, error=error)
 
-    async def close_modal(self, user: str, view_id: str) -> None:
-        """Close a modal with its close button; the app is told where it asked for that."""
-        view = self._modal(user, view_id)
-        clear = bool(view.view.get("clear_on_close"))
-        if clear:
-            self.state.close_views(user)
-        else:
-            self.state.close_top(user)
-        if view.view.get("notify_on_close"):
-            payload = payloads.view_closed(self.state, view, cleared=clear)
-            await self.courier.send(Kind.INTERACTIVE, payload)
+    def close_modal(self, user: str, view_id: str) -> None:
+        """Close a modal with its close button."""
+        self._modal(user, view_id)
+        self.state.close_view(user)
 
     # --- in channels ------------------------------------------------------------------
 
@@ -323,14 +236,13 @@ class Driver(Reader):
         *,
         block_id: str | None = None,
         value: object = None,
-        force_value: str | None = None,
         stale: bool = False,
     ) -> Ack:
         """Use an element of a message, an ephemeral one too: click a button, choose an option.
 
         A `value` chooses that option, or says which of several buttons is meant.
-        `force_value` forges the value of a button. `stale` clicks an element that is gone, in
-        the message as it was, as a client does that has not updated yet.
+        `stale` clicks an element that is gone, in the message as it was, as a client does that
+        has not updated yet.
         """
         message = self.state.find(channel, ts, ephemeral=True)
         seen = message is not None and message.ephemeral_to in ("", user)
@@ -341,24 +253,10 @@ class Driver(Reader):
             found = find_element(blocks, action_id, block_id, value)
             if found is not None:
                 as_seen = msgspec.structs.replace(message, blocks=blocks)
-                action = self._action(found, value, force_value)
+                action = self._action(found, value)
                 payload = payloads.message_action(self.state, user, as_seen, action)
                 return await self.courier.send(Kind.INTERACTIVE, payload)
         raise CannotDo(f"no {action_id} in: {json.dumps(message.blocks)}")
-
-    async def deliver(
-        self,
-        kind: Kind | str,
-        payload: Json | bytes,
-        *,
-        signature: str | None = None,
-        timestamp: str | None = None,
-    ) -> Ack:
-        """Send anything to the request URL: forged, unsigned ("" leaves out), stale, malformed."""
-        content_type, body = encode(Kind(kind), payload if isinstance(payload, dict) else {})
-        body = payload if isinstance(payload, bytes) else body
-        headers = self.courier.signed(content_type, body, signature=signature, timestamp=timestamp)
-        return await self.courier.raw(body, headers)
 
     # --- inside ------------------------------------------------------------------------
 
@@ -380,10 +278,8 @@ class Driver(Reader):
 
     async def _act_in(self, view: View, found: Found, value: object) -> Ack:
         block, element = found
-        if element["type"] == "button":
-            done: Json = {"value": element["value"]} if "value" in element else {}
-        else:
-            done = self._hold(view, found, value)
+        pressed = element["type"] == "button"
+        done = _pressed(element) if pressed else self._hold(view, found, value)
         action = payloads.action_of(self.state, block, element, done)
         payload = payloads.view_action(self.state, view, action)
         return await self.courier.send(Kind.INTERACTIVE, payload)
@@ -412,17 +308,15 @@ class Driver(Reader):
 
     def _conversations(self, user: str, element: Json, typed: str) -> list[Json]:
         """Where the person may choose a conversation: those that the element shows, by name."""
-        app = self.workspace.app
         shown = [
             (channel.id, self.name_of(channel, user))
             for channel in self.workspace.channels.values()
             if self.visible(user, channel) and not channel.archived and fits(element, channel)
         ]
-        without_bots = element.get("filter", {}).get("exclude_bot_users")
         return [
             {"text": {"type": "plain_text", "text": name}, "value": channel_id}
             for channel_id, name in shown
-            if typed.lower() in name.lower() and not (without_bots and name == app.name)
+            if typed.lower() in name.lower()
         ]
 
     def _typing_in(self, user: str, channel: str) -> Channel:
@@ -436,29 +330,36 @@ class Driver(Reader):
             raise CannotDo(f"{person.name} can't sign in")
         return where
 
-    def _action(self, found: tuple[Json, Json], value: object, forced: str | None = None) -> Json:
+    def _action(self, found: Found, value: object) -> Json:
         block, element = found
-        if element["type"] == "button":
-            own = element.get("value") if forced is None else forced
-            done: Json = {} if own is None else {"value": own}
-        else:
-            done = _chosen(element, value)
+        done = _pressed(element) if element["type"] == "button" else _chosen(element, value)
         return payloads.action_of(self.state, block, element, done)
 
 
-def _find(
+def find_in(
     view: View,
     action_id: str,
     block_id: str | None,
     value: object = None,
-    stale: bool = False,  # noqa: FBT001, FBT002 - said by name in the verbs
+    *,
+    stale: bool = False,
 ) -> Found:
+    """The block and the element of a view; `stale`: also as it was before.
+
+    Raises:
+        CannotDo: there is none.
+    """
     versions = [*view.past, view.blocks] if stale else [view.blocks]
     for blocks in reversed(versions):
         found = find_element(blocks, action_id, block_id, value)
         if found is not None:
             return found
     raise CannotDo(f"no {action_id} in: {json.dumps(view.blocks)}")
+
+
+def _pressed(button: Json) -> Json:
+    """What a click on a button says of it."""
+    return {"value": button["value"]} if "value" in button else {}
 
 
 def _chosen(element: Json, value: object) -> Json:

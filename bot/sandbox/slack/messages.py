@@ -21,7 +21,6 @@ class Message(msgspec.Struct, kw_only=True):
     user: str
     text: str = ""
     blocks: list[Json] = []
-    attachments: list[Json] = []
     metadata: Json = {}
     thread_ts: str | None = None
     broadcast: bool = False
@@ -59,8 +58,6 @@ def as_api(message: Message, workspace: Workspace, *, metadata: bool = False) ->
         shown |= _by_app(workspace.app, workspace.team)
     if message.blocks:
         shown["blocks"] = message.blocks
-    if message.attachments:
-        shown["attachments"] = message.attachments
     if message.thread_ts:
         shown["thread_ts"] = message.thread_ts
     if message.broadcast:

@@ -6,7 +6,6 @@ docs.slack.dev/interactivity/implementing-slash-commands.
 
 import re
 import secrets
-from collections.abc import Iterator
 
 from bot.sandbox.slack.messages import Message, as_api
 from bot.sandbox.slack.state import State
@@ -52,7 +51,7 @@ def command(  # noqa: PLR0913 - the parts of what somebody typed
         "api_app_id": workspace.app.id,
         "is_enterprise_install": "false",
         "response_url": response_url,
-        "trigger_id": state.new_trigger(user, viewing=channel),
+        "trigger_id": state.new_trigger(user, channel),
     }
 
 
@@ -73,7 +72,7 @@ def message_action(state: State, user: str, message: Message, action: Json) -> J
         container["thread_ts"] = message.thread_ts
     url, _ = state.new_hook(user, message.channel, message.ts)
     payload = {
-        **_interaction(state, user, "block_actions", viewing=channel),
+        **_interaction(state, user, "block_actions", channel),
         "container": container,
         "channel": {"id": channel.id, "name": _channel_name(channel)},
         "state": {"values": _with_action(kept(message.blocks, {}), action)},
@@ -88,7 +87,7 @@ def message_action(state: State, user: str, message: Message, action: Json) -> J
 def view_action(state: State, view: View, action: Json) -> Json:
     """The block_actions payload of a click in a modal or a Home tab."""
     return {
-        **_interaction(state, view.user, "block_actions", view.id, view.viewing),
+        **_interaction(state, view.user, "block_actions", view.viewing),
         "container": {"type": "view", "view_id": view.id},
         "view": view_as_api(view, state.workspace),
         "actions": [action],
@@ -98,21 +97,10 @@ def view_action(state: State, view: View, action: Json) -> Json:
 def view_submission(state: State, view: View) -> Json:
     """The payload of a modal's submit button."""
     return {
-        **_interaction(state, view.user, "view_submission", view.id, view.viewing),
+        **_interaction(state, view.user, "view_submission", view.viewing),
         "view": view_as_api(view, state.workspace),
-        "response_urls": list(_response_urls(state, view)),
+        "response_urls": [],
     }
-
-
-def view_closed(state: State, view: View, *, cleared: bool) -> Json:
-    """The payload of a modal that was closed; sent where it asked for it."""
-    payload = {
-        **_interaction(state, view.user, "view_closed"),
-        "view": view_as_api(view, state.workspace),
-        "is_cleared": cleared,
-    }
-    del payload["trigger_id"]
-    return payload
 
 
 def suggestion(state: State, view: View, found: tuple[Json, Json], typed: str) -> Json:
@@ -136,7 +124,7 @@ def suggestion(state: State, view: View, found: tuple[Json, Json], typed: str) -
 def shortcut(state: State, user: str, callback_id: str, viewing: Channel | None = None) -> Json:
     """The payload of a global shortcut: it names no channel, only its trigger knows one."""
     return {
-        **_interaction(state, user, "shortcut", viewing=viewing),
+        **_interaction(state, user, "shortcut", viewing),
         "callback_id": callback_id,
         "action_ts": state.new_ts(),
     }
@@ -204,23 +192,7 @@ def _with_action(values: Values, action: Json) -> Values:
     return values
 
 
-def _response_urls(state: State, view: View) -> Iterator[Json]:
-    """Where a form asked for it: a response_url for the conversation that was chosen in it."""
-    for block in view.blocks:
-        element = block.get("element", {})
-        if not element.get("response_url_enabled"):
-            continue
-        held = view.state[block["block_id"]][element["action_id"]]
-        channel = held.get("selected_conversation")
-        if channel:
-            url, _ = state.new_hook(view.user, channel)
-            names = {"block_id": block["block_id"], "action_id": element["action_id"]}
-            yield {**names, "channel_id": channel, "response_url": url}
-
-
-def _interaction(
-    state: State, user: str, kind: str, view_id: str = "", viewing: Channel | None = None
-) -> Json:
+def _interaction(state: State, user: str, kind: str, viewing: Channel | None = None) -> Json:
     workspace = state.workspace
     person = workspace.people[user]
     return {
@@ -234,7 +206,7 @@ def _interaction(
         },
         "api_app_id": workspace.app.id,
         "token": VERIFICATION_TOKEN,
-        "trigger_id": state.new_trigger(user, view_id, viewing),
+        "trigger_id": state.new_trigger(user, viewing),
         "enterprise": {"id": workspace.enterprise} if workspace.enterprise else None,
         "is_enterprise_install": False,
     }

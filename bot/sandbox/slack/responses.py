@@ -1,7 +1,7 @@
 """What comes back to an interaction: acks, and posts to its response_url.
 
 Sources: docs.slack.dev/interactivity/handling-user-interaction (message responses),
-docs.slack.dev/surfaces/modals (response_action).
+docs.slack.dev/surfaces/modals (response_action; `push` and `clear` are not known here).
 """
 
 import asyncio
@@ -11,11 +11,10 @@ from aiohttp import web
 from bot.sandbox.slack.arguments import Arguments, Content, Refusal, checked_view, read_content
 from bot.sandbox.slack.channel_methods import edit
 from bot.sandbox.slack.deliver import Ack
-from bot.sandbox.slack.faults import FaultKind
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.state import HOOK_SECONDS, HOOK_USES, Hook, State
-from bot.sandbox.slack.views import STACK_LIMIT, View
-from bot.sandbox.slack.web_api import WebApi, lose
+from bot.sandbox.slack.views import View
+from bot.sandbox.slack.web_api import WebApi
 from bot.sandbox.slack.workspace import Json
 
 ACK_LAG_SECONDS = 0.25
@@ -31,9 +30,6 @@ class Responses:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Apply one post to a response_url."""
         body = await _read(request)
-        fault = await self.web_api.before("response_url", body)
-        if isinstance(fault, web.StreamResponse):
-            return fault
         error, status = "", 200
         try:
             hook = self._use(request.match_info["opaque"])
@@ -44,8 +40,6 @@ class Responses:
             error = refusal.code
             status = 404 if error in ("expired_url", "used_url") else 400
         self.web_api.record("response_url", body, error, status)
-        if fault is not None and fault.kind is FaultKind.LOST:
-            return lose(request)
         if error:
             return web.json_response({"ok": False, "error": error}, status=status)
         return web.Response(text="ok")
@@ -70,14 +64,11 @@ class Responses:
 
 
 def respond(state: State, hook: Hook, body: Json) -> None:
-    """Post, replace or delete, as the body says; a Refusal where it is not valid."""
+    """Post or replace, as the body says; a Refusal where it is not valid."""
     args = Arguments(body)
     origin = state.find(hook.channel, hook.origin_ts, ephemeral=True) if hook.origin_ts else None
-    if args.flag("delete_original"):
-        if origin is not None:
-            origin.deleted = True
-            state.changed()
-        return
+    if "delete_original" in body:
+        raise Refusal("invalid_arguments", "[ERROR] the local Slack knows no delete_original")
     content = read_content(args)
     # A slash command has no original: there a second message is posted.
     if args.flag("replace_original") and origin is not None:
@@ -106,7 +97,6 @@ def _post(state: State, hook: Hook, content: Content, args: Arguments) -> None:
             user=state.workspace.app.user,
             text=content.text or "",
             blocks=content.blocks or [],
-            attachments=content.attachments or [],
             metadata=content.metadata or {},
             thread_ts=args.text("thread_ts") or None,
             ephemeral_to="" if visible else hook.user,
@@ -147,15 +137,8 @@ def _apply(state: State, view: View, body: Json | None) -> None:
             view.errors = {block: str(words) for block, words in errors.items()}
         case {"response_action": "update", "view": dict(shown)}:
             view.show(checked_view(shown, "modal"), state.clock())
-        case {"response_action": "push", "view": dict(shown)}:
-            if len(state.stack(view.user)) >= STACK_LIMIT:
-                raise Refusal("push_limit_reached")
-            pushed = checked_view(shown, "modal")
-            state.open_view(view.user, pushed, push=True, viewing=view.viewing)
-        case {"response_action": "clear"}:
-            state.close_views(view.user)
         case dict() if not body:
             if view.id in state.views:
-                state.close_top(view.user)
+                state.close_view(view.user)
         case _:
             raise Refusal("invalid_response")

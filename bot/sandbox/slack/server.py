@@ -3,14 +3,16 @@
 import ipaddress
 import time
 from collections.abc import Awaitable, Callable
+from typing import ClassVar
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from bot.sandbox.slack.arguments import MAX_BODY
 from bot.sandbox.slack.client import ClientApi, Hooks
 from bot.sandbox.slack.deliver import Courier, Delivery
 from bot.sandbox.slack.driver import Driver
-from bot.sandbox.slack.faults import Faults, Limits
+from bot.sandbox.slack.rate_limits import Limits
 from bot.sandbox.slack.responses import Responses
 from bot.sandbox.slack.socket_mode import Sockets
 from bot.sandbox.slack.state import State, WebCall
@@ -28,6 +30,8 @@ class LocalSlack(Driver):
     What people do and see is in `Driver`; `hooks` are for the one who runs the page.
     """
 
+    courier_type: ClassVar[type[Courier]] = Courier
+
     def __init__(  # noqa: PLR0913 - the app's credentials
         self,
         workspace: Workspace,
@@ -39,14 +43,14 @@ class LocalSlack(Driver):
         clock: Callable[[], float] = time.time,
     ) -> None:
         state = State(workspace, clock)
-        super().__init__(state, Courier(state, signing_secret))
+        super().__init__(state, self.courier_type(state, signing_secret))
         self.hooks = Hooks()
         self.web_api = WebApi(state, bot_token=bot_token, app_token=app_token, scopes=scopes)
         self._client = ClientApi(self, self.hooks)
         self._responses = Responses(state, self.web_api)
         self._runner: web.AppRunner | None = None
 
-    # --- knobs and records -------------------------------------------------------------
+    # --- what there is ---------------------------------------------------------------
 
     @property
     def url(self) -> str:
@@ -69,11 +73,6 @@ class LocalSlack(Driver):
         return self.courier.deliveries
 
     @property
-    def faults(self) -> Faults:
-        """What the Web API is to do wrong."""
-        return self.web_api.faults
-
-    @property
     def limits(self) -> Limits:
         """The rate limits."""
         return self.web_api.limits
@@ -83,33 +82,6 @@ class LocalSlack(Driver):
         """The app's Socket Mode connections."""
         return self.courier.sockets
 
-    @property
-    def outage(self) -> bool:
-        """Whether every call of the app's fails with 503."""
-        return self.web_api.outage
-
-    @outage.setter
-    def outage(self, down: bool) -> None:
-        self.web_api.outage = down
-
-    @property
-    def token_error(self) -> str:
-        """What Slack answers to the bot's token, such as `token_revoked`; empty: it is good."""
-        return self.web_api.token_error
-
-    @token_error.setter
-    def token_error(self, code: str) -> None:
-        self.web_api.token_error = code
-
-    @property
-    def redeliver(self) -> bool:
-        """Whether everything is delivered twice."""
-        return self.courier.redeliver
-
-    @redeliver.setter
-    def redeliver(self, twice: bool) -> None:
-        self.courier.redeliver = twice
-
     def deliver_to(self, *urls: str) -> None:
         """Set the request URLs (HTTP mode), one for each replica. Websockets go first."""
         self.courier.urls = list(urls)
@@ -117,6 +89,10 @@ class LocalSlack(Driver):
     def touch(self) -> None:
         """Something that the page shows has changed elsewhere: stream it, ask again."""
         self.state.changed()
+
+    def middlewares(self) -> list[Middleware]:
+        """What a request passes before it is handled."""
+        return [_guard]
 
     # --- life --------------------------------------------------------------------------
 
@@ -141,7 +117,7 @@ class LocalSlack(Driver):
             await self._runner.cleanup()
 
     def _application(self) -> web.Application:
-        app = web.Application(middlewares=[_guard], client_max_size=MAX_BODY)
+        app = web.Application(middlewares=self.middlewares(), client_max_size=MAX_BODY)
         app.router.add_route("GET", "/api/{method}", self.web_api.handle)
         app.router.add_post("/api/{method}", self.web_api.handle)
         app.router.add_post("/response/{opaque}", self._responses.handle)

@@ -9,7 +9,7 @@ import secrets
 from bot.sandbox.slack.arguments import Arguments, Refusal, checked_view, read_content
 from bot.sandbox.slack.blocks import problems_in_blocks, problems_in_view
 from bot.sandbox.slack.state import State
-from bot.sandbox.slack.views import STACK_LIMIT, TRIGGER_SECONDS, Trigger, View, view_as_api
+from bot.sandbox.slack.views import TRIGGER_SECONDS, Trigger, View, view_as_api
 from bot.sandbox.slack.workspace import Json
 
 
@@ -17,30 +17,17 @@ def open_view(state: State, args: Arguments) -> Json:
     """views.open: a modal for the person of the trigger, in place of what they had open."""
     view = _view(args, "modal")
     trigger = _exchange(state, args.text("trigger_id"))
-    _unique(state, view)
     return _answer(state, state.open_view(trigger.user, view, viewing=trigger.viewing))
 
 
-def push_view(state: State, args: Arguments) -> Json:
-    """views.push: a modal on top of the one that the trigger came from; three at most."""
-    view = _view(args, "modal")
-    trigger = _exchange(state, args.text("trigger_id"))
-    if trigger.view_id not in state.views:
-        raise Refusal("not_found")
-    if len(state.stack(trigger.user)) >= STACK_LIMIT:
-        raise Refusal("push_limit_reached")
-    _unique(state, view)
-    opened = state.open_view(trigger.user, view, push=True, viewing=trigger.viewing)
-    return _answer(state, opened)
-
-
 def update_view(state: State, args: Arguments) -> Json:
-    """views.update, by `view_id` or `external_id`; a `hash` guards against races."""
+    """views.update, by `view_id`; a `hash` guards against races."""
     view = _view(args, "modal")
-    shown = _find(state, args)
+    shown = state.views.get(args.required("view_id"))
+    if shown is None:
+        raise Refusal("not_found")
     if args.text("hash") and args.text("hash") != shown.hash:
         raise Refusal("hash_conflict")
-    _unique(state, view, but=shown)
     shown.show(view, state.clock())
     state.changed()
     return _answer(state, shown)
@@ -84,23 +71,6 @@ def _exchange(state: State, trigger_id: str) -> Trigger:
         raise Refusal("expired_trigger_id")
     trigger.used = True
     return trigger
-
-
-def _find(state: State, args: Arguments) -> View:
-    view_id, external_id = args.text("view_id"), args.text("external_id")
-    if not (view_id or external_id):
-        raise Refusal("invalid_arguments", "[ERROR] missing required field: view_id")
-    for view in state.views.values():
-        if view.id == view_id or (external_id and view.view.get("external_id") == external_id):
-            return view
-    raise Refusal("not_found")
-
-
-def _unique(state: State, view: Json, but: View | None = None) -> None:
-    external_id = view.get("external_id")
-    taken = [v for v in state.views.values() if v.view.get("external_id") == external_id]
-    if external_id and any(v is not but for v in taken):
-        raise Refusal("duplicate_external_id")
 
 
 def _answer(state: State, view: View) -> Json:

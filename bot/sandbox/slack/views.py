@@ -1,4 +1,4 @@
-"""Views: modals in a person's stack, Home tabs, what stands in their fields, and triggers.
+"""Views: modals, Home tabs, what stands in their fields, and triggers.
 
 Slack keeps what stands in a field while its block_id, action_id and type stay the same, also when
 the options or the initial value have changed meanwhile (slackapi/bolt-python#572, #1064).
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 import msgspec
 
 from bot.sandbox.slack.blocks import elements_of
-from bot.sandbox.slack.messages import text_of, with_ids
+from bot.sandbox.slack.messages import with_ids
 from bot.sandbox.slack.workspace import Channel, Json, Workspace
 
 Typed = Mapping[str, object]
@@ -185,20 +185,17 @@ def _option(element: Json, value: object, offered: Offered) -> Json:
 
 
 TRIGGER_SECONDS = 3.0
-STACK_LIMIT = 3
 PAST_LIMIT = 20
 
 
 class Trigger(msgspec.Struct, kw_only=True):
     """A `trigger_id`: one modal, for this person, within three seconds.
 
-    `view_id` is the view it came from, none for a command or a message; `viewing` the
-    conversation that the person looked at.
+    `viewing` is the conversation that the person looked at.
     """
 
     user: str
     at: float
-    view_id: str = ""
     viewing: Channel | None = None
     used: bool = False
 
@@ -215,8 +212,6 @@ class View(msgspec.Struct, kw_only=True):
     user: str
     view: Json
     hash: str
-    root: str
-    previous: str = ""
     viewing: Channel | None = None
     state: Values = {}
     offers: dict[str, dict[str, Json]] = {}
@@ -285,35 +280,7 @@ def view_as_api(view: View, workspace: Workspace) -> Json:
         "app_installed_team_id": workspace.team,
         "bot_id": workspace.app.bot_id,
         "hash": view.hash,
-        "root_view_id": view.root,
-        "previous_view_id": view.previous or None,
+        "root_view_id": view.id,
+        "previous_view_id": None,
         "state": {"values": view.state},
     }
-
-
-def text_in(view: View) -> str:
-    """All that a person reads in a view, in order: texts, what fields hold, errors, buttons.
-
-    A field is one line, `Label: what it holds`; its hint and its error stand below it.
-    """
-    lines = [text_of(view.view.get("title"))]
-    for block in view.blocks:
-        lines += _field(view, block) if block["type"] == "input" else _other(view, block)
-    lines += [text_of(view.view.get(key)) for key in ("close", "submit")]
-    lines.append(view.errors.get("", ""))
-    return "\n".join(line for line in lines if line)
-
-
-def _field(view: View, block: Json) -> list[str]:
-    label, hint = text_of(block["label"]), text_of(block.get("hint"))
-    error = view.errors.get(block["block_id"], "")
-    return [": ".join([label, *_held(view, block)]), hint, error]
-
-
-def _other(view: View, block: Json) -> list[str]:
-    return [text_of(block), *_held(view, block)]
-
-
-def _held(view: View, block: Json) -> list[str]:
-    held = view.state.get(block["block_id"], {})
-    return [words for words in map(held_text, held.values()) if words]

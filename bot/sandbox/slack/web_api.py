@@ -1,6 +1,5 @@
-"""`/api/<method>`: tokens, scopes, limits and faults around a table of methods."""
+"""`/api/<method>`: tokens, scopes and limits around a table of methods."""
 
-import asyncio
 from collections.abc import Callable
 
 import msgspec
@@ -11,7 +10,7 @@ from bot.sandbox.slack import channel_methods as conversations
 from bot.sandbox.slack import people_methods as people
 from bot.sandbox.slack import view_methods as views
 from bot.sandbox.slack.arguments import Arguments, Refusal, read_arguments
-from bot.sandbox.slack.faults import Fault, FaultKind, Faults, Limits, Tier
+from bot.sandbox.slack.rate_limits import Limits, Tier
 from bot.sandbox.slack.state import State, WebCall
 from bot.sandbox.slack.workspace import Channel, Json
 
@@ -41,7 +40,6 @@ METHODS = {
     "chat.postMessage": Method(chat.post_message, Tier.POST, "chat:write"),
     "chat.postEphemeral": Method(chat.post_ephemeral, Tier.FOUR, "chat:write"),
     "chat.update": Method(chat.update, Tier.THREE, "chat:write"),
-    "chat.delete": Method(chat.delete, Tier.THREE, "chat:write"),
     "chat.getPermalink": Method(chat.get_permalink, Tier.SPECIAL, form_only=True),
     "conversations.info": Method(conversations.info, Tier.THREE, "*:read", form_only=True),
     "conversations.history": Method(conversations.history, Tier.THREE, "*:history", form_only=True),
@@ -51,7 +49,6 @@ METHODS = {
         people.group_users, Tier.TWO, "usergroups:read", form_only=True
     ),
     "views.open": Method(views.open_view, Tier.FOUR),
-    "views.push": Method(views.push_view, Tier.FOUR),
     "views.update": Method(views.update_view, Tier.FOUR),
     "views.publish": Method(views.publish_view, Tier.FOUR),
 }
@@ -60,19 +57,16 @@ Answer = tuple[int, Json, dict[str, str]]
 
 
 class WebApi:
-    """The edge: reads a call, judges it, does it, records it, answers it (or spoils that)."""
+    """The edge: reads a call, judges it, does it, records it, answers it."""
 
     def __init__(
         self, state: State, *, bot_token: str, app_token: str, scopes: frozenset[str]
     ) -> None:
         self.state = state
-        self.faults = Faults()
         self.limits = Limits(state.clock)
-        self.outage = False
-        self.token_error = ""
         self.scopes = scopes
-        self.revoked: set[str] = set()
-        """Tokens that were good once."""
+        self.refused: dict[str, str] = {}
+        """Tokens that were good once, and what Slack answers to each, such as `token_revoked`."""
         self._tokens = {bot_token: False, app_token: True}
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -86,31 +80,9 @@ class WebApi:
         except Refusal as refusal:
             self.record(name, {}, refusal.code)
             return web.json_response(refusal.body())
-        fault = await self.before(name, args.values)
-        if isinstance(fault, web.StreamResponse):
-            return fault
         status, body, headers = self._answer(name, args, token)
         self.record(name, args.values, body.get("error", ""), status)
-        if fault is not None and fault.kind is FaultKind.LOST:
-            return lose(request)
         return web.json_response(body, status=status, headers=headers)
-
-    async def before(self, name: str, args: Json) -> web.StreamResponse | Fault | None:
-        """The answer of an outage or a fault; or a fault that lets the call take effect."""
-        if self.outage:
-            self.record(name, args, "outage", 503)
-            return web.Response(status=503, text="<html>down</html>", content_type="text/html")
-        fault = self.faults.take(name)
-        if fault is None:
-            return None
-        if fault.kind is FaultKind.HANG:
-            self.record(name, args, "hanging", 0)
-            await self._hang(fault.seconds)
-        if fault.kind in (FaultKind.HANG, FaultKind.LOST):
-            return fault
-        response = _spoilt(fault)
-        self.record(name, args, f"fault: {fault.kind}", response.status)
-        return response
 
     def _answer(self, name: str, args: Arguments, token: str) -> Answer:
         headers: dict[str, str] = {}
@@ -134,10 +106,8 @@ class WebApi:
             raise Refusal("not_authed")
         if token not in self._tokens:
             raise Refusal("invalid_auth")
-        if self.token_error and not self._tokens[token]:
-            raise Refusal(self.token_error)
-        if token in self.revoked:
-            raise Refusal("token_revoked")
+        if token in self.refused:
+            raise Refusal(self.refused[token])
         if self._tokens[token] is not method.app_level:
             raise Refusal("not_allowed_token_type")
         return method
@@ -156,38 +126,8 @@ class WebApi:
         self.state.requests.append(call)
         self.state.changed()
 
-    async def _hang(self, seconds: float) -> None:
-        """Keep the caller waiting; closing the server ends it."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not self.state.closing:
-                    await self.state.change()
-        except TimeoutError:
-            return
-
 
 def _family(channel: Channel | None) -> str:
     if channel is not None and (channel.dm or channel.group_dm):
         return "mpim" if channel.group_dm else "im"
     return "groups" if channel is not None and channel.private else "channels"
-
-
-def _spoilt(fault: Fault) -> web.Response:
-    if fault.kind is FaultKind.RATE_LIMITED:
-        body = {"ok": False, "error": "ratelimited"}
-        return web.json_response(body, status=429, headers={"Retry-After": str(fault.retry_after)})
-    if fault.kind is FaultKind.ERROR:
-        return web.json_response({"ok": False, "error": fault.error})
-    if fault.kind is FaultKind.HTML:
-        page = "<html><body>Something went wrong</body></html>"
-        return web.Response(status=200, text=page, content_type="text/html")
-    if fault.kind is FaultKind.EMPTY:
-        return web.Response(status=200, content_type="application/json")
-    return web.json_response({"ok": False, "error": fault.error}, status=fault.status)
-
-
-def lose(request: web.Request) -> web.StreamResponse:
-    """Cut the connection instead of answering: the caller can't know what happened."""
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response()

@@ -16,7 +16,7 @@ T_SISTER, E_GRID = "T0SISTER1", "E0GRID001"
 """Another workspace of our own organisation on Enterprise Grid, and that organisation."""
 
 ALICE, BOB, CAROL, GINA = "U0ALICE01", "U0BOB0001", "U0CAROL01", "U0GINA001"
-WENDY, WALTER, SLACKBOT = "W0WENDY01", "W0WALTER1", "USLACKBOT"
+SLACKBOT = "USLACKBOT"
 DORA, SAM, BOT = "U0DORA001", "U0SAM0001", "U0VCOBOT1"
 
 NETWORK_OPS, RANDOM, PARTNERS = "C0NETOPS1", "C0RANDOM1", "C0PARTNR1"
@@ -148,14 +148,6 @@ class Workspace(msgspec.Struct, kw_only=True):
         made = Channel(id=f"D{user[1:]}", members=members, dm=True)
         self.channels[made.id] = made
         return made
-
-
-def grid_people() -> list[Person]:
-    """Members of an Enterprise Grid organisation: Wendy of our workspace too, Walter is not."""
-    return [
-        Person(id=WENDY, name="wendy", real_name="Wendy Wide", team="", teams=[T_SISTER, T_HOME]),
-        Person(id=WALTER, name="walter", real_name="Walter West", team="", teams=[T_SISTER]),
-    ]
 
 
 def default_workspace() -> Workspace:

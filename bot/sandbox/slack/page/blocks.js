@@ -7,8 +7,6 @@ import { h } from "./dom.js";
 import { richText, textObject } from "./mrkdwn.js";
 import { select } from "./select.js";
 
-const TYPING_MS = 250;
-
 let ids = 0;
 
 const label = (object) => object?.text ?? "";
@@ -31,7 +29,7 @@ function button(block, e, env) {
 }
 
 /** A labelled input; `data-action` marks the element that `readValues` asks. */
-export function inputBlock(b, env) {
+function inputBlock(b, env) {
   const node = field(b, b.element, env);
   const id = `f${(ids += 1)}`;
   const target = node.matches("fieldset, .select") ? node.querySelector("input") : node;
@@ -58,13 +56,6 @@ function dispatching(b, node, env) {
     node.addEventListener("change", act);
     return "";
   }
-  const on = b.element.dispatch_action_config?.trigger_actions_on ?? ["on_enter_pressed"];
-  let timer = 0;
-  if (on.includes("on_character_entered")) node.addEventListener("input", () => {
-    clearTimeout(timer);
-    timer = setTimeout(act, TYPING_MS);
-  });
-  if (!on.includes("on_enter_pressed")) return "";
   node.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();

@@ -13,7 +13,7 @@ import { homeView } from "./views.js";
 const NEAR_PX = 60;
 
 /** A scrolling box around `content`, with its "more below" pill. */
-export function makeScroller(content) {
+function makeScroller(content) {
   const box = h("div", { class: "scroll", tabindex: "0", "aria-label": "Messages", role: "region" }, content);
   const end = () => box.scrollTo({ top: box.scrollHeight });
   const pill = h(
@@ -34,7 +34,7 @@ export function makeScroller(content) {
 const atEnd = (box) => box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_PX;
 
 /** Run `draw`; stay at the end when there (or when `force`), else offer the way down. */
-export function keepAtBottom(scroller, force, draw) {
+function keepAtBottom(scroller, force, draw) {
   const { box, pill } = scroller;
   const count = box.querySelectorAll(".msg").length;
   const height = box.scrollHeight;

@@ -6,7 +6,7 @@ import { store } from "./state.js";
 import { inserter } from "./tryit.js";
 
 /** A row for a tunnel; `run(body, what)` posts a verb of the cloud. */
-export function tunnelRow(connection, tunnel, run) {
+function tunnelRow(connection, tunnel, run) {
   const target = { connection, tunnel };
   const row = h("li", { class: "tunnel", testid: `tunnel-${tunnel}` });
   const turn = (isUp, onlyBgp) => {
@@ -31,7 +31,7 @@ export function tunnelRow(connection, tunnel, run) {
   return row;
 }
 
-export function updateTunnel(row, t) {
+function updateTunnel(row, t) {
   const first = !row.tunnel;
   const turned = first || row.tunnel.up !== t.up;
   row.tunnel = t;

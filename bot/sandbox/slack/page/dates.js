@@ -5,14 +5,9 @@ const format = (options) => new Intl.DateTimeFormat("en-GB", options);
 
 const TIME = format({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const TIME_SECS = format({ hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-const NUM = format({ year: "numeric", month: "2-digit", day: "2-digit" });
 const SHORT = format({ day: "numeric", month: "short", year: "numeric" });
-const DATE = format({ day: "numeric", month: "long", year: "numeric" });
 const LONG = format({ weekday: "long", day: "numeric", month: "long", year: "numeric" });
 const DAY = format({ weekday: "long", day: "numeric", month: "long" });
-
-/** @type {[number, string][]} */
-const UNITS = [[86400, "day"], [3600, "hour"], [60, "minute"]];
 
 const at = (seconds) => new Date(seconds * 1000);
 
@@ -34,33 +29,16 @@ function near(seconds, now = Date.now() / 1000) {
   return day(seconds) === day(now + 86400) ? "Tomorrow" : null;
 }
 
-const pretty = (style) => (s) => near(s)?.toLowerCase() ?? style.format(at(s));
-
+/** Those of Slack's tokens that the bot writes; another one stays as it is. */
 const TOKENS = {
-  "{date_num}": (s) => NUM.format(at(s)).split("/").reverse().join("-"),
-  "{date}": (s) => DATE.format(at(s)),
-  "{date_short}": (s) => SHORT.format(at(s)),
   "{date_long}": (s) => LONG.format(at(s)),
-  "{date_pretty}": pretty(DATE),
-  "{date_short_pretty}": pretty(SHORT),
-  "{date_long_pretty}": pretty(LONG),
+  "{date_short_pretty}": (s) => near(s)?.toLowerCase() ?? SHORT.format(at(s)),
   "{time}": clock,
   "{time_secs}": clockSeconds,
-  "{ago}": ago,
 };
 
 /** Slack's `<!date^…>`: the format with its tokens filled in; null when it makes no sense. */
 export function formatDate(seconds, text) {
   if (!Number.isFinite(seconds) || !text) return null;
   return text.replace(/\{[a-z_]+\}/g, (token) => TOKENS[token]?.(seconds) ?? token);
-}
-
-/** "just now", "5 minutes ago", "in 2 hours" */
-function ago(seconds, now = Date.now() / 1000) {
-  const off = seconds - now;
-  const [size, unit] = UNITS.find(([length]) => Math.abs(off) >= length) ?? [0, ""];
-  if (!size) return off > 0 ? "in a moment" : "just now";
-  const count = Math.floor(Math.abs(off) / size);
-  const words = `${count} ${unit}${count > 1 ? "s" : ""}`;
-  return off > 0 ? `in ${words}` : `${words} ago`;
 }

@@ -43,7 +43,7 @@ export function closeButton(label, onclick, testid) {
 }
 
 /** Ask the bot's confirm object; resolves to true only when the person said yes. */
-export function confirmed(confirm) {
+function confirmed(confirm) {
   return new Promise((resolve) => {
     const answer = (yes) => {
       closeDialog(node);

@@ -10,7 +10,7 @@ import { channel, go, parsePermalink, person, store } from "./state.js";
 const SCHEMES = new Set(["http:", "https:", "mailto:", "tel:"]);
 
 /** The node for what stands between < and > when it starts with `@`, `#` or `!`; null for unknown. */
-export function mention(target, label) {
+function mention(target, label) {
   if (target.startsWith("@")) return userMention(target.slice(1), label);
   if (target.startsWith("#")) return channelMention(target.slice(1), label);
   if (target.startsWith("!subteam^")) return groupMention(target.slice(9), label);
@@ -18,19 +18,19 @@ export function mention(target, label) {
   return everyone && pill(`@${everyone[1]}`, true);
 }
 
-export function userMention(id, label = "") {
+function userMention(id, label = "") {
   const app = store.data?.app;
   const name = id === app?.user ? app.name : person(id)?.name;
   return pill(`@${name ?? (label || id)}`, id === store.me);
 }
 
-export function groupMention(id, label = "") {
+function groupMention(id, label = "") {
   const group = store.data?.usergroups?.[id];
   const name = group?.handle ?? (label.replace(/^@/, "") || id);
   return pill(`@${name}`, group?.users.includes(store.me));
 }
 
-export function channelMention(id, label = "") {
+function channelMention(id, label = "") {
   const known = channel(id);
   const name = known?.name ?? label;
   if (!known) return pill(`#${name || "unknown-channel"}`, false);
@@ -42,7 +42,7 @@ function pill(text, mine) {
 }
 
 /** A link; a permalink of this workspace stays in the page, an odd scheme stays text. */
-export function link(address, label) {
+function link(address, label) {
   const url = parse(address);
   const text = label || address.replace(/^mailto:/, "");
   if (!url) return document.createTextNode(label ? `${label} (${address})` : address);
@@ -246,8 +246,6 @@ const STYLES = [["code", "code"], ["strike", "s"], ["italic", "em"], ["bold", "s
 const CONTAINERS = {
   rich_text_section: (e) => h("div", null, e.elements.map(leaf)),
   rich_text_quote: (e) => h("blockquote", { class: "mk-quote" }, e.elements.map(leaf)),
-  rich_text_preformatted: (e) => h("pre", { class: "mk-pre" }, e.elements.map(leaf)),
-  rich_text_list: list,
 };
 
 const LEAVES = {
@@ -255,8 +253,6 @@ const LEAVES = {
   link: (e) => link(e.url, e.text),
   user: (e) => userMention(e.user_id),
   usergroup: (e) => groupMention(e.usergroup_id),
-  channel: (e) => channelMention(e.channel_id),
-  broadcast: (e) => mention(`!${e.range}`, ""),
   emoji: (e) => emoji(e.name) ?? `:${e.name}:`,
   date: (e) => formatDate(e.timestamp, e.format) ?? e.fallback,
 };
@@ -264,13 +260,6 @@ const LEAVES = {
 /** The nodes of a rich_text block's elements. */
 export function richText(elements) {
   return elements.map((e) => CONTAINERS[e.type]?.(e) ?? leaf(e));
-}
-
-function list(e) {
-  const tag = e.style === "ordered" ? "ol" : "ul";
-  const items = e.elements.map((item) => h("li", null, item.elements.map(leaf)));
-  const indent = { "--indent": String(e.indent ?? 0) };
-  return h(tag, { class: "mk-list", style: indent }, items);
 }
 
 function leaf(e) {

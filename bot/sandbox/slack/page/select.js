@@ -45,7 +45,7 @@ const MARGIN = 12;
 let lists = 0;
 
 /** A list for `anchor`; `pick(option)` is called for a click or `take()`. */
-export function makeListbox(anchor, { pick, multi }) {
+function makeListbox(anchor, { pick, multi }) {
   const id = `options-${(lists += 1)}`;
   const node = h("ul", { class: "select-list", id, role: "listbox", popover: "manual", "aria-multiselectable": multi });
   let options = [];

@@ -5,13 +5,13 @@
 import { part } from "./dom.js";
 
 /** The place an address's hash names; empty parts where it names none. */
-export function parseHash(hash) {
+function parseHash(hash) {
   const [, channel = "", thread = ""] = hash.split("/");
   return { channel: decodeURIComponent(channel), thread: /^\d+\.\d+$/.test(thread) ? thread : "" };
 }
 
 /** Write the place into the address without adding an entry to the history. */
-export function writeHash({ channel, thread }) {
+function writeHash({ channel, thread }) {
   const hash = `#/${encodeURIComponent(channel)}${thread ? `/${thread}` : ""}`;
   if (location.hash !== hash) history.replaceState(null, "", hash);
 }
@@ -48,7 +48,7 @@ const GRACE_MS = 1200;
  * @typedef {{
  *   me: Person, people: Person[], channels: Channel[], messages: Record<string, Message[]>,
  *   app: { user: string, name: string, alive: boolean, trouble: string },
- *   modal: (View & { errors: Record<string, string>, busy: boolean, pushed: boolean }) | null,
+ *   modal: (View & { errors: Record<string, string>, busy: boolean }) | null,
  *   home: View | null, usergroups: Record<string, { handle: string, users: string[] }>,
  *   commands: Command[], shortcuts: Shortcut[], checklist: Step[], now: number,
  *   cloud: { connections: Connection[], calls: Call[], faults: Fault[] } | null,

@@ -4,13 +4,13 @@
 
 import { block, readValues } from "./blocks.js";
 import { actionEnv, closeButton, closeDialog, openDialog } from "./dialog.js";
-import { h, icon, keyed, setText, slots } from "./dom.js";
+import { h, keyed, setText, slots } from "./dom.js";
 import { plain } from "./mrkdwn.js";
 import { avatar } from "./people.js";
 import { changed, explain, post, store } from "./state.js";
 
 /** Draw blocks into a node; `state` is what their fields hold on the server. */
-export function drawBlocks(parent, blocks, state, env) {
+function drawBlocks(parent, blocks, state, env) {
   const now = heldIn(parent);
   const held = (block_id, action_id) => now(block_id, action_id) ?? state?.[block_id]?.[action_id];
   const focus = focusIn(parent);
@@ -33,7 +33,7 @@ function heldIn(parent) {
 }
 
 /** Draw from nothing the next time: what stands in the fields is then the server's. */
-export function forgetBlocks(parent) {
+function forgetBlocks(parent) {
   parent.replaceChildren();
   parent.keyedNodes = undefined;
 }
@@ -128,13 +128,8 @@ export function drawModal() {
   if (isNew) focusFirst(open.form);
 }
 
-function build({ view_id: id, view, pushed }, instead) {
+function build({ view_id: id, view }, instead) {
   const title = h("h2");
-  const back = pushed && h(
-    "button",
-    { class: "icon-btn back", type: "button", "aria-label": "Back", title: "Back (Esc)", onclick: dismiss },
-    icon("chevron"),
-  );
   const body = h("div", { class: "dialog-body" });
   const error = h("p", { class: "f-error", role: "alert" });
   const submitButton = h("button", { class: "btn solid primary", type: "submit", testid: "modal-submit" });
@@ -142,7 +137,7 @@ function build({ view_id: id, view, pushed }, instead) {
   const form = h(
     "form",
     { novalidate: true },
-    h("header", { class: "dialog-head" }, back, title, closeButton("Close", dismiss)),
+    h("header", { class: "dialog-head" }, title, closeButton("Close", dismiss)),
     body,
     h("footer", { class: "dialog-foot" }, error, cancel, submitButton),
   );
