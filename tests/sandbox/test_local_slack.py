@@ -289,7 +289,7 @@ async def test_a_reply_needs_a_thread(client: AsyncWebClient) -> None:
 
 
 async def test_a_reply_that_is_broadcast_stands_in_the_channel_as_well(
-    slack: LocalSlack, client: AsyncWebClient
+    slack: StagedSlack, client: AsyncWebClient
 ) -> None:
     card = await client.chat_postMessage(channel=NETWORK_OPS, text="Deleted", reply_broadcast=True)
     below = {"channel": NETWORK_OPS, "thread_ts": card["ts"]}
