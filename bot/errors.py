@@ -4,6 +4,7 @@ BotError
 ├── UserError               told to the person who asked, in one line and a mend
 │   ├── CommandError        the text of a command; names the word at fault
 │   ├── PreviewError        the live state does not allow what was asked
+│   ├── Unclear             several things may be meant; each is offered
 │   ├── TooLate             it was said too long ago to be done now
 │   └── Refused             this person or this place may not do that
 ├── SettingsError           the environment; names the variable and the mend
@@ -30,11 +31,13 @@ BotError
     ├── AlreadyGone         there is no such route
     ├── AlreadyThere        there is such a route
     └── Rejected            final
+        ├── NoSuchConnection      not in this region, for this account
         ├── CredentialsRejected   an operator's problem
         └── PermissionDenied      names the RAM action that is missing
 """
 
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class BotError(Exception):
@@ -87,6 +90,24 @@ class RefusalReason(StrEnum):
     CHANGED = "changed"
     NOT_ON_RECORD = "not_on_record"
     LIMIT = "limit"
+
+
+class Offer(NamedTuple):
+    """A whole command that may be meant, and what it is about, in words."""
+
+    command: str
+    about: str
+
+
+class Unclear(UserError):
+    """What was typed may mean one of several things, or nothing that is there.
+
+    `offers` are what may be meant; whoever takes one is checked as if they had typed it.
+    """
+
+    def __init__(self, problem: str, mend: str = "", offers: tuple[Offer, ...] = ()) -> None:
+        super().__init__(problem, mend)
+        self.offers = offers
 
 
 class Refused(UserError):
@@ -258,6 +279,10 @@ class AlreadyThere(AlibabaError):
 
 class Rejected(AlibabaError):
     """A final refusal: sending it again can't help."""
+
+
+class NoSuchConnection(Rejected):
+    """No IPsec-VPN connection of this id is in this region, for this account."""
 
 
 class CredentialsRejected(Rejected):

@@ -103,6 +103,10 @@ EVENTS: dict[str, LogEvent] = {
     ),
     "form_not_opened": LogEvent("A form could not be opened in time; the person was told.", _LATER),
     "form_not_updated": LogEvent("A form was closed or changed meanwhile; it stays as it is."),
+    "form_not_filled": LogEvent(
+        "The connection that a form was opened for could not be looked up; its person types.",
+        "Look at Alibaba Cloud's status, the way there, and the RAM policy.",
+    ),
     "form_read_failed": LogEvent(
         "A form could not read Alibaba Cloud; what it asks for can be typed.",
         "Run `vco-route-bot doctor`.",
@@ -177,6 +181,10 @@ EVENTS: dict[str, LogEvent] = {
     ),
     "record_unreadable": LogEvent("A record is of another version; it is left as it is.", _NEWER),
     "refused": LogEvent("Somebody was told that they may not do this."),
+    "region_not_read": LogEvent(
+        "While a connection was looked for in all regions, one of them could not be read.",
+        "Name the regions that matter in VCO_REGIONS; let the RAM policy allow the look-up there.",
+    ),
     "reply_failed": LogEvent("A private answer could not be given in time.", _LATER),
     "request_given_up": LogEvent(
         "The steps of a request failed again and again; it ended as unconfirmed or failed.",

@@ -11,13 +11,13 @@ from msgspec.structs import replace
 from reading import HOSTILE
 
 from bot import lifecycle
-from bot.errors import PreviewError, RefusalReason, Refused
+from bot.errors import CommandError, Offer, PreviewError, RefusalReason, Refused, Unclear
 from bot.follow_up import countersignatures, monitoring, reminders
 from bot.history import Found
 from bot.models import Event, EventKind, Request, RequestState, Terms, Tunnel, Verdict
 from bot.slack.forms.fields import Form, route_value
 from bot.slack.forms.lookup import ConnectionRoutes
-from bot.slack.forms.view import delete_form
+from bot.slack.forms.view import delete_form, lookup_form
 from bot.slack.messages.app_home import AppHomeData, closed, view
 from bot.slack.messages.card import View, card
 from bot.slack.messages.decision_forms import approve_form, reject_form
@@ -115,12 +115,22 @@ def _rare(request: Request) -> Iterator[Event]:
 def _answers() -> Iterator[Golden]:
     offered = PreviewError(REASON, "Choose one.", ("delete vco-1 10.0.0.0/24 --weight 0",) * 5)
     yield _message("answer: choices", problem(offered), choices(offered))
+    wrong = CommandError("Unknown command `delte`.", word="delte", corrected="/vco-route delete")
+    yield _message("answer: did you mean", problem(wrong), choices(wrong))
+    unclear = _unclear("/vco-route list vco-1")
+    yield _message("answer: connections", problem(unclear), choices(unclear))
     rows = [(Found(r), CardState(link=LINK)) for _, r in _requests()]
     yield _message("answer: history", *history(HistoryFound(rows, 3, 1, 2000), "10.0.0.0/8"))
     yield _message("answer: no history", *history(HistoryFound([]), REASON))
     for name, request in _requests():
         stored = Stored(request, rev=7, audit="42 0123456789abcdef")
         yield _message(f"answer: receipt, {name}", *receipt(stored, CardState(link=LINK)))
+
+
+def _unclear(command: str) -> Unclear:
+    """As many connections as are ever offered, with hostile names."""
+    about = f"{REASON[:100]} · `vco-p0w5112fgnl2ihlmf7k3qd` · cn-hangzhou · attached"
+    return Unclear(REASON, "The nearest are these:", (Offer(command, about),) * 5)
 
 
 def _views() -> Iterator[Golden]:
@@ -131,6 +141,9 @@ def _views() -> Iterator[Golden]:
     yield Golden("form: new", "view", delete_form(Form(asking=True)))
     yield Golden("form: filled in", "view", delete_form(filled, seen))
     typing = Form(typing=True, region="cn-hangzhou", asking=True)
+    yield Golden("form: looking", "view", lookup_form(Form(asking=True), REASON))
+    unclear = _unclear("cn-hangzhou|vco-p0w5112fgnl2ihlmf7k3qd")
+    yield Golden("form: connections", "view", lookup_form(Form(), unclear.problem, unclear))
     yield Golden("form: typed", "view", delete_form(typing, why="It does not answer."))
     yield Golden("form: reject", "view", reject_form("r-abcdefghij"))
     yield Golden("form: approve", "view", approve_form(a_request(terms=TYPED)))

@@ -28,6 +28,7 @@ class Kind(Enum):
     ALREADY_THERE = auto()
     CREDENTIALS = auto()
     PERMISSION = auto()
+    NO_CONNECTION = auto()
     FINAL = auto()
 
 
@@ -208,7 +209,7 @@ _EXACT: dict[str, Words] = {
         "Look at the overlapping routes with the command `list`, and settle those first.",
     ),
     "InvalidVpnConnectionInstanceId.NotFound": Words(
-        Kind.FINAL,
+        Kind.NO_CONNECTION,
         "There is no such IPsec-VPN connection in this region for the bot's account.",
         "Check the id and the region (`--region`), and that the bot uses the right account.",
     ),

@@ -16,6 +16,7 @@ from bot.errors import (
     AlreadyThere,
     Busy,
     CredentialsRejected,
+    NoSuchConnection,
     OutcomeUnknown,
     PermissionDenied,
     Rejected,
@@ -38,6 +39,7 @@ _CLASSES: dict[Kind, type[AlibabaError]] = {
     Kind.ALREADY_THERE: AlreadyThere,
     Kind.CREDENTIALS: CredentialsRejected,
     Kind.PERMISSION: PermissionDenied,
+    Kind.NO_CONNECTION: NoSuchConnection,
     Kind.FINAL: Rejected,
 }
 _MOOT = {Kind.ALREADY_GONE: "DeleteVcoRouteEntry", Kind.ALREADY_THERE: "CreateVcoRouteEntry"}

@@ -11,8 +11,9 @@ import structlog
 from bot import lifecycle
 from bot.approval.candidates import Candidates
 from bot.approval.refusals import Refusals
-from bot.errors import RefusalReason, Refused
+from bot.errors import NoSuchConnection, RefusalReason, Refused
 from bot.execution import Cloud
+from bot.execution.finding import Finder, Wanted, command_of
 from bot.execution.reading import Readings
 from bot.metrics import REFUSALS
 from bot.models import (
@@ -58,9 +59,11 @@ class Submitter:
         now: Callable[[], Awaitable[float]],
         policy: PolicySource,
         readings: Readings,
+        finder: Finder,
         refusals: Refusals | None = None,
     ) -> None:
         """`policy` says who may ask, and what each request has to meet."""
+        self._finder = finder
         self._readings = readings
         self._refusals = refusals or Refusals()
         self._requests = requests
@@ -88,6 +91,7 @@ class Submitter:
 
         Raises:
             Refused: the person, the channel, the policy or a limit does not allow it; audited.
+            Unclear: it is not sure which connection is meant.
             TooLate: it was asked for too long ago.
             PreviewError: the live routes are not what was asked for.
             AlreadyOpen: an open request is about one of these routes.
@@ -100,7 +104,11 @@ class Submitter:
             # Before anything is read for it; and once more when it is stored.
             await self._requests.check_limits(limits_on(limits, _asking(draft, requester, channel)))
             request = await self._prepare(
-                request_id, draft, requester=requester, channel=channel, elsewhere=elsewhere
+                request_id,
+                draft,
+                requester=requester,
+                channel=channel,
+                elsewhere=elsewhere,
             )
             check_age(said_at, await self._now())
             if request.glass_broken:
@@ -141,11 +149,19 @@ class Submitter:
             await self._requests.update(other.id, lambda r: lifecycle.record_decision(r, cancelled))
 
     async def _prepare(
-        self, request_id: str, draft: Draft, *, requester: str, channel: str, elsewhere: bool
+        self,
+        request_id: str,
+        draft: Draft,
+        *,
+        requester: str,
+        channel: str,
+        elsewhere: bool,
     ) -> Request:
         """The request as it would be stored."""
         policy = self._policy.policy
         person = await self._person(requester, channel, elsewhere=elsewhere)
+        # Only now: a name that is looked up shows which connections there are.
+        draft = await self._finder.draft(draft)
         rule = rule_for(
             policy,
             Matter(region=draft.region, vpn_connection_id=draft.vpn_connection_id, channel=channel),
@@ -188,15 +204,21 @@ class Submitter:
 
     async def _read(self, request_id: str, draft: Draft) -> tuple[float, Snapshot]:
         """When we looked, and what the approver will be shown."""
-        reading = await self._readings.read(
-            request_id,
-            self._cloud,
-            draft.region,
-            draft.vpn_connection_id,
-            bgp=True,
-            # Where there is an obstacle its routes can't be read either, and why would hide it.
-            readable=lambda connection: not obstacle(connection),
-        )
+        try:
+            reading = await self._readings.read(
+                request_id,
+                self._cloud,
+                draft.region,
+                draft.vpn_connection_id,
+                bgp=True,
+                # Where there is an obstacle its routes can't be read either: that would hide it.
+                readable=lambda connection: not obstacle(connection),
+            )
+        except NoSuchConnection:
+            if draft.exact:
+                raise
+            wanted = Wanted(vpn_connection_id=draft.vpn_connection_id, region=draft.region)
+            raise await self._finder.missing(wanted, command_of(draft)) from None
         at = await self._now()
         return at, snapshot(draft, reading.connection, reading.listed, at=at)
 

@@ -27,9 +27,10 @@ from bot.command.commands import (
     render,
 )
 from bot.command.reading import parse
-from bot.command.verbs import VERBS, help_text
+from bot.command.verbs import EXAMPLE, VERBS, help_text
 
 __all__ = [
+    "EXAMPLE",
     "MAX_CIDRS",
     "MAX_REASON",
     "MAX_TEXT",

@@ -1,11 +1,19 @@
 """What must hold for the whole of a command, beyond its single words."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from bot.command.commands import MAX_REASON
 from bot.command.errors import CorrectableError, read_flag, read_free, short
 from bot.command.text import SWITCHES, Parts, fold, nearest_flag
-from bot.command.values import ID_LIKE, connection_id, is_address, region_id, switch_of
+from bot.command.values import (
+    ID_LIKE,
+    connection_id,
+    is_address,
+    is_name,
+    region_id,
+    switch_of,
+)
 from bot.policy import says_something
 
 _NAKED = (
@@ -23,26 +31,54 @@ def check_end(given: Parts, count: int, verb: str) -> None:
 
 
 def check_strays(given: Parts) -> None:
-    """The naked-command guard: nothing is deleted while a word's meaning is unclear."""
+    """The naked-command guard: nothing is deleted while a word's meaning is unclear.
+
+    Only the first word may be the name of a connection, and only where no id is given.
+    """
     free = given.free
+    by_id = any(ID_LIKE.match(fold(one)) for one in free)
     known = [bool(ID_LIKE.match(fold(word))) or is_address(word) for word in free]
+    named = not by_id and is_name(free[0])
+    if named:
+        known[0] = True
+        _check_naked(given, 0)
     if all(known):
         return
     at = known.index(False)
     word = free[at]
     _check_naked(given, at)
-    if not any(ID_LIKE.match(fold(one)) for one in free):
-        raise CorrectableError(
-            f"`{short(word)}` is no connection id; those look like `vco-…`.", word
-        )
-    if not any(map(is_address, free)):
+    if named and at == 1:
+        raise _name_in_quotes(given, known)
+    if not by_id and not named:
+        raise _swapped_name(given, at)
+    if by_id and not any(map(is_address, free)):
         raise CorrectableError(
             f"`{short(word)}` is no CIDR block, such as `192.168.10.0/24`.", word
         )
     strays = [one for one, fine in zip(free, known, strict=True) if not fine]
+    what = "no id, no CIDR block and no flag" if by_id else "no CIDR block and no flag"
     kept = given.with_free(*(one for one, fine in zip(free, known, strict=True) if fine))
-    problem = f"`{short(word)}` is no id, no CIDR block and no flag. Part of the reason?"
+    problem = f"`{short(word)}` is {what}. Part of the reason?"
     raise CorrectableError(problem, word, _reasoned(kept, strays))
+
+
+def _name_in_quotes(given: Parts, known: Sequence[bool]) -> CorrectableError:
+    """Several words in front, none of them an id: a name with blanks, most likely."""
+    free = given.free
+    count = next((at for at in range(1, len(free)) if known[at]), len(free))
+    name = " ".join(free[:count])
+    problem = f"A name with blanks needs quotes: `{short(name)}`. An id (`vco-…`) needs none."
+    return CorrectableError(problem, free[1], given.with_free(name, *free[count:]))
+
+
+def _swapped_name(given: Parts, at: int) -> CorrectableError:
+    """A word behind the blocks, and nothing in front of them."""
+    word, free = given.free[at], given.free
+    if any(is_name(one) for one in free[at + 1 :]) or not is_name(word):
+        problem = f"Which connection? `{short(free[0])}` needs its name or its id in front."
+        return CorrectableError(problem, free[0])
+    problem = f"Swapped: the connection `{short(word)}` stands before its CIDR blocks."
+    return CorrectableError(problem, word, given.with_free(word, *free[:at], *free[at + 1 :]))
 
 
 def check_rest(given: Parts, count: int, verb: str) -> None:
@@ -81,12 +117,21 @@ def _reasoned(given: Parts, said: Sequence[str]) -> Parts:
     return given.with_flag("reason", reason or None)
 
 
-def connection_of(given: Parts) -> str:
+class ConnectionWord(NamedTuple):
+    """A connection as it was given: by its id, or by its name."""
+
+    id: str = ""
+    name: str = ""
+
+
+def connection_of(given: Parts) -> ConnectionWord:
     """The one connection that a deletion is about, standing before its CIDR blocks."""
     ids = [index for index, word in enumerate(given.free) if ID_LIKE.match(fold(word))]
     if not ids:
         word = given.free[0]
-        problem = f"Which connection? `{short(word)}` needs its id (`vco-…`) in front."
+        if is_name(word):
+            return ConnectionWord(name=word)
+        problem = f"Which connection? `{short(word)}` needs its name or its id in front."
         raise CorrectableError(problem, word)
     first = given.free[ids[0]]
     if len(ids) > 1:
@@ -101,7 +146,23 @@ def connection_of(given: Parts) -> str:
         swapped = (first, *given.free[: ids[0]], *given.free[ids[0] + 1 :])
         problem = f"Swapped: the connection `{short(first)}` stands before its CIDR blocks."
         raise CorrectableError(problem, first, given.with_free(*swapped))
-    return read_free(given, 0, connection_id)
+    return ConnectionWord(id=read_free(given, 0, connection_id))
+
+
+def listed_connection(given: Parts) -> ConnectionWord:
+    """The one connection that a command is about, which says nothing else."""
+    if not is_name(given.free[0]):
+        return ConnectionWord(id=read_free(given, 0, connection_id))
+    if len(given.free) > 1 and all(map(is_name, given.free)):
+        raise _name_in_quotes(given, [True] + [False] * (len(given.free) - 1))
+    return ConnectionWord(name=given.free[0])
+
+
+def where_of(given: Parts, connection: ConnectionWord, default: str | None) -> str:
+    """The region; empty where a name goes by no region: then it is looked for."""
+    if connection.id:
+        return region_of(given, default)
+    return read_flag(given, "region", region_id) or ""
 
 
 def region_of(given: Parts, default: str | None) -> str:

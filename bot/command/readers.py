@@ -1,13 +1,15 @@
 """How each verb is read: its parts → what was asked, or a `CorrectableError`."""
 
 from bot.command.checks import (
+    ConnectionWord,
     break_glass_of,
     check_end,
     check_rest,
     check_strays,
     connection_of,
+    listed_connection,
     reason_of,
-    region_of,
+    where_of,
 )
 from bot.command.commands import (
     MAX_CIDRS,
@@ -20,13 +22,13 @@ from bot.command.commands import (
     ListRoutes,
     Restore,
     Status,
+    connection_word,
 )
 from bot.command.errors import CorrectableError, read_flag, read_free, short
 from bot.command.text import Parts
 from bot.command.values import (
     about_of,
     cidr_block,
-    connection_id,
     is_address,
     is_connection,
     next_hop_id,
@@ -51,10 +53,7 @@ def read_delete(given: Parts, default: str | None) -> Command:
     connection = connection_of(given)
     dests = [read_free(given, index, cidr_block) for index in range(1, len(given.free))]
     if not dests:
-        look = f"`{PREFIX} list {connection}` shows its routes."
-        raise CorrectableError(
-            f"Which route of `{connection}`? A CIDR block is missing. {look}", connection
-        )
+        return _form(given, connection)
     route_dests = tuple(dict.fromkeys(dests))
     if len(route_dests) > MAX_CIDRS:
         problem = f"{len(route_dests)} CIDR blocks; one request takes at most {MAX_CIDRS}."
@@ -62,25 +61,47 @@ def read_delete(given: Parts, default: str | None) -> Command:
     weight = read_flag(given, "weight", weight_of)
     return Delete(
         draft=Draft(
-            vpn_connection_id=connection,
+            vpn_connection_id=connection.id,
+            connection_name=connection.name,
             route_dests=route_dests,
             weight=None if weight is None else int(weight),
             next_hop=read_flag(given, "next-hop", next_hop_id),
             overlay_mode=read_flag(given, "overlay-mode", overlay_mode_of),
             reason=reason_of(given),
-            region=region_of(given, default),
+            region=where_of(given, connection, default),
             break_glass=break_glass_of(given),
         )
+    )
+
+
+def _form(given: Parts, connection: ConnectionWord) -> Command:
+    """A form for the routes of a connection; it has no place for some flags."""
+    more = next((f for f in given.flags if f.name not in ("region", "reason")), None)
+    if more is not None:
+        word = connection_word(connection.id, connection.name)
+        look = f"`{PREFIX} list {short(word)}` shows its routes."
+        problem = f"Which route of `{short(word)}`? A CIDR block is missing. {look}"
+        raise CorrectableError(problem, word)
+    return DeleteForm(
+        region=read_flag(given, "region", region_id),
+        vpn_connection_id=connection.id,
+        connection_name=connection.name,
+        reason=reason_of(given),
     )
 
 
 def read_list(given: Parts, default: str | None) -> Command:
     """`list`: of one connection."""
     if not given.free:
-        raise CorrectableError(f"Which connection? `{PREFIX} list vco-…` shows its routes.", "list")
-    connection = read_free(given, 0, connection_id)
+        problem = f"Which connection? `{PREFIX} list CONNECTION` shows its routes."
+        raise CorrectableError(problem, "list")
+    connection = listed_connection(given)
     check_end(given, 1, "list")
-    return ListRoutes(vpn_connection_id=connection, region=region_of(given, default))
+    return ListRoutes(
+        vpn_connection_id=connection.id,
+        connection_name=connection.name,
+        region=where_of(given, connection, default),
+    )
 
 
 def read_status(given: Parts, _default: str | None) -> Command:

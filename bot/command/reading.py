@@ -4,8 +4,8 @@ from difflib import get_close_matches
 
 from bot.command.commands import MAX_TEXT, PREFIX, Command, Help, spelled
 from bot.command.errors import MAX_QUOTED, CorrectableError, short
-from bot.command.text import Flag, Parts, fold, nearest_flag, parts
-from bot.command.values import ID_LIKE, is_address, is_connection, is_request
+from bot.command.text import Flag, Parts, fold, nearest_flag, parts, pieces
+from bot.command.values import ID_LIKE, is_address, is_connection, is_name, is_request
 from bot.command.verbs import ALIASES, VERBS, read_help
 from bot.errors import CommandError
 
@@ -34,6 +34,7 @@ def parse(text: str, *, default_region: str | None) -> Command:
 
 
 def _read(given: Parts, default: str | None) -> Command:
+    given = _unquoted(given)
     if given.free and fold(given.free[0]).lower() in (PREFIX, PREFIX[1:]):
         given = given.with_free(*given.free[1:])
     if any(flag.name == "help" for flag in given.flags):
@@ -53,6 +54,16 @@ def _read(given: Parts, default: str | None) -> Command:
                 name, *error.corrected_parts.free
             )
         raise
+
+
+def _unquoted(given: Parts) -> Parts:
+    """The words of what was quoted for no reason: a verb, ids and addresses; a name stays one."""
+    free: list[str] = []
+    for word in given.free:
+        several = pieces(word)
+        named = bool(free) and len(several) > 1 and all(map(is_name, several))
+        free += [word] if named or len(several) <= 1 else several
+    return given.with_free(*free)
 
 
 def _corrected(error: CorrectableError, default: str | None) -> str:
@@ -85,8 +96,10 @@ def _verb(given: Parts) -> str:
     meant = ALIASES.get(near[0], near[0]) if near else ""
     if name in ALIASES:
         problem = f"`{short(word)}` is called `{meant}` here."
+    elif meant:
+        problem = f"Unknown command `{short(word)}`. Did you mean `{meant}`?"
     else:
-        problem = f"There is no `{short(word)}`. The verbs are {_verbs()}."
+        problem = f"Unknown command `{short(word)}`. The commands are {_verbs()}."
     raise CorrectableError(problem, word, given.with_free(meant, *rest) if meant else None)
 
 

@@ -137,7 +137,10 @@ def fold(word: str) -> str:
 
 
 def parts(text: str) -> Parts:
-    """Take a command apart. Free words come without commas, backticks, brackets and quotes."""
+    """Take a command apart. Free words come without commas, backticks, brackets and quotes.
+
+    What stands in quotes is one free word, also where it is several.
+    """
     words = deque(_words(plain(text)))
     free: list[str] = []
     flags: list[Flag] = []
@@ -152,9 +155,14 @@ def parts(text: str) -> Parts:
             flags.append(Flag(name, value, word.raw))
             word = first if first and name != "reason" else word
         else:
-            free += filter(None, map(_bare, _SEPARATORS.split(word.text)))
+            free += [phrase] if (phrase := _phrase(word)) else pieces(word.text)
         unclosed = unclosed or (word.text if word.unclosed else "")
     return Parts(tuple(free), tuple(flags), unclosed)
+
+
+def pieces(text: str) -> list[str]:
+    """The bare words of a text, whatever separates them."""
+    return [*filter(None, map(_bare, _SEPARATORS.split(text)))]
 
 
 def nearest_flag(typed: str) -> str:
@@ -232,6 +240,12 @@ def _opens_flag(word: Word, *, in_reason: bool) -> bool:
     if not in_reason:
         return bool(word.flag)
     return word.long and (word.flag in FLAGS or bool(nearest_flag(word.flag)))
+
+
+def _phrase(word: Word) -> str:
+    """Several words in quotes, as one: the names of things have blanks in them."""
+    several = word.quoted and len(pieces(word.text)) > 1
+    return " ".join(word.text.split()) if several else ""
 
 
 def _bare(word: str) -> str:

@@ -41,6 +41,12 @@ def is_address(word: str) -> bool:
     return bool(_ADDRESS.fullmatch(fold(word)))
 
 
+def is_name(word: str) -> bool:
+    """Whether a word can be the name of a connection: it is no id, and no address of any kind."""
+    folded = fold(word)
+    return not ID_LIKE.match(folded) and not (is_address(word) and bool(set("./:") & set(folded)))
+
+
 def connection_id(word: str) -> str:
     """The id of an IPsec-VPN connection, in lower case."""
     folded = fold(word)

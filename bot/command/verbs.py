@@ -31,6 +31,9 @@ _GLASS = (
     " reason, and somebody countersigns afterwards."
 )
 
+EXAMPLE = f'{PREFIX} delete office-shanghai 192.168.10.0/24 --reason "leaking, INC-4211"'
+"""A whole command, as help and the App Home show it; it works in the sandbox."""
+
 VERBS = {
     "delete": Verb(
         readers.read_delete,
@@ -40,10 +43,11 @@ VERBS = {
         flags=("weight", "next-hop", "region", "overlay-mode", "reason", "break-glass"),
         aliases=("rm", "remove", "del", "drop"),
         notes=(
+            "CONNECTION is its name or its id; a name with blanks stands in quotes.",
             "Weight and next hop are filled in from the live route.",
             f"Up to {MAX_CIDRS} CIDR blocks; a reason of up to {MAX_REASON} characters.",
             _GLASS,
-            "Without a connection: a form.",
+            "Without a CIDR block, or without all: a form.",
         ),
     ),
     "list": Verb(
@@ -52,6 +56,7 @@ VERBS = {
         "Show the routes and the state of a connection.",
         flags=("region",),
         aliases=("ls", "show", "get", "describe"),
+        notes=("CONNECTION is its name or its id; a name with blanks stands in quotes.",),
     ),
     "status": Verb(
         readers.read_status,
@@ -94,5 +99,4 @@ def help_text(topic: str = "") -> str:
         verb = VERBS[topic]
         return "\n".join([f"`{PREFIX} {verb.usage}`", verb.about, *verb.notes])
     lines = [f"`{PREFIX} {verb.usage}`\n    {verb.about}" for verb in VERBS.values()]
-    example = f'{PREFIX} delete vco-p0w5112f 192.168.10.0/24 --reason "leaking, INC-4211"'
-    return "\n\n".join([*lines, f"For example: `{example}`"])
+    return "\n\n".join([*lines, f"For example: `{EXAMPLE}`"])

@@ -58,6 +58,10 @@ def _endpoint(text: str) -> str:
     return text
 
 
+def _regions(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(REGION_ID(one.strip()) for one in text.split(",")))
+
+
 def _database(text: str) -> RedisTarget:
     target = redis_url.parse(text)
     if target.ca_file:
@@ -165,6 +169,7 @@ class Settings(SlackSettings, CloudSettings, DatabaseSettings, ApproverSettings,
     # The vendor's credential chain reads these by itself; here they are known so as to be masked.
     access_key_secret: Secret | None = optional("ALIBABA_CLOUD_ACCESS_KEY_SECRET", secret())
     security_token: Secret | None = optional("ALIBABA_CLOUD_SECURITY_TOKEN", secret())
+    regions: tuple[str, ...] = variable("VCO_REGIONS", _regions, ())
     redis_replicas: int | None = optional("VCO_REDIS_REPLICAS", Between(0, 9))
     operation_timeout: int = variable("VCO_OPERATION_TIMEOUT", Between(30, DAY), 600)
     # A call to Alibaba Cloud gets a quarter of a lease, and two seconds are usual on a bad day:

@@ -20,6 +20,9 @@ class Draft(Value, frozen=True):
     None where the requester left them to be filled from the live route. `exact` names the
     routes in full, where they were chosen from what is there (or was): then nothing is filled
     in. `origin` is the id of the request that this one rolls back.
+
+    `connection_name`: what people call the connection, where they did not give its id. Then
+    `vpn_connection_id` is empty until it is found, and so is `region` where none was named.
     """
 
     vpn_connection_id: str
@@ -33,6 +36,7 @@ class Draft(Value, frozen=True):
     operation: Operation = Operation.DELETE
     exact: tuple[VcoRoute, ...] = ()
     origin: str = ""
+    connection_name: str = ""
 
 
 class Impact(Value, frozen=True):

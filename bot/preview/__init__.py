@@ -1,5 +1,6 @@
 """2 Preview: the live routes and the connection's state → what would be changed. Pure.
 
+- `names`      which connections have a name, and which are near it
 - `resolve`    a draft and the live routes → the exact routes that are meant
 - `impact`     where traffic goes when these routes go
 - `snapshot`   what an approver sees and decides on; whether it still holds (drift)

@@ -16,7 +16,7 @@ from bot.approval.refusals import Refusals
 from bot.approval.submit import Submitter
 from bot.config.secret import Secret
 from bot.config.settings import Settings
-from bot.execution import Execution, Limits
+from bot.execution import Execution, Limits, finding
 from bot.execution.context import StepContext
 from bot.execution.rate_limit import Quotas
 from bot.execution.reading import STEP_SECONDS, Readings
@@ -94,6 +94,13 @@ class App:
             self.store.requests, self.store.audit, self.directory, self.policy, now, refusals
         )
         self.readings = Readings(step=min(STEP_SECONDS, settings.lease / 4))
+        self.finder = finding.Finder(
+            self.cloud,
+            self.cloud.regions,
+            default=settings.region,
+            configured=settings.regions,
+            seconds=min(finding.SECONDS, settings.lease / 5),
+        )
         self.submitter = Submitter(
             self.store.requests,
             self.store.audit,
@@ -102,6 +109,7 @@ class App:
             now,
             self.policy,
             self.readings,
+            self.finder,
             refusals,
         )
         self.responder = Responder(self.slack)
@@ -190,6 +198,7 @@ class App:
             responder=self.responder,
             cloud=self.cloud,
             access=self.access,
+            finder=self.finder,
             default_region=self.settings.region,
         )
         return InboxHandler(context, ROUTER, CONCURRENCY["inbox"] * 3 // 4)
@@ -203,6 +212,7 @@ class App:
             self.worker.wake,
             self.lookup,
             self.access,
+            finder=self.finder,
             notes=self.notes,
             region=self.settings.region,
             channel=self.settings.approval_channel or "",

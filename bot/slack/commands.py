@@ -23,25 +23,28 @@ from bot.command import (
     help_text,
     parse,
 )
-from bot.errors import AlibabaError, CommandError, Unreadable, UserError
+from bot.command.commands import spelled
+from bot.errors import AlibabaError, CommandError, NoSuchConnection, Unreadable, UserError
+from bot.execution.finding import Wanted
 from bot.history import is_request
-from bot.models import Verdict
+from bot.models import Connection, Verdict
 from bot.policy import check_age
 from bot.preview.resolve import obstacle
 from bot.slack import payloads
 from bot.slack.decisions import decide
-from bot.slack.forms.deleting import open_delete_form
-from bot.slack.listeners import NO_FORM, NOT_STORED, ListenerContext
+from bot.slack.forms.deleting import Acknowledge, open_delete_form
+from bot.slack.listeners import NOT_STORED, ListenerContext
 from bot.slack.lookups import read_history, read_request, read_shown
 from bot.slack.messages import replies
 from bot.slack.messages.buttons import CHOOSE
 from bot.slack.messages.history import history
 from bot.slack.messages.receipt import receipt
-from bot.slack.messages.replies import looking, problem
+from bot.slack.messages.replies import choices, looking, problem
 from bot.slack.payload import Body, word
 from bot.slack.payloads import InboxItem
 from bot.slack.restore import restore
 from bot.slack.router import HandlerContext, Router
+from bot.slack.unknown import UnknownPayload
 from bot.store import Claim
 
 log = structlog.get_logger(__name__)
@@ -69,12 +72,11 @@ async def command(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
     try:
         typed = parse(given.text, default_region=context.region)
     except CommandError as error:
-        await ack(problem(error))
+        await ack(problem(error), choices(error) or None)
         return
     match typed:
-        case DeleteForm(region=region):
-            words = await open_delete_form(context, body, given.user, given.channel, region)
-            await ack(help_text("delete") if words == NO_FORM else words)
+        case DeleteForm():
+            await open_delete_form(context, body, given, typed, ack)
         case Help(topic=topic):
             await ack(help_text(topic))
         case _:
@@ -87,9 +89,29 @@ async def command(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
 
 @router.action(re.compile(f"^{CHOOSE}_"))
 async def chosen(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
-    """One of several commands that were offered: as if the person had typed it."""
-    text = payloads.value(body, MAX_TEXT)
-    await context.keep(ack, body, CommandGiven(**payloads.who(body), text=text))
+    """A command that was offered: it is read and checked as if the person had typed it."""
+    given = CommandGiven(**payloads.who(body), text=payloads.value(body, MAX_TEXT))
+    try:
+        typed = parse(given.text, default_region=context.region)
+    except CommandError:
+        typed = None  # whoever handles it says what is wrong
+    match typed:
+        case DeleteForm():
+            await open_delete_form(context, body, given, typed, _spoken(context, ack, body))
+        case Help(topic=topic):
+            await _spoken(context, ack, body)(help_text(topic))
+        case _:
+            await context.keep(ack, body, given)
+
+
+def _spoken(context: ListenerContext, ack: AsyncAck, body: Body) -> Acknowledge:
+    """Acknowledge a click, which can't say anything by itself; what is to be said is said later."""
+
+    async def acknowledge(text: str = "") -> None:
+        if not text or await context.put(body, UnknownPayload(**payloads.who(body), words=text)):
+            await ack()
+
+    return acknowledge
 
 
 @router.handles(CommandGiven)
@@ -114,8 +136,8 @@ async def run(context: HandlerContext, claim: Claim, given: CommandGiven) -> flo
 
 async def _show(context: HandlerContext, given: CommandGiven, command: Command) -> None:
     match command:
-        case ListRoutes(vpn_connection_id=connection, region=region):
-            await _list(context, given, connection, region)
+        case ListRoutes():
+            await _list(context, given, command)
         case Status(request_id=target):
             await _status(context, given, target)
         case History(about=about):
@@ -124,15 +146,32 @@ async def _show(context: HandlerContext, given: CommandGiven, command: Command) 
             log.warning("command_not_handled")
 
 
-async def _list(
-    context: HandlerContext, given: CommandGiven, connection_id: str, region: str
-) -> None:
-    connection = await context.cloud.connection(region, connection_id)
+async def _list(context: HandlerContext, given: CommandGiven, wanted: ListRoutes) -> None:
+    connection = await _connection(context, wanted)
+    region, connection_id = connection.region, connection.vpn_connection_id
     if why := obstacle(connection):
         await context.responder.tell(given, replies.no_routes(connection, why))
         return
     listed = await context.cloud.routes(region, connection_id)
     await context.responder.tell(given, replies.routes(connection, listed))
+
+
+async def _connection(context: HandlerContext, wanted: ListRoutes) -> Connection:
+    """The connection that is meant, as it is now."""
+    name, region, given_id = wanted.connection_name, wanted.region, wanted.vpn_connection_id
+
+    def command(one: Connection) -> str:
+        listing = ListRoutes(vpn_connection_id=one.vpn_connection_id, region=one.region)
+        return spelled(listing, context.default_region)
+
+    if not given_id:
+        found = await context.finder.connection(Wanted(name=name, region=region), command)
+        region, given_id = found.region, found.vpn_connection_id
+    try:
+        return await context.cloud.connection(region, given_id)
+    except NoSuchConnection:
+        meant = Wanted(vpn_connection_id=given_id, region=region)
+        raise await context.finder.missing(meant, command) from None
 
 
 async def _status(context: HandlerContext, given: CommandGiven, target: str | None) -> None:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.errors import SlackError, StoreError
+from bot.execution.finding import Finder
 from bot.metrics import DELIVERIES
 from bot.slack import payloads
 from bot.slack.access import Access
@@ -22,7 +23,7 @@ from bot.slack.notes import NOTED, Notes
 from bot.slack.payload import Body, word
 from bot.slack.payloads import InboxItem
 from bot.slack.said import seconds_ago
-from bot.slack.web import Slack
+from bot.slack.web import OpenView, Slack
 from bot.store import Store
 
 log = structlog.get_logger(__name__)
@@ -59,19 +60,22 @@ class ListenerContext:
         lookup: Lookup,
         access: Access,
         *,
+        finder: Finder,
         notes: Notes,
         region: str | None,
         channel: str,
     ) -> None:
         """Store items in the inbox of `store` and `wake` the worker of this process.
 
-        `access` says who may look connections up with `lookup`, `notes` says what waits. `region`:
-        of a command that names none; `channel`: where all cards go, empty where a form asks.
+        `access` says who may look connections up with `lookup`, `finder` finds them by name,
+        `notes` says what waits. `region`: of a command that names none; `channel`: where all cards
+        go, empty where a form asks.
         """
         self.slack = slack
         self.store = store
         self.lookup = lookup
         self.access = access
+        self.finder = finder
         self.region = region
         self.channel = channel
         self._wake = wake
@@ -101,15 +105,21 @@ class ListenerContext:
             self._notes.expect(payload_id, item, noted)
         return True
 
-    async def open_form(self, body: Body, form: Block) -> bool:
-        """Open a form in answer to a payload; False where Slack did not take it in time."""
+    async def open_form(self, body: Body, form: Block) -> OpenView | None:
+        """Open a form in answer to a payload; None where Slack did not take it in time."""
         try:
             opening = self.slack.open_view(word(body, "trigger_id"), form)
-            await asyncio.wait_for(opening, SLACK_SECONDS)
+            return await asyncio.wait_for(opening, SLACK_SECONDS)
         except (SlackError, TimeoutError) as error:
             log.warning("form_not_opened", error=str(error) or "time-out")
-            return False
-        return True
+            return None
+
+    async def fill_form(self, opened: OpenView, form: Block) -> None:
+        """Show in an open form what was looked up, unless its person was faster."""
+        try:
+            await self.slack.update_view(opened.id, form, opened.version)
+        except SlackError as error:
+            log.info("form_not_updated", error=str(error))
 
     async def reply(self, response_url: str, text: str) -> bool:
         """Answer at once, within what is left of the three seconds; False where that failed."""

@@ -27,6 +27,7 @@ from slack_bolt.response import BoltResponse
 
 from bot.approval.decide import Approval
 from bot.execution import Cloud
+from bot.execution.finding import Finder
 from bot.slack.access import Access
 from bot.slack.listeners import ListenerContext
 from bot.slack.payload import Body
@@ -55,6 +56,7 @@ class HandlerContext:
     responder: Responder
     cloud: Cloud
     access: Access
+    finder: Finder
     default_region: str | None
 
 

@@ -8,7 +8,7 @@ wait for, see `bot.slack.budget`.
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 import structlog
@@ -84,6 +84,13 @@ _TOO_MANY = 429
 def _a_little_later(wait: float) -> float:
     """Spreads those who were told to come back at the same time."""
     return random.uniform(0.0, 0.1 + 0.25 * wait)  # noqa: S311 - no secret
+
+
+class OpenView(NamedTuple):
+    """A modal that was opened; `version` is what its first edit is guarded by."""
+
+    id: str
+    version: str
 
 
 class Slack:
@@ -261,9 +268,12 @@ class Slack:
         answer = await self.read("chat.getPermalink", channel=channel, message_ts=ts)
         return _text(answer, "permalink")
 
-    async def open_view(self, trigger_id: str, view: Block) -> None:
+    async def open_view(self, trigger_id: str, view: Block) -> OpenView:
         """Open a modal; Slack takes it within 3 seconds of the click."""
-        await self.call("views.open", trigger_id=trigger_id, view=view)
+        answer = await self.call("views.open", trigger_id=trigger_id, view=view)
+        opened = answer.get("view")
+        opened = opened if isinstance(opened, dict) else {}
+        return OpenView(_text(opened, "id"), _text(opened, "hash"))
 
     async def update_view(self, view_id: str, view: Block, version: str = "") -> None:
         """Edit a modal; given its `version`, only if nobody has since (`hash_conflict`)."""

@@ -100,8 +100,8 @@ async def test_each_command_that_an_answer_offers_can_be_pasted(
     [
         (f"delete {seed.ORDINARY} {seed.BGP_DEST}", "learned from the peer over BGP"),
         (f"delete {seed.UNATTACHED} 10.99.0.0/16", "detached"),
-        ("delete vco-p0w0000000000000000000 10.0.0.0/8", "Nothing was recorded"),
-        ("list vco-p0w0000000000000000000", "Nothing was recorded"),
+        ("delete vco-p0w0000000000000000000 10.0.0.0/8", "No connection has this id"),
+        ("list vco-p0w0000000000000000000", "No connection has this id"),
         ("status r-aaaaaaaaaa", "Request r-aaaaaaaaaa is not known"),
         ("cancel r-aaaaaaaaaa", "Request r-aaaaaaaaaa is not known"),
     ],

@@ -103,7 +103,7 @@ def test_an_empty_home_says_so_and_how_to_begin() -> None:
     said = parts(page)
     assert [said[name] for name in PARTS if name in said] == ["Nothing."] * 4
     assert "Waits for others" not in said
-    assert "`/vco-route delete vco-" in said["end"]
+    assert "`/vco-route delete office-shanghai 192.168.10.0/24" in said["end"]
     assert page["blocks"][-1]["elements"][0]["style"] == "primary"
     assert page["blocks"][-1]["elements"][0]["action_id"] == NEW
 

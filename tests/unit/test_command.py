@@ -146,6 +146,13 @@ def test_a_reason_is_kept_as_plain_harmless_text(typed: str, reason: str) -> Non
         ("delete help", Help(topic="delete")),
         ("help nonsense", Help()),
         ("delete", DeleteForm()),
+        ("delete VCO-a", DeleteForm(vpn_connection_id="vco-a")),
+        ("delete office-a --reason bad route --region us-east-1",
+         DeleteForm(connection_name="office-a", reason="bad route", region="us-east-1")),
+        ('delete "Büro  Köln 2"', DeleteForm(connection_name="Büro Köln 2")),
+        ("list office-a", ListRoutes(vpn_connection_id="", region="", connection_name="office-a")),
+        ("list “Büro Köln” --region us-east-1",
+         ListRoutes(vpn_connection_id="", region="us-east-1", connection_name="Büro Köln")),
         ("delete \u2014region US-east-1", DeleteForm(region="us-east-1")),
         ("list `VCO-p0w`", ListRoutes(vpn_connection_id="vco-p0w", region=HOME)),
         ("list vco-a \u2014region=rus-west-1",
@@ -190,18 +197,18 @@ OF_BLOCK = "/vco-route history 10.0.0.0/8"
     ("text", "word", "says", "corrected"),
     [
         # verbs
-        ("delet vco-a 10.0.0.0/8", "delet", "There is no `delet`", DEL),
+        ("delet vco-a 10.0.0.0/8", "delet", "Did you mean `delete`?", DEL),
         ("rm vco-a 10.0.0.0/8", "rm", "is called `delete`", DEL),
         ("ls vco-a", "ls", "is called `list`", LIST),
         ("show vco-a", "show", "is called `list`", LIST),
-        ("xyzzy", "xyzzy", "The verbs are `delete`", ""),
+        ("xyzzy", "xyzzy", "The commands are `delete`", ""),
         ("vco-a 10.0.0.0/8", "vco-a", "starts with a verb", DEL),
         ("vco-a", "vco-a", "starts with a verb", LIST),
         ("--weight 100", "--weight", "starts with a verb", ""),
         ("undo r-7k2m9x4q", "undo", "is called `restore`", PUT_BACK),
         ("recreate r-7k2m9x4q", "recreate", "is called `restore`", PUT_BACK),
         ("who 10.1.2.3", "who", "is called `history`", "/vco-route history 10.1.2.3/32"),
-        ("logs", "logs", "There is no `logs`", "/vco-route history"),
+        ("logs", "logs", "Did you mean `history`?", "/vco-route history"),
         # what was never deleted here can't be made here
         ("create r-7k2m9x4q", "create", "only what was deleted here", PUT_BACK),
         ("add vco-a 10.0.0.0/8 --weight 0", "add", "only what was deleted here", OF_BLOCK),
@@ -218,7 +225,8 @@ OF_BLOCK = "/vco-route history 10.0.0.0/8"
         ("delete vco-a 10.0.0.256/24", "10.0.0.256/24", "no CIDR block", ""),
         ("delete vco-a 10.0.0/8", "10.0.0/8", "no CIDR block", ""),
         ("delete vco-a prod", "prod", "no CIDR block", ""),
-        ("delete vco-a", "vco-a", "CIDR block is missing", ""),
+        ("delete vco-a --weight 0", "vco-a", "CIDR block is missing", ""),
+        ("delete office --weight 0", "office", "CIDR block is missing", ""),
         # the connection
         ("delete 10.0.0.0/8 vco-a", "vco-a", "Swapped", DEL),
         ("delete 10.0.0.0/8", "10.0.0.0/8", "Which connection?", ""),
@@ -227,7 +235,18 @@ OF_BLOCK = "/vco-route history 10.0.0.0/8"
         ("delete vco_a 10.0.0.0/8", "vco_a", "no whole connection id", DEL),
         ("delete vco-p0w5112f**** 10.0.0.0/8", "vco-p0w5112f****", "no whole connection id", ""),
         ("delete vco-p0w... 10.0.0.0/8", "vco-p0w...", "no whole connection id", ""),
-        ("delete prod 10.0.0.0/8", "prod", "no connection id", ""),
+        ("delete 10.0.0.0/8 office-a", "office-a", "Swapped",
+         "/vco-route delete office-a 10.0.0.0/8"),
+        ("delete 10.0.0.0/8 from prod", "10.0.0.0/8", "Which connection?", ""),
+        ("delete office a 10.0.0.0/8", "a", "needs quotes",
+         '/vco-route delete "office a" 10.0.0.0/8'),
+        ("delete the office a", "office", "needs quotes", '/vco-route delete "the office a"'),
+        ("delete office-a 10.0.0.0/8 bad route", "bad", "Part of the reason?",
+         '/vco-route delete office-a 10.0.0.0/8 --reason "bad route"'),
+        ("delete weight 100 10.0.0.0/8", "weight", "is a flag", ""),
+        ("delete fab4 10.0.0.0/33", "10.0.0.0/33", "no CIDR block", ""),
+        ("list office a", "a", "needs quotes", '/vco-route list "office a"'),
+        ("list office-a 10.0.0.0/8", "10.0.0.0/8", "does not know", "/vco-route list office-a"),
         ("delete vco-a vco-b 10.0.0.0/8", "vco-b", "One connection at a time", ""),
         ("delete vco-a VCO-a 10.0.0.0/8", "VCO-a", "One connection at a time", DEL),
         ("list 10.0.0.0/8", "10.0.0.0/8", "is an address", ""),
@@ -310,8 +329,8 @@ OF_BLOCK = "/vco-route history 10.0.0.0/8"
         ("cancel r-1", "r-1", "is no request", ""),
         ("cancel r-7k2m9x4q now", "now", "does not know", "/vco-route cancel r-7k2m9x4q"),
         ("status vco-a", "vco-a", "is no request", ""),
-        ("stauts", "stauts", "There is no `stauts`", "/vco-route status"),
-        ("hepl delete", "hepl", "There is no `hepl`", "/vco-route help delete"),
+        ("stauts", "stauts", "Did you mean `status`?", "/vco-route status"),
+        ("hepl delete", "hepl", "Did you mean `help`?", "/vco-route help delete"),
         # several faults at once: one is told, all are mended
         ("rm 10.1.2.3/8 vco_a --wieght 7 bad route", "rm", "is called `delete`", BAD),
         ("rm 10.1.2.3/8 vpn-a", "rm", "is called `delete`", ""),
@@ -364,6 +383,7 @@ TOKENS = r"""delete list status cancel restore history help rm create vco-a vco_
 10.0.0.0/8 10.1.2.3 10.1.2.3/8 ::/0 ::1/64 --weight --weight=0 100 50 --reason --reason="
 --region us-east-1 us-east-1a --next-hop --overlay-mode ipsec --wieght --help --break-glass
 --break-glass= --breakglas break-glass break glass yes no - — —region “ ” " ' ` , \ \" it's
+office-a büro "the office"
 &lt; &gt; &amp; &amp;lt; <@U1| <!here> <http:// <# | > r-7k2m9x4q weight reason"""
 words = st.sampled_from([*TOKENS.split(), "\u200b", "\u3000", "\ud800", "\uff1d", "\uff11"])
 mutated = st.lists(words | st.text(max_size=3), max_size=14)
@@ -423,10 +443,49 @@ drafts = st.builds(
     reason=reasons,
     break_glass=st.booleans(),
 ).filter(reasoned)
+
+
+def may_be_typed(name: str) -> bool:
+    """Whether it is a name, and no more than that, where a connection is given."""
+    listed = read_or_told(f'list "{name}"', None)
+    deleted = read_or_told(f'delete "{name}" ::/0', None)
+    return (
+        isinstance(listed, ListRoutes)
+        and isinstance(deleted, Delete)
+        and listed.connection_name == deleted.draft.connection_name == name
+    )
+
+
+names = (
+    st.one_of(
+        st.from_regex(r"[a-z]{3,9}(?:[-_. ][a-z0-9]{1,9}){0,3}", fullmatch=True),
+        st.text(min_size=1, max_size=20),
+        mutated.map(" ".join),
+    )
+    .map(plain)
+    .filter(may_be_typed)
+)
+by_name = st.builds(
+    Draft,
+    vpn_connection_id=st.just(""),
+    connection_name=names,
+    route_dests=st.lists(networks, min_size=1, max_size=3, unique=True).map(tuple),
+    region=st.just("") | regions,
+    reason=reasons,
+)
 commands = st.one_of(
     drafts.map(lambda draft: Delete(draft=draft)),
+    by_name.map(lambda draft: Delete(draft=draft)),
     st.builds(DeleteForm, region=st.none() | regions),
+    st.builds(DeleteForm, vpn_connection_id=connections, reason=reasons),
+    st.builds(DeleteForm, connection_name=names, region=st.none() | regions, reason=reasons),
     st.builds(ListRoutes, vpn_connection_id=connections, region=regions),
+    st.builds(
+        ListRoutes,
+        vpn_connection_id=st.just(""),
+        connection_name=names,
+        region=st.just("") | regions,
+    ),
     st.builds(Status, request_id=st.none() | requests),
     st.builds(Cancel, request_id=requests),
     st.builds(Restore, request_id=requests, reason=reasons, break_glass=st.booleans()).filter(

@@ -62,14 +62,6 @@ def draft_of(given: DeleteFormSubmitted) -> Draft:
     )
 
 
-def sound(read: Callable[[str], str], word: str) -> str:
-    """What a word stands for, or nothing where it is no such thing."""
-    try:
-        return read(word)
-    except InvalidValue:
-        return ""
-
-
 def _read(faults: dict[str, str], field: str, read: Callable[[str], str], word: str) -> str:
     try:
         return read(word)

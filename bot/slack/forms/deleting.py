@@ -5,23 +5,34 @@ Searches are answered in time, with something to go on with whatever the cloud d
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import structlog
 from msgspec.structs import replace
 from slack_bolt.context.ack.async_ack import AsyncAck
 
+from bot.command import DeleteForm, help_text
 from bot.command.values import connection_id, region_id
-from bot.errors import Refused, SlackError, SlackRejected, StoreError, UserError
+from bot.errors import (
+    AlibabaError,
+    Refused,
+    SlackError,
+    SlackRejected,
+    StoreError,
+    Unclear,
+    UserError,
+)
+from bot.execution.finding import Wanted
 from bot.slack import payloads
 from bot.slack.forms import fields
-from bot.slack.forms.checks import Faults, draft_of, sound
-from bot.slack.forms.fields import DeleteFormSubmitted, Form
+from bot.slack.forms.checks import Faults, draft_of
+from bot.slack.forms.fields import DeleteFormSubmitted, Form, sound
 from bot.slack.forms.lookup import ConnectionRoutes, Unavailable
 from bot.slack.forms.view import (
     connection_options,
     delete_form,
+    lookup_form,
     region_options,
     route_options,
 )
@@ -30,6 +41,7 @@ from bot.slack.messages.buttons import NEW
 from bot.slack.messages.mrkdwn import Block
 from bot.slack.messages.replies import problem
 from bot.slack.payload import Body, items, part, word
+from bot.slack.payloads import InboxItem
 from bot.slack.router import HandlerContext, Router
 from bot.slack.unknown import UnknownPayload
 from bot.store import Claim
@@ -46,20 +58,54 @@ NO_CHANNEL = "In which channel? The approvers see the card there."
 NO_CHOICE = "None of its routes can be chosen yet: wait a moment, or choose or type another."
 
 
+Acknowledge = Callable[..., Awaitable[object]]
+"""Acknowledges what was delivered, and says a text with it, if there is one."""
+
+
 @router.action(NEW)
 @router.shortcut(fields.SHORTCUT)
 async def new(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
-    """Open a form; where that was not possible, its person hears why."""
+    """Open an empty form; where that was not possible, its person hears why."""
     asked = payloads.who(body)
-    words = await open_delete_form(context, body, asked["user"])
-    if not words or await context.put(body, UnknownPayload(**asked, words=words)):
-        await ack()
+
+    async def acknowledge(text: str = "") -> None:
+        if not text or await context.put(body, UnknownPayload(**asked, words=text)):
+            await ack()
+
+    # It is not about the channel in which a button or a shortcut happens to be clicked.
+    nobody = InboxItem(user=asked["user"])
+    await open_delete_form(context, body, nobody, DeleteForm(), acknowledge, NO_FORM)
 
 
-async def open_delete_form(
-    context: ListenerContext, body: Body, user: str, channel: str = "", region: str | None = None
-) -> str:
-    """Open a form for `user`, who did something in `channel`; returns why not, if not."""
+async def open_delete_form(  # noqa: PLR0913, PLR0917 - what was delivered, and how to answer
+    context: ListenerContext,
+    body: Body,
+    asked: InboxItem,
+    wanted: DeleteForm,
+    acknowledge: Acknowledge,
+    otherwise: str = "",
+) -> None:
+    """Open a form for whoever `asked`, filled in as far as they said what they want.
+
+    Where it can't be opened they hear why, or `otherwise` how to do without it.
+    """
+    if why := await may_not_look(context, asked.user):
+        await acknowledge(why if why != NO_FORM else otherwise or help_text("delete"))
+        return
+    form = new_form(context, asked.channel, wanted)
+    word_ = wanted.vpn_connection_id or wanted.connection_name
+    first = lookup_form(form, f"Looking for `{word_}` …") if word_ else delete_form(form)
+    opened = await context.open_form(body, first)
+    if opened is None:
+        await acknowledge(otherwise or help_text("delete"))
+        return
+    await acknowledge()
+    if word_:
+        await context.fill_form(opened, await _filled(context, form, wanted))
+
+
+async def may_not_look(context: ListenerContext, user: str) -> str:
+    """Why no form is opened for `user`, within what is left of the three seconds; else empty."""
     try:
         await asyncio.wait_for(context.access.check(user), ACCESS_SECONDS)
     except Refused as error:
@@ -67,15 +113,38 @@ async def open_delete_form(
     except (SlackError, TimeoutError) as error:
         log.warning("form_not_opened", error=str(error) or "time-out")
         return NO_FORM
-    return "" if await context.open_form(body, new_form(context, channel, region)) else NO_FORM
+    return ""
 
 
-def new_form(context: ListenerContext, channel: str = "", region: str | None = None) -> Block:
+def new_form(context: ListenerContext, channel: str, wanted: DeleteForm) -> Form:
     """A form as it is opened, by a command in `channel` or without one; pure."""
     public = channel.startswith(("C", "G"))
-    asking = not context.channel and not public
-    where = region or context.region or ""
-    return delete_form(Form(channel=channel if public else "", asking=asking, region=where))
+    return Form(
+        channel=channel if public else "",
+        asking=not context.channel and not public,
+        region=wanted.region or context.region or "",
+        connection=wanted.vpn_connection_id,
+        reason=wanted.reason,
+    )
+
+
+async def _filled(context: ListenerContext, form: Form, wanted: DeleteForm) -> Block:
+    """The form with the routes of the connection that is meant, or with those that may be."""
+    try:
+        if not form.connection:
+            named = Wanted(name=wanted.connection_name, region=wanted.region or "")
+            found = await context.finder.connection(named, fields.connection_value)
+            form = replace(form, region=found.region, connection=found.vpn_connection_id)
+        seen = await _read(context, form)
+        if isinstance(seen, Unavailable) and seen.missing:
+            meant = Wanted(vpn_connection_id=form.connection, region=form.region)
+            raise await context.finder.missing(meant, fields.connection_value)
+    except Unclear as error:
+        return lookup_form(replace(form, connection=""), error.problem, error)
+    except (UserError, AlibabaError, StoreError) as error:
+        log.info("form_not_filled", error=str(error))
+        return delete_form(fields.typing(form), why=Unavailable.of(error).why)
+    return _shown(form, seen)
 
 
 # --- searches ----------------------------------------------------------------------------
@@ -121,6 +190,15 @@ async def type_instead(context: ListenerContext, ack: AsyncAck, body: Body) -> N
     await _show(context, body, fields.typing(fields.read(body)))
 
 
+@router.action(fields.TAKE_CONNECTION)
+async def take(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
+    """Go on with one of the connections that were offered."""
+    await ack()
+    region, connection = fields.taken(body)
+    form = replace(fields.read(body), region=region, connection=connection)
+    await _show(context, body, form)
+
+
 @router.action(fields.LOOK_INSTEAD)
 async def look_instead(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
     """Let them choose again."""
@@ -134,12 +212,14 @@ async def look_instead(context: ListenerContext, ack: AsyncAck, body: Body) -> N
 async def _show(context: ListenerContext, body: Body, form: Form) -> None:
     view, at = part(body, "view"), fields.clicked_at(body)
     await _newest(context, view, at)
-    seen = await _read(context, form)
+    await _update(context, view, _shown(form, await _read(context, form)), at)
+
+
+def _shown(form: Form, seen: ConnectionRoutes | Unavailable | None) -> Block:
+    """The form with what was read for it; to be typed where nothing could be."""
     if isinstance(seen, Unavailable):
-        shown = delete_form(fields.typing(form), why=seen.why)
-    else:
-        shown = delete_form(form, seen)
-    await _update(context, view, shown, at)
+        return delete_form(fields.typing(form), why=seen.why)
+    return delete_form(form, seen)
 
 
 async def _read(context: ListenerContext, form: Form) -> ConnectionRoutes | Unavailable | None:
@@ -207,7 +287,9 @@ def _placed(body: Body, errors: Mapping[str, str]) -> dict[str, str]:
     shown = {one.partition("|")[0].removeprefix("typed_"): one for one in blocks}
     if fields.ROUTES not in shown and fields.ROUTES in errors:
         errors = {fields.CONNECTION: NO_CHOICE, **errors}
-    return {shown[name]: said for name, said in errors.items() if name in shown}
+    placed = {shown[name]: said for name, said in errors.items() if name in shown}
+    # Where none of them is shown yet, below the one that always is.
+    return placed or {fields.REASON: next(iter(errors.values()))[:150]}
 
 
 @router.handles(DeleteFormSubmitted)

@@ -5,14 +5,17 @@ So Slack drops what was chosen as soon as that is another one, and a search know
 what stands in the other fields is not said to it.
 """
 
+from collections.abc import Callable
 from math import isfinite
 
 import msgspec
 from msgspec.structs import replace
 
 from bot.command import MAX_REASON
+from bot.command.errors import InvalidValue
 from bot.command.text import plain
-from bot.models import Value, VcoRoute
+from bot.command.values import connection_id, region_id
+from bot.models import Connection, Value, VcoRoute
 from bot.slack.payload import Body, items, part, word
 from bot.slack.payloads import InboxItem
 
@@ -30,6 +33,7 @@ PICK_CONNECTION = "vco_route_form_connection"
 PICK_ROUTES = "vco_route_form_routes"
 TYPE_INSTEAD = "vco_route_form_type"
 LOOK_INSTEAD = "vco_route_form_look"
+TAKE_CONNECTION = "vco_route_form_take"
 TEXT = "text"
 """The action ids; `TEXT` is that of all fields that nobody listens to."""
 
@@ -100,6 +104,26 @@ def route_value(route: VcoRoute) -> str:
     """A route of a known connection as the value of an option."""
     own = route.next_hop == route.vpn_connection_id
     return "|".join((route.route_dest, str(route.weight), *(() if own else (route.next_hop,))))
+
+
+def connection_value(connection: Connection) -> str:
+    """A connection that is offered, as the value of its button."""
+    return f"{connection.region}|{connection.vpn_connection_id}"
+
+
+def taken(body: Body) -> tuple[str, str]:
+    """The region and the id of the offered connection that was clicked; empty where odd."""
+    actions = items(body, "actions")
+    region, _, connection = (word(actions[0], "value") if actions else "").partition("|")
+    return sound(region_id, region), sound(connection_id, connection)
+
+
+def sound(read_: Callable[[str], str], typed: str) -> str:
+    """What a word stands for, or nothing where it is no such thing."""
+    try:
+        return read_(typed)
+    except InvalidValue:
+        return ""
 
 
 def to_metadata(form: Form) -> str:

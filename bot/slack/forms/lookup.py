@@ -8,11 +8,19 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from math import inf
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import structlog
 
-from bot.errors import AlibabaError, NotSent, OutcomeUnknown, StoreError
+from bot.errors import (
+    AlibabaError,
+    BotError,
+    NoSuchConnection,
+    NotSent,
+    OutcomeUnknown,
+    StoreError,
+    UserError,
+)
 from bot.execution import ConnectionReads
 from bot.models import Connection, LiveRoute, RouteList
 from bot.preview.resolve import obstacle
@@ -46,9 +54,22 @@ class ConnectionRoutes(NamedTuple):
 
 
 class Unavailable(NamedTuple):
-    """Nothing could be seen: why, in words for people."""
+    """Nothing could be seen: why, in words for people; `missing`: there is no such connection."""
 
     why: str
+    missing: bool = False
+
+    @classmethod
+    def of(cls, error: BotError) -> Self:
+        """What an error of a read comes to, for a form."""
+        if isinstance(error, StoreError):
+            return cls(NO_STORE)
+        if isinstance(error, UserError):
+            return cls(error.problem)
+        unanswered = isinstance(error, NotSent | OutcomeUnknown)
+        meaning = error.meaning if isinstance(error, AlibabaError) else ""
+        why = NO_ANSWER if unanswered else meaning or NO_ANSWER
+        return cls(why, missing=isinstance(error, NoSuchConnection))
 
 
 T = TypeVar("T")
@@ -122,12 +143,9 @@ class Lookup:
         try:
             found = await read()
             until = self._clock() + keep
-        except AlibabaError as error:
-            log.info("form_read_failed", code=error.code)
-            unanswered = isinstance(error, NotSent | OutcomeUnknown)
-            return Unavailable(NO_ANSWER if unanswered else error.meaning or NO_ANSWER)
-        except StoreError:
-            return Unavailable(NO_STORE)
+        except (AlibabaError, StoreError) as error:
+            log.info("form_read_failed", error=getattr(error, "code", "store"))
+            return Unavailable.of(error)
         else:
             return found
         finally:

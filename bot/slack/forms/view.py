@@ -1,19 +1,19 @@
 """The form for a deletion: where, which routes, why; and what traffic would do then. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_network
 from typing import Any
 
 from bot import lifecycle
 from bot.command import MAX_CIDRS
 from bot.command.values import connection_id, region_id
-from bot.errors import PreviewError, UserError
+from bot.errors import PreviewError, Unclear, UserError
 from bot.models import Connection, Draft, LiveRoute, Network, RouteKind, Terms
 from bot.preview.impact import within
 from bot.preview.resolve import obstacle, resolve
 from bot.preview.snapshot import snapshot
 from bot.slack.forms import fields
-from bot.slack.forms.checks import draft_of, sound
+from bot.slack.forms.checks import draft_of
 from bot.slack.forms.fields import (
     TYPING,
     VALUE_LIMIT,
@@ -21,11 +21,12 @@ from bot.slack.forms.fields import (
     Form,
     block_id,
     route_value,
+    sound,
 )
 from bot.slack.forms.lookup import ConnectionRoutes, Unavailable
 from bot.slack.messages.card import first_line
 from bot.slack.messages.card_body import preview
-from bot.slack.messages.labels import Symbol
+from bot.slack.messages.labels import CHOOSE_THIS, Symbol
 from bot.slack.messages.mrkdwn import (
     Block,
     button,
@@ -137,13 +138,39 @@ def _plain(text: str) -> Block:
 _EXAMPLE = "192.168.10.0/24"
 
 
+def lookup_form(form: Form, said: str, unclear: Unclear | None = None) -> Block:
+    """The modal while a connection is looked for, and then with those that may be meant."""
+    asked = [section(prose(said)), *_offered(unclear)]
+    return _modal(form, asked, _BY_SEARCH | _BY_HAND)
+
+
+def _offered(unclear: Unclear | None) -> Iterator[Block]:
+    if unclear is None:
+        return
+    if unclear.mend:
+        yield context(prose(unclear.mend))
+    for offer in unclear.offers:
+        choose = button(CHOOSE_THIS, fields.TAKE_CONNECTION, offer.command)
+        yield section(prose(offer.about)) | {"accessory": choose}
+
+
 def delete_form(form: Form, seen: ConnectionRoutes | None = None, *, why: str = "") -> Block:
     """The modal as it should look now.
 
     `seen`: the connection that was chosen, with its routes. `why`: what could not be looked up,
     so that it is typed.
     """
-    asked = _typed(form, why) if form.typing else _chosen(form, seen)
+    if form.typing:
+        return _modal(form, _typed(form, why), _BY_SEARCH)
+    return _modal(form, _chosen(form, seen), _BY_HAND)
+
+
+_BY_SEARCH = {"Search instead": fields.LOOK_INSTEAD}
+_BY_HAND = {"Enter the id by hand": fields.TYPE_INSTEAD}
+"""The other ways to fill the form in: a button's text and its action id."""
+
+
+def _modal(form: Form, asked: Iterable[Block], ways: Mapping[str, str]) -> Block:
     return {
         "type": "modal",
         "callback_id": fields.CALLBACK,
@@ -151,7 +178,7 @@ def delete_form(form: Form, seen: ConnectionRoutes | None = None, *, why: str = 
         "title": {"type": "plain_text", "text": "Delete routes"},
         "submit": {"type": "plain_text", "text": "Ask for approval"},
         "close": {"type": "plain_text", "text": "Cancel"},
-        "blocks": [*asked, _reason(), *_channel(form), _ways(form)],
+        "blocks": [*asked, _reason(form), *_channel(form), _ways(ways)],
     }
 
 
@@ -268,9 +295,9 @@ def _typed(form: Form, why: str) -> Iterator[Block]:
 # --- in either case ------------------------------------------------------------------------
 
 
-def _reason() -> Block:
+def _reason(form: Form) -> Block:
     """Always there, so that there is a place to say that the form could not be stored."""
-    why = _typing("leaking prod prefix, INC-4211", "", fields.REASON_LIMIT)
+    why = _typing("leaking prod prefix, INC-4211", form.reason, fields.REASON_LIMIT)
     return _input(fields.REASON, "Reason", why, optional=True)
 
 
@@ -288,16 +315,8 @@ def _channel(form: Form) -> Iterator[Block]:
     yield _input(fields.CHANNEL, "Channel for the card", select, hint=hint)
 
 
-def _ways(form: Form) -> Block:
-    label, action = (
-        ("Search instead", fields.LOOK_INSTEAD)
-        if form.typing
-        else (
-            "Enter the id by hand",
-            fields.TYPE_INSTEAD,
-        )
-    )
-    elements = [button(label, action, "form")]
+def _ways(ways: Mapping[str, str]) -> Block:
+    elements = [button(label, action, "form") for label, action in ways.items()]
     return {"type": "actions", "block_id": fields.WAYS, "elements": elements}
 
 

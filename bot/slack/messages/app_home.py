@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from bot import lifecycle
-from bot.command import PREFIX
+from bot.command import EXAMPLE, PREFIX
 from bot.errors import Refused
 from bot.models import Decision, Members, Request, RequestState, Verdict
 from bot.preview.rollback import can_roll_back
@@ -302,8 +302,6 @@ Kit reference), and a row has up to 5."""
 _MOST_MENTIONED = 10
 """How many one-line rows a part shows."""
 
-_EXAMPLE = f'{PREFIX} delete vco-p0w5112f 192.168.10.0/24 --reason "leaking, INC-4211"'
-
 
 def view(data: AppHomeData, user: str) -> Block:
     """The page of `user`."""
@@ -378,7 +376,7 @@ def _warning(unreadable: Sequence[str]) -> Iterator[Block]:
 
 def _how_to_ask() -> Iterator[Block]:
     yield {"type": "divider"}
-    yield section(f"*How to ask*\nIn a channel: `{_EXAMPLE}`\nEverything else: `{PREFIX} help`")
+    yield section(f"*How to ask*\nIn a channel: `{EXAMPLE}`\nEverything else: `{PREFIX} help`")
     yield {
         "type": "actions",
         "elements": [button("Delete a route …", NEW, "new", style="primary")],

@@ -118,7 +118,10 @@ APPROVE_ONE_OF = "Approve ({given} of {all})"
 REJECT_WORD = "Reject"
 WITHDRAW = "Withdraw"
 DISMISS = "Cancel"
-"""What the buttons of a decision are called, and what closes a dialog without one."""
+CHOOSE_THIS = "Choose"
+RUN_THIS = "Run this"
+"""What the buttons of a decision are called, what closes a dialog without one, and what takes one
+of several commands, or the corrected one."""
 
 
 def verdict_word(decision: Decision) -> str:

@@ -5,12 +5,27 @@ from typing import NamedTuple
 
 from bot import lifecycle
 from bot.command import PREFIX, Cancel, Command, Delete, ListRoutes, Restore
-from bot.errors import AlibabaError, BotError, PreviewError, UserError
+from bot.errors import (
+    AlibabaError,
+    BotError,
+    CommandError,
+    Offer,
+    PreviewError,
+    Unclear,
+    UserError,
+)
 from bot.models import Connection, Decision, Operation, Request, RequestState, RouteList, Verdict
 from bot.slack.messages.buttons import CHOOSE, confirm
 from bot.slack.messages.card import first_line
 from bot.slack.messages.impacts import BGP_UNKNOWN
-from bot.slack.messages.labels import Symbol, urgency, verdict_word, words
+from bot.slack.messages.labels import (
+    CHOOSE_THIS,
+    RUN_THIS,
+    Symbol,
+    urgency,
+    verdict_word,
+    words,
+)
 from bot.slack.messages.mrkdwn import (
     Block,
     button,
@@ -33,9 +48,9 @@ _VALUE_LIMIT = 2000
 
 def problem(error: BotError) -> str:
     """An error as its sender should read it: what is wrong, then what to do."""
-    if isinstance(error, PreviewError):
-        choices = "\n".join(f"{code(c)}" for c in error.choices)
-        return "\n".join(filter(None, [prose(error.problem), prose(error.mend), choices]))
+    if isinstance(error, PreviewError | Unclear):
+        listed = "\n".join(f"{code(offer.command)}" for offer in _offers(error))
+        return "\n".join(filter(None, [prose(error.problem), prose(error.mend), listed]))
     if isinstance(error, UserError):
         return "\n".join(filter(None, [prose(error.problem), prose(error.mend)]))
     if isinstance(error, AlibabaError):
@@ -51,16 +66,38 @@ def problem(error: BotError) -> str:
 
 def choices(error: BotError) -> list[Block]:
     """The same with a button for each command that is offered: nobody retypes at night."""
-    if not isinstance(error, PreviewError) or not error.choices:
+    offers = _offers(error)
+    if not offers or any(len(offer.command) > _VALUE_LIMIT for offer in offers):
         return []
-    if any(len(command) > _VALUE_LIMIT for command in error.choices):
-        return []
+    assert isinstance(error, UserError)  # noqa: S101 - no other offers anything
+    alone = isinstance(error, CommandError)
     rows = [
-        section(f"{code(command)}")
-        | {"accessory": button("Choose", f"{CHOOSE}_{number}", command, **_at_once(command))}
-        for number, command in enumerate(error.choices)
+        section(prose(offer.about) if offer.about else code(offer.command))
+        | {
+            "accessory": button(
+                RUN_THIS if alone else CHOOSE_THIS,
+                f"{CHOOSE}_{number}",
+                offer.command,
+                **_at_once(offer.command),
+            )
+        }
+        for number, offer in enumerate(offers)
     ]
-    return [section("\n".join(filter(None, [prose(error.problem), prose(error.mend)]))), *rows]
+    said = [prose(error.problem), "" if alone else prose(error.mend)]
+    return [section("\n".join(filter(None, said))), *rows]
+
+
+def _offers(error: BotError) -> tuple[Offer, ...]:
+    """The commands that are offered instead of the one that failed."""
+    match error:
+        case CommandError(corrected=corrected) if corrected:
+            return (Offer(corrected, ""),)
+        case PreviewError(choices=commands):
+            return tuple(Offer(command, "") for command in commands)
+        case Unclear(offers=offers):
+            return offers
+        case _:
+            return ()
 
 
 def _at_once(command: str) -> Block:
@@ -75,9 +112,10 @@ def looking(command: Command) -> str:
     """What is said of a command where its answer takes longer than usual."""
     match command:
         case Delete(draft=draft):
-            return f"Looking at {code(draft.vpn_connection_id)} in {draft.region} …"
-        case ListRoutes(vpn_connection_id=connection):
-            return f"Reading the routes of {code(connection)} …"
+            where = f" in {draft.region}" if draft.region else ""
+            return f"Looking at {code(draft.vpn_connection_id or draft.connection_name)}{where} …"
+        case ListRoutes(vpn_connection_id=connection, connection_name=name):
+            return f"Reading the routes of {code(connection or name)} …"
         case Cancel(request_id=request_id):
             return f"Withdrawing {code(request_id)} …"
         case Restore(request_id=request_id):
