@@ -16,9 +16,10 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanProcessor
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace import (
     Link,
     NonRecordingSpan,
@@ -124,7 +125,9 @@ class OpenTelemetry:
         trace_id, span_id = context_of(request_id)
         # Whether a trace is taken is for the sampler to say, of all its spans alike.
         taken = self._provider.sampler.should_sample(None, trace_id, "request").decision
-        flags = TraceFlags(TraceFlags.SAMPLED if taken.is_sampled() else TraceFlags.DEFAULT)
+        flags = TraceFlags(
+            TraceFlags.SAMPLED if taken is Decision.RECORD_AND_SAMPLE else TraceFlags.DEFAULT
+        )
         return SpanContext(trace_id, span_id, is_remote=True, trace_flags=flags)
 
     def _root(
