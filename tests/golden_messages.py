@@ -73,7 +73,7 @@ def _glass_broken() -> Request:
 
 
 def _cards() -> Iterator[Golden]:
-    for name, request in _requests():
+    for name, request in (*_requests(), *_monitored()):
         yield _message(f"card: {name}", *card(request, View(now=1143.0, ahead=2, usual=40.0)))
 
 
@@ -86,14 +86,24 @@ def _lines() -> Iterator[Golden]:
     yield from told.values()
 
 
-def _watched() -> Iterator[Request]:
-    """Requests with what follows beside the execution."""
+def _monitored() -> Iterator[tuple[str, Request]]:
+    """Requests whose connection is watched after the change."""
     up = Tunnel(id="tun-1", status="ipsec_sa_established", up=True)
     connection = replace(a_snapshot(a_route()).connection, tunnels=(up,))
     changed = in_state(RequestState.DELETED, snapshot=a_snapshot(a_route(), connection=connection))
-    down = replace(connection, tunnels=(replace(up, status="down", up=False),))
+    down = replace(connection, tunnels=(replace(up, status=REASON, up=False),))
     worse = monitoring.observe(changed, 1200.0, down)
-    yield monitoring.end(monitoring.observe(worse, 1300.0, connection), 1800.0)
+    yield "deleted, watching the tunnels", changed
+    yield "deleted, as before in the end", monitoring.end(changed, 1800.0)
+    yield "deleted, a tunnel is down", worse
+    yield "deleted, a tunnel is down in the end", monitoring.end(worse, 1800.0)
+    better = monitoring.observe(worse, 1300.0, connection)
+    yield "deleted, a tunnel was down", monitoring.end(better, 1800.0)
+
+
+def _watched() -> Iterator[Request]:
+    """Requests with what follows beside the execution."""
+    yield from (request for _, request in _monitored())
     yield reminders.remind(a_request(), 1900.0)
     yield countersignatures.remind(_glass_broken(), 9e4)
     yield in_state(RequestState.FAILED, *MANY[:2])
@@ -150,7 +160,8 @@ def _views() -> Iterator[Golden]:
     rows = tuple(
         Row(replace(r, id=f"r-{n}"), CardState(link=LINK)) for n, (_, r) in enumerate(_requests())
     )
-    board = AppHomeData(rows, {"S0NETOPS": frozenset({BOB})}, ("r-newer",))
+    fallen = tuple(Row(replace(r, id="r-down"), CardState(link=LINK)) for _, r in _monitored())
+    board = AppHomeData(rows + fallen, {"S0NETOPS": frozenset({BOB})}, ("r-newer",))
     for name, user in (("approver", BOB), ("requester", ALICE), ("bystander", "U0DORA")):
         yield Golden(f"home: {name}", "view", view(board, user))
     yield Golden("home: empty", "view", view(AppHomeData(), BOB))

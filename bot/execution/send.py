@@ -44,6 +44,7 @@ from bot.models import (
     Operation,
     Request,
     RouteChange,
+    RouteKind,
 )
 from bot.policy import approved_by
 from bot.preview.snapshot import drift
@@ -105,7 +106,8 @@ async def _after_reading(
     if changed:
         log.info("drift", changed=changed)
         at = await context.now()
-        await context.change(claim, lambda r: lifecycle.drift(r, at, changed))
+        untouched = _untouched(request, reading)
+        await context.change(claim, lambda r: lifecycle.drift(r, at, changed, untouched=untouched))
         return None
     return await _send(context, claim, request)
 
@@ -191,7 +193,7 @@ async def _refused(context: StepContext, claim: Claim, request: Request, why: st
         await context.change(claim, route_change.watch)
         return claim.now
     log.warning("approval_void", why=why)
-    await context.change(claim, lambda r: lifecycle.drift(r, claim.now, why))
+    await context.change(claim, lambda r: lifecycle.drift(r, claim.now, why, untouched=True))
     return None
 
 
@@ -280,3 +282,10 @@ def _drift(request: Request, reading: Reading) -> str | None:
     return drift(
         request.snapshot, reading.connection, reading.listed, done=done, operation=request.operation
     )
+
+
+def _untouched(request: Request, reading: Reading) -> bool:
+    """Whether each route that is not done is still as it was: there, or still missing."""
+    there = {live.route for live in reading.listed.routes if live.kind is RouteKind.CUSTOM}
+    wanted = request.operation is Operation.DELETE
+    return all((r.route in there) is wanted for r in request.routes if not r.state.done)

@@ -57,17 +57,19 @@ class FollowUp:
         if self._regions.full(request.region):
             return claim.now + ROOM_AFTER
         with self._regions.busy(request.region):
-            await self._observe(claim, request)
+            seen = await self._observe(claim, request)
         if claim.now < request.ended_at + request.terms.watch:
             return claim.now + monitoring.INTERVAL
-        await self._context.change(claim, lambda r: monitoring.end(r, claim.now))
+        await self._context.change(claim, lambda r: monitoring.end(r, claim.now, unread=not seen))
         return None
 
-    async def _observe(self, claim: Claim, request: Request) -> None:
+    async def _observe(self, claim: Claim, request: Request) -> bool:
+        """Read the connection and record what has changed; whether it could be read."""
         cloud = self._context.background
         try:
             seen = await cloud.connection(request.region, request.vpn_connection_id)
         except AlibabaError as error:
             log.info("monitoring_failed", request=request.id, code=error.code)
-        else:
-            await self._context.change(claim, lambda r: monitoring.observe(r, claim.now, seen))
+            return False
+        await self._context.change(claim, lambda r: monitoring.observe(r, claim.now, seen))
+        return True

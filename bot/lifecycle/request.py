@@ -136,11 +136,15 @@ def _recorded(request: Request, decision: Decision) -> Request:
     )
 
 
-def drift(request: Request, at: float, changed: str) -> Request:
-    """What was approved is no longer so: void, or failed where something was already sent."""
+def drift(request: Request, at: float, changed: str, *, untouched: bool = False) -> Request:
+    """What was approved is no longer so: void, or failed where something was already sent.
+
+    `untouched`: the routes themselves are still as they were.
+    """
     if request.state not in (RequestState.APPROVED, RequestState.EXECUTING):
         return request
-    event = Event(kind=EventKind.DRIFTED, at=at, details={"changed": changed})
+    details = {"changed": changed} | ({"untouched": "yes"} if untouched else {})
+    event = Event(kind=EventKind.DRIFTED, at=at, details=details)
     if any(r.sends for r in request.routes):
         failure = Failure(
             code="Drift",

@@ -215,6 +215,25 @@ class Request(Value, frozen=True):
         """Whether an event of this kind is in the timeline."""
         return any(event.kind is kind for event in self.timeline)
 
+    @property
+    def degraded(self) -> tuple[Event, ...]:
+        """What became worse after the change and has not recovered, oldest first."""
+        worse: tuple[Event, ...] = ()
+        for event in self.timeline:
+            if event.kind is EventKind.DEGRADED:
+                worse = (*worse, event)
+            elif event.kind is EventKind.RECOVERED:
+                worse = ()
+        return worse
+
+    @property
+    def monitored_until(self) -> float | None:
+        """Until when the connection is still read for this request's sake; None: it is not."""
+        changed = any(r.state.done for r in self.routes) and not self.state.open
+        if not changed or self.terms.watch <= 0 or self.happened(EventKind.MONITORED):
+            return None
+        return self.ended_at + self.terms.watch
+
     def with_event(self, event: Event) -> "Request":
         """The same with one event more in the timeline."""
         return replace(self, timeline=(*self.timeline, event))

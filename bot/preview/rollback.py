@@ -4,7 +4,7 @@ It is a request like any other: previewed, approved, sent once, watched, proven.
 """
 
 from bot.errors import UserError
-from bot.models import Draft, Operation, Request, RouteState
+from bot.models import Draft, Operation, Request, RequestState, RouteState, VcoRoute
 
 _CHANGED = (RouteState.DELETED, RouteState.RESTORED, RouteState.UNCONFIRMED)
 """What is unconfirmed may have been done: the preview sees whether there is something to undo."""
@@ -46,9 +46,27 @@ def rollback_draft(request: Request, *, reason: str = "") -> Draft:
     )
 
 
+_NOT_DONE = (
+    *(RequestState.REJECTED, RequestState.EXPIRED),
+    *(RequestState.VOID, RequestState.FAILED),
+)
+"""How a request ends that somebody wanted and that was not done."""
+
+
+def can_ask_again(request: Request) -> bool:
+    """Whether a request ended without having done all that somebody wanted."""
+    return request.state in _NOT_DONE and bool(_not_done(request))
+
+
+def _not_done(request: Request) -> tuple[VcoRoute, ...]:
+    """The routes of a request of which nothing was changed, and which may need it still."""
+    left = (RouteState.QUEUED, RouteState.FAILED)
+    return tuple(r.route for r in request.routes if r.state in left)
+
+
 def repeated_draft(request: Request) -> Draft:
-    """The draft that asks once more for what a request asked for, and nobody decided."""
-    exact = tuple(r.route for r in request.routes)
+    """The draft that asks once more for what was not done of a request."""
+    exact = _not_done(request) or tuple(r.route for r in request.routes)
     return Draft(
         vpn_connection_id=request.vpn_connection_id,
         route_dests=tuple(r.route_dest for r in exact),

@@ -172,7 +172,7 @@ class AppHomeReader:
                 self._data = await self._read()
                 self._changes, self._read_at = changes, now
             members = await self._members(groups_of(row.request for row in self._data.rows), now)
-            return self._data._replace(members=members)
+            return self._data._replace(members=members, now=now)
 
     async def _read(self) -> AppHomeData:
         requests = self._store.requests

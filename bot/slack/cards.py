@@ -19,7 +19,7 @@ from bot.metrics import ALARMS, STAGE_SECONDS
 from bot.models import Decision, Request, RequestState, Verdict
 from bot.slack.budget import Priority
 from bot.slack.messages.card import Message, View, card
-from bot.slack.messages.timeline import forgotten, line
+from bot.slack.messages.timeline import broadcast, forgotten, line
 from bot.slack.posted import CARD, PostedMessages, metadata
 from bot.slack.web import Slack
 from bot.store import CardState, Claim, Store
@@ -205,11 +205,25 @@ class CardPublisher:
         lines = ((n, line(request, e)) for n, e in enumerate(events, start=posted.said + 1))
         said, message = next(((n, m) for n, m in lines if m), (len(request.timeline), None))
         if message:
-            await self._post_once(claim, request, posted, f"line {said}", message)
+            await self._post_once(
+                claim,
+                request,
+                posted,
+                f"line {said}",
+                message,
+                broadcast=broadcast(request.timeline[said - 1]),
+            )
         await self._save(claim, request, replace(posted, said=said, posting=""))
 
-    async def _post_once(
-        self, claim: Claim, request: Request, posted: CardState, part: str, message: Message
+    async def _post_once(  # noqa: PLR0913 - what is posted, where, and how
+        self,
+        claim: Claim,
+        request: Request,
+        posted: CardState,
+        part: str,
+        message: Message,
+        *,
+        broadcast: bool = False,
     ) -> PostedMessage:
         """Post the card or a line of its thread, unless an earlier try turns out to have."""
         channel = posted.channel or request.channel
@@ -225,6 +239,7 @@ class CardPublisher:
                 channel,
                 *message,
                 thread_ts=posted.card_ts,
+                broadcast=broadcast,
                 metadata=metadata(request.id, part, _shows(request) if part == CARD else ""),
                 priority=Priority.LINE
                 if request.state.open and posted.card_ts

@@ -329,7 +329,7 @@ class Requests:
         woken = [f"tell:{new.id}"] if claim else [f"run:{new.id}", f"tell:{new.id}"]
         if old is None or old.state is not new.state:
             woken.append(f"follow:{new.id}")
-        if old is None or (old.state, old.decisions) != (new.state, new.decisions):
+        if old is None or _at_home(old) != _at_home(new):
             woken.append(EVERYBODY)
         command = {
             "created": new.created_at if old is None else 0,
@@ -378,6 +378,11 @@ class Requests:
 def _audited(request_id: str, event: Event) -> tuple[str, str]:
     body = msgspec.json.encode(event).decode()
     return body, digest(request_id, body)
+
+
+def _at_home(request: Request) -> tuple[object, ...]:
+    """What of a request all App Homes show."""
+    return request.state, request.decisions, request.degraded
 
 
 def _queue(request: Request) -> str:

@@ -298,3 +298,35 @@ async def test_who_cuts_a_tunnel_beside_the_chat_sees_it_go_down(
     await row.get_by_role("button", name=f"Mend tunnel {second}").click()
     await expect(row.get_by_role("button", name=f"Cut tunnel {second}")).to_be_visible()
     assert all(t.up and t.bgp_up for t in sandbox.vpc.tunnels(seed.ORDINARY))
+
+
+async def test_a_tunnel_that_falls_after_the_deletion_turns_the_card_and_calls_everybody(
+    tab: Tab, sandbox: Sandbox
+) -> None:
+    await tab.type(COMMAND)
+    await tab.become(BOB)
+    card = tab.card(DEST)
+    await tab.button(card, APPROVE).click()
+    await tab.confirm.get_by_role("button", name="Approve and delete now").click()
+    await expect(card).to_contain_text("Watching the tunnels until", timeout=OUTCOME_MS)
+    (tunnel, *_) = (tunnel.id for tunnel in sandbox.vpc.tunnels(seed.ORDINARY))
+    row = tab.page.get_by_test_id(f"tunnel-{tunnel}")
+    await row.get_by_role("button", name=f"Cut tunnel {tunnel}").click()
+
+    down = tab.page.get_by_role("heading", name="a tunnel is down since")
+    await expect(down).to_be_visible(timeout=60_000)
+    await expect(down).to_contain_text(f"⚠️ Deleted {DEST} · office-shanghai")
+    await expect(tab.button(card, RESTORE)).to_have_text("Restore the route")
+    loud = tab.messages.filter(has_text="replied to a thread")
+    await expect(loud).to_contain_text("Worse than before this change")
+    await expect(loud).to_contain_text("@alice")
+    await tab.picture("worse")
+
+    # Whoever looks at their App Home finds it there, with the button.
+    await tab.become(CAROL)
+    await tab.open_home()
+    await expect(tab.home).to_contain_text("Worse since a change")
+    await tab.button(tab.home, RESTORE).first.click()
+    await tab.confirm.get_by_role("button", name="Request restore").click()
+    await tab.open_channel()
+    await expect(tab.messages.filter(has_text="Approve and restore now")).to_be_visible()

@@ -131,16 +131,19 @@ def test_what_was_approved_needs_no_countersignature() -> None:
 
 
 @pytest.mark.parametrize(
-    ("now", "words"),
+    ("now", "words", "tunnels", "sessions"),
     [
-        (DOWN, "tunnel tun-1 is down (ike_sa_not_established)"),
-        (NO_BGP, "BGP over tunnel tun-1 is down (fail)"),
+        (DOWN, "tunnel tun-1 is down (ike_sa_not_established)", "1", "0"),
+        (NO_BGP, "BGP over tunnel tun-1 is down (fail)", "0", "1"),
     ],
 )
-def test_what_was_up_before_and_is_down_now_is_told_once(now: Tunnel, words: str) -> None:
+def test_what_was_up_before_and_is_down_now_is_told_once(
+    now: Tunnel, words: str, tunnels: str, sessions: str
+) -> None:
     worse = monitoring.observe(changed(UP), 1200.0, seen(now))
     assert worse.timeline[-1].kind is EventKind.DEGRADED
-    assert worse.timeline[-1].details == {"what": words}
+    counted = {"tunnels": tunnels, "sessions": sessions}
+    assert worse.timeline[-1].details == {"what": words} | counted
     assert monitoring.observe(worse, 1230.0, seen(now)) is worse
 
 

@@ -1,12 +1,15 @@
 """What comes after a request: monitoring of the connection, and asking once more."""
 
+from pathlib import Path
+
 import pytest
 from stage import Stage, delete_command
 
 from bot.follow_up import monitoring
 from bot.models import EventKind, RequestState
+from bot.policy import file as policy_file
 from bot.sandbox.slack.messages import find_element, text_of
-from bot.sandbox.slack.workspace import ALICE, BOB
+from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, NETOPS
 from bot.slack.messages.buttons import AGAIN, RESTORE
 
 
@@ -19,6 +22,8 @@ async def test_a_tunnel_that_goes_down_afterwards_is_told_with_the_way_back(bris
     (route,) = brisk.new_routes("worse")
     card = await brisk.approved(route)
     await brisk.until_ended(card)
+    await brisk.until_card_says(card, "Watching the tunnels until")
+    brisk.slack.open_home(CAROL)
     brisk.vpc.break_tunnel(route.vpn_connection_id)
     await brisk.until_thread_says(card, "Worse than before this change")
     told = next(
@@ -29,6 +34,13 @@ async def test_a_tunnel_that_goes_down_afterwards_is_told_with_the_way_back(bris
     assert "tunnel tun-worse is down (ike_sa_not_established)" in text_of(told)
     assert f"<@{ALICE}> <@{BOB}>" in text_of(told)
     assert find_element(told.blocks, RESTORE)
+    assert [m.ts for m in brisk.slack.broadcasts(card.channel)] == [told.ts]
+
+    # The card itself says so, before all else, and App Home does.
+    said = await brisk.until_card_says(card, "a tunnel is down since")
+    assert said.startswith("⚠️ Deleted 10.0.0.0/16 · vco-worse · a tunnel is down since")
+    assert said.splitlines()[2] == "Restore the route"
+    await brisk.slack.until(lambda: "Worse since a change" in brisk.slack.home_text(CAROL))
 
     # The button is right there.
     before = {m.ts for m in brisk.cards()}
@@ -40,6 +52,33 @@ async def test_a_tunnel_that_goes_down_afterwards_is_told_with_the_way_back(bris
 
     brisk.vpc.mend_tunnel(route.vpn_connection_id)
     await brisk.until_thread_says(card, "Tunnels and BGP are as they were")
+    await brisk.until_card_says(card, "✅ Deleted 10.0.0.0/16")
+    await brisk.slack.until(lambda: "Worse since" not in brisk.slack.home_text(CAROL))
+
+
+async def test_the_end_of_the_watch_is_told_though_slack_was_away_and_offers_the_way_back(
+    hurried: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy_file, "_MINUTE", 3.0)
+    policy = tmp_path / "policy.toml"
+    policy.write_text(
+        f'[[rule]]\nname = "all"\napprove = ["{NETOPS}"]\nwatch_minutes = 1\n', encoding="utf-8"
+    )
+    await hurried.start_bot(VCO_POLICY_FILE=str(policy), VCO_APPROVERS="")
+    (route,) = hurried.new_routes("endsbad")
+    card = await hurried.approved(route)
+    await hurried.until_event(card, EventKind.APPROVED)
+    hurried.slack.outage = True
+    await hurried.until_ended(card)
+    hurried.vpc.break_tunnel(route.vpn_connection_id)
+    await hurried.until_event(card, EventKind.MONITORED)
+    hurried.slack.outage = False
+    await hurried.until_card_says(card, "and still when the watching ended")
+    thread = await hurried.until_thread_says(card, "still worse than before this change")
+    assert thread[-1].endswith("Restore the route")
+    assert sum("Worse than before" in line for line in thread) == 1
+    loud = [text_of(m) for m in hurried.slack.broadcasts(card.channel)]
+    assert loud == thread[-2:], "that it fell, and that it stayed so"
 
 
 async def test_an_approval_that_was_void_can_be_asked_for_again_with_a_click(brisk: Stage) -> None:

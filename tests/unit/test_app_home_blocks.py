@@ -253,13 +253,13 @@ def test_a_requester_finds_the_last_few_of_their_own_before_those_of_others() ->
     [
         (RequestState.DELETED, "approved by <@U0BOB>", [RESTORE]),
         (RequestState.RESTORED, "Restored 10.0.0.0/24 ·", [RESTORE]),
-        (RequestState.FAILED, "RAM refused the deletion.", []),
+        (RequestState.FAILED, "RAM refused the deletion.", [AGAIN]),
         (
             RequestState.UNCONFIRMED,
             "It may or may not have been done. Look in the console",
             [RESTORE],
         ),
-        (RequestState.REJECTED, "“not tonight”", []),
+        (RequestState.REJECTED, "“not tonight”", [AGAIN]),
         (RequestState.EXPIRED, "Expired: delete", [AGAIN]),
         (RequestState.CANCELLED, "“not tonight”", []),
         (RequestState.VOID, "Nothing was sent: The route is gone already.", [AGAIN]),

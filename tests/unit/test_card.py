@@ -58,6 +58,7 @@ from bot.slack.messages.card import (
 )
 
 VIEW = View(now=1120.0)
+STAYS = "*The route stays, and its traffic goes on as before.*"
 MANY = tuple(a_route(f"10.{n}.0.0/24") for n in range(20))
 FOUR_SIX = (a_route("10.0.0.0/24"), a_route("2001:db8:1111:2222:3333:4444:5555:6660/124"))
 LONG = a_route("2001:db8:1111:2222:3333:4444:5555:6666/128", connection="vco-" + "x" * 64)
@@ -363,7 +364,7 @@ def test_the_proof_is_named() -> None:
 def test_a_failure_says_what_happened_what_to_do_and_the_ids() -> None:
     assert lines(in_state(RequestState.FAILED))[1:4] == [
         "*RAM refused the deletion.*",
-        "Grant vpc:DeleteVcoRouteEntry to the bot.",
+        f"Grant vpc:DeleteVcoRouteEntry to the bot. {STAYS}",
         "code `Forbidden.RAM` · Alibaba request `9208DDD8`",
     ]
 
@@ -433,9 +434,10 @@ def test_a_reason_is_told_once_whoever_cancelled() -> None:
 def test_who_decided_stays_on_the_card_with_the_reason() -> None:
     assert f"Approved by <@{BOB}>" in shown(accepted())
     rejected = lines(in_state(RequestState.REJECTED))
-    assert rejected[-3:-1] == [
+    assert rejected[-4:-1] == [
         f"Rejected by <@{BOB}> <!date^1100^{{time}}|00:18 UTC>",
         "“not tonight”",
+        "Ask again",
     ]
     assert f"Asked by <@{ALICE}>" in rejected
 
@@ -497,6 +499,8 @@ def test_there_are_buttons_only_where_there_is_something_to_do(state: RequestSta
         RequestState.DELETED: [RESTORE],
         RequestState.RESTORED: [RESTORE],
         RequestState.UNCONFIRMED: [RESTORE],
+        RequestState.FAILED: [AGAIN],
+        RequestState.REJECTED: [AGAIN],
         RequestState.EXPIRED: [AGAIN],
         RequestState.VOID: [AGAIN],
     }

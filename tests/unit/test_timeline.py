@@ -24,6 +24,7 @@ from bot.sandbox.slack.blocks import problems_in_blocks
 from bot.sandbox.slack.messages import text_of
 from bot.slack.messages.timeline import line
 
+STAYS = "*The route stays, and its traffic goes on as before.*"
 TWO = (a_route("10.0.0.0/24"), a_route("10.1.0.0/24"))
 
 
@@ -64,7 +65,7 @@ def test_several_routes_are_told_apart() -> None:
         (
             Verdict.REJECTED,
             "U0BOB",
-            "Rejected by <@U0BOB>. Nothing was sent. The route stays. <@U0ALICE>\n“not tonight”",
+            f"Rejected by <@U0BOB>. Nothing was sent. {STAYS} <@U0ALICE>\n“not tonight”\nAsk again",
         ),
         (Verdict.CANCELLED, "U0ALICE", "Withdrawn by <@U0ALICE>\n“not tonight”"),
         (Verdict.CANCELLED, "", "Cancelled\n“not tonight”"),
@@ -78,18 +79,17 @@ def test_a_decision_is_told_with_its_reason(verdict: Verdict, by: str, words: st
 def test_an_expiry_calls_the_requester() -> None:
     told = thread(in_state(RequestState.EXPIRED))
     assert told == [
-        (
-            "Expired: too few approvals in time. Nothing was sent. The route stays. <@U0ALICE>\n"
-            "Ask again"
-        )
+        (f"Expired: too few approvals in time. Nothing was sent. {STAYS} <@U0ALICE>\nAsk again")
     ]
 
 
 def test_drift_says_what_has_changed_and_calls_whoever_asked_and_approved() -> None:
     assert thread(in_state(RequestState.VOID))[-1] == (
         "Stopped before sending: what was approved has changed. The route is gone already. "
-        "<@U0ALICE> <@U0BOB>"
+        "<@U0ALICE> <@U0BOB>\nAsk again"
     )
+    approver_left = lifecycle.drift(approved(), 1101.0, "Bob has left.", untouched=True)
+    assert f"Bob has left. {STAYS} <@U0ALICE>" in thread(approver_left)[-1]
 
 
 def test_a_long_wait_is_one_line_whatever_was_tried_in_between() -> None:
@@ -119,8 +119,8 @@ def test_a_lost_answer_and_the_repetition_with_the_same_token_are_told() -> None
 def test_a_failure_says_what_it_means_what_to_do_and_what_support_wants_to_know() -> None:
     assert thread(in_state(RequestState.FAILED))[-1] == (
         "❌ *Not deleted*: RAM refused the deletion. Grant vpc:DeleteVcoRouteEntry to the bot. "
-        "The route stays. <@U0ALICE>\n"
-        "For a ticket: code `Forbidden.RAM` · Alibaba request `9208DDD8`"
+        f"{STAYS} <@U0ALICE>\n"
+        "For a ticket: code `Forbidden.RAM` · Alibaba request `9208DDD8`\nAsk again"
     )
 
 
@@ -128,8 +128,8 @@ def test_a_failure_before_any_send_has_no_token_to_name() -> None:
     why = Failure(code="OutOfTime", meaning="Not ready in time.", next_step="Ask again.")
     request = route_change.end(approved(), 1700.0, RouteState.FAILED, why)
     assert thread(request)[-1] == (
-        "❌ *Not deleted*: Not ready in time. Ask again. The route stays. <@U0ALICE>\n"
-        "For a ticket: code `OutOfTime`"
+        f"❌ *Not deleted*: Not ready in time. Ask again. {STAYS} <@U0ALICE>\n"
+        "For a ticket: code `OutOfTime`\nAsk again"
     )
 
 

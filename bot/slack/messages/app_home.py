@@ -12,7 +12,7 @@ from bot import lifecycle
 from bot.command import EXAMPLE, PREFIX
 from bot.errors import Refused
 from bot.models import Decision, Members, Request, RequestState, Verdict
-from bot.preview.rollback import can_roll_back
+from bot.preview.rollback import can_ask_again, can_roll_back
 from bot.slack.messages.buttons import (
     APPROVE,
     CANCEL,
@@ -26,6 +26,7 @@ from bot.slack.messages.card import first_line
 from bot.slack.messages.card_body import UNSURE, buttons, uncovered
 from bot.slack.messages.impacts import impact_lines
 from bot.slack.messages.labels import Symbol, verdict_word
+from bot.slack.messages.monitored import worse
 from bot.slack.messages.mrkdwn import (
     Block,
     button,
@@ -51,22 +52,28 @@ MOST_ENDED = 10
 """How many others that have ended."""
 
 
+_WORSE_SECONDS = 24 * 3600.0
+
+
 class AppHomeData(NamedTuple):
     """Everything that is open and what has ended lately; the same for all.
 
     `members`: who is in the groups that may decide on what waits; a group that could not be
-    read is missing. `unreadable`: ids of records that this version can't read.
+    read is missing. `unreadable`: ids of records that this version can't read. `now` is in seconds
+    since the epoch.
     """
 
     rows: tuple[Row, ...] = ()
     members: Members = MappingProxyType({})
     unreadable: tuple[str, ...] = ()
+    now: float = 0.0
 
 
 class Places(NamedTuple):
     """The rows of one person's Home, by where they stand, and the groups that may hide more."""
 
     waiting: list[Row]
+    worse: list[Row]
     running: list[Row]
     elsewhere: list[Row]
     asked: list[Row]
@@ -88,6 +95,7 @@ def places(data: AppHomeData, user: str) -> Places:
     """Where each request stands in the Home of `user`."""
     rows = sorted(data.rows, key=lambda row: row.request.created_at)
     waiting, rest = _split(rows, lambda r: waits_for(r, user, data.members))
+    degraded, rest = _split(rest, lambda r: _worse_lately(r, data.now))
     pending, rest = _split(rest, lambda r: r.state is RequestState.PENDING)
     running, ended = _split(rest, lambda r: r.state.open)
     ended.sort(key=lambda row: row.request.ended_at, reverse=True)
@@ -96,12 +104,18 @@ def places(data: AppHomeData, user: str) -> Places:
     others = [row for row in ended if row not in mine][:MOST_ENDED]
     return Places(
         waiting=waiting,
+        worse=degraded[::-1],
         running=running,
         elsewhere=elsewhere,
         asked=own[::-1] + mine,
         ended=others,
         unread=_unread(rows, user, data.members),
     )
+
+
+def _worse_lately(request: Request, now: float) -> bool:
+    """Whether something is down since its change; what nobody has minded for a day is no news."""
+    return bool(request.degraded) and now - request.degraded[0].at < _WORSE_SECONDS
 
 
 def waits_for(request: Request, user: str, members: Members) -> bool:
@@ -197,7 +211,7 @@ def ended(row: Row) -> Iterator[Block]:
     line = section("\n".join([_title(row), *_trouble(request)]))
     if can_roll_back(request):
         line["accessory"] = restore_button(request)
-    elif request.state in (RequestState.EXPIRED, RequestState.VOID):
+    elif can_ask_again(request):
         line["accessory"] = again_button(request)
     yield line
     against = [quoted(cut(d.reason, _WHY_LIMIT)) for d in request.decisions[-1:] if _against(d)]
@@ -257,6 +271,8 @@ def _needs(request: Request) -> str:
 
 def _trouble(request: Request) -> Iterator[str]:
     """What went wrong, in our own words or the cloud's."""
+    if request.degraded:
+        yield worse(request)
     failed = next((r.failure for r in request.routes if r.failure is not None), None)
     if failed is not None:
         yield prose(cut(failed.meaning, _WHY_LIMIT))
@@ -310,6 +326,7 @@ def view(data: AppHomeData, user: str) -> Block:
         *_warning(data.unreadable),
         *_part("Waits for you", found.waiting, lambda row: waiting(row, user), apart=True),
         *_unread_groups(found.unread),
+        *_worse(found.worse),
         *_part("In flight", found.running, running),
         *_elsewhere(found.elsewhere),
         *_part("You asked for", found.asked, asked),
@@ -348,6 +365,12 @@ def _more(rows: Sequence[Row]) -> Iterator[Block]:
     if rows:
         ways = {f"`{PREFIX} {'status' if r.request.state.open else 'history'}`" for r in rows}
         yield context(f"… and {len(rows)} more: {', '.join(sorted(ways, reverse=True))}")
+
+
+def _worse(rows: Sequence[Row]) -> Iterator[Block]:
+    """What is down since a change; where nothing is, there is nothing to say."""
+    if rows:
+        yield from _part("Worse since a change", rows, ended)
 
 
 def _elsewhere(rows: Sequence[Row]) -> Iterator[Block]:

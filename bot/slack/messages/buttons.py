@@ -7,7 +7,7 @@ Whoever can't see what a button stands beside hears it in its label.
 from typing import Any
 
 from bot.models import Operation, Request, RequestState
-from bot.slack.messages.labels import DISMISS, words
+from bot.slack.messages.labels import DISMISS, ROLLBACK_NOW, words
 from bot.slack.messages.mrkdwn import Block, button, cut, place, sentence, visible, what
 
 APPROVE = "vco_route_approve"
@@ -48,8 +48,12 @@ def countersign_button(request: Request) -> Block:
 
 
 def restore_button(request: Request) -> Block:
-    """Ask for what undoes this request."""
+    """Ask for what undoes this request; where something is worse since, it is what to do first."""
     label, connection = words(request).rollback, place(request)
+    style = {}
+    if request.degraded:
+        one = "route" if len(request.routes) == 1 else "routes"
+        label, style = ROLLBACK_NOW[request.operation].format(one), {"style": "primary"}
     if request.operation is Operation.RESTORE:
         back, where = sentence("Delete", request).replace(" to ", " from ", 1), "from"
     else:
@@ -59,7 +63,7 @@ def restore_button(request: Request) -> Block:
         text += f" It {unsure}"
     more = _label(f"{label} {what(request)} {where} {connection}")
     dialog = confirm(f"{label}?", text, f"Request {_OPPOSITE[request.operation]}")
-    return button(label, RESTORE, request.id, confirm=dialog, **more)
+    return button(label, RESTORE, request.id, confirm=dialog, **style, **more)
 
 
 def verifies_first(request: Request) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from bot import lifecycle
 from bot.models import Request, RequestState, Verdict
-from bot.preview.rollback import can_roll_back
+from bot.preview.rollback import can_ask_again, can_roll_back
 from bot.slack.messages.buttons import (
     AGAIN,
     APPROVE,
@@ -22,33 +22,23 @@ from bot.slack.messages.buttons import (
     restore_button,
 )
 from bot.slack.messages.card_body import View, buttons, ending, impact, preview, progress
-from bot.slack.messages.labels import (
-    FIRST_WORDS,
-    GLASS_APPROVED,
-    PARTLY,
-    SYMBOLS,
-    WITHDRAWN_BY_BOT,
-    Symbol,
-    verdict_word,
-    words,
-)
+from bot.slack.messages.first_line import first_line
+from bot.slack.messages.labels import Symbol, verdict_word
+from bot.slack.messages.monitored import worse
 from bot.slack.messages.mrkdwn import (
     Block,
     Message,
     clock,
     code,
     context,
-    duration,
     header,
     literal,
     mention,
     named,
-    place,
     quote,
     quoted,
     route_words,
     section,
-    what,
 )
 
 __all__ = [
@@ -63,23 +53,6 @@ __all__ = [
     "card",
     "first_line",
 ]
-
-
-def first_line(request: Request) -> str:
-    """The state as a symbol and a word, the routes, the connection's name; in plain text."""
-    said = FIRST_WORDS[request.state]
-    symbol = SYMBOLS[request.state]
-    if request.state is RequestState.APPROVED and request.glass_broken:
-        said = GLASS_APPROVED  # for nobody has approved it
-    elif request.state is RequestState.CANCELLED and not request.decisions[-1].by:
-        said = WITHDRAWN_BY_BOT
-    elif request.state is RequestState.FAILED and any(r.state.done for r in request.routes):
-        said, symbol = PARTLY, Symbol.LOOK
-    verb = said.format_map(words(request)._asdict())
-    line = f"{verb[0].upper()}{verb[1:]} {what(request)} · {place(request)}"
-    if request.state in (RequestState.DELETED, RequestState.RESTORED):
-        line += f" · {duration(_took(request))}"
-    return f"{symbol} Break-glass: {line}" if request.glass_broken else f"{symbol} {line}"
 
 
 def card(request: Request, view: View) -> Message:
@@ -105,6 +78,9 @@ def _body(request: Request, view: View) -> Iterator[Block]:
         yield buttons(request)
         yield _ids(request)
         return
+    if request.degraded:
+        yield section(worse(request))
+        yield from _actions(request)
     yield from _glass(request)
     if request.state.open:
         yield from progress(request, view)
@@ -114,13 +90,9 @@ def _body(request: Request, view: View) -> Iterator[Block]:
     yield from _reason(request)
     yield context(f"Asked by {mention(request.requester)}")
     yield from _decisions(request)
-    yield from _actions(request)
+    if not request.degraded:
+        yield from _actions(request)
     yield _ids(request)
-
-
-def _took(request: Request) -> float:
-    sent = [r.first_sent_at for r in request.routes if r.first_sent_at]
-    return request.ended_at - min(sent, default=request.ended_at)
 
 
 # --- people --------------------------------------------------------------------------
@@ -177,17 +149,14 @@ def _decisions(request: Request) -> Iterator[Block]:
 # --- what can be done now --------------------------------------------------------------
 
 
-_AGAIN = (RequestState.EXPIRED, RequestState.VOID)
-"""Where the same may be asked for once more with one press."""
-
-
 def _actions(request: Request) -> Iterator[Block]:
+    """What undoes the change comes first where something is worse since."""
     elements = []
-    if request.glass_broken and not request.countersigned:
-        elements.append(countersign_button(request))
     if can_roll_back(request):
         elements.append(restore_button(request))
-    if request.state in _AGAIN:
+    if request.glass_broken and not request.countersigned:
+        elements.insert(1 if request.degraded else 0, countersign_button(request))
+    if can_ask_again(request):
         elements.append(again_button(request))
     if elements:
         yield {"type": "actions", "elements": elements}

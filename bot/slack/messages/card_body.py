@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 
 import msgspec
+from msgspec.structs import replace
 
 from bot import lifecycle
 from bot.lifecycle.route_change import NOT_SENT
 from bot.models import (
+    EventKind,
     Failure,
     LiveRoute,
     Operation,
@@ -34,6 +36,7 @@ from bot.slack.messages.labels import (
     Symbol,
     words,
 )
+from bot.slack.messages.monitored import quiet
 from bot.slack.messages.mrkdwn import (
     Block,
     code,
@@ -46,6 +49,7 @@ from bot.slack.messages.mrkdwn import (
     section,
     sentence,
 )
+from bot.slack.messages.stays import stays_words
 
 _MOST_NAMED = 5
 """How many routes an enumeration names before it counts the rest, on a card about one route."""
@@ -67,12 +71,13 @@ def preview(request: Request) -> Iterator[Block]:
         yield section("\n".join(f"{Symbol.LOOK} {note}" for note in notes))
 
 
-def impact(request: Request) -> Iterator[Block]:
+def impact(request: Request, lead: str = "") -> Iterator[Block]:
     """What traffic does next, a paragraph for each route; of several each begins with its own."""
     snapshot = request.snapshot
     named = _named(len(snapshot.targets))
     for target, one in zip(snapshot.targets, snapshot.impacts, strict=True):
-        lines = list(impact_lines(request, one, named))
+        first, *more = impact_lines(request, one, named)
+        lines = [f"{lead}{first}", *more]
         if len(snapshot.targets) > 1:
             lines.insert(0, _target_line(target))
         yield section("\n".join(lines))
@@ -250,11 +255,13 @@ def ending(request: Request) -> Iterator[Block]:
         yield section(_nothing_sent(request))
         yield from _names(request)
         return
+    after = [] if request.degraded else list(quiet(request))
     if request.state in (RequestState.DELETED, RequestState.RESTORED):
-        yield section("\n".join([proof(request), *_now(request)]))
+        yield section("\n".join([proof(request), *_now(request), *after]))
     elif request.state is RequestState.UNCONFIRMED:
         yield section(_unconfirmed(request))
-    elif now := list(_now(request)):
+        yield from impact(request, "If it was done: ")
+    elif now := [*_now(request), *after]:
         yield section("\n".join(now))
     yield from route_lines(request)
     yield from _failures(request)
@@ -273,15 +280,24 @@ def _nothing_sent(request: Request) -> str:
     match request.state:
         case RequestState.VOID:
             stopped = "It was stopped before sending. Ask again to see it as it is now."
-            return f"Nothing was sent: {prose(request.why)}\n{stopped}"
+            return f"Nothing was sent: {prose(request.why)}{_untouched(request)}\n{stopped}"
         case RequestState.EXPIRED:
             who = "Too few" if request.approvers else "Nobody"
-            return f"{who} approved in time. Nothing was sent; ask again if it still matters."
+            return f"{who} approved in time. Nothing was sent.{stays_words(request)}"
+        case RequestState.REJECTED:
+            return f"Nothing was sent.{stays_words(request)}"
         # Of a person the reason stands beside their name.
         case RequestState.CANCELLED if request.why and not request.decisions[-1].by:
             return f"Nothing was sent: {prose(request.why)}"
         case _:
             return "Nothing was sent."
+
+
+def _untouched(request: Request) -> str:
+    """That the routes are as they were, where that was seen when it was stopped."""
+    drifted = (e for e in reversed(request.timeline) if e.kind is EventKind.DRIFTED)
+    event = next(drifted, None)
+    return stays_words(request) if event is not None and "untouched" in event.details else ""
 
 
 def _unconfirmed(request: Request) -> str:
@@ -317,11 +333,15 @@ def _names(request: Request) -> Iterator[Block]:
 def _failures(request: Request) -> Iterator[Block]:
     for route in request.routes:
         if route.failure is not None and route.failure.code != NOT_SENT.code:
-            yield section(_failure(route.failure))
+            stays = stays_words(replace(request, routes=(route,)))
+            yield section(_failure(route.failure, stays if route.state is _FAILED else ""))
 
 
-def _failure(failure: Failure) -> str:
-    lines = [f"*{prose(failure.meaning)}*", prose(failure.next_step)]
+_FAILED = RouteState.FAILED
+
+
+def _failure(failure: Failure, stays: str) -> str:
+    lines = [f"*{prose(failure.meaning)}*", f"{prose(failure.next_step)}{stays}".strip()]
     ids = [f"code {code(failure.code)}"]
     if failure.alibaba_request_id:
         ids.append(f"Alibaba request {code(failure.alibaba_request_id)}")

@@ -113,6 +113,12 @@ OF = {
     ),
 }
 
+ROLLBACK_NOW = {
+    Operation.DELETE: "Restore the {}",
+    Operation.RESTORE: "Delete the {} again",
+}
+"""The same where something is worse since the change."""
+
 APPROVE_AND = "Approve and {do} now"
 APPROVE_ONE_OF = "Approve ({given} of {all})"
 REJECT_WORD = "Reject"

@@ -28,6 +28,7 @@ from bot.slack.messages.card import first_line
 from bot.slack.messages.card_body import proof
 from bot.slack.messages.impacts import impact_lines
 from bot.slack.messages.labels import Symbol, verdict_word, words
+from bot.slack.messages.monitored import degraded_line, over_line
 from bot.slack.messages.mrkdwn import (
     BLOCKS_LIMIT,
     SECTION_LIMIT,
@@ -247,13 +248,11 @@ def _since(style: Style, request: Request, event: Event) -> str:
         case EventKind.COUNTERSIGN_REMINDER:
             return _reminder(style, request, overdue="overdue" in details)
         case EventKind.DEGRADED:
-            worse = f"{style.strong('Worse than before this change')}: {what}."
-            people = " ".join([requester, *map(style.mention, request.approvers)])
-            return f"{Symbol.LOOK} {worse} {people}"
+            return degraded_line(request, {"what": what}, style)
         case EventKind.RECOVERED:
             return "Tunnels and BGP are as they were before this change."
-        case EventKind.MONITORED if details.get("known"):
-            return _watched(request, details.get("degraded", ""))
+        case EventKind.MONITORED:
+            return over_line(request, details, style) or ""
         case _:
             return ""
 
@@ -264,13 +263,6 @@ def _reminder(style: Style, request: Request, *, overdue: bool) -> str:
         over = "the time to countersign this break-glass is over, and nobody has."
         return f"{Symbol.LOOK} {approvers}: {over}"
     return f"{approvers}: this break-glass still waits for a countersignature."
-
-
-def _watched(request: Request, worse: str) -> str:
-    watched = f"Watched for {duration(request.terms.watch)}"
-    if worse:
-        return f"{Symbol.LOOK} {watched}: still worse than before this change: {worse}."
-    return f"{watched}: tunnels and BGP as before."
 
 
 def _audit(style: Style, stored: Stored) -> Part:

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from msgspec.structs import replace
 
 from bot.lifecycle.route_change import NOT_SENT
-from bot.models import Event, EventKind, Operation, Request, RouteChange, RouteState
-from bot.preview.rollback import can_roll_back
+from bot.models import Event, EventKind, Request, RequestState, RouteChange, RouteState
+from bot.preview.rollback import can_ask_again, can_roll_back
 from bot.slack.messages.buttons import again_button, restore_button
 from bot.slack.messages.card_body import last_seen
 from bot.slack.messages.labels import Symbol, words
+from bot.slack.messages.monitored import degraded_line, over_line
 from bot.slack.messages.mrkdwn import (
     Block,
     Message,
@@ -25,8 +26,12 @@ from bot.slack.messages.mrkdwn import (
     quoted,
     section,
 )
+from bot.slack.messages.stays import stays_words
 
 _GOOD = (RouteState.DELETED, RouteState.RESTORED)
+
+_CALLS = frozenset({EventKind.DEGRADED, EventKind.MONITORED})
+"""Of what a thread says, what calls somebody who may not be reading it."""
 
 
 def line(request: Request, event: Event) -> Message | None:
@@ -44,6 +49,14 @@ def line(request: Request, event: Event) -> Message | None:
     if buttons := list(_buttons(request, event)):
         blocks.append({"type": "actions", "elements": buttons})
     return said, blocks
+
+
+def broadcast(event: Event) -> bool:
+    """Whether the channel should see what the thread says of `event`."""
+    if event.kind is EventKind.MONITORED:
+        return bool(event.details.get("degraded"))
+    # A tunnel that goes up and down is told each time, and to everybody once.
+    return event.kind in _CALLS and "again" not in event.details
 
 
 def forgotten(request: Request, shows: str) -> Message:
@@ -82,28 +95,23 @@ def _said(request: Request, event: Event) -> str | None:  # noqa: C901, PLR0911,
         case EventKind.COUNTERSIGN_REMINDER:
             return f"{_approvers(request)}: this break-glass still waits for a countersignature."
         case EventKind.DEGRADED:
-            return (
-                f"{Symbol.LOOK} *Worse than before this change*: {details['what']}. "
-                f"{mention(request.requester)} {_deciders(request)}"
-            ).strip()
+            return degraded_line(request, details)
         case EventKind.RECOVERED:
             return "Tunnels and BGP are as they were before this change."
         case EventKind.MONITORED:
-            return _watched(request, details)
+            return over_line(request, details)
         case EventKind.REJECTED:
             said = f"Rejected by {mention(event.by)}. Nothing was sent."
-            return f"{said}{_stays(request)} {mention(request.requester)}"
+            return f"{said}{stays_words(request)} {mention(request.requester)}"
         case EventKind.CANCELLED if event.by:
             return f"Withdrawn by {mention(event.by)}"
         case EventKind.CANCELLED:
             return "Cancelled"
         case EventKind.EXPIRED:
             said = "Expired: too few approvals in time. Nothing was sent."
-            return f"{said}{_stays(request)} {mention(request.requester)}"
+            return f"{said}{stays_words(request)} {mention(request.requester)}"
         case EventKind.DRIFTED:
-            posted = " ".join(filter(None, [mention(request.requester), _deciders(request)]))
-            what = details["changed"]
-            return f"Stopped before sending: what was approved has changed. {what} {posted}"
+            return _drifted(request, details)
         case EventKind.SENDING if "unanswered" in details:
             return f"Sending again with the same token (attempt {details['attempt']})"
         case EventKind.SENT:
@@ -147,20 +155,11 @@ def _ended(request: Request, event: Event) -> str:
         case RouteState.ALREADY_THERE:
             return "*Already there*: the route was there when it was sent. Nothing was created."
         case _:
-            stays = _stays(replace(request, routes=(route,)))
+            stays = stays_words(replace(request, routes=(route,)))
             return (
                 f"{Symbol.NOT_DONE} *Not {words(request).done}*: {_failure(route)}{stays} "
                 f"{mention(request.requester)}"
             )
-
-
-def _stays(request: Request) -> str:
-    """What goes on where nothing was done; empty where nobody knows."""
-    if any(r.outcome_unknown for r in request.routes):
-        return ""
-    one = len(request.routes) == 1
-    missing = " missing" if request.operation is Operation.RESTORE else ""
-    return f" The route stays{missing}." if one else f" The routes stay{missing}."
 
 
 def _last_seen(route: RouteChange) -> str:
@@ -190,21 +189,34 @@ def _deciders(request: Request) -> str:
     return " ".join(map(mention, request.approvers))
 
 
-def _watched(request: Request, details: Mapping[str, str]) -> str | None:
-    if not details["known"]:
-        return None
-    watched = f"Watched for {duration(request.terms.watch)}"
-    if worse := details["degraded"]:
-        return f"{Symbol.LOOK} {watched}: still worse than before this change: {worse}."
-    return f"{watched}: tunnels and BGP as before."
+def _drifted(request: Request, details: Mapping[str, str]) -> str:
+    said = "Stopped before sending: what was approved has changed."
+    # Of a route that was sent already its own line says how it ended.
+    stays = stays_words(request) if "untouched" in details else ""
+    posted = " ".join(filter(None, [mention(request.requester), _deciders(request)]))
+    return f"{said} {details['changed']}{stays} {posted}"
 
 
 def _buttons(request: Request, event: Event) -> Iterator[Block]:
     """What one may want to do about it, right where it is told."""
-    if event.kind is EventKind.DEGRADED and can_roll_back(request):
+    worse = event.kind is EventKind.DEGRADED or bool(event.details.get("degraded"))
+    if worse and can_roll_back(request):
         yield restore_button(request)
-    if event.kind is EventKind.EXPIRED:
+    if _ends_undone(request, event) and can_ask_again(request):
         yield again_button(request)
+
+
+def _ends_undone(request: Request, event: Event) -> bool:
+    """Whether with `event` a request ended that somebody wanted and that was not done."""
+    match event.kind:
+        case EventKind.REJECTED | EventKind.EXPIRED:
+            return True
+        case EventKind.DRIFTED:
+            return request.state is RequestState.VOID
+        case EventKind.ROUTE_ENDED:
+            return event.details.get("state") == RouteState.FAILED
+        case _:
+            return False
 
 
 def _not_sent(request: Request) -> str | None:

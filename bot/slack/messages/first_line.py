@@ -1,0 +1,41 @@
+"""The first line of a card, by which a request is called everywhere else too. Pure."""
+
+from bot.models import Request, RequestState
+from bot.slack.messages.labels import (
+    FIRST_WORDS,
+    GLASS_APPROVED,
+    PARTLY,
+    SYMBOLS,
+    WITHDRAWN_BY_BOT,
+    Symbol,
+    words,
+)
+from bot.slack.messages.monitored import down
+from bot.slack.messages.mrkdwn import duration, place, what
+
+
+def first_line(request: Request) -> str:
+    """The state as a symbol and a word, the routes, the connection's name; in plain text.
+
+    Where something is down since the change, that is a part of it.
+    """
+    said = FIRST_WORDS[request.state]
+    symbol = SYMBOLS[request.state]
+    if request.state is RequestState.APPROVED and request.glass_broken:
+        said = GLASS_APPROVED  # for nobody has approved it
+    elif request.state is RequestState.CANCELLED and not request.decisions[-1].by:
+        said = WITHDRAWN_BY_BOT
+    elif request.state is RequestState.FAILED and any(r.state.done for r in request.routes):
+        said, symbol = PARTLY, Symbol.LOOK
+    verb = said.format_map(words(request)._asdict())
+    line = f"{verb[0].upper()}{verb[1:]} {what(request)} · {place(request)}"
+    if worse := down(request):
+        symbol, line = Symbol.LOOK, f"{line} · {worse}"
+    elif request.state in (RequestState.DELETED, RequestState.RESTORED):
+        line += f" · {duration(_took(request))}"
+    return f"{symbol} Break-glass: {line}" if request.glass_broken else f"{symbol} {line}"
+
+
+def _took(request: Request) -> float:
+    sent = [r.first_sent_at for r in request.routes if r.first_sent_at]
+    return request.ended_at - min(sent, default=request.ended_at)
