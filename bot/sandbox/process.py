@@ -98,12 +98,20 @@ class GuardedProcess:
 class BotProcess(GuardedProcess):
     """`python -m bot`, unchanged, with an environment of its own."""
 
-    def __init__(self, environment: Mapping[str, str], *, log: Path | None = None) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        *,
+        log: Path | None = None,
+        directory: Path = Path(__file__).parents[2],
+    ) -> None:
         """`environment` is all that the bot sees of the outside, besides PATH and HOME.
 
-        `log`: a file for what it prints; None lets it through to the terminal.
+        `log`: a file for what it prints; None lets it through to the terminal. `directory`: where
+        its code is; another version's may be elsewhere.
         """
         super().__init__()
+        self._directory = directory
         self._environment = dict(environment)
         self._log = log
         self._began_at = 0
@@ -128,7 +136,7 @@ class BotProcess(GuardedProcess):
         self.spawn(
             [sys.executable, "-m", "bot"],
             log=self._log,
-            directory=Path(__file__).parents[2],
+            directory=self._directory,
             environment=inherited | self._environment,
         )
         await self._until_ready()

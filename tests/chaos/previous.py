@@ -13,23 +13,26 @@ from chaos.plan import Kind, Mode, Plan
 VERSION = "f688b7f"
 """The commit whose bots run beside those of today."""
 
+LATEST = "e974195"
+"""The one before today's: what a deployment runs when it is upgraded, and goes back to."""
+
 _ROOT = Path(__file__).parents[2]
 
 _NOT_YET = frozenset({Kind.FAILOVER, Kind.REDIS_FORBIDS, Kind.CLOCK_JUMPED})
 """What that version does not survive, or its harness can't do to it."""
 
 
-async def check_out(directory: Path) -> str:
+async def check_out(directory: Path, version: str = VERSION) -> str:
     """Put that version into a directory; why it could not be had, if so."""
     process = await asyncio.create_subprocess_exec(
-        *("git", "archive", VERSION),
+        *("git", "archive", version),
         cwd=_ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
     archive, words = await process.communicate()
     if process.returncode:
-        return f"the commit {VERSION} is not at hand (a shallow clone?): {words.decode().strip()}"
+        return f"the commit {version} is not at hand (a shallow clone?): {words.decode().strip()}"
     with tarfile.open(fileobj=BytesIO(archive)) as files:
         files.extractall(directory, filter="data")
     return ""

@@ -5,7 +5,9 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
+from chaos import previous
 from msgspec.structs import replace
 from stage import BRISK, Stage, delete_command
 
@@ -17,6 +19,7 @@ from bot.sandbox.vpc.world import Pace
 from bot.slack.connection import SOCKETS
 from bot.slack.messages.card import APPROVE
 
+ROOT = Path(__file__).parents[2]
 DELETE = "DeleteVcoRouteEntry"
 LEASE = 10
 UNDER_WAY = Pace(delay=0.1, seconds=600.0)
@@ -107,10 +110,10 @@ class Fleet:
         self._log = log
         self.running: list[BotProcess] = []
 
-    async def start(self) -> BotProcess:
-        """Start one more; deliveries reach it once it is ready."""
+    async def start(self, code: Path = ROOT) -> BotProcess:
+        """Start one more, with the code in a directory; deliveries reach it once it is ready."""
         env = self._stage.environment(VCO_LEASE=str(LEASE))
-        bot = BotProcess(env, log=self._log)
+        bot = BotProcess(env, log=self._log, directory=code)
         self.running.append(bot)
         await bot.start()
         self._deliver()
@@ -165,6 +168,39 @@ async def test_a_rolling_restart_while_operations_are_in_flight(stage: Stage, fl
     for card, route in zip([*cards, pending], routes, strict=True):
         await deleted_once_and_told_once(stage, card, route)
     await each_decided_once(stage, 4)
+
+
+@pytest.mark.parametrize("way", ["upgrade", "rollback"])
+async def test_another_version_takes_over_while_operations_are_in_flight(
+    stage: Stage, fleet: Fleet, tmp_path: Path, way: str
+) -> None:
+    """From the version before to this one, and the way back: what is under way goes on."""
+    other = tmp_path / "before"
+    other.mkdir()
+    if problem := await previous.check_out(other, previous.LATEST):
+        pytest.skip(problem)
+    first, then = (other, ROOT) if way == "upgrade" else (ROOT, other)
+    leaving = await fleet.start(first)
+    routes = new_routes(stage, 3, UNDER_WAY)
+    cards = [await stage.ask(delete_command(route)) for route in routes]
+    pending = cards.pop()
+    for card in cards:
+        await stage.approve(card)
+    for card in cards:
+        await stage.until_event(card, EventKind.SENT)
+
+    # For a while both are there, as during any deployment.
+    await fleet.start(then)
+    finish_tasks(stage, routes[:1])
+    await deleted_once_and_told_once(stage, cards[0], routes[0])
+    assert await fleet.stop(leaving) == 0
+
+    await stage.approve(pending)
+    await stage.until_event(pending, EventKind.SENT)
+    finish_tasks(stage, routes[1:])
+    for card, route in zip([*cards, pending], routes, strict=True):
+        await deleted_once_and_told_once(stage, card, route)
+    await each_decided_once(stage, 3)
 
 
 async def test_what_a_dead_replica_had_begun_is_finished_by_another(
