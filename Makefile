@@ -22,7 +22,8 @@ COMPILE := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.
 PAGE := bot/sandbox/slack/page
 
 .DEFAULT_GOAL := help
-.PHONY: help sandbox test test-quick chaos mutations bench contract pictures lint fmt lock image clean
+.PHONY: help sandbox test test-quick chaos mutations bench contract pictures lint fmt lock audit image
+.PHONY: clean
 
 help: ## What can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -84,11 +85,15 @@ lock: | .venv-lock/bin/uv ## Write the locks anew after pyproject.toml has chang
 	$(COMPILE) --constraint requirements-dev.lock --extra otel \
 		--output-file requirements-otel.lock
 
+# Known weaknesses of what an image holds. Without a network it can't be told: that is no failure.
+audit: ## Are weaknesses known of what we depend on? AUDIT="--ignore-vuln ID" lets one pass
+	@$(PYTHON) .ci/audit.py $(AUDIT)
+
 image: ## The container image
 	docker build --tag vco-route-bot .
 
 clean: ## Throw away what was built
-	rm -rf .venv .venv-lock .sandbox .coverage .coverage.* htmlcov dist
+	rm -rf .venv .venv-lock .venv-audit .sandbox .coverage .coverage.* htmlcov dist
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/sandbox: requirements-sandbox.lock | $(BIN)/python
