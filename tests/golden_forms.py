@@ -45,11 +45,10 @@ from bot.models import (
     Verdict,
 )
 from bot.slack.app_home import HomeOpened
-from bot.slack.ask_again import AskAgainClicked
 from bot.slack.commands import CommandGiven
 from bot.slack.decisions import DecisionClicked, RejectionSubmitted
+from bot.slack.ended import AskAgainClicked, RestoreClicked
 from bot.slack.forms.fields import DeleteFormSubmitted
-from bot.slack.restore import RestoreClicked
 from bot.slack.routes import ROUTER
 from bot.slack.unknown import UnknownPayload
 from bot.store.cards import CardState

@@ -4,7 +4,7 @@ What people do, each in one module with its action ids, inbox item and handler (
 
 - `commands`    `/vco-route`; `forms`: the form for a deletion
 - `decisions`   approve, reject, withdraw, countersign
-- `restore`, `ask_again`   the buttons on a card that has ended
+- `ended`       restore and ask again: the buttons of a request that has ended
 - `app_home`    the App Home is opened, and kept true for a while
 - `unknown`     what is none of these; `routes`: all of them
 

@@ -32,6 +32,7 @@ from bot.policy import check_age
 from bot.preview.resolve import obstacle
 from bot.slack import payloads
 from bot.slack.decisions import decide
+from bot.slack.ended import restore
 from bot.slack.forms.deleting import Acknowledge, open_delete_form
 from bot.slack.listeners import NOT_STORED, ListenerContext
 from bot.slack.lookups import read_history, read_request, read_shown
@@ -42,7 +43,6 @@ from bot.slack.messages.receipt import receipt
 from bot.slack.messages.replies import choices, looking, problem
 from bot.slack.payload import Body, word
 from bot.slack.payloads import InboxItem
-from bot.slack.restore import restore
 from bot.slack.router import HandlerContext, Router
 from bot.slack.unknown import UnknownPayload
 from bot.store import Claim

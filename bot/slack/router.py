@@ -5,12 +5,12 @@ item that it stores, and its handler. It has a router, and `bot.slack.routes` pu
 
     router = Router()
 
-    @router.action(RESTORE)
-    async def clicked(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
-        await context.keep(ack, body, RestoreClicked(**payloads.clicked(body)))
+    @router.action(CANCEL)
+    async def cancel(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
+        await context.keep(ack, body, DecisionClicked(**payloads.clicked(body)))
 
-    @router.handles(RestoreClicked)
-    async def restore(context: HandlerContext, claim: Claim, item: RestoreClicked) -> None:
+    @router.handles(DecisionClicked)
+    async def decide(context: HandlerContext, claim: Claim, item: DecisionClicked) -> None:
         ...
 """
 

@@ -1,6 +1,6 @@
 """All that the bot does in Slack. A behaviour that is not here is listened to by nobody."""
 
-from bot.slack import app_home, ask_again, commands, decisions, restore, unknown
+from bot.slack import app_home, commands, decisions, ended, unknown
 from bot.slack.forms import deleting
 from bot.slack.router import Router
 
@@ -8,8 +8,7 @@ ROUTER = Router(
     commands.router,
     deleting.router,
     decisions.router,
-    restore.router,
-    ask_again.router,
+    ended.router,
     app_home.router,
     unknown.router,
 )
