@@ -6,7 +6,7 @@ and every request, signature and button are real.
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from typing import Self
 
@@ -145,8 +145,12 @@ class Stage:
         self, text: str = DELETE_ONE, user: str = ALICE, channel: str = NETWORK_OPS
     ) -> Message:
         """Ask for a deletion; returns the new card."""
+        return await self.card_of(self.command(text, user, channel), channel)
+
+    async def card_of(self, act: Awaitable[object], channel: str = NETWORK_OPS) -> Message:
+        """Do something that asks for a change; returns the new card."""
         before = {m.ts for m in self.cards(channel)}
-        await self.command(text, user, channel)
+        await act
         return await self.slack.until(
             lambda: next((m for m in self.cards(channel) if m.ts not in before), None)
         )

@@ -51,8 +51,7 @@ async def test_a_route_is_asked_for_approved_deleted_once_and_proven_gone(playin
     assert f"Already approved by <@{BOB}>" in await playing.until_told(CAROL, "Already")
 
     # The thread tells the story, and the audit has all of it.
-    thread = await playing.until_thread_says(card, "deleted in")
-    told = [line.split("  ", 1)[1].splitlines()[0] for line in thread]
+    told = [line.split("  ", 1)[1].splitlines()[0] for line in playing.thread(card)]
     assert told[0] == f"Approved by <@{BOB}>"
     assert told[1:3] == ["Sent to Alibaba Cloud", "Connection is updating"]
     assert told[3].startswith("Route gone, connection attached: deleted in")

@@ -7,7 +7,7 @@ What identifies or opens anything is replaced before it is written: see `bot.ali
 
 import re
 from collections.abc import AsyncIterator, Iterable
-from typing import Any, Final
+from typing import Final
 
 import httpx
 import msgspec
@@ -33,7 +33,7 @@ class Exchange(msgspec.Struct):
     params: dict[str, str]
     status: int = 0
     retry_after: str = ""
-    body: Any = None
+    body: object = None
 
 
 class Recording(msgspec.Struct):

@@ -7,7 +7,7 @@ Field names are the vendor's, in its own case: `route_dest` is `RouteDest`.
 
 import re
 from ipaddress import ip_network
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -32,10 +32,10 @@ class _Envelope(_Wire, frozen=True):
     Some of the vendor's gateways spell the fields in lower case; its SDK reads both.
     """
 
-    code: Any = None
-    request_id: Any = None
-    code_: Any = msgspec.field(default=None, name="code")
-    request_id_: Any = msgspec.field(default=None, name="requestId")
+    code: object = None
+    request_id: object = None
+    code_: object = msgspec.field(default=None, name="code")
+    request_id_: object = msgspec.field(default=None, name="requestId")
 
 
 class Envelope(NamedTuple):
@@ -67,8 +67,8 @@ class _ConnectionList(_Wire, frozen=True):
 class _Paged(_Wire, frozen=True):
     """What a page of a list says of itself, of any type: hints, that spoil nothing."""
 
-    total_count: Any = None
-    page_size: Any = None
+    total_count: object = None
+    page_size: object = None
 
 
 class ConnectionPage(_Paged, frozen=True, kw_only=True):
@@ -80,7 +80,7 @@ class ConnectionPage(_Paged, frozen=True, kw_only=True):
 class _Route(_Wire, frozen=True):
     route_dest: str
     next_hop: str | None = None
-    weight: Any = None
+    weight: object = None
     state: str | None = None
     route_entry_type: str | None = None
     vpn_connection_id: str | None = None

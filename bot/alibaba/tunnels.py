@@ -21,7 +21,7 @@ What the reading rests on; none of it was run against the live service.
 """
 
 import re
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -45,13 +45,13 @@ class _Wire(msgspec.Struct, rename="pascal", frozen=True):
 
 
 class _TunnelBgp(_Wire, frozen=True):
-    bgp_status: Any = None
+    bgp_status: object = None
 
 
 class _Tunnel(_Wire, frozen=True):
-    tunnel_id: Any = None
-    state: Any = None
-    status: Any = None
+    tunnel_id: object = None
+    state: object = None
+    status: object = None
     tunnel_bgp_config: _TunnelBgp | None = None
 
 
@@ -60,15 +60,15 @@ class _Tunnels(_Wire, frozen=True):
 
 
 class _Bgp(_Wire, frozen=True):
-    enable_bgp: Any = None
-    status: Any = None
+    enable_bgp: object = None
+    status: object = None
 
 
 class WireTunnels(_Wire, frozen=True):
     """The part of a connection that is about its tunnels; what lies deeper is not looked at yet."""
 
-    status: Any = None
-    enable_tunnels_bgp: Any = None
+    status: object = None
+    enable_tunnels_bgp: object = None
     vpn_bgp_config: msgspec.Raw = _NOTHING
     tunnel_options_specification: msgspec.Raw = _NOTHING
 

@@ -62,7 +62,8 @@ class _Scan:
     def _header(self) -> Path:
         """`[a.b]`, or `[[a.b]]`, which begins the next table of a list."""
         line = self._line()
-        brackets = 2 if self._text.startswith("[[", self._at) else 1
+        of_a_list = self._text.startswith("[[", self._at)
+        brackets = 2 if of_a_list else 1
         self._at += brackets
         *parents, last = self._keys() or [""]
         self._at += brackets
@@ -70,7 +71,7 @@ class _Scan:
         for key in parents:
             here = self._inside((*here, key), line)
         here = (*here, last)
-        if brackets == 2:  # noqa: PLR2004 - as above
+        if of_a_list:
             self._latest[here] = self._latest.get(here, -1) + 1
         return self._inside(here, line)
 

@@ -4,6 +4,7 @@ What is left out lets nobody through: a rule without people is one that nobody c
 """
 
 from fnmatch import fnmatchcase
+from ipaddress import IPv4Network
 from typing import Self
 
 from bot.models import Members, Network, People, Value
@@ -37,7 +38,7 @@ class Wide(Value, frozen=True):
 
     def includes(self, block: Network) -> bool:
         """Whether the block is wide."""
-        limit = self.ipv4 if block.version == 4 else self.ipv6  # noqa: PLR2004 - the IP version
+        limit = self.ipv4 if isinstance(block, IPv4Network) else self.ipv6
         return limit is not None and block.prefixlen <= limit
 
 

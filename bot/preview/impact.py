@@ -8,7 +8,7 @@ milliseconds.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from ipaddress import IPv4Network, collapse_addresses, ip_network
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 
 from bot.models import Impact, LiveRoute, Network, VcoRoute
 
@@ -53,8 +53,8 @@ def within(inner: Network, outer: Network) -> bool:
 def addresses(blocks: Iterable[str]) -> int:
     """How many addresses the blocks hold; where blocks overlap, each address counts once."""
     networks = [ip_network(block, strict=False) for block in blocks]
-    four = collapse_addresses(n for n in networks if n.version == 4)  # noqa: PLR2004 - IPv4
-    six = collapse_addresses(n for n in networks if n.version == 6)  # noqa: PLR2004 - IPv6
+    four = collapse_addresses(n for n in networks if isinstance(n, IPv4Network))
+    six = collapse_addresses(n for n in networks if isinstance(n, IPv6Network))
     return sum(n.num_addresses for n in four) + sum(n.num_addresses for n in six)
 
 

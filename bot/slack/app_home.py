@@ -76,7 +76,7 @@ async def opened(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
 
 
 @router.handles(HomeOpened)
-async def remember(context: HandlerContext, claim: Claim, item: HomeOpened) -> None:  # noqa: ARG001 - a handler's arguments
+async def remember(context: HandlerContext, _: Claim, item: HomeOpened) -> None:
     """Have the person's page published, and kept true for a while."""
     await context.store.viewers.opened(item.user)
     await context.store.work.wake(f"home:{item.user}")

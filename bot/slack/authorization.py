@@ -4,8 +4,6 @@
 whatever address the payload names.
 """
 
-from typing import Any
-
 import structlog
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.authorization.async_authorize import AsyncAuthorize
@@ -44,7 +42,7 @@ class HomeTeamOnly(AsyncAuthorize):
         *,
         team_id: str | None,
         enterprise_id: str | None = None,
-        **_: Any,  # noqa: ANN401 - Bolt hands over more than is needed
+        **_: object,
     ) -> AuthorizeResult | None:
         """The bot's own authorization, None for a stranger."""
         home = self._directory.identity

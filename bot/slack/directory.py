@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import structlog
 
@@ -21,6 +21,7 @@ from bot.errors import (
 )
 from bot.models import Person, Place
 from bot.slack.budget import Priority
+from bot.slack.payload import Body, Json
 from bot.slack.shared_reads import TURN_SECONDS, Asker, Key, SharedReads
 from bot.slack.web import Slack
 
@@ -143,11 +144,11 @@ class SlackDirectory:
         """Give up look-ups that wait for their turn."""
         await self._reads.close()
 
-    async def _look_up(self, method: str, name: str, value: str) -> dict[str, Any]:
+    async def _look_up(self, method: str, name: str, value: str) -> Json:
         return await self._reads.ask(Key(method, name, value), _asker.get())
 
 
-def _person(user: Mapping[str, Any], home: str) -> Person:
+def _person(user: Body, home: str) -> Person:
     profile = user.get("profile")
     shown = profile.get("display_name") if isinstance(profile, dict) else ""
     return Person(
@@ -161,7 +162,7 @@ def _person(user: Mapping[str, Any], home: str) -> Person:
     )
 
 
-def _team(user: Mapping[str, Any], home: str) -> str:
+def _team(user: Body, home: str) -> str:
     """The workspace of a user: ours, where it is one of theirs.
 
     On Enterprise Grid a member of several workspaces is shown without a `team_id`, and with a list.
@@ -173,7 +174,7 @@ def _team(user: Mapping[str, Any], home: str) -> str:
     return str(user.get("team_id") or "")
 
 
-def _place(channel: Mapping[str, Any]) -> Place:
+def _place(channel: Body) -> Place:
     flags = ("is_ext_shared", "is_pending_ext_shared")
     return Place(
         id=str(channel.get("id") or ""),

@@ -3,7 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+Json = dict[str, Any]
+"""An object that Slack sent, or is sent."""
+
 Body = Mapping[str, Any]
+"""The same, only to be read."""
 
 
 def part(body: Body, field: str) -> Body:

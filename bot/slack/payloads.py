@@ -8,12 +8,13 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 
 from bot.models import Value
 from bot.slack.budget import Priority
+from bot.slack.payload import Body, Json
 from bot.slack.payload import part as _dict
 from bot.slack.payload import word as _text
 
@@ -64,7 +65,7 @@ def sender(content: str) -> InboxItem:
     )
 
 
-def payload_id(body: Mapping[str, Any]) -> str:
+def payload_id(body: Body) -> str:
     """An id that is the same for every delivery of one payload.
 
     Slack makes a `trigger_id` for each interaction and an `event_id` for each event; a view is
@@ -82,12 +83,12 @@ def payload_id(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:24]
 
 
-def kind(body: Mapping[str, Any]) -> str:
+def kind(body: Body) -> str:
     """What sort of payload it is, in Slack's word; `command` for one, empty if it has none."""
     return "command" if "command" in body else _text(body, "type")[:50]
 
 
-def sound(body: Mapping[str, Any]) -> bool:
+def sound(body: Body) -> bool:
     """Whether the parts that Bolt looks into, to find a listener, have the shape they should."""
     match kind(body):
         case "block_actions":
@@ -103,12 +104,12 @@ def sound(body: Mapping[str, Any]) -> bool:
             return True
 
 
-def opened_at_home(form: dict[str, Any]) -> dict[str, Any]:
+def opened_at_home(form: Json) -> Json:
     """A form that remembers beside its request's id that it was opened in an App Home."""
     return form | {"private_metadata": f"{form['private_metadata']} {_AT_HOME}"}
 
 
-def from_metadata(body: Mapping[str, Any]) -> dict[str, Any]:
+def from_metadata(body: Body) -> Json:
     """Who sent a form in, and what travelled with it: the request's id, and where it was opened."""
     kept = _text(_dict(body, "view"), "private_metadata")
     target, _, place = kept.partition(" ")
@@ -119,7 +120,7 @@ def from_metadata(body: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def who(body: Mapping[str, Any]) -> dict[str, Any]:
+def who(body: Body) -> Json:
     """Who clicked, where, and how to answer them."""
     return {
         "user": _text(_dict(body, "user"), "id"),
@@ -129,19 +130,19 @@ def who(body: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def clicked(body: Mapping[str, Any]) -> dict[str, Any]:
+def clicked(body: Body) -> Json:
     """Who clicked, where, and the request that the button is about."""
     return who(body) | {"request_id": value(body, 100)}
 
 
-def value(body: Mapping[str, Any], limit: int) -> str:
+def value(body: Body, limit: int) -> str:
     """The value of the button that was clicked, as far as `limit` characters."""
     actions = body.get("actions")
     action = actions[0] if isinstance(actions, list) and actions else None
     return _text(action, "value")[:limit] if isinstance(action, Mapping) else ""
 
 
-def typed(body: Mapping[str, Any], block_id: str, action_id: str) -> str:
+def typed(body: Body, block_id: str, action_id: str) -> str:
     """What stands in a text field of a form."""
     values = _dict(_dict(_dict(body, "view"), "state"), "values")
     return _text(_dict(_dict(values, block_id), action_id), "value")

@@ -5,11 +5,11 @@ looks here first, so that a lost answer or a killed process does not say a thing
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import structlog
 
 from bot.errors import SlackRejected
+from bot.slack.payload import Json
 from bot.slack.web import Slack
 
 log = structlog.get_logger(__name__)
@@ -21,8 +21,6 @@ _PAGE = 200
 _PAGES = 10
 _CLOCKS_APART = 60.0
 """Seconds by which Slack's clock and the store's may differ."""
-
-Json = dict[str, Any]
 
 
 def metadata(request_id: str, part: str, shows: str = "") -> Json:

@@ -30,7 +30,7 @@ from bot.execution import Cloud
 from bot.execution.finding import Finder
 from bot.slack.access import Access
 from bot.slack.listeners import ListenerContext
-from bot.slack.payload import Body
+from bot.slack.payload import Body, Json
 from bot.slack.payloads import InboxItem
 from bot.slack.responder import Responder
 from bot.slack.submissions import Submissions
@@ -148,9 +148,9 @@ class Router:
 
 def _for_bolt(
     listener: Listener, context: ListenerContext
-) -> Callable[[AsyncAck, dict[str, Any], AsyncBoltRequest], Awaitable[None]]:
+) -> Callable[[AsyncAck, Json, AsyncBoltRequest], Awaitable[None]]:
     # Bolt hands over what the names of the arguments ask for.
-    async def listen(ack: AsyncAck, body: dict[str, Any], request: AsyncBoltRequest) -> None:
+    async def listen(ack: AsyncAck, body: Json, request: AsyncBoltRequest) -> None:
         request.context[HEARD] = True
         await listener(context, ack, body)
 
@@ -159,13 +159,13 @@ def _for_bolt(
 
 def _for_event(
     listener: Listener, context: ListenerContext
-) -> Callable[[AsyncAck, dict[str, Any]], Awaitable[BoltResponse]]:
+) -> Callable[[AsyncAck, Json], Awaitable[BoltResponse]]:
     """The listener as a middleware: Bolt acknowledges an event before its listener runs.
 
     What it does not acknowledge, because it could not be stored, Slack sends again.
     """
 
-    async def hear(ack: AsyncAck, body: dict[str, Any]) -> BoltResponse:
+    async def hear(ack: AsyncAck, body: Json) -> BoltResponse:
         await listener(context, ack, body)
         return ack.response or BoltResponse(status=503, body="")
 

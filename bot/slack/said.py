@@ -7,16 +7,15 @@ counts. A `trigger_id` is not read: Slack does not promise what is in it.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from typing import Any
 
 import structlog
 from slack_bolt.middleware.async_middleware import AsyncMiddleware
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
-from bot.slack.payload import items, word
+from bot.slack.payload import Body, items, word
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +43,7 @@ class SignedAt(AsyncMiddleware):
         return await next()
 
 
-def seconds_ago(body: Mapping[str, Any], now: Callable[[], float] = time.time) -> float:
+def seconds_ago(body: Body, now: Callable[[], float] = time.time) -> float:
     """How long ago Slack says that this was said, by the clock of this machine."""
     actions = items(body, "actions")
     known = [

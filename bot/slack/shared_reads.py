@@ -11,13 +11,14 @@ meanwhile, and kept for that step for some seconds. Nothing is kept for anybody 
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from itertools import count
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bot.errors import SlackError, SlackRateLimited, SlackUnavailable
 from bot.slack.budget import Priority
+from bot.slack.payload import Json
 from bot.slack.web import Slack
 
 KEPT_SECONDS = 10.0
@@ -31,8 +32,6 @@ _LONGEST_PACE = 60.0
 _ALONE_SECONDS = 5.0
 """The same where nobody comes back for what was read meanwhile: longer than two turns for a group
 of users are apart."""
-
-Answer = dict[str, Any]
 
 
 class Key(NamedTuple):
@@ -59,7 +58,7 @@ class _Read:
         self.priority = Priority.PROGRESS
         self.steps: set[str] = set()
         self.begun = asyncio.Event()
-        self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.answer: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
 
     def join(self, asker: Asker) -> None:
         self.priority = min(self.priority, asker.priority)
@@ -68,7 +67,7 @@ class _Read:
 
 
 class _Kept(NamedTuple):
-    answer: asyncio.Future[Answer]
+    answer: asyncio.Future[Json]
     until: float
 
 
@@ -92,7 +91,7 @@ class SharedReads:
         self._kept: dict[tuple[str, Key], _Kept] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def ask(self, key: Key, asker: Asker) -> Answer:
+    async def ask(self, key: Key, asker: Asker) -> Json:
         """What Slack answers, by a read that begins after this call, or is kept for this step.
 
         Raises:
@@ -200,7 +199,7 @@ class SharedReads:
         read.answer.set_exception(error)
         read.answer.exception()  # whoever waited may be gone; it is not to be logged for that
 
-    def _start(self, coroutine: Any) -> None:  # noqa: ANN401 - any coroutine
+    def _start(self, coroutine: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -4,12 +4,11 @@ docs.slack.dev/apis/events-api/using-socket-mode.
 """
 
 import json
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from http import HTTPStatus
 
 from bot.models import Value
-from bot.slack.payload import part, word
+from bot.slack.payload import Body, Json, part, word
 
 PING_SECONDS = 3.0
 """Between two of our pings."""
@@ -60,7 +59,7 @@ class Envelope(Value, frozen=True):
     """A payload to be acknowledged within three seconds, on the connection that it came on."""
 
     id: str
-    payload: dict[str, Any]
+    payload: Json
     retry_attempt: str = ""
     retry_reason: str = ""
 
@@ -96,7 +95,7 @@ def message(text: str) -> Hello | Disconnect | Envelope | None:
 _SAID = frozenset({End.WARNING, End.REFRESH, End.DISABLED, End.TOO_MANY})
 
 
-def _envelope(body: Mapping[str, Any]) -> Envelope | None:
+def _envelope(body: Body) -> Envelope | None:
     envelope_id, payload = word(body, "envelope_id"), part(body, "payload")
     if not envelope_id or not payload:
         return None
@@ -111,7 +110,7 @@ def _envelope(body: Mapping[str, Any]) -> Envelope | None:
 
 def acknowledgement(envelope_id: str, status: int, body: str, content_type: str) -> str | None:
     """The answer to an envelope; None where there must be none, so that Slack says it failed."""
-    if status != 200:  # noqa: PLR2004 - HTTP's OK
+    if status != HTTPStatus.OK:
         return None
     if not body:
         return json.dumps({"envelope_id": envelope_id})

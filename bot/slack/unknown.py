@@ -6,7 +6,7 @@ acknowledged, and the person is told that nothing happened.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import structlog
 from slack_bolt.error import BoltUnhandledRequestError
@@ -16,7 +16,7 @@ from slack_bolt.response import BoltResponse
 
 from bot.slack import payloads
 from bot.slack.messages.mrkdwn import Block, section
-from bot.slack.payload import Body
+from bot.slack.payload import Body, Json
 from bot.slack.payloads import InboxItem
 from bot.slack.router import HEARD, HandlerContext, Router
 from bot.store import Claim
@@ -55,7 +55,7 @@ class UnknownPayload(InboxItem, frozen=True, tag="stray"):
 
 
 @router.handles(UnknownPayload)
-async def explain(context: HandlerContext, claim: Claim, item: UnknownPayload) -> None:  # noqa: ARG001 - a handler's arguments
+async def explain(context: HandlerContext, _: Claim, item: UnknownPayload) -> None:
     """Say the words."""
     await context.responder.tell(item, item.words)
 
@@ -89,9 +89,7 @@ class UnknownPayloads(AsyncMiddleware):
         log.warning("malformed_payload", type=payloads.kind(req.body))
         return await self._answer(req.body, UNKNOWN)
 
-    async def failed(
-        self, error: Exception, body: dict[str, Any], request: AsyncBoltRequest
-    ) -> BoltResponse:
+    async def failed(self, error: Exception, body: Json, request: AsyncBoltRequest) -> BoltResponse:
         """Bolt's error handler: nobody listens to this, or whoever does is late or has failed."""
         if isinstance(error, BoltUnhandledRequestError):
             if HEARD in request.context:
@@ -103,18 +101,18 @@ class UnknownPayloads(AsyncMiddleware):
         log.error("listener_failed", type=payloads.kind(body), exc_info=error)
         return await self._answer(body, BROKEN)
 
-    async def _refuse(self, body: dict[str, Any]) -> BoltResponse:
+    async def _refuse(self, body: Json) -> BoltResponse:
         if payloads.kind(body) in _CLICKS:
             await self._tell(payloads.who(body)["response_url"], NOT_OURS)
         return _acknowledged(body, NOT_OURS)
 
-    async def _answer(self, body: dict[str, Any], text: str) -> BoltResponse:
+    async def _answer(self, body: Json, text: str) -> BoltResponse:
         if payloads.kind(body) in _CLICKS:
             await self._keep(body, UnknownPayload(**payloads.who(body), words=text))
         return _acknowledged(body, text)
 
 
-def _acknowledged(body: dict[str, Any], text: str) -> BoltResponse:
+def _acknowledged(body: Json, text: str) -> BoltResponse:
     """An acknowledgement that says `text`, where one can."""
     match payloads.kind(body):
         case "command":

@@ -34,11 +34,11 @@ Reply = Any
 class Redis(Protocol):
     """The part of redis-py's asynchronous clients (standalone, Sentinel, Cluster) we use."""
 
-    async def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - redis-py's own signature
+    async def execute_command(self, *args: str | float, **options: object) -> Reply:
         """Send one command and return its reply."""
         ...
 
-    async def together(self, name: str, *commands: Sequence[str | float]) -> list[Any]:
+    async def together(self, name: str, *commands: Sequence[str | float]) -> list[Reply]:
         """Send commands over one connection to whoever serves the key `name`."""
         ...
 

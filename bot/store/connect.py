@@ -16,7 +16,7 @@ from redis.asyncio.sentinel import Sentinel
 from redis.backoff import ExponentialBackoff, NoBackoff
 
 from bot.config.redis_url import RedisKind, RedisTarget
-from bot.store.client import Redis
+from bot.store.client import Redis, Reply
 
 _SECONDS = 2.0
 """For each connection, command and reply. A worker's step allows for several."""
@@ -95,12 +95,12 @@ class _InTurn:
         self._redis = redis
         self._turns = asyncio.Semaphore(at_once)
 
-    async def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - redis-py's own signature
+    async def execute_command(self, *args: str | float, **options: object) -> Reply:
         """Send one command, once there is a connection for it, and return its reply."""
         async with self._turns:
             return await self._redis.execute_command(*args, **options)
 
-    async def together(self, name: str, *commands: Sequence[str | float]) -> list[Any]:
+    async def together(self, name: str, *commands: Sequence[str | float]) -> list[Reply]:
         """Send commands over one connection, once there is one, and return their replies."""
         async with self._turns:
             return await self._redis.together(name, *commands)
@@ -116,11 +116,11 @@ class _OnServer:
     def __init__(self, server: Standalone) -> None:
         self._server = server
 
-    async def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - redis-py's own signature
+    async def execute_command(self, *args: str | float, **options: object) -> Reply:
         """Send one command and return its reply."""
         return await self._server.execute_command(*args, **options)  # type: ignore[no-untyped-call] # redis-py leaves it untyped
 
-    async def together(self, _: str, *commands: Sequence[str | float]) -> list[Any]:
+    async def together(self, _: str, *commands: Sequence[str | float]) -> list[Reply]:
         """Send commands over one connection and return their replies."""
         async with self._server.pipeline(transaction=False) as pipe:
             for command in commands:
@@ -138,11 +138,11 @@ class _OnCluster:
     def __init__(self, cluster: RedisCluster) -> None:
         self._cluster = cluster
 
-    async def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - redis-py's own signature
+    async def execute_command(self, *args: str | float, **options: object) -> Reply:
         """Send one command to the node that it is for and return its reply."""
         return await self._cluster.execute_command(*args, **options)
 
-    async def together(self, name: str, *commands: Sequence[str | float]) -> list[Any]:
+    async def together(self, name: str, *commands: Sequence[str | float]) -> list[Reply]:
         """Send commands over one connection to the node that holds a key."""
         await self._cluster.initialize()
         node = self._cluster.get_node_from_key(name)
@@ -166,11 +166,11 @@ class _BehindSentinel:
         self._sentinel = sentinel
         self._master = _OnServer(master)
 
-    async def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - redis-py's own signature
+    async def execute_command(self, *args: str | float, **options: object) -> Reply:
         """Send one command to the master and return its reply."""
         return await self._master.execute_command(*args, **options)
 
-    async def together(self, name: str, *commands: Sequence[str | float]) -> list[Any]:
+    async def together(self, name: str, *commands: Sequence[str | float]) -> list[Reply]:
         """Send commands over one connection to the master and return their replies."""
         return await self._master.together(name, *commands)
 

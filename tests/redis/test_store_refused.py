@@ -317,7 +317,7 @@ async def test_a_request_that_is_not_in_its_queue_is_not_at_its_head(brisk: Stag
     [route] = brisk.new_routes("unqueued")
     brisk.vpc.set_state(route.vpn_connection_id, "updating")
     card = await brisk.approved(route)
-    await brisk.until_thread_says(card, "Waiting")
+    await brisk.until_event(card, EventKind.WAITING)
     request = await brisk.request(card)
     queue = key("queue", request.region, request.vpn_connection_id)
     await brisk.store.database.command("DEL", queue)

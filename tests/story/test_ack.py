@@ -14,7 +14,7 @@ from stage import DELETE_ONE, Stage, request_id
 from waiting import until
 
 from bot.alibaba.transport import new_http_client
-from bot.models import RequestState
+from bot.models import EventKind, RequestState
 from bot.sandbox.slack.deliver import Ack
 from bot.sandbox.slack.messages import text_of
 from bot.sandbox.slack.workspace import ALICE, BOB
@@ -52,7 +52,7 @@ async def test_while_the_api_hangs_everybody_is_answered_at_once_and_told_later(
     assert all(map(at_once, acks)), acks
     await hurried.slack.until(lambda: hurried.told(ALICE).count("Nothing was changed") == 2)
     assert request_id(card) in hurried.told(ALICE)  # the status
-    await hurried.until_thread_says(card, "Approved by")
+    await hurried.until_event(card, EventKind.APPROVED)
 
     hurried.vpc.faults.remove(hanging)
     assert (await hurried.until_ended(card)).state is RequestState.DELETED

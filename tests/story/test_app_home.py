@@ -10,7 +10,7 @@ import pytest
 from stage import Stage, delete_command, request_id, versions
 from waiting import until
 
-from bot.models import RequestState
+from bot.models import EventKind, RequestState
 from bot.sandbox.slack.messages import text_of
 from bot.sandbox.slack.state import WebCall
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, NETOPS, NETWORK_OPS
@@ -215,7 +215,7 @@ async def test_a_late_click_in_a_home_is_answered_directly(playing: Stage) -> No
     await playing.slack.click_in_home(BOB, REJECT)
     form = await playing.slack.until(lambda: playing.slack.modal(BOB))
     await playing.slack.click_in_home(CAROL, APPROVE)
-    await playing.until_card_says(card, "Approved by")
+    await playing.until_event(card, EventKind.APPROVED)
     assert (await playing.slack.submit(BOB, form.id, {"reason": {"text": "no"}})).status == 200
     assert f"Already approved by <@{CAROL}>" in await directly(playing, BOB)
     assert playing.told(BOB) == ""

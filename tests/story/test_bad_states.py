@@ -13,7 +13,7 @@ from stage import DELETE, Stage, delete_command, request_id
 from waiting import until
 
 from bot.execution.worker import Worker
-from bot.models import RequestState
+from bot.models import EventKind, RequestState
 from bot.sandbox.slack.workspace import ALICE, BOB, NETWORK_OPS
 from bot.sandbox.valkey import EmbeddedValkey
 from bot.slack import inbox as answers
@@ -168,7 +168,7 @@ async def test_where_nothing_can_be_recorded_nothing_is_sent(
         [route] = stage.new_routes("lonely")
         stage.vpc.set_state(route.vpn_connection_id, "updating")
         card = await stage.approved(route)
-        await stage.until_thread_says(card, "Waiting")
+        await stage.until_event(card, EventKind.WAITING)
 
         command = stage.store.database.command
         await command("CONFIG", "SET", "min-replicas-to-write", "1")

@@ -88,7 +88,7 @@ async def test_what_is_due_is_built_anew_where_it_is_lost_or_written_over(
     [waiting, undecided] = [quick.new_routes(name)[0] for name in ("waiting", "undecided")]
     quick.vpc.set_state(waiting.vpn_connection_id, "updating")
     card = await quick.approved(waiting)
-    await quick.until_thread_says(card, "Waiting")
+    await quick.until_event(card, EventKind.WAITING)
     pending = await quick.ask(delete_command(undecided))
     db = quick.store.database
     with structlog.testing.capture_logs() as logs:
@@ -112,7 +112,7 @@ async def test_what_is_due_and_was_lost_while_no_bot_ran_is_built_anew_at_the_st
     [route] = hurried.new_routes("restarted")
     hurried.vpc.set_state(route.vpn_connection_id, "updating")
     card = await hurried.approved(route)
-    await hurried.until_thread_says(card, "Waiting")
+    await hurried.until_event(card, EventKind.WAITING)
     await hurried.stop_bots()
     await hurried.store.database.command("DEL", DUE)
     hurried.vpc.set_state(route.vpn_connection_id, "attached")

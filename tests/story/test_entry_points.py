@@ -55,11 +55,7 @@ async def broken_glass(stage: Stage, route: VcoRoute) -> Message:
 async def undone(stage: Stage, route: VcoRoute) -> Message:
     """The Restore button of a deletion that is over."""
     card = over(stage, route)
-    before = {m.ts for m in stage.cards()}
-    await stage.slack.click(ALICE, card.channel, card.ts, RESTORE)
-    return await stage.slack.until(
-        lambda: next((m for m in stage.cards() if m.ts not in before), None)
-    )
+    return await stage.card_of(stage.slack.click(ALICE, card.channel, card.ts, RESTORE))
 
 
 async def undone_at_once(stage: Stage, route: VcoRoute) -> Message:
@@ -72,8 +68,7 @@ async def begin(stage: Stage, route: VcoRoute, change: Change) -> None:
     """Where a deletion is to be undone, have one."""
     if change is Change.CREATE:
         card = await stage.approved(route)
-        assert (await stage.until_ended(card)).state is RequestState.DELETED
-        await stage.until_card_says(card, "Restore")
+        await stage.until_deleted(card)
 
 
 def over(stage: Stage, route: VcoRoute) -> Message:

@@ -114,7 +114,7 @@ async def test_a_lost_answer_is_looked_after_and_never_sent_with_another_token(
         assert sends[0]["ClientToken"] == request.routes[0].client_token
         if kind in BEFORE_THE_EFFECT:
             assert len(sends) == 2, kind
-        await hurried.until_thread_says(card, "No answer from Alibaba Cloud")
+        await hurried.until_event(card, EventKind.ANSWER_LOST)
     assert hurried.vpc.overlaps() == []
 
 

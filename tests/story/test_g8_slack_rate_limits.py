@@ -122,7 +122,7 @@ async def test_many_approvals_at_once_are_all_decided_and_told(hurried: Stage) -
     assert limited(hurried) <= 3
     hurried.slack.limits.enabled = False
     for card in asked:
-        await hurried.until_card_says(card, "Approved by")
+        await hurried.until_event(card, EventKind.APPROVED)
 
 
 async def test_those_who_wait_for_the_same_look_up_share_one_that_began_after_they_came(

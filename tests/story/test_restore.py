@@ -16,18 +16,13 @@ CREATE = "CreateVcoRouteEntry"
 async def deleted(stage: Stage, *routes: VcoRoute) -> Message:
     """The card of a deletion that was approved and proven."""
     card = await stage.approved(*routes)
-    assert (await stage.until_ended(card)).state is RequestState.DELETED
-    await stage.until_card_says(card, "Restore")
+    await stage.until_deleted(card)
     return card
 
 
 async def restore(stage: Stage, card: Message, user: str = ALICE) -> Message:
     """Click Restore; returns the card that asks for it."""
-    before = {m.ts for m in stage.cards()}
-    await stage.slack.click(user, card.channel, card.ts, RESTORE)
-    return await stage.slack.until(
-        lambda: next((m for m in stage.cards() if m.ts not in before), None)
-    )
+    return await stage.card_of(stage.slack.click(user, card.channel, card.ts, RESTORE))
 
 
 def creations(stage: Stage, route: VcoRoute) -> int:
@@ -49,13 +44,12 @@ async def test_one_more_approval_puts_a_deleted_route_back_just_as_it_was(brisk:
     await brisk.approve(card, user=ALICE)
     await brisk.until_told(ALICE, "somebody else has to decide")
     await brisk.approve(card, user=BOB)
-    await brisk.until_card_says(card, "Confirmed: the route is back")
-    assert text_of(card).startswith("✅ Restored 10.77.0.0/16 · ")
+    final = await brisk.until_shown(card, RequestState.RESTORED)
+    assert final.startswith("✅ Restored 10.77.0.0/16 · ")
     assert brisk.vpc.route_present(route)
     assert creations(brisk, route) == 1
 
-    thread = await brisk.until_thread_says(card, "restored in")
-    told = [line.split("  ", 1)[1].splitlines()[0] for line in thread]
+    told = [line.split("  ", 1)[1].splitlines()[0] for line in brisk.thread(card)]
     assert told[:3] == [f"Approved by <@{BOB}>", "Sent to Alibaba Cloud", "Connection is updating"]
     request = await brisk.request(card)
     audited = [event.kind for id_, event in await brisk.audit() if id_ == request.id]
@@ -87,8 +81,7 @@ async def test_a_restoration_is_undone_by_a_deletion_like_any_other(brisk: Stage
     (route,) = brisk.new_routes("back")
     back = await restore(brisk, await deleted(brisk, route))
     await brisk.approve(back)
-    await brisk.until_ended(back)
-    await brisk.until_card_says(back, "Delete again")
+    await brisk.until_shown(back, RequestState.RESTORED)
     again = await restore(brisk, back, user=CAROL)
     assert text_of(again).startswith("🟠 Delete 10.0.0.0/16 · ")
     await brisk.approve(again)
@@ -149,8 +142,7 @@ async def test_g6_a_route_put_back_by_hand_meanwhile_voids_the_approval(brisk: S
     card = await restore(brisk, await deleted(brisk, route))
     brisk.vpc.add_route(route.vpn_connection_id, route.route_dest)
     await brisk.approve(card)
-    assert (await brisk.until_ended(card)).state is RequestState.VOID
-    assert "is there already" in await brisk.until_card_says(card, "Nothing was sent")
+    assert "is there already" in await brisk.until_shown(card, RequestState.VOID)
     assert creations(brisk, route) == 0
 
 

@@ -112,8 +112,7 @@ async def test_a_card_in_a_direct_message_does_not_take_back_what_it_shows_eithe
     kept = await backup(hurried)
     first.deleted = False  # Bob's client has not heard of it
     await hurried.slack.click(BOB, first.channel, first.ts, APPROVE, stale=True)
-    await hurried.until_card_says(card, "Confirmed:")
-    await hurried.until_thread_says(card, "deleted in")
+    await hurried.until_deleted(card)
     await hurried.stop_bots()
     await put_back(hurried, kept)
     edits = len(card.past)

@@ -165,7 +165,7 @@ class ClientApi:
 
     # --- the page's files --------------------------------------------------------------
 
-    async def index(self, request: web.Request) -> web.StreamResponse:  # noqa: ARG002 - aiohttp's shape
+    async def index(self, _: web.Request) -> web.StreamResponse:
         """Serve the page."""
         return web.FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-store"})
 

@@ -5,7 +5,7 @@ from bot.sandbox.slack.state import State
 from bot.sandbox.slack.workspace import E_GRID, SLACKBOT, Json, Person
 
 
-def auth_test(state: State, args: Arguments) -> Json:  # noqa: ARG001 - the shape of a method
+def auth_test(state: State, _: Arguments) -> Json:
     """auth.test: who the app is."""
     workspace = state.workspace
     grid = {"enterprise_id": workspace.enterprise} if workspace.enterprise else {}

@@ -47,7 +47,7 @@ def publish_view(state: State, args: Arguments) -> Json:
     return _answer(state, state.publish_home(user, view))
 
 
-def open_connection(state: State, args: Arguments) -> Json:  # noqa: ARG001 - the shape of a method
+def open_connection(state: State, _: Arguments) -> Json:
     """apps.connections.open: a websocket address with a ticket for once, and not for long."""
     ticket = secrets.token_urlsafe(16)
     state.tickets[ticket] = state.clock()
@@ -80,7 +80,7 @@ def _answer(state: State, view: View) -> Json:
 _PROBLEM = re.compile(r"\[ERROR\] (?P<message>.*?)(?: \[json-pointer:(?P<pointer>.*)\])?")
 
 
-def validate(state: State, args: Arguments) -> Json:  # noqa: ARG001 - the shape of a method
+def validate(_: State, args: Arguments) -> Json:
     """blocks.validate: exactly one of `blocks`, `message` and `view`, as JSON."""
     given = [name for name in ("blocks", "message", "view") if args.values.get(name) is not None]
     if len(given) != 1:

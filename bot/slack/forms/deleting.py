@@ -6,7 +6,6 @@ Searches are answered in time, with something to go on with whatever the cloud d
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
 import structlog
 from msgspec.structs import replace
@@ -228,7 +227,7 @@ async def _read(context: ListenerContext, form: Form) -> ConnectionRoutes | Unav
     return await context.lookup.routes(form.region, form.connection)
 
 
-async def _newest(context: ListenerContext, view: Mapping[str, Any], at: float) -> bool | None:
+async def _newest(context: ListenerContext, view: Body, at: float) -> bool | None:
     """Whether no click came after the one `at` that time; None where nobody can say."""
     try:
         return await context.store.clicks.newest(word(view, "id"), at)
@@ -237,9 +236,7 @@ async def _newest(context: ListenerContext, view: Mapping[str, Any], at: float) 
         return None
 
 
-async def _update(
-    context: ListenerContext, view: Mapping[str, Any], shown: Block, at: float
-) -> None:
+async def _update(context: ListenerContext, view: Body, shown: Block, at: float) -> None:
     """Edit the form, unless another click came after this one: that one's edit is right."""
     for version in (word(view, "hash"), ""):
         newest = await _newest(context, view, at)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_network
-from typing import Any
 
 from bot import lifecycle
 from bot.command import MAX_CIDRS
@@ -204,7 +203,7 @@ def _chosen(form: Form, seen: ConnectionRoutes | None) -> Iterator[Block]:
 
 
 def _connection(form: Form, seen: ConnectionRoutes | None) -> Block:
-    more: dict[str, Any] = {}
+    more: Block = {}
     if seen is not None:
         more["initial_option"] = connection_option(seen.connection)
     elif form.connection:
@@ -320,11 +319,11 @@ def _ways(ways: Mapping[str, str]) -> Block:
     return {"type": "actions", "block_id": fields.WAYS, "elements": elements}
 
 
-def _input(name: str, label: str, element: Block, **more: Any) -> Block:  # noqa: ANN401 - JSON
+def _input(name: str, label: str, element: Block, **more: object) -> Block:
     return {"type": "input", "block_id": name, "label": _text(label), "element": element, **more}
 
 
-def _search(action_id: str, placeholder: str, **more: Any) -> Block:  # noqa: ANN401 - JSON
+def _search(action_id: str, placeholder: str, **more: object) -> Block:
     return {
         "type": "external_select",
         "action_id": action_id,

@@ -4,8 +4,6 @@ A button's value is a request's id and nothing else; whoever clicks is asked who
 Whoever can't see what a button stands beside hears it in its label.
 """
 
-from typing import Any
-
 from bot.models import Operation, Request, RequestState
 from bot.slack.messages.labels import DISMISS, ROLLBACK_NOW, words
 from bot.slack.messages.mrkdwn import Block, button, cut, place, sentence, visible, what
@@ -36,7 +34,7 @@ def confirm(title: str, text: str, do: str) -> Block:
     }
 
 
-def deciding_button(text: str, action_id: str, request: Request, **more: Any) -> Block:  # noqa: ANN401 - JSON
+def deciding_button(text: str, action_id: str, request: Request, **more: object) -> Block:
     """A button that decides on a request."""
     label = f"{text}: {what(request)} {words(request).where} {place(request)}"
     return button(text, action_id, request.id, **_label(label), **more)

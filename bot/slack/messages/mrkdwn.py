@@ -238,7 +238,7 @@ def whole_lines(text: str, limit: int = SECTION_LIMIT) -> str:
     return text[:end] + "\n…" if end > 0 else cut(text, limit)
 
 
-def button(text: str, action_id: str, value: str, **more: Any) -> Block:  # noqa: ANN401 - JSON
+def button(text: str, action_id: str, value: str, **more: object) -> Block:
     """A button; its value is a request's id and nothing else."""
     return {
         "type": "button",
