@@ -15,11 +15,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import TextIO
+from typing import Any, TextIO
 from urllib.parse import quote
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 from bot.config.secret import MASK, Secret
 from bot.config.settings import LogFormat
@@ -149,7 +149,7 @@ def _formatter(log_format: LogFormat, *, colours: bool) -> logging.Formatter:
     renderer: Processor
     match log_format:
         case LogFormat.JSON:
-            renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+            renderer = structlog.processors.JSONRenderer(serializer=_json)
         case LogFormat.CONSOLE:
             renderer = structlog.dev.ConsoleRenderer(
                 colors=colours, exception_formatter=structlog.dev.plain_traceback
@@ -157,9 +157,33 @@ def _formatter(log_format: LogFormat, *, colours: bool) -> logging.Formatter:
     finish: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if log_format is LogFormat.JSON:
         finish.append(structlog.processors.format_exc_info)
+    else:
+        finish.append(_visible)
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_shared(), processors=[*finish, renderer]
     )
+
+
+def _json(fields: object, **options: Any) -> str:  # noqa: ANN401 - structlog's own
+    """JSON in which words of all languages stand as they are, and nothing that can't be seen.
+
+    JSON does not ask that what moves a terminal or ends a line for some programs is escaped.
+    """
+    return _escaped(json.dumps(fields, ensure_ascii=False, **options))
+
+
+def _visible(_: object, __: str, event: EventDict) -> EventDict:
+    """A line of the console is one line: whatever somebody wrote, it starts no other one."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = _escaped(value)
+    return event
+
+
+def _escaped(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else json.dumps(sign)[1:-1] for sign in text)
 
 
 def _crashed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -1,17 +1,22 @@
-"""tests/README.md says which tests hold each guarantee, and they exist."""
+"""The tests that are named on pages, for a guarantee or for a threat, exist."""
 
 import re
 from pathlib import Path
 
+import pytest
+
 TESTS = Path(__file__).parents[1]
 README = (TESTS / "README.md").read_text("utf-8")
-NAMED = re.findall(r"`([\w/]+\.py)::(\w+)`", README)
+SECURITY = (TESTS.parent / ".github" / "SECURITY.md").read_text("utf-8")
 
 
-def test_the_tests_named_for_a_guarantee_exist() -> None:
+@pytest.mark.parametrize("page", [README, SECURITY], ids=["guarantees", "threats"])
+def test_the_tests_named_on_a_page_exist(page: str) -> None:
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", page)
+    assert named
     missing = [
         f"{file}::{name}"
-        for file, name in NAMED
+        for file, name in named
         if not (TESTS / file).is_file() or f"def {name}(" not in (TESTS / file).read_text("utf-8")
     ]
     assert missing == []
