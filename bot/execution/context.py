@@ -51,11 +51,13 @@ class StepContext:
         limits: Limits,
         background: Cloud | None = None,
         recheck: Recheck | None = None,
+        lately: Callable[[], Awaitable[float]] | None = None,
         region_steps: int = 8,
         readings: Readings | None = None,
     ) -> None:
         """Work on `requests` against `cloud`; `now` is the store's clock.
 
+        `lately`: the same for when things happen, which may be told without asking the store.
         `change_quota`: the quota of changes; `background`: the cloud for what nobody waits for,
         where it differs; `region_steps`: how many steps at once one region may keep busy.
         `recheck` reads the approvers again before a send; a bot that serves always has one.
@@ -65,6 +67,7 @@ class StepContext:
         self.rate_limits = rate_limits
         self.cloud = cloud
         self.now = now
+        self.lately = lately or now
         self.limits = limits
         self.change_quota = change_quota
         self.background = background or cloud
@@ -105,7 +108,7 @@ class StepContext:
 
     async def observe(self, claim: Claim, request: Request, reading: Reading) -> Request:
         """Record what a reading shows of the route in hand."""
-        seen, at = observation(reading, in_hand(request).route), await self.now()
+        seen, at = observation(reading, in_hand(request).route), await self.lately()
         return await self.change(claim, lambda r: route_change.observe(r, at, seen))
 
     async def wait(self, claim: Claim, error: AlibabaError) -> float:
@@ -113,7 +116,7 @@ class StepContext:
 
         That is at the latest the deadline of the route in hand.
         """
-        at = await self.now()
+        at = await self.lately()
         request = await self.change(
             claim, lambda r: route_change.wait(r, at, error.code, error.meaning)
         )
@@ -124,12 +127,12 @@ class StepContext:
 
     async def fail(self, claim: Claim, failure: Failure) -> None:
         """End the route in hand as `failed`: surely nothing was changed by us."""
-        at = await self.now()
+        at = await self.lately()
         await self.change(claim, lambda r: route_change.end(r, at, RouteState.FAILED, failure))
 
     async def too_late(self, claim: Claim) -> float | None:
         """End the route in hand at its deadline; returns when to reconcile it."""
-        at = await self.now()
+        at = await self.lately()
         request = await self.change(claim, lambda r: give_up(r, at, out_of_time(r)))
         return self.reconcile_at(request, at)
 

@@ -42,7 +42,7 @@ class Execution:
 
     async def step(self, claim: Claim) -> float | None:
         """Do whatever the request needs next."""
-        stored = await self._context.requests.get(claim.id)
+        stored = await self._context.requests.get(claim.id, claim=claim)
         if stored is None:
             # Records of what is under way bear no time to live: this one was taken away.
             raise RecordLost(f"the record of {claim.id} is gone")
@@ -56,7 +56,7 @@ class Execution:
                 return await self._work(claim, request)
             except StillReading:
                 # It goes on meanwhile, and this step has ended.
-                return await self._context.now() + _READING_POLL
+                return await self._context.lately() + _READING_POLL
 
     async def _work(self, claim: Claim, request: Request) -> float | None:
         match request.state:
@@ -81,7 +81,7 @@ class Execution:
         if stored.request.state is RequestState.PENDING:
             return await self._expire(claim, stored.request)
         log.error("request_given_up", request=claim.id)
-        at = await self._context.now()
+        at = await self._context.lately()
 
         def end(request: Request) -> Request:
             request = lifecycle.trouble(request, at, "the bot has stopped working on this")

@@ -105,7 +105,7 @@ async def _after_reading(
         return claim.now
     if changed:
         log.info("drift", changed=changed)
-        at = await context.now()
+        at = await context.lately()
         untouched = _untouched(request, reading)
         await context.change(claim, lambda r: lifecycle.drift(r, at, changed, untouched=untouched))
         return None
@@ -127,7 +127,7 @@ async def _record_and_call(context: StepContext, claim: Claim, request: Request)
     """Take a place in the quota, record the send, and send."""
     if wait := await context.change_quota.reserve(request):
         return await _wait_for_quota(context, claim, request, wait)
-    at = await context.now()
+    at = await context.lately()
     try:
         request = await context.change(claim, lambda r: route_change.send(r, at), sealed=True)
     except SealBroken as error:
@@ -144,7 +144,7 @@ async def _record_and_call(context: StepContext, claim: Claim, request: Request)
         alibaba_id = await _call(context.cloud, request, route)
     except AlibabaError as error:
         return await _call_failed(context, claim, request, error)
-    at = await context.now()
+    at = await context.lately()
     await context.change(claim, lambda r: route_change.accept(r, at, alibaba_id))
     return at + next_poll(0.0, context.limits.operation)
 
@@ -173,7 +173,7 @@ async def _recheck_approvers(context: StepContext, claim: Claim, request: Reques
 async def _slack_silent(
     context: StepContext, claim: Claim, request: Request, error: SlackError
 ) -> float | None:
-    at, most = await context.now(), min(SILENCE_SECONDS, context.limits.operation / 4)
+    at, most = await context.lately(), min(SILENCE_SECONDS, context.limits.operation / 4)
     if any(e.details.get("what") == NOT_RECHECKED for e in request.timeline):
         return None
     said = (e.at for e in request.timeline if e.details.get("code") == _SILENT)
@@ -202,7 +202,7 @@ async def _unsealed(context: StepContext, claim: Claim, error: SealBroken) -> No
     why = str(error)
     log.error("seal_broken", request=claim.id, why=why)
     SEALS_BROKEN.labels("request").inc()
-    at = await context.now()
+    at = await context.lately()
     failure = Failure(
         code="SealBroken",
         meaning=f"The record of this request can't be trusted, so nothing was sent. {why}",
@@ -215,7 +215,7 @@ async def _wait_for_quota(
     context: StepContext, claim: Claim, request: Request, wait: float
 ) -> float | None:
     """Sleep until the place that is reserved is free; nobody else waits for it."""
-    at = await context.now()
+    at = await context.lately()
     meaning = f"Its turn in the quota of changes in {request.region} comes in {wait:.0f} s."
     request = await context.change(claim, lambda r: route_change.wait(r, at, QUOTA, meaning))
     return min(at + wait, max(context.deadline(request), at))
@@ -235,7 +235,7 @@ async def _call(cloud: Cloud, request: Request, route: RouteChange) -> str:
 async def _call_failed(
     context: StepContext, claim: Claim, request: Request, error: AlibabaError
 ) -> float | None:
-    route, at = in_hand(request), await context.now()
+    route, at = in_hand(request), await context.lately()
     match error:
         case OutcomeUnknown():
             await context.change(claim, lambda r: route_change.lose(r, at, error.code))

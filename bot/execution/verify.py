@@ -31,7 +31,7 @@ async def step(context: StepContext, claim: Claim, request: Request) -> float | 
             return await context.too_late(claim)
         return await context.wait(claim, error)
     request = await context.observe(claim, request, reading)
-    route, at = in_hand(request), await context.now()
+    route, at = in_hand(request), await context.lately()
     began = perhaps_accepted_at(request, route) or route.first_sent_at
     if proven(route.watch):
         request = await context.change(claim, lambda r: route_change.end(r, at, DONE[r.operation]))

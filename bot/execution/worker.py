@@ -10,8 +10,9 @@ are claimed meanwhile.
 """
 
 import asyncio
+import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from types import MappingProxyType
 from typing import Protocol
@@ -99,6 +100,7 @@ class Worker:
         self._default_concurrency = default_concurrency
         self._woken = asyncio.Event()
         self._steps: dict[asyncio.Task[None], str] = {}
+        self._passed_over: Collection[str] = ()
         self._latest = 0.0
         self._stopped = asyncio.Event()
 
@@ -116,7 +118,8 @@ class Worker:
                 claimed = await self._claim()
                 if isinstance(claimed, Claim):
                     self._start(claimed)
-                else:
+                    claimed = _LONGEST_SLEEP if claimed.wait is None else claimed.wait
+                if claimed:
                     await self._sleep(claimed, stopping)
             if self._steps:
                 await asyncio.wait(self._steps)
@@ -140,8 +143,9 @@ class Worker:
 
     async def _claim(self) -> Claim | float:
         self._woken.clear()
+        self._passed_over = self._full()
         try:
-            claimed = await self._work.claim(self._lease, full=self._full())
+            claimed = await self._work.claim(self._lease, full=self._passed_over)
         except StoreError as error:
             _log_store_error(error)
             return _LONGEST_SLEEP
@@ -177,10 +181,22 @@ class Worker:
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._steps[task]
-        self._woken.set()
+        kind = self._steps.pop(task)
+        if kind in self._passed_over:
+            # What was due of it has waited for room.
+            self._woken.set()
         if not task.cancelled() and (error := task.exception()):
             log.error("step_broke", item=task.get_name(), exc_info=error)
+
+    def _due_again(self, again_at: float | None, claim: Claim, began: float) -> None:
+        """Claim when the item is due again, and not before: this process has nothing to ask."""
+        if again_at is None:
+            return
+        wait = again_at - claim.now - (time.monotonic() - began)
+        if wait <= 0:
+            self._woken.set()
+        elif wait < _LONGEST_SLEEP:
+            asyncio.get_running_loop().call_later(wait, self._woken.set)
 
     async def _do(self, claim: Claim) -> None:
         with structlog.contextvars.bound_contextvars(item=claim.item):
@@ -196,6 +212,9 @@ class Worker:
             except StoreError as error:
                 # The lease runs out and whoever is there then takes over.
                 _log_store_error(error)
+            else:
+                return
+            self._woken.set()
 
     async def _give_back(self, claim: Claim) -> None:
         """Give a claim back as soon as the store is there again, as long as it is ours.
@@ -231,7 +250,7 @@ class Worker:
         STEPS.labels(claim.kind, result).inc()
 
     async def _step(self, claim: Claim) -> str:
-        handler = self._handlers.get(claim.kind)
+        handler, began = self._handlers.get(claim.kind), time.monotonic()
         if handler is None:
             log.error("unknown_item", hint="a newer version may have written it")
             await self._work.done(claim, claim.now + 60, failed=True)
@@ -250,9 +269,14 @@ class Worker:
             return "unreadable"
         except Exception as error:  # noqa: BLE001 - whatever it is must not stop the others
             self._report(claim, error)
-            await self._work.done(claim, claim.now + _pause(claim.tries), failed=True)
+            again_at = claim.now + _pause(claim.tries)
+            if await self._work.done(claim, again_at, failed=True):
+                again_at = claim.now
+            self._due_again(again_at, claim, began)
             return "failed"
-        await self._work.done(claim, again_at)
+        if await self._work.done(claim, again_at):
+            again_at = claim.now
+        self._due_again(again_at, claim, began)
         return "given_up" if exhausted else "done"
 
     def _report(self, claim: Claim, error: Exception) -> None:

@@ -25,7 +25,7 @@ class FollowUp:
 
     async def step(self, claim: Claim) -> float | None:
         """Do what is due; returns when something will be, None when nothing more will."""
-        stored = await self._context.requests.get(claim.id)
+        stored = await self._context.requests.get(claim.id, claim=claim)
         if stored is None:
             await self._context.requests.forget_unsigned(claim.id)
             return None

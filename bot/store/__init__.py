@@ -25,14 +25,14 @@ its effect twice.
 from typing import NamedTuple
 
 from bot.errors import Unreadable
-from bot.store.audit import Audit
+from bot.store.audit import AUDIT, Audit
 from bot.store.cards import CardState, CardStates
 from bot.store.clicks import Clicks
 from bot.store.client import Database
 from bot.store.health import Health
 from bot.store.inbox import Inbox
 from bot.store.rate_limit import RateLimits
-from bot.store.records import Reading, Stored
+from bot.store.records import Reading, Stored, decoded
 from bot.store.repair import Repair
 from bot.store.replicas import Replicas
 from bot.store.requests import RETENTION_SECONDS, AlreadyOpen, Requests
@@ -93,6 +93,20 @@ class Store:
         """
         stored = await self.requests.get(request_id)
         return None if stored is None else Recorded(stored, *await self.shown(request_id))
+
+    async def recorded_now(self, request_id: str) -> tuple[Stored, CardState] | None:
+        """The same in one round trip, for who writes what is shown.
+
+        Raises:
+            Unreadable: one of the two can't be read by this version.
+        """
+        fields, told = await self.database.together(
+            AUDIT,
+            self.requests.reading(request_id),
+            self.card_states.reading(request_id),
+        )
+        stored = decoded(request_id, fields)
+        return None if stored is None else (stored, self.card_states.read(request_id, told))
 
     async def shown(self, request_id: str) -> tuple[CardState, str]:
         """What Slack shows of a request; nothing, and why, where that can't be read.

@@ -5,6 +5,7 @@ written by one card publisher at a time, under its claim.
 """
 
 import secrets
+from collections.abc import Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -65,8 +66,15 @@ class CardStates:
         Raises:
             Unreadable: a newer version, or somebody's editor, wrote it.
         """
-        keys = (key("told", request_id), key("doubt", request_id))
-        reply, doubt = await self._db.command("MGET", *keys)
+        return self.read(request_id, await self._db.command(*self.reading(request_id)))
+
+    def reading(self, request_id: str) -> Sequence[str]:
+        """The command that reads what was posted of a request."""
+        return "MGET", key("told", request_id), key("doubt", request_id)
+
+    def read(self, request_id: str, replies: Sequence[object]) -> CardState:
+        """What was posted, from the replies to that command; raises as `get` does."""
+        reply, doubt = replies
         posted = _decoded(request_id, reply)
         doubt = str(doubt or "")
         return posted if posted.doubt == doubt else replace(posted, shown="", state="", doubt=doubt)

@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from hashlib import sha1
 from typing import Any, Protocol
@@ -26,6 +27,9 @@ TAG = "{vco}"
 COMMAND_SECONDS = 4.0
 """For one command with all that redis-py does about it: looking for the server, connecting,
 sending again. Its own time-outs are for each try and would add up to minutes."""
+
+LATELY_SECONDS = 5.0
+"""For how long the server's last word on the time is gone on from by our own clock."""
 
 Reply = Any
 """What a script or a command answers; each typed call takes it apart at once."""
@@ -155,6 +159,9 @@ class Database:
     def __init__(self, redis: Redis, *, now: str = "") -> None:
         """Use `redis` (with `decode_responses=True`). `now` replaces its clock in tests."""
         self._redis = redis
+        self._heard: tuple[float, float] | None = None
+        self.woken: Callable[[], None] = lambda: None
+        """Called where this process has made something due: its worker need not find out."""
         self.fixed_now = now
 
     async def command(self, *args: str | float) -> Reply:
@@ -181,7 +188,24 @@ class Database:
         """The time that all replicas agree on, in seconds since the epoch."""
         if self.fixed_now:
             return float(self.fixed_now)
-        return float(await self.run(_TIME, (DUE,)))
+        return self.heard(float(await self.run(_TIME, (DUE,))))
+
+    def heard(self, now: float) -> float:
+        """Take note of the time that a reply of the server named; returns it."""
+        self._heard = now, time.monotonic()
+        return now
+
+    async def lately(self) -> float:
+        """The same time without asking, where a reply of the last seconds named it.
+
+        For when something happened, or is due. What a promise hangs on (has a token's window
+        passed?) is asked of the server: this process may have been held up in between.
+        """
+        if not self.fixed_now and self._heard is not None:
+            now, at = self._heard
+            if (passed := time.monotonic() - at) < LATELY_SECONDS:
+                return now + passed
+        return await self.now()
 
     async def close(self) -> None:
         """Close all connections."""

@@ -4,6 +4,7 @@ A quota and a pause belong to one action in one region. Also kept here: how long
 taken lately, which a progress bar is measured against.
 """
 
+import time
 from math import ceil
 from statistics import median
 
@@ -14,6 +15,9 @@ USUAL_SECONDS = 40.0
 """What a deletion is expected to take where none has been seen yet."""
 
 _REMEMBERED = 20
+
+_USUAL_KEPT = 20.0
+"""Seconds: it is only for show, and every card asks for it."""
 
 
 _TAKE = Script(
@@ -116,6 +120,7 @@ class RateLimits:
     def __init__(self, database: Database) -> None:
         """Keep them in `database`."""
         self._db = database
+        self._usual: dict[str, tuple[float, float]] = {}
 
     async def take(
         self, region: str, action: str, *, calls: int, every: float, burst: int
@@ -169,8 +174,13 @@ class RateLimits:
         """Remember how long a deletion took."""
         await self._db.command("LPUSH", key("durations", region), f"{seconds:.1f}")
         await self._db.command("LTRIM", key("durations", region), 0, _REMEMBERED - 1)
+        self._usual.pop(region, None)
 
     async def usual(self, region: str) -> float:
-        """How many seconds a deletion usually takes in `region`."""
-        lately = await self._db.command("LRANGE", key("durations", region), 0, -1)
-        return median(map(float, lately)) if lately else USUAL_SECONDS
+        """How many seconds a deletion usually takes in `region`, or took some seconds ago."""
+        usual, until = self._usual.get(region, (0.0, 0.0))
+        if (now := time.monotonic()) >= until:
+            lately = await self._db.command("LRANGE", key("durations", region), 0, -1)
+            usual = median(map(float, lately)) if lately else USUAL_SECONDS
+            self._usual[region] = usual, now + _USUAL_KEPT
+        return usual

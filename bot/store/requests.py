@@ -11,7 +11,7 @@ the script again, it finds its own id and reports what it did before.
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 from msgspec.structs import asdict
@@ -43,6 +43,9 @@ INDEX = key("index")
 
 _LONGEST_OPEN = 7 * 24 * 3600
 """More than any request stays open: its place in the index outlasts its record."""
+
+_STEPS = 64
+"""Of how many steps it is remembered what they have read: more than run at once."""
 
 _CONFLICTS = 50
 """How often a change is tried again after somebody else's; more means a fault of ours."""
@@ -185,16 +188,27 @@ class Requests:
         self._db = database
         self._replicas = replicas or Replicas(database)
         self._seals = seals or Seals()
+        self._in_steps: dict[str, Stored] = {}
         self.retention = retention
 
-    async def get(self, request_id: str) -> Stored | None:
+    async def get(self, request_id: str, *, claim: Claim | None = None) -> Stored | None:
         """Read a request, None when there is none (any more).
+
+        With a `claim`, its changes start from what is read here: a change that somebody else has
+        made since is found by the revision, and then the record is read again.
 
         Raises:
             Unreadable: a newer version, or somebody's editor, wrote it.
         """
-        fields = await self._db.command("HMGET", key("request", request_id), *FIELDS)
-        return decoded(request_id, fields)
+        fields = await self._db.command(*self.reading(request_id))
+        stored = decoded(request_id, fields)
+        if claim is not None and stored is not None:
+            self._remember(claim, stored)
+        return stored
+
+    def reading(self, request_id: str) -> Sequence[str]:
+        """The command that reads a request."""
+        return "HMGET", key("request", request_id), *FIELDS
 
     async def many(self, ids: Sequence[str]) -> Reading:
         """Read several requests in few round trips; those that are gone are left out."""
@@ -233,19 +247,28 @@ class Requests:
             SealBroken: it does not, and should.
             StaleFence: a newer claim exists.
         """
+        known = self._in_steps.pop(claim.fence, None) if claim else None
+        if sealed:
+            # It is about to be sent: nothing but the record of now will do.
+            known = None
         for _ in range(_CONFLICTS):
-            stored = await self.get(request_id)
+            stored, known = known or await self.get(request_id), None
             if stored is None:
                 return None
             wrong = self._seals.wrong(stored.request, stored.seal)
             if wrong and sealed:
                 raise SealBroken(wrong)
             new = change(stored.request)
-            if new is stored.request:
-                return new
             seal = self._seals.of(new) if self._seals.on and not wrong else stored.seal
-            if await self._commit(stored.request, new, stored.rev, claim=claim, seal=seal):
-                return new
+            if new is stored.request:
+                left = stored
+            elif await self._commit(stored.request, new, stored.rev, claim=claim, seal=seal):
+                left = Stored(new, stored.rev + 1, seal=seal)
+            else:
+                continue
+            if claim is not None:
+                self._remember(claim, left)
+            return new
         raise StoreError(f"request {request_id} changes too often to be written")
 
     async def check_limits(self, limits: Sequence[Limit]) -> None:
@@ -257,6 +280,11 @@ class Requests:
         reply = await self._db.run(ROOM, (OPEN, ASKED), self._db.fixed_now, encoded(limits))
         if int(reply) > 0:
             raise over(limits[int(reply) - 1])
+
+    def _remember(self, claim: Claim, stored: Stored) -> None:
+        self._in_steps[claim.fence] = stored
+        if len(self._in_steps) > _STEPS:
+            del self._in_steps[next(iter(self._in_steps))]
 
     async def open_ids(self) -> list[str]:
         """The ids of all requests that are pending, approved or executing, sorted."""
@@ -326,11 +354,6 @@ class Requests:
         routes = [_route_field(new, r.route) for r in new.routes]
         ended = not new.state.open
         happened = new.timeline[len(old.timeline) if old else 0 :]
-        woken = [f"tell:{new.id}"] if claim else [f"run:{new.id}", f"tell:{new.id}"]
-        if old is None or old.state is not new.state:
-            woken.append(f"follow:{new.id}")
-        if old is None or _at_home(old) != _at_home(new):
-            woken.append(EVERYBODY)
         command = {
             "created": new.created_at if old is None else 0,
             "remember": self.retention + _LONGEST_OPEN,
@@ -351,7 +374,7 @@ class Requests:
             "queue": _queue_move(old, new),
             "unsigned": new.glass_broken and not new.countersigned,
             # A worker need not wake itself: it says when to look again as it ends its step.
-            "wake": woken,
+            "wake": list(_woken(old, new, step=claim is not None)),
         }
         record = key("request", new.id)
         named = (record, OPEN, _queue(new), INDEX, UNSIGNED, ASKED)
@@ -362,6 +385,7 @@ class Requests:
         match reply[0]:
             case "ok":
                 count(old, new, happened)
+                self._db.woken()
                 return True
             case "open":
                 raise AlreadyOpen(str(reply[1]))
@@ -373,6 +397,21 @@ class Requests:
                 raise RecordLost(f"the record of {new.id} is gone")
             case _:
                 return False
+
+
+def _woken(old: Request | None, new: Request, *, step: bool) -> Iterator[str]:
+    """Who has something to do now, where a step of the request's own, or somebody, changed it."""
+    if not step:
+        yield f"run:{new.id}"
+    moved = old is None or old.state is not new.state
+    progressing = new.state in (RequestState.APPROVED, RequestState.EXECUTING)
+    # Of a poll that shows nothing new, the card's bar hears by itself.
+    if moved or not progressing or old is None or len(new.timeline) > len(old.timeline):
+        yield f"tell:{new.id}"
+    if moved and new.state is not RequestState.EXECUTING:
+        yield f"follow:{new.id}"
+    if old is None or _at_home(old) != _at_home(new):
+        yield EVERYBODY
 
 
 def _audited(request_id: str, event: Event) -> tuple[str, str]:

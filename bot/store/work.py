@@ -15,13 +15,17 @@ from bot.store.client import CHECK_WORK, CLAIMS, DUE, FENCE, NOW, WAKE, Database
 
 
 class Claim(NamedTuple):
-    """The right to do one step of `item` until `until`; `tries` counts unfinished claims."""
+    """The right to do one step of `item` until `until`; `tries` counts unfinished claims.
+
+    `wait`: seconds until something else will be due, 0: it may be already, None: nothing will.
+    """
 
     item: str
     fence: str
     tries: int
     now: float
     until: float
+    wait: float | None = 0.0
 
     @property
     def kind(self) -> str:
@@ -81,13 +85,13 @@ local function longest_due()
     from, most = from + most, most * 4
   until not more
 end
-local item = longest_due()
-if not item then
+local function wait()
   local later = '(' .. string.format('%.17g', now)
   local first = redis.call('ZRANGEBYSCORE', KEYS.due, later, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
-  if not first[2] then return {'idle', ''} end
-  return {'idle', string.format('%.6f', tonumber(first[2]) - now)}
+  return first[2] and string.format('%.6f', tonumber(first[2]) - now) or ''
 end
+local item = longest_due()
+if not item then return {'idle', wait()} end
 check_claim()
 local until_ = now + tonumber(ARGV.lease)
 -- The name makes it unique even where a failover has forgotten that the number was given out.
@@ -96,7 +100,7 @@ redis.call('HSET', KEYS.claims, 'fence:' .. item, fence, 'lease:' .. item, until
 local tries = redis.call('HINCRBY', KEYS.claims, 'tries:' .. item, 1)
 redis.call('ZADD', KEYS.due, until_, item)
 local claimed = {'claimed', item, fence, tostring(tries), string.format('%.6f', now),
-                 string.format('%.6f', until_)}
+                 string.format('%.6f', until_), longest_due() and '0' or wait()}
 redis.call('SET', KEYS.receipt, cjson.encode(claimed), 'EX', ARGV.receipt_seconds)
 return claimed
 """,
@@ -111,11 +115,13 @@ _DONE = Script(
 local now, item = seconds(ARGV.now), ARGV.item
 local fence = redis.call('HGET', KEYS.claims, 'fence:' .. item)
 -- Run again after a lost reply, this finds that it was done.
-if redis.call('EXISTS', KEYS.ended) == 1 then return 1 end
+local ended = redis.call('GET', KEYS.ended)
+if ended then return tonumber(ended) end
 if fence ~= ARGV.fence then return 0 end
 check_work()
-redis.call('SET', KEYS.ended, '1', 'EX', ARGV.receipt_seconds)
 local again = redis.call('HGET', KEYS.claims, 'again:' .. item)
+ended = again and 2 or 1
+redis.call('SET', KEYS.ended, ended, 'EX', ARGV.receipt_seconds)
 redis.call('HDEL', KEYS.claims, 'fence:' .. item, 'lease:' .. item, 'again:' .. item)
 if ARGV.how == 'finished' then redis.call('HDEL', KEYS.claims, 'tries:' .. item) end
 if ARGV.how == 'given back' and redis.call('HINCRBY', KEYS.claims, 'tries:' .. item, -1) < 1 then
@@ -128,7 +134,7 @@ elseif ARGV.again_at == '' then
 else
   redis.call('ZADD', KEYS.due, ARGV.again_at, item)
 end
-return 1
+return ended
 """,
     keys=("due", "claims", "ended"),
     args=("now", "item", "fence", "again_at", "how", "receipt_seconds"),
@@ -174,6 +180,10 @@ return flat
 _PLANNED = Script("return redis.call('ZRANGE', KEYS.due, 0, 9999)", keys=("due",))
 
 
+_WOKEN = 2
+"""What `_DONE` answers where the item was woken during the step."""
+
+
 class Backlog(NamedTuple):
     """What of a kind is due and not worked on: how many, and how long the oldest has waited."""
 
@@ -215,29 +225,38 @@ class Work:
             raise
         if reply[0] == "idle":
             return Idle(float(reply[1]) if reply[1] else None)
-        _, item, fence, tries, now, until = reply
+        _, item, fence, tries, now, until, *rest = reply
+        self._db.heard(float(now))
         number = int(fence.rpartition("-")[0])
         self.forgot = self.forgot or number <= self._latest
         self._latest = number
-        return Claim(item, fence, int(tries), float(now), float(until))
+        # A replica of an earlier version left a receipt without it.
+        wait = rest[0] if rest else "0"
+        return Claim(
+            item, fence, int(tries), float(now), float(until), float(wait) if wait else None
+        )
 
-    async def done(self, claim: Claim, again_at: float | None, *, failed: bool = False) -> None:
+    async def done(self, claim: Claim, again_at: float | None, *, failed: bool = False) -> bool:
         """End the step; look again at `again_at`, or never. `failed` keeps counting tries.
+
+        Returns whether somebody has woken the item meanwhile, so that it is due now.
 
         Raises:
             StaleFence: the lease was over and somebody else has, or had, the item.
         """
-        if not await self._end(claim, again_at, "failed" if failed else "finished"):
+        ended = await self._end(claim, again_at, "failed" if failed else "finished")
+        if not ended:
             raise StaleFence(claim.item)
+        return ended == _WOKEN
 
     async def give_back(self, claim: Claim, again_at: float) -> bool:
         """Let anybody have the item at `again_at`, as if it had not been claimed this time.
 
         False: somebody else has, or had, it.
         """
-        return await self._end(claim, again_at, "given back")
+        return bool(await self._end(claim, again_at, "given back"))
 
-    async def _end(self, claim: Claim, again_at: float | None, how: str) -> bool:
+    async def _end(self, claim: Claim, again_at: float | None, how: str) -> int:
         reply = await self._db.run(
             _DONE,
             (DUE, CLAIMS, key("ended", claim.fence)),
@@ -248,7 +267,7 @@ class Work:
             how,
             _RECEIPT_SECONDS,
         )
-        return bool(int(reply))
+        return int(reply)
 
     async def backlog(self) -> Mapping[str, Backlog]:
         """What is due now and nobody works on, by kind; at most 10,000 items are counted."""
@@ -272,3 +291,4 @@ class Work:
     async def wake(self, item: str) -> None:
         """Make `item` due now; if somebody is at it, as soon as they are done."""
         await self._db.run(_WAKE, (DUE, CLAIMS), self._db.fixed_now, item)
+        self._db.woken()

@@ -1,0 +1,65 @@
+"""What a bot asks of others, counted from outside: Redis, Slack, the cloud."""
+
+import asyncio
+from collections import Counter
+from contextlib import suppress
+from typing import Self
+
+from redis.asyncio import Redis
+from stage import Stage
+
+
+class Commands:
+    """Counts the commands that a Redis server is sent while it lasts, by their names.
+
+    What a script of ours does inside the server is not counted: it is no round trip.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._redis = Redis.from_url(url, decode_responses=True)
+        self._monitor = self._redis.monitor()
+        self._listening: asyncio.Task[None] | None = None
+        self.sent: Counter[str] = Counter()
+
+    async def __aenter__(self) -> Self:
+        await self._monitor.__aenter__()  # type: ignore[no-untyped-call] # redis-py leaves it untyped
+        self._listening = asyncio.create_task(self._listen())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._listening is not None:
+            self._listening.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._listening
+        if self._monitor.connection is not None:
+            await self._monitor.connection.disconnect()
+        await self._redis.aclose()
+
+    async def _listen(self) -> None:
+        while True:
+            told = await self._monitor.next_command()
+            if told["client_type"] != "lua":
+                self.sent[told["command"].split()[0]] += 1
+
+
+class Asked:
+    """What Slack and the cloud of a stage have been asked since then, by method and action."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._slack, self._cloud = len(stage.slack.requests), len(stage.vpc.calls)
+
+    @property
+    def slack(self) -> Counter[str]:
+        """Calls of Slack."""
+        return Counter(call.method for call in self._stage.slack.requests[self._slack :])
+
+    @property
+    def limited(self) -> int:
+        """Those that were answered with 429."""
+        return sum(call.status == 429 for call in self._stage.slack.requests[self._slack :])
+
+    @property
+    def cloud(self) -> Counter[str]:
+        """Calls of the cloud."""
+        return Counter(call.action for call in self._stage.vpc.calls[self._cloud :])
