@@ -195,7 +195,8 @@ class Stage:
 
     def thread(self, card: Message) -> list[str]:
         """The lines below a card."""
-        return [text_of(m) for m in self.slack.thread(card.channel, card.ts) if m.reply]
+        posts = [m for m in self.slack.thread(card.channel, card.ts) if m.reply]
+        return [line for post in posts for line in lines_of(post)]
 
     async def until_card_says(self, card: Message, words: str, seconds: float = TIMEOUT) -> str:
         """Wait until a card shows `words`; returns all that it shows then."""
@@ -299,6 +300,19 @@ def delete_command(*routes: VcoRoute, region: str = seed.HANGZHOU, reason: str =
 def versions(card: Message) -> list[str]:
     """All that a card has said, oldest first."""
     return ["\n".join(text_of(block) for block in blocks) for blocks in [*card.past, card.blocks]]
+
+
+def lines_of(post: Message) -> list[str]:
+    """The lines of the timeline that one post says: those that were due together are one post."""
+    payload = post.metadata.get("event_payload", {})
+    if not str(payload.get("part", "")).startswith("line "):
+        return [text_of(post)]
+    lines: list[list[Json]] = []
+    for block in post.blocks:
+        if block["type"] == "section":
+            lines.append([])
+        lines[-1].append(block)
+    return ["\n".join(text_of(block) for block in line) for line in lines]
 
 
 def request_id(card: Message) -> str:

@@ -127,6 +127,7 @@ class App:
             region_steps=CONCURRENCY["run"] // 3,
             readings=self.readings,
             now=now,
+            lately=self.store.database.lately,
             limits=limits,
             # A part of a step; where it takes longer, Slack counts as silent.
             recheck=Recheck(
@@ -159,6 +160,7 @@ class App:
             concurrency=CONCURRENCY,
             upkeep=self.store.repair.check,
         )
+        database.woken = self.worker.wake
         self.bolt = self._bolt()
         self.connection = Connection(
             self.bolt, self.slack, self.directory, settings.slack_app_token
@@ -230,6 +232,9 @@ class App:
             # What no listener knows is answered all the same.
             before_authorize=unknown,
             raise_error_for_unhandled_request=True,
+            # Listeners do no more than store and acknowledge: Bolt need not look every 10 ms
+            # whether they have.
+            process_before_response=True,
             # We listen to nothing that we could cause ourselves.
             ignoring_self_events_enabled=False,
         )
@@ -243,6 +248,7 @@ class App:
         await self.notes.close()
         await self.lookup.close()
         await self.directory.close()
+        await self.slack.close()
         await self.readings.close()
         await self.http.aclose()
         await self.store.database.close()

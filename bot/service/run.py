@@ -88,6 +88,7 @@ async def run(settings: Settings, stop: asyncio.Event, policy: PolicySource | No
     for warning in settings.warnings:
         log.warning("setting", problem=warning)
     app = App(settings, policy)
+    app.slack.open()
     serving = AsyncExitStack()
     traced = ExitStack()
     traced.enter_context(exporting(os.environ))

@@ -24,9 +24,10 @@ class Priority(IntEnum):
     PROGRESS = 6
 
 
-_LEAVES = (0, 1, 1, 2, 20, 20, 24)
-"""How many calls each priority leaves to those above it, at most half of a full bucket.
+_LEAVES = (0, 1, 1, 6, 20, 20, 24)
+"""How many calls each priority leaves to those above it, at most `_MOST_LEFT` of a full bucket.
 
+Lines on the way wait for each other, and then are one post, so that ends find posts left.
 Cards on their way, and their bars, leave so many that what ends at the same time is told at once.
 """
 
@@ -65,6 +66,8 @@ RATES = {
 _AFTER_PAUSE = 0.05
 """How much of a minute's calls may come at once after a pause."""
 
+_MOST_LEFT = 0.7
+
 _SLOWEST = 0.25
 _SOON_SECONDS = 60.0
 _RECOVERY_SECONDS = 240.0
@@ -92,7 +95,7 @@ class Budget:
         """Seconds until a call of this priority may be made; 0: now."""
         speed = self._refill(now)
         burst = max(1.0, self._rate.burst * speed)
-        missing = 1 + min(_LEAVES[priority], (burst - 1) / 2) - self._level
+        missing = 1 + min(_LEAVES[priority], (burst - 1) * _MOST_LEFT) - self._level
         pause = 0.0 if self._paused_until is None else max(0.0, self._paused_until - now)
         # What is missing by less is the rounding.
         short = missing * 60 / (self._rate.per_minute * speed) if missing > 1e-6 else 0.0  # noqa: PLR2004

@@ -6,6 +6,7 @@ and the record goes on; when it is back, the latest card and every line are stil
 """
 
 import hashlib
+import time
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ from bot.metrics import ALARMS, STAGE_SECONDS
 from bot.models import Decision, Request, RequestState, Verdict
 from bot.slack.budget import Priority
 from bot.slack.messages.card import Message, View, card
-from bot.slack.messages.timeline import broadcast, forgotten, line
+from bot.slack.messages.timeline import broadcast, forgotten, lines
 from bot.slack.posted import CARD, PostedMessages, metadata
 from bot.slack.web import Slack
 from bot.store import CardState, Claim, Store
@@ -42,11 +43,22 @@ _OUTCOMES = frozenset(
     )
 )
 
+_PROGRESSING = (RequestState.APPROVED, RequestState.EXECUTING)
+
 _NOT_SENT = "not_sent"
 """What the card of a request shows that failed before anything was sent: no outcome."""
 
 REFRESH_SECONDS = 3.0
-"""How often a progress bar moves: slow enough for Slack's limit of about 50 edits a minute."""
+"""How often a progress bar moves at most."""
+
+BARS_A_MINUTE = 25
+"""How many edits of all cards together move bars: half of what Slack allows, about 50 a minute."""
+
+_IN_A_STEP = 2.0
+"""Seconds in which a step goes on to what comes next: less than its lease by a call's time-out."""
+
+_LINE = "line "
+"""How the name of a post in the thread begins; the number of its last event follows."""
 
 
 class PostedMessage(NamedTuple):
@@ -72,13 +84,22 @@ class CardPublisher:
         self._posted_messages = posted_messages
         self._store = store
         self._now = now
+        self._bars = Bars()
 
     async def step(self, claim: Claim) -> float | None:
-        """Bring Slack one call closer to the record."""
-        stored = await self._store.requests.get(claim.id)
-        if stored is None:
+        """Bring Slack closer to the record, call by call as long as there is time."""
+        began = time.monotonic()
+        while True:
+            again_at = await self._call(claim)
+            # What is due at once is done at once: another claim would read the same again.
+            if again_at != claim.now or time.monotonic() - began > _IN_A_STEP:
+                return again_at
+
+    async def _call(self, claim: Claim) -> float | None:
+        found = await self._store.recorded_now(claim.id)
+        if found is None:
             return None
-        posted = await self._store.card_states.get(claim.id)
+        stored, posted = found
         if posted.lost:
             # Once more, so that it is forgotten with a request that has ended since.
             await self._save(claim, stored.request, posted)
@@ -126,7 +147,7 @@ class CardPublisher:
         if posted.shown != shown and not posted.fixed:
             return await self._change(claim, request, posted, message, shown)
         if posted.said < len(request.timeline):
-            await self._post_line(claim, request, posted)
+            await self._post_lines(claim, request, posted)
             return claim.now
         untold = posted.fixed == _FORGOTTEN and _shows(request) not in _OUTCOMES
         if posted.shown != shown and not request.state.open and not untold:
@@ -134,8 +155,7 @@ class CardPublisher:
             await self._post_once(claim, request, posted, f"{CARD} {shown}", message)
             await self._save(claim, request, replace(posted, shown=shown, posting=""))
             return claim.now
-        progressing = request.state in (RequestState.APPROVED, RequestState.EXECUTING)
-        return claim.now + REFRESH_SECONDS if progressing else None
+        return claim.now + self._bars.pause(claim.id) if request.state in _PROGRESSING else None
 
     async def _change(
         self, claim: Claim, request: Request, posted: CardState, message: Message, shown: str
@@ -152,7 +172,7 @@ class CardPublisher:
             # The thread is limited by itself: a line doesn't wait for the card's edit.
             if posted.said == len(request.timeline):
                 raise
-            await self._post_line(claim, request, posted)
+            await self._post_lines(claim, request, posted)
         return claim.now
 
     async def _forgotten(self, request: Request, posted: CardState) -> str:
@@ -200,16 +220,18 @@ class CardPublisher:
         except SlackRejected as error:
             return f"(no link: {error.code})"
 
-    async def _post_line(self, claim: Claim, request: Request, posted: CardState) -> None:
-        events = request.timeline[posted.said :]
-        lines = ((n, line(request, e)) for n, e in enumerate(events, start=posted.said + 1))
-        said, message = next(((n, m) for n, m in lines if m), (len(request.timeline), None))
+    async def _post_lines(self, claim: Claim, request: Request, posted: CardState) -> None:
+        """Say all that is due in one post; of one that may be there already, just the same."""
+        until = None
+        if posted.posting.startswith(_LINE):
+            until = int(posted.posting.removeprefix(_LINE))
+        said, message = lines(request, posted.said, until)
         if message:
             await self._post_once(
                 claim,
                 request,
                 posted,
-                f"line {said}",
+                f"{_LINE}{said}",
                 message,
                 broadcast=broadcast(request.timeline[said - 1]),
             )
@@ -252,12 +274,13 @@ class CardPublisher:
         return PostedMessage(*where, earlier=False)
 
     async def _view(self, claim: Claim, request: Request) -> View:
-        if request.state not in (RequestState.APPROVED, RequestState.EXECUTING):
+        if request.state not in _PROGRESSING:
             return View(now=0.0)
+        waits = request.state is RequestState.APPROVED
         return View(
             # In steps, so that a card is not edited for a second's difference.
             now=claim.now - claim.now % REFRESH_SECONDS,
-            ahead=await self._store.requests.position(request) or 0,
+            ahead=(await self._store.requests.position(request) or 0) if waits else 0,
             usual=await self._store.rate_limits.usual(request.region),
         )
 
@@ -282,6 +305,25 @@ class CardPublisher:
     async def _save(self, claim: Claim, request: Request, posted: CardState) -> None:
         retain = None if request.state.open else self._store.requests.retention
         await self._store.card_states.save(claim, posted, retain=retain)
+
+
+class Bars:
+    """How many cards have a bar that moves, and how often each may."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Nothing moves yet."""
+        self._clock = clock
+        self._until: dict[str, float] = {}
+
+    def pause(self, request_id: str) -> float:
+        """Seconds until the bar of a card moves again, one of all those that do."""
+        now = self._clock()
+        self._until = {id_: until for id_, until in self._until.items() if until > now}
+        self._until[request_id] = now
+        pause = max(REFRESH_SECONDS, len(self._until) * 60 / BARS_A_MINUTE)
+        # Who has not come back by twice its time has no bar any more.
+        self._until[request_id] = now + 2 * pause
+        return pause
 
 
 def edit_priority(request: Request, posted: CardState) -> Priority:

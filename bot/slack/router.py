@@ -14,6 +14,7 @@ item that it stores, and its handler. It has a router, and `bot.slack.routes` pu
         ...
 """
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -38,6 +39,9 @@ from bot.store import Claim, Store
 
 Listener = Callable[[ListenerContext, AsyncAck, Body], Awaitable[None]]
 """Stores what Slack delivered and acknowledges it, within Slack's three seconds."""
+
+ACK_SECONDS = 3.0
+"""For how long Slack waits for an acknowledgement."""
 
 Id = str | re.Pattern[str]
 
@@ -149,12 +153,27 @@ class Router:
 def _for_bolt(
     listener: Listener, context: ListenerContext
 ) -> Callable[[AsyncAck, Json, AsyncBoltRequest], Awaitable[None]]:
+    late: set[asyncio.Task[None]] = set()
+
     # Bolt hands over what the names of the arguments ask for.
     async def listen(ack: AsyncAck, body: Json, request: AsyncBoltRequest) -> None:
         request.context[HEARD] = True
-        await listener(context, ack, body)
+        listening = asyncio.create_task(_listening(listener, context, ack, body))
+        await asyncio.wait({listening}, timeout=ACK_SECONDS)
+        if listening.done():
+            listening.result()
+        else:
+            # It goes on, and Slack hears now that it is late.
+            late.add(listening)
+            listening.add_done_callback(late.discard)
 
     return listen
+
+
+async def _listening(
+    listener: Listener, context: ListenerContext, ack: AsyncAck, body: Body
+) -> None:
+    await listener(context, ack, body)
 
 
 def _for_event(

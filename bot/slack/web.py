@@ -60,6 +60,9 @@ _WORKSPACE_SECONDS = 5.0
 _TRANSPORT = (aiohttp.ClientError, SlackClientError, OSError, TimeoutError, ValueError)
 """Whatever slack_sdk lets through when an answer did not come, or was no answer."""
 
+_KEPT_SECONDS = 10.0
+"""For how long an idle connection to Slack is kept: less than its servers do."""
+
 _RESPOND = aiohttp.ClientTimeout(total=5)
 _ANSWER_LIMIT = 4096
 """Bytes that are read of the answer at a `response_url`; Slack's is `ok`, or a code."""
@@ -113,6 +116,22 @@ class Slack:
         self._budgets: dict[tuple[str, str], Budget] = {}
         self.granted: frozenset[str] | None = None
         self._foreign_url = LimitedLog(__name__, "foreign_response_url")
+
+    def open(self) -> None:
+        """Keep connections for the next call; without it each call makes one of its own.
+
+        One that Slack has closed meanwhile would cost a call, so none is kept for long.
+        """
+        self.client.session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=self.client.timeout),
+            connector=aiohttp.TCPConnector(keepalive_timeout=_KEPT_SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    async def close(self) -> None:
+        """Close what is kept."""
+        if self.client.session is not None:
+            await self.client.session.close()
 
     async def call(
         self,

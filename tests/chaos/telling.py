@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from stage import lines_of
+
 from bot.models import Event, EventKind, RequestState, RouteState, Verdict
 from bot.sandbox.slack.messages import Message, find_element, text_of
 from bot.slack.messages.card import APPROVE, CANCEL, REJECT
@@ -122,7 +124,7 @@ def _followed(case: Case) -> tuple[int, int, str]:
     """How many of the expected lines came in order, how many came again, and a wrong one."""
     expected = list(_expected(case))
     told = repeated = 0
-    for line in map(text_of, case.lines):
+    for line in (line for post in case.lines for line in lines_of(post)):
         if told < len(expected) and _says(line, expected[told]):
             told += 1
         elif any(_says(line, earlier) for earlier in expected[:told]):

@@ -276,6 +276,15 @@ def length(blocks: Iterable[Block]) -> int:
     return sum(map(len, _texts(list(blocks))))
 
 
+_BLOCKS = 45
+"""Blocks in a message; Slack takes 50."""
+
+
+def fits(blocks: Sequence[Block]) -> bool:
+    """Whether Slack takes so much as one message."""
+    return len(blocks) <= _BLOCKS and length(blocks) <= BLOCKS_LIMIT
+
+
 def shares(wanted: Sequence[int], budget: int) -> list[int]:
     """What each gets of `budget`: who wants little gets it, the others share the rest evenly."""
     given, left = [0] * len(wanted), budget

@@ -19,6 +19,7 @@ from bot.slack.messages.mrkdwn import (
     code,
     context,
     duration,
+    fits,
     literal,
     mention,
     named,
@@ -57,6 +58,28 @@ def broadcast(event: Event) -> bool:
         return bool(event.details.get("degraded"))
     # A tunnel that goes up and down is told each time, and to everybody once.
     return event.kind in _CALLS and "again" not in event.details
+
+
+def lines(request: Request, said: int, until: int | None = None) -> tuple[int, Message | None]:
+    """The events after the first `said`, up to `until`, in one message; None: nothing to say.
+
+    Returns also how many events are said with it: where they are more than a message holds, the
+    others are for the next one. What the channel should see is a post of its own.
+    """
+    texts: list[str] = []
+    blocks: list[Block] = []
+    for event in request.timeline[said:until]:
+        if message := line(request, event):
+            text, more = message
+            alone = broadcast(event)
+            if blocks and (alone or not fits([*blocks, *more])):
+                break
+            texts.append(text)
+            blocks += more
+            if alone:
+                return said + 1, (text, blocks)
+        said += 1
+    return said, ("\n".join(texts), blocks) if blocks else None
 
 
 def forgotten(request: Request, shows: str) -> Message:

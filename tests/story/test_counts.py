@@ -1,0 +1,39 @@
+"""How much a deletion asks of Redis, of Slack and of the cloud: no more than it has to."""
+
+from counting import Asked, Commands
+from stage import Stage, delete_command
+
+from bot.sandbox.slack.messages import text_of
+from bot.sandbox.vpc.world import Pace
+
+_MOST_COMMANDS = 260
+_MOST_CALLS = {
+    # The card, and at most a post for each of the four lines.
+    "chat.postMessage": 5,
+    # Approved, at work, its bar in two seconds, the end.
+    "chat.update": 6,
+    # Who asks, who approves and who asked, each once.
+    "users.info": 4,
+    "usergroups.users.list": 2,
+    "conversations.info": 2,
+    "conversations.history": 1,
+    "chat.getPermalink": 1,
+}
+
+
+async def test_one_deletion_asks_no_more_of_anybody_than_it_has_to(hurried: Stage) -> None:
+    await hurried.start_bot()
+    [route] = hurried.new_routes("counted", pace=Pace(delay=0.1, seconds=2.0))
+    asked = Asked(hurried)
+    async with Commands(hurried.redis_url) as commands:
+        card = await hurried.ask(delete_command(route))
+        await hurried.approve(card)
+        await hurried.until_thread_says(card, "deleted in")
+        await hurried.slack.until(lambda: text_of(card).startswith("✅ Deleted"))
+    # The tests poll five times as often as a deployment does: each poll costs six of these.
+    assert sum(commands.sent.values()) <= _MOST_COMMANDS, commands.sent
+    assert asked.cloud["DeleteVcoRouteEntry"] == 1
+    # The preview, the reading before the send, and the one that proves it.
+    assert asked.cloud["DescribeVcoRouteEntries"] <= 2 + 2 + 1
+    for method, most in _MOST_CALLS.items():
+        assert asked.slack[method] <= most, asked.slack
