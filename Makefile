@@ -55,7 +55,7 @@ chaos: .venv/dev ## Rounds in which everything goes wrong; ROUNDS=300, MODE=http
 mutations: .venv/dev ## Take one guard away at a time: a test has to notice each
 	@PYTHONPATH=.:tests $(BIN)/python -m mutations
 
-bench: .venv/dev ## What a kill -9 costs, beside undisturbed deletions of the same run
+bench: .venv/dev ## How fast, and what it asks of others, each figure beside a peer's
 	@PYTHONPATH=.:tests $(BIN)/python -m bench $(ARGS)
 
 contract: .venv/dev ## Slack's own judgement of all that is shown; SLACK_BOT_TOKEN=xoxb-…

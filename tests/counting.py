@@ -47,17 +47,17 @@ class Asked:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._slack, self._cloud = len(stage.slack.requests), len(stage.vpc.calls)
+        self.slack_from, self._cloud = len(stage.slack.requests), len(stage.vpc.calls)
 
     @property
     def slack(self) -> Counter[str]:
         """Calls of Slack."""
-        return Counter(call.method for call in self._stage.slack.requests[self._slack :])
+        return Counter(call.method for call in self._stage.slack.requests[self.slack_from :])
 
     @property
     def limited(self) -> int:
         """Those that were answered with 429."""
-        return sum(call.status == 429 for call in self._stage.slack.requests[self._slack :])
+        return sum(call.status == 429 for call in self._stage.slack.requests[self.slack_from :])
 
     @property
     def cloud(self) -> Counter[str]:

@@ -128,8 +128,12 @@ class BotProcess(GuardedProcess):
         Raises:
             RuntimeError: it did not become ready in time.
         """
-        if self.pid is not None:
-            return
+        if self.pid is None:
+            self.begin()
+            await self._until_ready()
+
+    def begin(self) -> None:
+        """Start it and wait for nothing."""
         inherited = {k: v for k, v in os.environ.items() if k in _INHERITED or k.startswith("COV")}
         self._began_at = self._log.stat().st_size if self._log and self._log.exists() else 0
         self._killed = False
@@ -139,7 +143,6 @@ class BotProcess(GuardedProcess):
             directory=self._directory,
             environment=inherited | self._environment,
         )
-        await self._until_ready()
 
     async def stop(self) -> int | None:
         """Ask it to end (SIGTERM) and wait; returns its exit status."""

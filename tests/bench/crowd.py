@@ -1,0 +1,134 @@
+"""Many deletions at once: when each is told, what it asked of others, and what the peers would do.
+
+Slack's limits and the vendor's quotas are enforced from the approvals on.
+"""
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass, field
+from statistics import mean
+
+from counting import Asked, Commands
+from stage import Stage, delete_command
+from waiting import until
+
+from bench.peers import PLAIN, TERRAFORM, gone_at
+from bot.models import VcoRoute
+from bot.sandbox.process import BotProcess
+from bot.sandbox.slack.messages import Message
+from bot.sandbox.slack.workspace import ALICE, BOB
+from bot.sandbox.vpc.world import Pace
+
+SHORTEST, LONGEST = 12.0, 20.0
+"""Seconds that the tasks take."""
+
+_TIMEOUT = 240.0
+_READS = ("DescribeVpnConnection", "DescribeVpnConnections", "DescribeVcoRouteEntries")
+
+
+@dataclass(slots=True)
+class Crowd:
+    """What was seen of some deletions at once; times in seconds."""
+
+    told: list[float] = field(default_factory=list)
+    provable: list[float] = field(default_factory=list)
+    plain: list[float] = field(default_factory=list)
+    terraform: list[float] = field(default_factory=list)
+    reads: float = 0.0
+    plain_reads: float = 0.0
+    terraform_reads: float = 0.0
+    limited: int = 0
+    posts: float = 0.0
+    edits: float = 0.0
+    commands: float = 0.0
+
+
+async def crowd(stage: Stage, bot: BotProcess, name: str, count: int, *, redis: bool) -> Crowd:
+    """Ask for so many deletions, approve them at once, and wait until all threads say so.
+
+    `redis`: count the commands that Redis is sent as well, which costs time.
+    """
+    limits = stage.slack.limits
+    stage.slack.deliver_to(f"{bot.url}/slack/events")
+    dice = random.Random(count)  # noqa: S311 - no secret
+    paces = [Pace(delay=0.3, seconds=dice.uniform(SHORTEST, LONGEST)) for _ in range(count)]
+    routes = [stage.new_routes(f"{name}x{n}", pace=pace)[0] for n, pace in enumerate(paces)]
+    limits.enabled = False
+    cards = [await stage.ask(delete_command(route)) for route in routes]
+    if count > 1:
+        await asyncio.sleep(2.0)  # what the cards still want of Slack is no part of this
+    limits.enabled = True
+    if redis:
+        async with Commands(stage.redis_url) as commands:
+            seen = await _played(stage, routes, cards)
+        seen.commands = sum(commands.sent.values()) / count
+        return seen
+    return await _played(stage, routes, cards)
+
+
+async def _played(stage: Stage, routes: list[VcoRoute], cards: list[Message]) -> Crowd:
+    seen, asked, first = Crowd(), Asked(stage), len(stage.vpc.calls)
+    await asyncio.gather(*(stage.approve(card) for card in cards))
+    said: dict[str, float] = {}
+
+    def all_told() -> bool:
+        for call in stage.slack.requests[asked.slack_from :]:
+            if call.method == "chat.postMessage" and not call.error and _ends(call.args["text"]):
+                said.setdefault(call.args["thread_ts"], call.at)
+        return len(said) == len(cards)
+
+    try:
+        await until(all_told, _TIMEOUT)
+    except TimeoutError:
+        now = time.time()
+        for card in cards:
+            said.setdefault(card.ts, now)
+    calls = stage.vpc.calls[first:]
+    for route, card in zip(routes, cards, strict=True):
+        sent, gone = gone_at(stage, route)
+        seen.told.append(said[card.ts] - gone)
+        mine = [c for c in calls if c.vpn_connection_id == route.vpn_connection_id]
+        listed = [c.at for c in mine if c.action == "DescribeVcoRouteEntries" and c.at >= gone]
+        seen.provable.append(min(listed, default=said[card.ts]) - gone)
+        for waiter, late in ((PLAIN, seen.plain), (TERRAFORM, seen.terraform)):
+            late.append(waiter.knows(sent, gone)[0])
+    ends = [gone_at(stage, route) for route in routes]
+    seen.plain_reads = mean(PLAIN.knows(*one)[1] for one in ends)
+    seen.terraform_reads = mean(TERRAFORM.knows(*one)[1] for one in ends)
+    seen.reads = sum(c.action in _READS for c in calls) / len(routes)
+    seen.limited = asked.limited
+    seen.posts = asked.slack["chat.postMessage"] / len(routes)
+    seen.edits = asked.slack["chat.update"] / len(routes)
+    return seen
+
+
+def _ends(text: str) -> bool:
+    return "deleted in" in text
+
+
+async def refused_clicks(stage: Stage, bot: BotProcess, clicks: int = 45) -> float:
+    """One person clicks what they may not; returns how long somebody's approval takes meanwhile."""
+    stage.slack.deliver_to(f"{bot.url}/slack/events")
+    stage.slack.limits.enabled = False
+    theirs = await stage.ask(delete_command(stage.new_routes("refused1")[0]))
+    mine = await stage.ask(delete_command(stage.new_routes("refused2")[0]))
+    stage.slack.limits.enabled = True
+
+    async def clicking() -> None:
+        for _ in range(clicks):
+            await stage.approve(theirs, ALICE)
+            await asyncio.sleep(20.0 / clicks)
+
+    flood = asyncio.create_task(clicking())
+    try:
+        await asyncio.sleep(10.0)
+        clicked = time.time()
+        await stage.approve(mine, BOB)
+        await stage.slack.until(
+            lambda: any("Approved" in line for line in stage.thread(mine)), timeout=_TIMEOUT
+        )
+        return time.time() - clicked
+    finally:
+        flood.cancel()
+        stage.slack.limits.enabled = False
