@@ -20,8 +20,9 @@ To follow one command: `slack.commands`, `command`, `slack.listeners`, `slack.in
 The edges, whose words never leave them: `slack` (payloads, blocks), `alibaba` (JSON, codes,
 signatures), `store` (Redis keys, scripts). `models` and `errors` are what all of them speak.
 
-Around it: `cli` (what is typed in a terminal), `service` (builds, starts, watches and stops the
-parts), `config` (the environment), `history` (which requests were ever about a block, a connection,
-a request), `logs`, `metrics`; `sandbox`, which nothing else knows. Imports go one way; the layers
-are in pyproject.toml.
+Around it: `cli` (what is typed in a terminal; `__main__` hands over to it), `service` (builds,
+starts, watches and stops the parts), `config` (the environment), `history` (which requests were
+ever about a block, a connection, a request), `logs` and `log_events`, `metrics`, `tracing`,
+`version`; `sandbox`, which nothing else knows. Imports go one way; the layers are in
+pyproject.toml.
 """

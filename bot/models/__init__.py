@@ -4,6 +4,7 @@ Everything here is frozen and does no I/O. Times are seconds since the epoch, re
 Redis (`TIME`), so that all replicas agree on them. Names follow the vendor's API where it
 has one (`route_dest`, `next_hop`, `weight`).
 
+- `value`     the base of all of them
 - `cloud`     connections and routes, as the VPC API shows them
 - `preview`   what is asked, its impact, and the snapshot that an approval binds to
 - `people`    who somebody is, and what they decided

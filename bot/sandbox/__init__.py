@@ -6,5 +6,5 @@
 - `slack`    a local Slack, as strict as Slack, with a page to use it
 - `vpc`      a local VPC API that behaves as the vendor's does
 - `valkey`   an embedded real server
-- `process`  the real bot as a process that can be killed and started
+- `process`  the real bot as a process that can be killed and started, and that `guard` ends with us
 """

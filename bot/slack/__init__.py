@@ -13,7 +13,8 @@ From a click to its decision:
 - `listeners`   stores what Slack delivers, acknowledges it; `payloads`, `payload`: Slack's bodies
 - `inbox`       takes each stored item to its handler
 - `submissions` drafts → requests; `lookups`: requests for those who ask; `access`: who may look
-- `responder`   answers one person privately; `notes`: says that an item waits
+- `responder`   answers one person privately, `addresses`: where that may be; `notes`: that an item
+                waits
 
 What Slack shows:
 

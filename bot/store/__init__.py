@@ -13,7 +13,9 @@
 - `repair`    what the database has lost, and what follows from the records, built anew
 - `replicas`  is what was written where a failover finds it
 - `health`    can this database be trusted with what was approved and sent
-- `client`    one connection pool, its timeouts, scripts, and errors
+- `seal`      a MAC on what a send rests on, with a key that is not in here
+- `counting`  what changes of requests add to the metrics
+- `client`    one connection pool, its timeouts, scripts, and errors; `connect`: from an address
 
 Each Lua script stands beside the typed call that runs it. All keys share one hash tag, so
 that a script may touch any of them on a Cluster; scripts name them as literal `KEYS[i]`,

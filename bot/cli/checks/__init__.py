@@ -1,1 +1,4 @@
-"""What `doctor` looks at. Each check is a function from what was seen to a finding."""
+"""What `doctor` looks at: `slack`, `redis`, `alibaba`, and the `people` of the policy.
+
+Each check is a function from what was seen to a `finding`.
+"""

@@ -5,7 +5,8 @@
 - `labels`      what a deletion and a restoration are called; what stands first in lists
 - `buttons`     the buttons that stand in more than one place
 - `impacts`     what happens to traffic
-- `card`        one message for a request, edited in place; `card_body`: below its first line
+- `card`        one message for a request, edited in place; `first_line`, `card_body`: its parts
+- `stays`       the danger that is still there; `monitored`: what monitoring has shown
 - `timeline`    the thread below the card: one line for each event
 - `replies`     what one person is told of their command or click; lists and status
 - `receipt`, `history`   all that is recorded of a request; which requests there were
