@@ -48,3 +48,8 @@ def test_a_policy_says_its_own_limits_and_leaves_out_the_others() -> None:
     own = parse(f"{rule}\n[limits]\nopen_per_person = 5\n", "p.toml", expiry=600.0)
     assert own.limits == Limits(open_per_person=5)
     assert parse(rule, "p.toml", expiry=600.0).limits == Limits()
+
+
+def test_who_sets_no_limits_may_still_ask_for_two_hundred_at_once() -> None:
+    usual = Limits()
+    assert min(usual.open_per_person, usual.open_per_connection, usual.cards_per_minute) > 200
