@@ -65,11 +65,13 @@ async def own_valkey() -> AsyncIterator[EmbeddedValkey]:
         yield server
 
 
+@pytest.mark.usefixtures("short_pauses")
 @pytest.mark.parametrize("how", ["killed", "frozen"])
 async def test_while_redis_is_away_nothing_is_recorded_and_everybody_is_told_so_at_once(
     own_valkey: EmbeddedValkey, how: str
 ) -> None:
     async with Stage(own_valkey.url) as stage:
+        stage.hurry()
         await stage.start_bot()
         card = await stage.ask()
         before = len(stage.cards())

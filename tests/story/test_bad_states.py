@@ -158,11 +158,9 @@ async def until_redis_is(url: str, words: str) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_where_nothing_can_be_recorded_nothing_is_sent(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.mark.usefixtures("short_pauses")
+async def test_where_nothing_can_be_recorded_nothing_is_sent() -> None:
     """A full disk, a full memory, a master without its replicas: all answer writes with a no."""
-    monkeypatch.setattr("bot.execution.context._LONGEST_WAIT", 0.5)
     async with EmbeddedValkey(appendonly=True) as server, Stage(server.url) as stage:
         url = await stage.start_bot(VCO_LEASE="1")
         [route] = stage.new_routes("lonely")
