@@ -242,7 +242,24 @@ class OutcomeUnknown(AlibabaError):
 
 
 class Busy(AlibabaError):
-    """The connection is being configured: wait, then the same call with the same token."""
+    """The connection is being configured: wait, then the same call with the same token.
+
+    `perhaps_done`: what it is busy with may be this very call, which arrived before.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        *,
+        meaning: str = "",
+        next_step: str = "",
+        alibaba_request_id: str = "",
+        perhaps_done: bool = False,
+    ) -> None:
+        super().__init__(
+            code, meaning=meaning, next_step=next_step, alibaba_request_id=alibaba_request_id
+        )
+        self.perhaps_done = perhaps_done
 
 
 class Throttled(AlibabaError):

@@ -223,7 +223,9 @@ EVENTS: dict[str, LogEvent] = {
     "stop_cut_short": LogEvent(
         "Something did not end in time at a stop; another replica, or the next start, goes on."
     ),
+    "stop_asked": LogEvent("Somebody stopped a request, or tried to when it was too late."),
     "stopped": LogEvent("The bot has ended in good order."),
+    "stopped_before_send": LogEvent("A step found its request stopped; it sent nothing."),
     "stopping": LogEvent("The bot was asked to stop, and finishes the steps in hand."),
     "store_fault": LogEvent(
         "A key is not of the type that we left there, or a script failed.",

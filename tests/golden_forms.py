@@ -43,13 +43,16 @@ from bot.models import (
     Terms,
     Tunnel,
     Verdict,
+    WaitCause,
 )
 from bot.slack.app_home import HomeOpened
+from bot.slack.check_now import CheckClicked
 from bot.slack.commands import CommandGiven
 from bot.slack.decisions import DecisionClicked, RejectionSubmitted
 from bot.slack.ended import AskAgainClicked, RestoreClicked
 from bot.slack.forms.fields import DeleteFormSubmitted
 from bot.slack.routes import ROUTER
+from bot.slack.stop import StopClicked
 from bot.slack.unknown import UnknownPayload
 from bot.store.cards import CardState
 
@@ -135,6 +138,10 @@ def _special_requests() -> dict[str, object]:
         "request-sent": sent(),
         "request-answer-lost": lost,
         "request-waiting": waiting,
+        "request-waiting-busy": route_change.wait(
+            sent(), 1104.0, "TaskConflict", "Another change runs.", WaitCause.BUSY
+        ),
+        "request-stopped": lifecycle.stop(approved(), decided(Verdict.STOPPED)),
         "request-watched": watched,
         "request-seen-present": seen_present,
         "request-seen-absent": route_change.observe(watched, 1111.0, ABSENT),
@@ -160,6 +167,8 @@ def _deliveries() -> dict[str, object]:
         "inbox-click-at-home": DecisionClicked(user=BOB, at_home=True, request_id=id_),
         "inbox-undo": RestoreClicked(**who, request_id=id_),
         "inbox-again": AskAgainClicked(**who, request_id=id_),
+        "inbox-stop": StopClicked(**who, request_id=id_),
+        "inbox-check": CheckClicked(**who, request_id=id_),
         "inbox-reject": RejectionSubmitted(**who, request_id=id_, reason="not tonight"),
         "inbox-form": form,
         "inbox-form-typed": replace(form, routes=(), blocks="10.0.0.0/24", reason="INC-4211"),

@@ -6,7 +6,22 @@ The tests have them judged by the local Slack, `make contract` by the real one.
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from builders import ALICE, BOB, a_request, a_route, a_snapshot, decided, in_state, listed, live
+from builders import (
+    ALICE,
+    BOB,
+    PRESENT,
+    UPDATING,
+    a_request,
+    a_route,
+    a_snapshot,
+    accepted,
+    approved,
+    decided,
+    in_state,
+    listed,
+    live,
+    sent,
+)
 from msgspec.structs import replace
 from reading import HOSTILE
 
@@ -14,7 +29,18 @@ from bot import lifecycle
 from bot.errors import CommandError, Offer, PreviewError, RefusalReason, Refused, Unclear
 from bot.follow_up import countersignatures, monitoring, reminders
 from bot.history import Found
-from bot.models import Event, EventKind, Request, RequestState, Terms, Tunnel, Verdict
+from bot.lifecycle import route_change
+from bot.models import (
+    Event,
+    EventKind,
+    Request,
+    RequestState,
+    RouteState,
+    Terms,
+    Tunnel,
+    Verdict,
+    WaitCause,
+)
 from bot.slack.forms.fields import Form, route_value
 from bot.slack.forms.lookup import ConnectionRoutes
 from bot.slack.forms.view import delete_form, lookup_form
@@ -65,6 +91,21 @@ def _requests() -> Iterator[tuple[str, Request]]:
     yield "deleted, long names", in_state(RequestState.DELETED, LONG)
     yield "pending, to be typed", a_request(terms=TYPED)
     yield "glass broken", _glass_broken()
+    yield "busy", route_change.wait(sent(), 1104.0, "TaskConflict", REASON, WaitCause.BUSY)
+    yield "busy, an answer lost", _unanswered()
+    yield "stopped", lifecycle.stop(approved(), decided(Verdict.STOPPED, by=BOB, at=1105.0))
+    yield "unconfirmed, seen", _unconfirmed()
+
+
+def _unanswered() -> Request:
+    lost = route_change.lose(sent(), 1104.0, "Network.TooSlow")
+    seen = route_change.observe(lost, 1105.0, UPDATING)
+    return route_change.wait(seen, 1105.0, "connection updating", REASON, WaitCause.BUSY)
+
+
+def _unconfirmed() -> Request:
+    seen = route_change.observe(accepted(), 1110.0, PRESENT)
+    return route_change.end(seen, 1703.0, RouteState.UNCONFIRMED)
 
 
 def _glass_broken() -> Request:
@@ -74,7 +115,9 @@ def _glass_broken() -> Request:
 
 def _cards() -> Iterator[Golden]:
     for name, request in (*_requests(), *_monitored()):
-        yield _message(f"card: {name}", *card(request, View(now=1143.0, ahead=2, usual=40.0)))
+        ahead = 2 if request.state is RequestState.APPROVED else 0
+        seen = View(now=1143.0, ahead=ahead, usual=40.0, until=1703.0)
+        yield _message(f"card: {name}", *card(request, seen))
 
 
 def _lines() -> Iterator[Golden]:

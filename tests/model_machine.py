@@ -46,7 +46,7 @@ DESTS = ("10.0.0.0/24", "10.0.1.0/24")
 ROUTES = [a_route(dest, connection=line) for line in LINES for dest in DESTS]
 SOME_ROUTES = st.sampled_from([tuple(ROUTES[:2]), *((route,) for route in ROUTES)])
 
-NOTHING_SENT = {RequestState.VOID, RequestState.REJECTED, RequestState.EXPIRED}
+NOTHING_SENT = {RequestState.REJECTED, RequestState.EXPIRED}
 NOTHING_DONE = {
     RouteState.QUEUED,
     RouteState.FAILED,
@@ -143,7 +143,8 @@ class ExecutionMachine(RuleBasedStateMachine):
     def click(self, id: str, verdict: Verdict, slow: bool = False) -> Any:  # noqa: A002, ANN401, FBT001, FBT002 - a rule's values
         by = ALICE if verdict is Verdict.CANCELLED else BOB
         decision = decided(verdict, by=by, at=self.now)
-        click = self.store.requests.update(id, lambda r: lifecycle.record_decision(r, decision))
+        record = lifecycle.stop if verdict is Verdict.STOPPED else lifecycle.record_decision
+        click = self.store.requests.update(id, lambda r: record(r, decision))
         return self._send(click, id, Place.WRITE if slow else Place.NOWHERE, 0)
 
     # What workers do.
@@ -228,7 +229,10 @@ class ExecutionMachine(RuleBasedStateMachine):
     def _goes_on(self, old: Request, new: Request) -> None:
         assert new.timeline[: len(old.timeline)] == old.timeline, "the timeline was rewritten"
         assert new.decisions[: len(old.decisions)] == old.decisions, "a decision was changed"
-        assert len(new.decisions) <= 1, "decided twice"
+        verdicts = [d.verdict for d in new.decisions]
+        went_ahead = (Verdict.APPROVED, Verdict.BROKE_GLASS)
+        stopped = len(verdicts) == 2 and verdicts[0] in went_ahead and new.stopped
+        assert len(verdicts) <= 1 or stopped, "decided twice"
         if not old.state.open and new.state is not old.state:
             assert old.state is RequestState.UNCONFIRMED, f"{old.state} became {new.state}"
         for was, now in zip(old.routes, new.routes, strict=True):
@@ -251,6 +255,8 @@ class ExecutionMachine(RuleBasedStateMachine):
             assert approved, "sent without approval"
             assert approved[0] <= call.at, "sent before its approval"
         assert not (calls and request.state in NOTHING_SENT), f"sent, and told as {request.state}"
+        if request.stopped:
+            assert all(c.at <= request.ended_at for c in calls), "sent after it was stopped"
         mine = [effect.route for effect in self.cloud.effects if effect.request == request.id]
         for route in request.routes:
             tokens = {call.token for call in calls if call.route == route.route}

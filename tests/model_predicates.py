@@ -6,14 +6,14 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from builders import ALICE
 from model_world import OTHER, Deed, Known, World, eligible, moment, what_next
 
 from bot.models import RequestState, RouteState, Verdict
 
-_UNSENT = (
-    *(RequestState.PENDING, RequestState.REJECTED, RequestState.EXPIRED),
-    *(RequestState.CANCELLED, RequestState.VOID),
-)
+_UNSENT = (RequestState.PENDING, RequestState.REJECTED, RequestState.EXPIRED)
+_UNACCEPTED = (RequestState.CANCELLED, RequestState.VOID)
+"""Where something may have been sent, and was refused."""
 _UNDONE = (RouteState.QUEUED, RouteState.FAILED, RouteState.ALREADY_GONE)
 
 
@@ -35,7 +35,10 @@ def _approved(before: World, deed: Deed, after: World) -> Iterator[str]:
     for new in record.decisions[len(before.record.decisions) :]:
         if new.verdict is Verdict.APPROVED and not eligible(new.by):
             yield f"G1: approved by {new.by}, who may not"
-        if new.verdict is not Verdict.EXPIRED and moment(deed.began) >= record.expires_at:
+        if new.verdict is Verdict.STOPPED and new.by != ALICE and not eligible(new.by):
+            yield f"G1: stopped by {new.by}, who may not"
+        timely = (Verdict.EXPIRED, Verdict.STOPPED)
+        if new.verdict not in timely and moment(deed.began) >= record.expires_at:
             yield "G1: decided after it had expired"
     final = [d for d in record.decisions if d.verdict is not Verdict.APPROVED]
     if len(final) > 1 or (final and record.decisions[-1] is not final[0]):
@@ -76,6 +79,9 @@ def _ends(before: World, after: World) -> Iterator[str]:
         yield f"G4: {now}, and nobody will look at it again"
     if after.sends and now in _UNSENT:
         yield f"G4: sent, and {now}"
+    working = (after.cloud.effects, after.cloud.air, after.cloud.task)
+    if now in _UNACCEPTED and any(working):
+        yield f"G4: accepted, and {now}"
     for old, route in zip(before.record.routes, after.record.routes, strict=True):
         if route.state in _UNDONE and route.route in after.cloud.effects:
             yield f"G4: done by us, and told as {route.state}"

@@ -172,10 +172,10 @@ def world(
     clicks: tuple[tuple[str, Verdict], ...] = (),
     **left: int,
 ) -> World:
-    """A request has just been asked for; where nobody is to click, it is approved as well."""
+    """A request has just been asked for; where nobody is to decide, it is approved as well."""
     asked = replace(a_request(*ROUTES[-routes:]), created_at=0.0, expires_at=moment(1))
     asked = replace(asked, terms=terms_now(policy(approvals), asked))
-    if not clicks:
+    if all(what is Verdict.STOPPED for _, what in clicks):
         asked = lifecycle.record_decision(
             asked, Decision(verdict=Verdict.APPROVED, by=BOB, at=moment(0))
         )
@@ -419,7 +419,10 @@ async def _decide(seen: World) -> Next:
     clicks: tuple[tuple[str, Verdict, Actor], ...] = ()
     words = f"{who} clicks ({verdict})"
     try:
-        await approval.decide(seen.record.id, who, verdict)
+        if verdict is Verdict.STOPPED:
+            await approval.stop(seen.record.id, who)
+        else:
+            await approval.decide(seen.record.id, who, verdict)
     except HeldUpError as held:
         clicks = ((who, verdict, actor._replace(at=held.at, heard=tuple(hands.heard))),)
         words += ", and is looked up"

@@ -97,6 +97,20 @@ MUTATIONS = (
         ["tests/redis/test_failover.py"],
     ),
     Mutation(
+        "G4: what may have been accepted is not stopped",
+        "bot/lifecycle/request.py",
+        "    if not request.stoppable:\n        return request\n",
+        "    if not request.state.open:\n        return request\n",
+        ["tests/unit/test_stops.py"],
+    ),
+    Mutation(
+        "G4: what was stopped is not sent",
+        "bot/execution/send.py",
+        "    if not in_hand(request).in_flight:",
+        "    if False:",
+        ["tests/model/test_execution_model.py"],
+    ),
+    Mutation(
         "G6: drift before the send",
         "bot/execution/send.py",
         "    done = [r.route for r in request.routes if r.state.done]\n    return drift(",

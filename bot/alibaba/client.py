@@ -18,13 +18,13 @@ from msgspec.structs import replace
 from bot import tracing
 from bot.alibaba import errors
 from bot.alibaba import responses as answers
-from bot.alibaba.codes import to_sign_again
+from bot.alibaba.codes import copy_came_first, same_call, to_sign_again
 from bot.alibaba.endpoints import Endpoint
 from bot.alibaba.errors import Call
 from bot.alibaba.paging import PAGE_SIZE, Listed, Page, read_all
 from bot.alibaba.signing import canonical_query
 from bot.alibaba.transport import ATTEMPT_SECONDS, Reply, attempt
-from bot.errors import AlibabaError, AlreadyGone, AlreadyThere, Throttled
+from bot.errors import AlibabaError, AlreadyGone, AlreadyThere, Busy, Throttled
 from bot.metrics import CLOUD_CALLS, CLOUD_SECONDS
 from bot.models import Connection, LiveRoute, RouteKind, RouteList, VcoRoute
 
@@ -226,7 +226,7 @@ class VpcClient:
 
     async def _answered(self, call: Call, params: Params, type_: type[Item]) -> Item:
         reply, answer = await self._send(call, params)
-        repeated = to_sign_again(answer.code)
+        repeated, copied = to_sign_again(answer.code), copy_came_first(answer.code)
         if repeated:
             log.warning("vpc_call_signed_again", code=answer.code, clock_ahead=answer.clock_ahead)
             reply, answer = await self._send(call, params)
@@ -237,6 +237,9 @@ class VpcClient:
             await self._quotas.throttled(call, error.retry_after)
         if repeated and isinstance(error, AlreadyGone | AlreadyThere):
             raise _perhaps_by_us(error, call)
+        if isinstance(error, Busy):
+            # Perhaps with a copy that arrived before, or with the first sending of this call.
+            error.perhaps_done = call.changes and (copied or same_call(answer.code))
         raise error
 
     async def _send(self, call: Call, params: Params) -> tuple[Reply, errors.Answer]:

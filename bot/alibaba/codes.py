@@ -59,6 +59,17 @@ def to_sign_again(code: str) -> bool:
     return words is not None and words.kind in (Kind.REPEATED, Kind.CLOCK)
 
 
+def copy_came_first(code: str) -> bool:
+    """Whether a copy of the request arrived before it, and may have worked."""
+    words = words_for(code)
+    return words is not None and words.kind is Kind.REPEATED
+
+
+def same_call(code: str) -> bool:
+    """Whether the cloud is still at work on an earlier sending of the very same call."""
+    return words_for(code) is _SAME_TOKEN
+
+
 _CONFIGURING = Words(
     Kind.BUSY,
     "The connection is being configured: another change on it is still running.",

@@ -137,8 +137,12 @@ def no_reliable_answer(
         meaning = f"{what} {call.action} may have taken effect all the same."
         next_step = "The routes are read before it is repeated, with the same ClientToken."
     else:
-        meaning = f"{what} Nothing was changed."
-        next_step = "Try again in a moment. If it stays so, look at Alibaba Cloud's status page."
+        # Of a read alone: what a send before it has done is not for this error to say.
+        meaning = what
+        next_step = (
+            "Nothing was changed. Try again in a moment. If it stays so, look at Alibaba Cloud's "
+            "status page."
+        )
     return OutcomeUnknown(
         code, meaning=meaning, next_step=next_step, alibaba_request_id=alibaba_request_id
     )

@@ -68,7 +68,7 @@ async def attempt(
         async with asyncio.timeout(seconds):
             return await _exchange(http, request, auth, call)
     except TimeoutError:
-        what = f"Alibaba Cloud did not answer in {seconds:g} s."
+        what = "Alibaba Cloud timed out."
         raise no_reliable_answer("Network.TooSlow", call, what) from None
     except _NOT_SENT as error:
         raise _not_sent(error, request) from None
@@ -96,12 +96,11 @@ async def _exchange(
 def _not_sent(error: httpx.TransportError, request: httpx.Request) -> NotSent:
     return NotSent(
         "Network.NotConnected",
-        meaning=(
-            f"No connection to {request.url.host} ({type(error).__name__}); nothing was sent."
-        ),
+        meaning=(f"No connection to {request.url.host} ({type(error).__name__})."),
         next_step=(
-            "It is tried again. If it stays so: check the region's name, and that the bot's "
-            "machine reaches this host (DNS, firewall, TLS certificate, HTTPS_PROXY)."
+            "Nothing was sent. It is tried again. If it stays so: check the region's name, and "
+            "that the bot's machine reaches this host (DNS, firewall, TLS certificate, "
+            "HTTPS_PROXY)."
         ),
     )
 

@@ -139,6 +139,32 @@ class Approval:
         log.info("countersigned", request=request_id, decided=mine in result.decisions)
         return Result(result, decided=mine in result.decisions)
 
+    async def stop(
+        self, request_id: str, actor_id: str, *, delivery: str = "", said_at: float | None = None
+    ) -> Result:
+        """Stop what was approved, as long as nothing of it was accepted or may have been.
+
+        Of a stop and a send at the same instant one is recorded first, and the other is not done.
+
+        Raises:
+            UserError, Refused, SlackError, StoreError: as `decide` does.
+        """
+        request = await self._known(request_id)
+        if not request.stoppable:
+            return Result(request, decided=False)
+        check_age(said_at, await self._now())
+        await self._check(request, actor_id, Verdict.STOPPED, delivery)
+        at = await self._now()
+        check_age(said_at, at)
+        mine = Decision(verdict=Verdict.STOPPED, by=actor_id, at=at)
+        result = await self._record(request_id, lambda r: lifecycle.stop(r, mine))
+        decided = mine in result.decisions
+        log.info("stop_asked", request=request_id, decided=decided)
+        if decided:
+            # What is said of an end is never taken back, so a failover must not forget it.
+            await self._requests.secured()
+        return Result(result, decided=decided)
+
     async def _known(self, request_id: str) -> Request:
         stored = await self._requests.get(request_id)
         if stored is None:

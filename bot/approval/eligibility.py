@@ -62,12 +62,12 @@ class Eligibility:
 
     async def _ask_groups(self, proposed: ProposedVerdict) -> tuple[Members, Who]:
         """Who is in the groups, by which this verdict may be recorded; and who may ask now."""
-        request, _, verdict, terms, _ = proposed
+        request, actor_id, verdict, terms, _ = proposed
         approving = verdict is Verdict.APPROVED
         ask = rule_now(self._policy.policy, request).ask if approving else Who()
-        approvers = (
-            () if verdict is Verdict.CANCELLED else (terms.approvers, request.terms.approvers)
-        )
+        own = verdict is Verdict.STOPPED and actor_id == request.requester
+        alone = own or verdict is Verdict.CANCELLED
+        approvers = () if alone else (terms.approvers, request.terms.approvers)
         groups = [group for people in (*approvers, ask.people) for group in people.groups]
         wait = self._refusals.wait(proposed.outsider)
         if approvers and wait > 0:

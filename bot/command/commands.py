@@ -53,7 +53,7 @@ class Status(Value, frozen=True):
 
 
 class Cancel(Value, frozen=True):
-    """`cancel`: withdraw a pending request."""
+    """`cancel`: withdraw a pending request, or stop an approved one that has not begun."""
 
     request_id: str
 

@@ -67,7 +67,7 @@ VERBS = {
     "cancel": Verb(
         readers.read_cancel,
         "cancel REQUEST",
-        "Withdraw a pending request of yours.",
+        "Withdraw a pending request of yours, or stop an approved one that has not started.",
         aliases=("abort", "withdraw", "stop"),
     ),
     "restore": Verb(

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from msgspec.structs import replace
 
 from bot.alibaba.codes import known
-from bot.errors import AlibabaError, RecordLost, Throttled
+from bot.errors import AlibabaError, Busy, NotSent, OutcomeUnknown, RecordLost, Throttled
 from bot.execution.cloud import ChangeQuota, Cloud, Limits
 from bot.execution.reading import Reading, Readings, steady
 from bot.execution.recheck import Recheck
@@ -23,6 +23,7 @@ from bot.models import (
     RouteKind,
     RouteState,
     VcoRoute,
+    WaitCause,
 )
 from bot.store import Claim, RateLimits, Requests
 
@@ -111,14 +112,14 @@ class StepContext:
         seen, at = observation(reading, in_hand(request).route), await self.lately()
         return await self.change(claim, lambda r: route_change.observe(r, at, seen))
 
-    async def wait(self, claim: Claim, error: AlibabaError) -> float:
+    async def wait(self, claim: Claim, error: AlibabaError, why: WaitCause | None = None) -> float:
         """Note that `error` makes the step wait; returns when to try again.
 
         That is at the latest the deadline of the route in hand.
         """
-        at = await self.lately()
+        at, why = await self.lately(), why or cause(error)
         request = await self.change(
-            claim, lambda r: route_change.wait(r, at, error.code, error.meaning)
+            claim, lambda r: route_change.wait(r, at, error.code, error.meaning, why)
         )
         pause = retry_backoff(request)
         if isinstance(error, Throttled):
@@ -144,9 +145,7 @@ class StepContext:
 
     def deadline(self, request: Request) -> float:
         """When the route in hand must be proven gone; a change taken on late has its whole time."""
-        route = in_hand(request)
-        began = perhaps_accepted_at(request, route) or route.first_sent_at or route.started_at
-        return began + self.limits.operation
+        return route_change.deadline(request, self.limits.operation)
 
 
 def in_hand(request: Request) -> RouteChange:
@@ -185,15 +184,17 @@ def failure(error: AlibabaError) -> Failure:
     )
 
 
-def perhaps_accepted_at(request: Request, route: RouteChange) -> float:
-    """When the latest send was answered that was accepted or may have been; 0 before that.
-
-    Until then nothing of ours can be at work. What may have been accepted is sent again only
-    within the token's window, so this moves no further.
-    """
-    answers = (EventKind.SENT, EventKind.ANSWER_LOST)
-    answered = (e.at for e in request.timeline if e.kind in answers and e.route == route.route)
-    return max(answered, default=0.0)
+def cause(error: AlibabaError) -> WaitCause:
+    """What an error makes a step wait for."""
+    match error:
+        case Busy():
+            return WaitCause.BUSY
+        case Throttled():
+            return WaitCause.THROTTLED
+        case NotSent() | OutcomeUnknown():
+            return WaitCause.UNREACHABLE
+        case _:
+            return WaitCause.OTHER
 
 
 def out_of_time(request: Request) -> Failure:
@@ -226,6 +227,6 @@ def give_up(request: Request, at: float, why: Failure) -> Request:
     if not request.state.open:
         return request
     route = in_hand(request)
-    maybe = route.outcome_unknown or route.in_flight or route.state.watched
+    maybe = route.perhaps_accepted
     state = RouteState.UNCONFIRMED if maybe else RouteState.FAILED
     return route_change.end(request, at, state, None if maybe else why)

@@ -111,8 +111,11 @@ class Execution:
         """An approval and its place in the queue are written at once: something was lost.
 
         Whatever it was, nothing is begun on the strength of such a record. What was sent holds
-        the connection, and is watched to its end.
+        the connection, and is watched to its end. One that was stopped just now has lost nothing.
         """
+        stored = await self._context.requests.get(request.id)
+        if stored is None or not stored.request.state.open:
+            return None
         log.error("not_in_queue", request=request.id)
         if any(route.sends for route in request.routes):
             await self._context.requests.rejoin(request)

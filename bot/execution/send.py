@@ -13,6 +13,7 @@ from bot.errors import (
     AlibabaError,
     AlreadyGone,
     AlreadyThere,
+    Busy,
     NotSent,
     OutcomeUnknown,
     Refused,
@@ -45,6 +46,7 @@ from bot.models import (
     Request,
     RouteChange,
     RouteKind,
+    WaitCause,
 )
 from bot.policy import approved_by
 from bot.preview.snapshot import drift
@@ -133,12 +135,17 @@ async def _record_and_call(context: StepContext, claim: Claim, request: Request)
     except SealBroken as error:
         await _unsealed(context, claim, error)
         return None
+    if not in_hand(request).in_flight:
+        # Somebody stopped it while this step was on its way: nothing is recorded, nothing is sent.
+        log.info("stopped_before_send", request=request.id)
+        return None
     try:
         await context.requests.secured()
     except StoreUnavailable as error:
         # A failover could forget the approval and this send, and nobody would watch it.
         log.warning("not_replicated", error=str(error))
-        return await context.wait(claim, NotSent("NotReplicated", meaning=_NOT_REPLICATED))
+        behind = NotSent("NotReplicated", meaning=_NOT_REPLICATED)
+        return await context.wait(claim, behind, WaitCause.REPLICAS)
     route = in_hand(request)
     try:
         alibaba_id = await _call(context.cloud, request, route)
@@ -182,7 +189,9 @@ async def _slack_silent(
         await context.change(claim, lambda r: lifecycle.trouble(r, at, NOT_RECHECKED))
         return None
     meaning = "Slack does not say whether the approvers are still there."
-    request = await context.change(claim, lambda r: route_change.wait(r, at, _SILENT, meaning))
+    request = await context.change(
+        claim, lambda r: route_change.wait(r, at, _SILENT, meaning, WaitCause.SLACK)
+    )
     asked = error.retry_after if isinstance(error, SlackRateLimited) else 0.0
     return min(at + max(retry_backoff(request), asked), until)
 
@@ -217,7 +226,9 @@ async def _wait_for_quota(
     """Sleep until the place that is reserved is free; nobody else waits for it."""
     at = await context.lately()
     meaning = f"Its turn in the quota of changes in {request.region} comes in {wait:.0f} s."
-    request = await context.change(claim, lambda r: route_change.wait(r, at, QUOTA, meaning))
+    request = await context.change(
+        claim, lambda r: route_change.wait(r, at, QUOTA, meaning, WaitCause.QUOTA)
+    )
     return min(at + wait, max(context.deadline(request), at))
 
 
@@ -240,8 +251,10 @@ async def _call_failed(
         case OutcomeUnknown():
             await context.change(claim, lambda r: route_change.lose(r, at, error.code))
             return at + _READ_AFTER_LOSS
-        case Throttled() if error.perhaps_done:
-            await context.change(claim, lambda r: route_change.lose(r, at, error.code))
+        case Throttled() | Busy() if error.perhaps_done:
+            # Busy with what is known to be unanswered already is no news.
+            if isinstance(error, Throttled) or not route.outcome_unknown:
+                await context.change(claim, lambda r: route_change.lose(r, at, error.code))
             return await context.wait(claim, error)
         case AlreadyGone() | AlreadyThere() | Rejected() if route.outcome_unknown:
             # An earlier send may have worked: what is true is found by reading.
@@ -265,7 +278,7 @@ async def _not_attached(
     if seen.state in _PASSING or in_hand(request).outcome_unknown:
         meaning = f"The connection is {seen.state}."
         request = await context.change(
-            claim, lambda r: route_change.wait(r, claim.now, code, meaning)
+            claim, lambda r: route_change.wait(r, claim.now, code, meaning, WaitCause.BUSY)
         )
         return claim.now + retry_backoff(request)
     why = Failure(

@@ -4,18 +4,21 @@ import structlog
 
 from bot import lifecycle
 from bot.errors import AlibabaError
-from bot.execution.context import StepContext, in_hand, observation, perhaps_accepted_at
+from bot.execution.context import StepContext, in_hand, observation
 from bot.execution.reading import Reading, StillReading
 from bot.lifecycle import route_change
-from bot.lifecycle.proof import next_poll, next_reconcile, proven
+from bot.lifecycle.proof import (
+    NO_LONGER_CHECKED,
+    RECONCILE_SECONDS,
+    next_poll,
+    next_reconcile,
+    proven,
+)
 from bot.lifecycle.route_change import DONE
 from bot.models import Request, RequestState, RouteState
 from bot.store import Claim
 
 log = structlog.get_logger(__name__)
-
-RECONCILE_SECONDS = 24 * 3600.0
-"""For how long an unconfirmed deletion is watched in the background."""
 
 
 async def step(context: StepContext, claim: Claim, request: Request) -> float | None:
@@ -32,7 +35,7 @@ async def step(context: StepContext, claim: Claim, request: Request) -> float | 
         return await context.wait(claim, error)
     request = await context.observe(claim, request, reading)
     route, at = in_hand(request), await context.lately()
-    began = perhaps_accepted_at(request, route) or route.first_sent_at
+    began = route_change.perhaps_accepted_at(request, route) or route.first_sent_at
     if proven(route.watch):
         request = await context.change(claim, lambda r: route_change.end(r, at, DONE[r.operation]))
         await context.rate_limits.took(request.region, at - began)
@@ -46,9 +49,7 @@ async def reconcile(context: StepContext, claim: Claim, request: Request) -> flo
     """Read again what is unconfirmed; the connection's queue has long gone on."""
     since = claim.now - request.ended_at
     if since > RECONCILE_SECONDS:
-        await context.change(
-            claim, lambda r: lifecycle.trouble(r, claim.now, "no longer looked at")
-        )
+        await context.change(claim, lambda r: lifecycle.trouble(r, claim.now, NO_LONGER_CHECKED))
         return None
     try:
         reading = await context.read(request, bgp=False, background=True)
@@ -68,7 +69,7 @@ async def _reconcile_route(
 ) -> Request:
     def change(request: Request) -> Request:
         seen = observation(reading, request.routes[index].route)
-        request = route_change.observe_unconfirmed(request, index, seen)
+        request = route_change.observe_unconfirmed(request, claim.now, index, seen)
         if proven(request.routes[index].watch):
             return route_change.confirm(request, claim.now, index)
         return request

@@ -13,6 +13,7 @@ from bot.lifecycle.request import (
     new_request,
     record_decision,
     request_id,
+    stop,
     trouble,
 )
 
@@ -24,5 +25,6 @@ __all__ = [
     "new_request",
     "record_decision",
     "request_id",
+    "stop",
     "trouble",
 ]

@@ -46,6 +46,12 @@ SLOWEST_POLL = 10.0
 POLL_PART = 8
 """A poll is delayed by this part of the time already waited: it costs at most 1/8 more."""
 
+RECONCILE_SECONDS = 24 * 3600.0
+"""For how long an unconfirmed change is read again in the background."""
+
+NO_LONGER_CHECKED = "no longer looked at"
+"""What is noted when that time is over."""
+
 FIRST_RECONCILE = 30.0
 SLOWEST_RECONCILE = 900.0
 RECONCILE_PART = 2

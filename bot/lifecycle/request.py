@@ -5,7 +5,8 @@ tells of it; it returns the very same object where there is nothing to do, so th
 it twice is applying it once.
 
     pending ─► approved ─► executing ─► deleted | failed | unconfirmed
-       └► rejected | expired | cancelled     └ approved ─► void (drift)
+       │           └───────────┴► void (drift) | cancelled (stopped): nothing was accepted yet
+       └► rejected | expired | cancelled
 """
 
 import base64
@@ -115,6 +116,27 @@ def missing(request: Request) -> int:
     return max(0, request.terms.approvals - len(request.approvers))
 
 
+def stop(request: Request, decision: Decision) -> Request:
+    """Record that what was approved is not to be done after all.
+
+    A no-op where anything was accepted, or may have been: a send that has no answer yet, or whose
+    answer was lost, an earlier route that is deleted.
+    """
+    if not request.stoppable:
+        return request
+    stopped = _recorded(_left_alone(request), decision)
+    return replace(stopped, state=RequestState.CANCELLED, ended_at=decision.at, why=decision.reason)
+
+
+def _left_alone(request: Request) -> Request:
+    """Nothing is under way for its routes any more: what was sent was refused."""
+    sending = RouteState.SENDING
+    routes = (
+        replace(r, state=RouteState.QUEUED) if r.state is sending else r for r in request.routes
+    )
+    return replace(request, routes=tuple(routes))
+
+
 def countersign(request: Request, decision: Decision) -> Request:
     """Record, once, that an approver has looked at a request that broke the glass."""
     if not request.glass_broken or request.countersigned:
@@ -137,7 +159,7 @@ def _recorded(request: Request, decision: Decision) -> Request:
 
 
 def drift(request: Request, at: float, changed: str, *, untouched: bool = False) -> Request:
-    """What was approved is no longer so: void, or failed where something was already sent.
+    """What was approved is no longer so: void, or failed where something was accepted already.
 
     `untouched`: the routes themselves are still as they were.
     """
@@ -145,7 +167,7 @@ def drift(request: Request, at: float, changed: str, *, untouched: bool = False)
         return request
     details = {"changed": changed} | ({"untouched": "yes"} if untouched else {})
     event = Event(kind=EventKind.DRIFTED, at=at, details=details)
-    if any(r.sends for r in request.routes):
+    if any(r.perhaps_accepted for r in request.routes):
         failure = Failure(
             code="Drift",
             meaning=changed,
@@ -154,7 +176,7 @@ def drift(request: Request, at: float, changed: str, *, untouched: bool = False)
         noted = request.with_event(event)
         return route_change.end(noted, at, RouteState.FAILED, failure)
     return replace(
-        request,
+        _left_alone(request),
         state=RequestState.VOID,
         timeline=(*request.timeline, event),
         ended_at=at,

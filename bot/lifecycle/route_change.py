@@ -25,6 +25,7 @@ from bot.models import (
     RouteChange,
     RouteState,
     VcoRoute,
+    WaitCause,
 )
 
 DOING = {Operation.DELETE: RouteState.DELETING, Operation.RESTORE: RouteState.RESTORING}
@@ -90,6 +91,27 @@ def accept(request: Request, at: float, alibaba_request_id: str) -> Request:
     return _with(request, doing, event)
 
 
+def deadline(request: Request, operation: float) -> float:
+    """When the route in hand must be proven, having `operation` seconds; 0 before it is begun.
+
+    A change taken on late has its whole time.
+    """
+    route = request.routes[-1 if request.current is None else request.current]
+    began = perhaps_accepted_at(request, route) or route.first_sent_at or route.started_at
+    return began + operation if began else 0.0
+
+
+def perhaps_accepted_at(request: Request, route: RouteChange) -> float:
+    """When the latest send was answered that was accepted or may have been; 0 before that.
+
+    Until then nothing of ours can be at work. What may have been accepted is sent again only
+    within the token's window, so this moves no further.
+    """
+    answers = (EventKind.SENT, EventKind.ANSWER_LOST)
+    answered = (e.at for e in request.timeline if e.kind in answers and e.route == route.route)
+    return max(answered, default=0.0)
+
+
 def watch(request: Request) -> Request:
     """Send no more: only poll what an unanswered send has done."""
     route = _current(request)
@@ -98,7 +120,9 @@ def watch(request: Request) -> Request:
     return _with(request, replace(route, state=DOING[request.operation], in_flight=False))
 
 
-def wait(request: Request, at: float, code: str, meaning: str = "") -> Request:
+def wait(
+    request: Request, at: float, code: str, meaning: str = "", cause: WaitCause = WaitCause.OTHER
+) -> Request:
     """The API did nothing and the step waits; one event for each cause in a row.
 
     The attempts in between don't end a row: a connection that is busy for long makes one event.
@@ -116,7 +140,9 @@ def wait(request: Request, at: float, code: str, meaning: str = "") -> Request:
         code,
     ):
         return _with(request, waiting)
-    details = {"code": code, "meaning": meaning}
+    details = {"code": code, "meaning": meaning, "cause": cause.value}
+    if route.outcome_unknown:
+        details["unanswered"] = "yes"
     return _with(
         request, waiting, Event(kind=EventKind.WAITING, at=at, route=route.route, details=details)
     )
@@ -136,7 +162,7 @@ def observe(request: Request, at: float, seen: Observation) -> Request:
     route = _current(request)
     if route is None:
         return request
-    folded = fold(route.watch, seen, present=_wanted(request))
+    folded = replace(fold(route.watch, seen, present=_wanted(request)), at=at)
     watched = replace(route, watch=folded)
     if folded.updating_seen and not route.watch.updating_seen:
         return _with(request, watched, Event(kind=EventKind.UPDATING, at=at, route=route.route))
@@ -174,10 +200,10 @@ def end(request: Request, at: float, state: RouteState, failure: Failure | None 
     return _settle(request, at)
 
 
-def observe_unconfirmed(request: Request, index: int, seen: Observation) -> Request:
+def observe_unconfirmed(request: Request, at: float, index: int, seen: Observation) -> Request:
     """Fold what a poll saw of a route that is `unconfirmed`."""
     route = request.routes[index]
-    watched = fold(route.watch, seen, present=_wanted(request))
+    watched = replace(fold(route.watch, seen, present=_wanted(request)), at=at)
     return _replaced(request, index, replace(route, watch=watched))
 
 

@@ -33,6 +33,7 @@ from bot.models.request import (
     RequestState,
     RouteChange,
     RouteState,
+    WaitCause,
     Watch,
 )
 from bot.models.terms import Members, People, Terms
@@ -67,5 +68,6 @@ __all__ = [
     "Value",
     "VcoRoute",
     "Verdict",
+    "WaitCause",
     "Watch",
 ]

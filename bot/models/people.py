@@ -31,7 +31,8 @@ class Verdict(StrEnum):
     """What a decision says.
 
     `BROKE_GLASS`: the requester went ahead alone, as the policy allows in an emergency;
-    `COUNTERSIGNED`: an approver has looked at that afterwards.
+    `COUNTERSIGNED`: an approver has looked at that afterwards. `STOPPED`: what was approved is not
+    to be done after all, and nothing was accepted yet.
     """
 
     APPROVED = "approved"
@@ -40,6 +41,7 @@ class Verdict(StrEnum):
     CANCELLED = "cancelled"
     BROKE_GLASS = "broke_glass"
     COUNTERSIGNED = "countersigned"
+    STOPPED = "stopped"
 
 
 class Decision(Value, frozen=True):

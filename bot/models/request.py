@@ -62,6 +62,11 @@ class RouteState(StrEnum):
         """Whether what was asked for is proven."""
         return self in (RouteState.DELETED, RouteState.RESTORED)
 
+    @property
+    def changed(self) -> bool:
+        """Whether the change was made, or may have been, and has ended."""
+        return self.done or self is RouteState.UNCONFIRMED
+
 
 class Observation(Value, frozen=True):
     """What one poll saw: the connection's state, and whether the route is still listed.
@@ -82,7 +87,8 @@ class Watch(Value, frozen=True):
     should be: absent after a deletion, present after a restoration. `paged`: in one of these
     reads the list came on several pages. `settled_before`: there were such reads
     before, in a row that has ended; `contradicted`: a read showed the opposite when `updating` or
-    such a read had come before.
+    such a read had come before. `at`: when the latest poll saw it, 0 where an earlier version saw
+    it.
     """
 
     updating_seen: bool = False
@@ -93,6 +99,7 @@ class Watch(Value, frozen=True):
     paged: bool = False
     settled_before: bool = False
     contradicted: bool = False
+    at: float = 0.0
 
 
 class Failure(Value, frozen=True):
@@ -126,6 +133,21 @@ class RouteChange(Value, frozen=True):
     watch: Watch = Watch()
     failure: Failure | None = None
 
+    @property
+    def perhaps_accepted(self) -> bool:
+        """Whether the change of this route was accepted, or may have been."""
+        return self.in_flight or self.outcome_unknown or self.state.watched or self.state.changed
+
+    @property
+    def begun(self) -> bool:
+        """The same as people are shown it.
+
+        A send that follows a refusal and has no answer yet is no news: most are refused again,
+        within a second.
+        """
+        answered = replace(self, in_flight=False) if self.waits else self
+        return answered.perhaps_accepted
+
 
 class EventKind(StrEnum):
     """What can happen to a request: the vocabulary of the audit and of the timeline."""
@@ -134,6 +156,7 @@ class EventKind(StrEnum):
     APPROVED = "approved"
     REJECTED = "rejected"
     CANCELLED = "cancelled"
+    STOPPED = "stopped"
     EXPIRED = "expired"
     REFUSED = "refused"
     DRIFTED = "drifted"
@@ -155,6 +178,18 @@ class EventKind(StrEnum):
     RECOVERED = "recovered"
     MONITORED = "watched"
     TERMS_CHANGED = "terms_changed"
+
+
+class WaitCause(StrEnum):
+    """What a route waits for before its change is accepted: the detail `cause` of such an event."""
+
+    BUSY = "busy"
+    QUOTA = "quota"
+    THROTTLED = "throttled"
+    UNREACHABLE = "unreachable"
+    SLACK = "slack"
+    REPLICAS = "replicas"
+    OTHER = "other"
 
 
 class Event(Value, frozen=True):
@@ -205,6 +240,23 @@ class Request(Value, frozen=True):
     def countersigned(self) -> bool:
         """Whether an approver has looked at a broken glass since."""
         return any(d.verdict is Verdict.COUNTERSIGNED for d in self.decisions)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody stopped it after its approval."""
+        return any(d.verdict is Verdict.STOPPED for d in self.decisions)
+
+    @property
+    def stoppable(self) -> bool:
+        """Whether it is approved, and surely nothing of it was accepted yet."""
+        under_way = self.state in (RequestState.APPROVED, RequestState.EXECUTING)
+        return under_way and not any(route.perhaps_accepted for route in self.routes)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it is approved and nothing of it has begun, as people are shown it."""
+        under_way = self.state in (RequestState.APPROVED, RequestState.EXECUTING)
+        return under_way and not any(route.begun for route in self.routes)
 
     @property
     def current(self) -> int | None:

@@ -82,6 +82,9 @@ def authorize_on_record(  # noqa: PLR0913 - all that it rests on, each given by 
                 _approver(actor_id, terms, members)
         case Verdict.CANCELLED:
             _requester(request, actor_id)
+        case Verdict.STOPPED:
+            if actor_id != request.requester and members is not None:
+                _approver(actor_id, terms, members)
         case Verdict.EXPIRED:
             raise Refused(
                 "Nobody can let a request expire; time does.",

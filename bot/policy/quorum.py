@@ -9,7 +9,7 @@ from bot.policy.rules import SIMPLE, Who
 
 _ANEW = "Nothing was sent. Ask for it anew."
 OVER = "Cancel or reject this request, and ask anew."
-_FINAL = (Verdict.REJECTED, Verdict.CANCELLED, Verdict.EXPIRED)
+_FINAL = (Verdict.REJECTED, Verdict.CANCELLED, Verdict.EXPIRED, Verdict.STOPPED)
 
 
 def approved_by(request: Request) -> tuple[str, ...]:

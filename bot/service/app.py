@@ -146,6 +146,7 @@ class App:
                         PostedMessages(self.slack, self.directory.own_user),
                         self.store,
                         now,
+                        limits.operation,
                     ),
                 ),
                 "inbox": self._inbox(),

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from bot import lifecycle
 from bot.errors import ScopeMissing, SlackRateLimited, SlackRejected
+from bot.lifecycle import route_change
 from bot.metrics import ALARMS, STAGE_SECONDS
 from bot.models import Decision, Request, RequestState, Verdict
 from bot.slack.budget import Priority
@@ -78,8 +79,10 @@ class CardPublisher:
         posted_messages: PostedMessages,
         store: Store,
         now: Callable[[], Awaitable[float]],
+        operation: float,
     ) -> None:
-        """Tell through `slack` what `store` knows."""
+        """Tell through `slack` what `store` knows; `operation`: how long a change may take."""
+        self._operation = operation
         self._slack = slack
         self._posted_messages = posted_messages
         self._store = store
@@ -282,6 +285,7 @@ class CardPublisher:
             now=claim.now - claim.now % REFRESH_SECONDS,
             ahead=(await self._store.requests.position(request) or 0) if waits else 0,
             usual=await self._store.rate_limits.usual(request.region),
+            until=route_change.deadline(request, self._operation),
         )
 
     async def _rejected(

@@ -27,11 +27,10 @@ from bot.command.commands import spelled
 from bot.errors import AlibabaError, CommandError, NoSuchConnection, Unreadable, UserError
 from bot.execution.finding import Wanted
 from bot.history import is_request
-from bot.models import Connection, Verdict
+from bot.models import Connection
 from bot.policy import check_age
 from bot.preview.resolve import obstacle
 from bot.slack import payloads
-from bot.slack.decisions import decide
 from bot.slack.ended import restore
 from bot.slack.forms.deleting import Acknowledge, open_delete_form
 from bot.slack.listeners import NOT_STORED, ListenerContext
@@ -44,6 +43,7 @@ from bot.slack.messages.replies import choices, looking, problem
 from bot.slack.payload import Body, word
 from bot.slack.payloads import InboxItem
 from bot.slack.router import HandlerContext, Router
+from bot.slack.stop import cancel
 from bot.slack.unknown import UnknownPayload
 from bot.store import Claim
 
@@ -124,7 +124,7 @@ async def run(context: HandlerContext, claim: Claim, given: CommandGiven) -> flo
             case Restore() as wanted:
                 return await restore(context, claim, given, wanted)
             case Cancel(request_id=target):
-                await decide(context, claim, given, target, Verdict.CANCELLED)
+                return await cancel(context, claim, given, target)
             case wanted:
                 check_age(given.said_at, claim.now)
                 await context.access.check(given.user)

@@ -40,7 +40,7 @@ log = structlog.get_logger(__name__)
 
 router = Router()
 
-_UNREADABLE = (
+UNREADABLE = (
     "Request `{}` can't be read by this version of the bot. Nothing was recorded; "
     "the bot's operator has to look at it."
 )
@@ -214,7 +214,7 @@ async def decide(  # noqa: PLR0913, PLR0917 - what was clicked, and what was sai
             )
     except Unreadable:
         log.error("record_unreadable", request=target)  # noqa: TRY400 - it says enough
-        await context.responder.tell(item, _UNREADABLE.format(target))
+        await context.responder.tell(item, UNREADABLE.format(target))
         return
     except UserError as error:
         await context.responder.explain(item, error)

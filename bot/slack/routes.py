@@ -1,6 +1,6 @@
 """All that the bot does in Slack. A behaviour that is not here is listened to by nobody."""
 
-from bot.slack import app_home, commands, decisions, ended, unknown
+from bot.slack import app_home, check_now, commands, decisions, ended, stop, unknown
 from bot.slack.forms import deleting
 from bot.slack.router import Router
 
@@ -9,6 +9,8 @@ ROUTER = Router(
     deleting.router,
     decisions.router,
     ended.router,
+    stop.router,
+    check_now.router,
     app_home.router,
     unknown.router,
 )

@@ -147,11 +147,13 @@ return {'ok'}
 
 _REJOIN = Script(
     """
+local state = redis.call('HGET', KEYS.record, 'state')
+if state ~= 'approved' and state ~= 'executing' then return 0 end
 if redis.call('LPOS', KEYS.queue, ARGV.id) then return 0 end
 redis.call('LPUSH', KEYS.queue, ARGV.id)
 return 1
 """,
-    keys=("queue",),
+    keys=("record", "queue"),
     args=("id",),
 )
 
@@ -338,8 +340,12 @@ class Requests:
         await self._replicas.reached()
 
     async def rejoin(self, request: Request) -> None:
-        """Put a request that holds its connection back at the head of the queue."""
-        await self._db.run(_REJOIN, (_queue(request),), request.id)
+        """Put a request that holds its connection back at the head of the queue.
+
+        One that has ended meanwhile, because somebody stopped it, would stay there for ever.
+        """
+        keys = (key("request", request.id), _queue(request))
+        await self._db.run(_REJOIN, keys, request.id)
 
     async def _commit(  # noqa: PLR0913 - what changes, and under which conditions
         self,
@@ -421,7 +427,7 @@ def _audited(request_id: str, event: Event) -> tuple[str, str]:
 
 def _at_home(request: Request) -> tuple[object, ...]:
     """What of a request all App Homes show."""
-    return request.state, request.decisions, request.degraded
+    return request.state, request.decisions, request.degraded, request.waiting
 
 
 def _queue(request: Request) -> str:

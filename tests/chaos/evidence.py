@@ -20,6 +20,7 @@ DECISIONS = {
     EventKind.APPROVED: RequestState.APPROVED,
     EventKind.REJECTED: RequestState.REJECTED,
     EventKind.CANCELLED: RequestState.CANCELLED,
+    EventKind.STOPPED: RequestState.CANCELLED,
     EventKind.EXPIRED: RequestState.EXPIRED,
 }
 
@@ -78,8 +79,8 @@ class Case(msgspec.Struct, kw_only=True):
                 state = DECISIONS[event.kind]
             elif event.kind is EventKind.SENDING:
                 state = RequestState.EXECUTING
-            elif event.kind is EventKind.DRIFTED and not self.sendings:
-                state = RequestState.VOID
+            elif event.kind is EventKind.DRIFTED:
+                state = RequestState.VOID  # else it says next how it ended
             elif event.kind is EventKind.ENDED:
                 state = RequestState(event.details["state"])
             elif event.kind is EventKind.RECONCILED:

@@ -17,10 +17,9 @@ from chaos.evidence import Case, Evidence
 from chaos.plan import APPROVERS, Kind
 
 _SECRETS = (*SECRET_MARKERS, BOT_TOKEN, SIGNING_SECRET, seed.ACCESS_KEY_SECRET)
-_UNSENT = (
-    *(RequestState.PENDING, RequestState.REJECTED, RequestState.EXPIRED),
-    *(RequestState.CANCELLED, RequestState.VOID),
-)
+_UNSENT = (RequestState.PENDING, RequestState.REJECTED, RequestState.EXPIRED)
+_UNACCEPTED = (RequestState.CANCELLED, RequestState.VOID)
+"""Where something may have been sent, and was refused."""
 _EXPECTED_ERRORS = frozenset({"payload_not_stored", "request_given_up"})
 """Events that the bot logs as errors when it is treated like this."""
 
@@ -103,11 +102,15 @@ def _slack_of(found: Evidence) -> float:
 def _approved(found: Evidence, case: Case) -> Iterator[str]:
     slack = _slack_of(found)
     decisions = case.decisions
-    if len(decisions) > 1:
+    stopped = [d.kind for d in decisions[1:]] == [EventKind.STOPPED]
+    if len(decisions) > 1 and not (stopped and decisions[0].kind is EventKind.APPROVED):
         yield f"{case.id}: decided {len(decisions)} times: {[str(d.kind) for d in decisions]}"
     calls = found.sends_with(tokens_of(case))
     if case.state in _UNSENT and calls:
         yield f"{case.id}: {case.state}, and sent {len(calls)} times"
+    if case.state in _UNACCEPTED and any(call.effect for call in calls):
+        yield f"{case.id}: {case.state}, and something of it was done"
+    yield from _stopped(found, case)
     approvals = [d for d in decisions if d.kind is EventKind.APPROVED]
     if calls and not approvals:
         yield f"{case.id}: sent without an approval"
@@ -122,6 +125,18 @@ def _approved(found: Evidence, case: Case) -> Iterator[str]:
             yield f"{case.id}: approved by {approval.by}, who may not"
         if not clicks:
             yield f"{case.id}: approved by {approval.by}, who never clicked"
+
+
+def _stopped(found: Evidence, case: Case) -> Iterator[str]:
+    """Whoever stopped it clicked, and may."""
+    for event in case.events:
+        if event.kind is not EventKind.STOPPED:
+            continue
+        if event.by not in (*APPROVERS, case.requester):
+            yield f"{case.id}: stopped by {event.by}, who may not"
+        clicks = ((c.request, c.who, c.verdict) for c in found.people.clicked)
+        if (case.id, event.by, Verdict.STOPPED) not in clicks:
+            yield f"{case.id}: stopped by {event.by}, who never clicked"
 
 
 def _sent_is_true(found: Evidence, case: Case) -> Iterator[str]:

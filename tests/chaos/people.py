@@ -14,7 +14,7 @@ from bot.sandbox.slack.messages import Message, find_element, text_of
 from bot.sandbox.slack.state import Hook
 from bot.sandbox.slack.views import View
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, GINA, NETWORK_OPS, Json
-from bot.slack.messages.card import APPROVE, CANCEL, REJECT
+from bot.slack.messages.card import APPROVE, CANCEL, REJECT, STOP
 from bot.slack.posted import CARD
 from chaos.plan import APPROVERS, Act, Ask, Click
 from chaos.world import World, connection_id, dest, region
@@ -33,6 +33,11 @@ _ASK_AGAIN = (
 """Words of answers after which a card may still come, or does when asked for again."""
 
 _STORM = 12
+
+_BUTTONS = {Verdict.APPROVED: APPROVE, Verdict.CANCELLED: CANCEL, Verdict.STOPPED: STOP}
+
+_STOP_WITHIN = 4.0
+"""Seconds for which somebody who wants to stop a request looks for the button."""
 
 
 class Typed(msgspec.Struct, kw_only=True):
@@ -143,6 +148,8 @@ class People:
                 await self._insist(card, act.who, Verdict.APPROVED)
             case Click.CANCEL:
                 await self._insist(card, act.who, Verdict.CANCELLED)
+            case Click.STOP:
+                await self._stop(card, act.who)
             case Click.REJECT:
                 await self._reject(card, act.who)
             case Click.STORM:
@@ -155,6 +162,13 @@ class People:
             case Click.REPEAT:
                 await self._repeat(card, act.who)
 
+    async def _stop(self, card: Message, who: str) -> None:
+        """Click Stop, as soon as the card has it; until it is taken. Some never have it."""
+        with suppress(TimeoutError):
+            await self._slack.until(lambda: _had(card, STOP), timeout=_STOP_WITHIN)
+        if _had(card, STOP):
+            await self._insist(card, who, Verdict.STOPPED)
+
     async def _insist(self, card: Message, who: str, verdict: Verdict) -> None:
         """Click until it is taken."""
         for _ in range(_TRIES):
@@ -164,8 +178,7 @@ class People:
             await asyncio.sleep(_ANNOYED_AFTER)
 
     async def _click(self, card: Message, who: str, verdict: Verdict) -> Clicked:
-        action_id = APPROVE if verdict is Verdict.APPROVED else CANCEL
-        payload = self._payload(card, who, action_id)
+        payload = self._payload(card, who, _BUTTONS[verdict])
         click = await self._deliver(card, who, verdict, payload)
         self.clicked.append(click)
         return click
@@ -259,3 +272,8 @@ def request_of(message: Message) -> str:
 def _had_buttons(card: Message) -> bool:
     """Whether anybody could ever click: a card that came after the end is born without Approve."""
     return any(find_element(blocks, APPROVE) for blocks in (card.blocks, *card.past))
+
+
+def _had(card: Message, action_id: str) -> bool:
+    """Whether a card has a button, or had."""
+    return any(find_element(blocks, action_id) for blocks in (card.blocks, *card.past))

@@ -81,6 +81,7 @@ class Click(StrEnum):
     APPROVE = "approve"
     REJECT = "reject"
     CANCEL = "cancel"
+    STOP = "stop"
     STORM = "storm"
     REPEAT = "repeat"
 

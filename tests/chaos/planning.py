@@ -118,12 +118,21 @@ def _acts(random: Random, requester: str) -> list[Act]:
         return [Act(after=at, who=requester, click=Click.CANCEL)]
     elif story < 0.47:
         return []
+    return acts + _more(random, requester, approver, at)
+
+
+def _more(random: Random, requester: str, approver: str, at: float) -> list[Act]:
+    """What else happens around an approval at `at`."""
+    acts = []
     if random.random() < 0.25:
         acts.append(
             Act(after=_about(random, at), who=random.choice((requester, GINA)), click=Click.APPROVE)
         )
     if random.random() < 0.25:
         acts.append(Act(after=_round(at + random.uniform(0, 3)), who=approver, click=Click.REPEAT))
+    if random.random() < 0.25:
+        who = random.choice((requester, requester, approver, GINA))
+        acts.append(Act(after=_round(at + random.uniform(0, 1.5)), who=who, click=Click.STOP))
     if random.random() < 0.2:
         late = random.choice([(p, c) for p in APPROVERS for c in (Click.APPROVE, Click.REJECT)])
         acts.append(Act(after=_round(at + random.uniform(1, 4)), who=late[0], click=late[1]))

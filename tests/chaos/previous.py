@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from chaos.plan import Kind, Mode, Plan
+from chaos.plan import Ask, Click, Kind, Mode, Plan
 
 VERSION = "f688b7f"
 """The commit whose bots run beside those of today."""
@@ -43,6 +43,7 @@ def both(plan: Plan) -> Plan:
     faults = tuple(f for f in plan.faults if f.kind not in _NOT_YET)
     return replace(
         plan,
+        asks=tuple(map(_without_stops, plan.asks)),
         faults=faults,
         replicas=max(2, plan.replicas),
         mode=Mode.HTTP,
@@ -51,3 +52,8 @@ def both(plan: Plan) -> Plan:
         tiers=False,
         replica=False,
     )
+
+
+def _without_stops(ask: Ask) -> Ask:
+    """A version that knows no stop leaves such a record alone, and says so aloud."""
+    return replace(ask, acts=tuple(act for act in ask.acts if act.click is not Click.STOP))

@@ -77,6 +77,8 @@ def _of_case(case: Case) -> Iterator[str]:
         match event.kind:
             case EventKind.DRIFTED:
                 yield "guard: drift stopped it"
+            case EventKind.STOPPED:
+                yield "guard: somebody stopped it"
             case EventKind.RECONCILED:
                 yield "guard: proven after all"
             case EventKind.ANSWER_LOST:

@@ -20,13 +20,14 @@ _CARD = {
     RequestState.UNCONFIRMED: ("Sent, not confirmed:", "Unconfirmed:"),
     RequestState.REJECTED: ("Rejected:",),
     RequestState.EXPIRED: ("Expired:",),
-    RequestState.CANCELLED: ("Withdrawn:", "Cancelled:"),
+    RequestState.CANCELLED: ("Withdrawn:", "Cancelled:", "Stopped:"),
     RequestState.VOID: ("Void:",),
 }
 _VERDICTS = {
     EventKind.APPROVED: Verdict.APPROVED,
     EventKind.REJECTED: Verdict.REJECTED,
     EventKind.CANCELLED: Verdict.CANCELLED,
+    EventKind.STOPPED: Verdict.STOPPED,
 }
 SETTLED_WITHIN = 50.0
 """Seconds, more than any operation time-out, for everything to end and to be told, once nothing
@@ -167,9 +168,10 @@ _LINES = {
     EventKind.APPROVED: "Approved by",
     EventKind.REJECTED: "Rejected by",
     EventKind.CANCELLED: "Withdrawn|Cancelled",
+    EventKind.STOPPED: "Stopped by",
     EventKind.EXPIRED: "Expired",
     EventKind.DRIFTED: "Stopped before sending",
-    EventKind.WAITING: "Waiting",
+    EventKind.WAITING: "Waiting|Checking, for there was no answer",
     EventKind.ANSWER_LOST: "No answer from Alibaba Cloud",
     EventKind.UPDATING: "Connection is updating",
     EventKind.RECONCILED: "after all",

@@ -328,6 +328,32 @@ async def test_what_is_done_already_after_a_used_nonce_may_have_been_done_by_the
         await change(client)
 
 
+@pytest.mark.parametrize(
+    "answers",
+    [
+        ["SignatureNonceUsed", "TaskConflict"],
+        ["OperationFailed.IdempotentTokenProcessing"],
+        ["LastTokenProcessing"],
+    ],
+)
+async def test_what_is_busy_with_a_copy_of_the_same_call_may_have_been_changed(
+    vpc: Script, client: VpcClient, answers: list[str]
+) -> None:
+    vpc.then(*map(fails, answers))
+    with pytest.raises(Busy) as caught:
+        await delete(client)
+    assert caught.value.perhaps_done
+
+
+async def test_what_is_busy_with_something_else_was_not_changed(
+    vpc: Script, client: VpcClient
+) -> None:
+    vpc.then(fails("InvalidTimeStamp.Expired"), fails("TaskConflict"))
+    with pytest.raises(Busy) as caught:
+        await delete(client)
+    assert not caught.value.perhaps_done
+
+
 # --- answers that are none ------------------------------------------------------------
 
 HTML = b"<html><body>502 Bad Gateway</body></html>"
@@ -422,8 +448,9 @@ async def test_where_no_connection_can_be_opened_nothing_was_sent(
     http: httpx.AsyncClient, closed_port: int
 ) -> None:
     client = VpcClient(http, endpoints(f"http://127.0.0.1:{closed_port}"), Acs3Auth(Fixed()))
-    with pytest.raises(NotSent, match="nothing was sent") as caught:
+    with pytest.raises(NotSent) as caught:
         await delete(client)
+    assert caught.value.next_step.startswith("Nothing was sent.")
     assert "127.0.0.1" in caught.value.meaning
 
 
@@ -498,8 +525,9 @@ async def test_an_answer_about_another_connection_or_without_a_state_is_no_relia
     body: dict[str, str], vpc: Script, client: VpcClient
 ) -> None:
     vpc.then(gives(body))
-    with pytest.raises(OutcomeUnknown, match="Nothing was changed"):
+    with pytest.raises(OutcomeUnknown) as caught:
         await client.connection(REGION, VCO)
+    assert caught.value.next_step.startswith("Nothing was changed.")
 
 
 # --- routes and their pages -----------------------------------------------------------

@@ -18,10 +18,13 @@ from bot.execution import context, send, verify
 from bot.execution import executor as handler
 from bot.lifecycle import route_change
 from bot.lifecycle.proof import fold
-from bot.models import Observation, Request, RouteState, Verdict, Watch
+from bot.models import Observation, Request, RouteChange, RouteState, Verdict, Watch
 
 YES, NO = (BOB, Verdict.APPROVED), (CAROL, Verdict.REJECTED)
 SELF, WITHDRAW = (ALICE, Verdict.APPROVED), (ALICE, Verdict.CANCELLED)
+
+STOP = (ALICE, Verdict.STOPPED)
+STRANGER = ("U0DORA", Verdict.STOPPED)
 
 WORLDS = {
     "decision and expiry": world(clicks=(YES, NO, WITHDRAW, SELF), ticks=2),
@@ -33,6 +36,10 @@ WORLDS = {
     "two routes, takeover": world(routes=2, takeovers=1),
     "a listing that flaps": world(flaps=1, ticks=1, crashes=1),
     "a listing that flaps, of a task that does nothing": world(alternations=4, silent=1, ticks=3),
+    "a stop, and an answer that is lost": world(clicks=(STOP, STRANGER), faults=1, ticks=2),
+    "two routes, and a stop": world(routes=2, clicks=(STOP,), faults=1, crashes=1),
+    "a stop, and a takeover": world(clicks=(STOP,), takeovers=1, faults=1),
+    "a stop, and drift": world(routes=2, clicks=(STOP,), drifts=1, ticks=1),
     "a task that does nothing": world(silent=1, crashes=1, ticks=3),
 }
 
@@ -90,6 +97,21 @@ def with_a_token_for_each_send(patch: pytest.MonkeyPatch) -> None:
 
 def with_resends_for_ever(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("model_world.LIMITS", replace(LIMITS, token_window=1e9))
+
+
+def with_a_stop_whatever_was_sent(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(RouteChange, "perhaps_accepted", False)
+
+
+def with_a_send_whatever_was_stopped(patch: pytest.MonkeyPatch) -> None:
+    """The step does not look whether its send was recorded."""
+    in_hand = context.in_hand
+
+    def recorded(request: Request) -> RouteChange:
+        route = in_hand(request)
+        return replace(route, in_flight=True) if request.stopped else route
+
+    patch.setattr(send, "in_hand", recorded)
 
 
 def with_self_approval(patch: pytest.MonkeyPatch) -> None:
@@ -154,6 +176,8 @@ BREAKS: dict[Callable[[pytest.MonkeyPatch], None], tuple[World, str]] = {
     ),
     with_a_token_for_each_send: (WORLDS["lost answer and give-up"], "G2: "),
     with_resends_for_ever: (world(faults=1, silent=1, ticks=3), "G2: two effects"),
+    with_a_stop_whatever_was_sent: (WORLDS["a stop, and an answer that is lost"], "G1: sent"),
+    with_a_send_whatever_was_stopped: (WORLDS["a stop, and drift"], "G1: sent without"),
     with_self_approval: (WORLDS["decision and expiry"], "G1: approved by U0ALICE"),
     without_approval_before_a_send: (WORLDS["two approvals"], "G1: "),
     without_expiry: (WORLDS["decision and expiry"], "G1: decided after it had expired"),

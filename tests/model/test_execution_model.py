@@ -17,9 +17,10 @@ from model_cloud import Answer, Place
 from model_machine import ROUTES, ExecutionMachine
 from msgspec.structs import replace
 
-from bot.execution import verify
+from bot.execution import send, verify
+from bot.execution.context import in_hand
 from bot.lifecycle import route_change
-from bot.models import Operation, Request, Verdict
+from bot.models import Operation, Request, RouteChange, Verdict
 from bot.store import Requests
 
 SEARCH = settings(
@@ -61,6 +62,24 @@ def look_before_the_task_starts(machine: ExecutionMachine) -> None:
     machine.work()
     machine.time_passes(1.0)
     machine.work()
+
+
+def stop_after_a_lost_answer(machine: ExecutionMachine) -> None:
+    """A deletion works, its answer is lost, and somebody stops it."""
+    id_ = machine.ask((ROUTES[0],))
+    machine.click(id_, Verdict.APPROVED)
+    machine.work_and_hear(Answer.LOST_AFTER)
+    machine.click(id_, Verdict.STOPPED)
+
+
+def stop_during_a_send(machine: ExecutionMachine) -> None:
+    """A worker has read all and is about to record its send, and somebody is quicker."""
+    id_ = machine.ask((ROUTES[0],))
+    machine.click(id_, Verdict.APPROVED)
+    worker = machine.work(Place.WRITE, 1)
+    machine.click(id_, Verdict.STOPPED)
+    machine.check()
+    machine.resume(worker)
 
 
 def two_clicks_at_once(machine: ExecutionMachine) -> None:
@@ -122,7 +141,25 @@ def without_compare_and_set(monkeypatch: pytest.MonkeyPatch) -> None:
     commits(monkeypatch, overwriting)
 
 
+def with_a_stop_whatever_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RouteChange, "perhaps_accepted", False)
+
+
+def with_a_send_whatever_was_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    def recorded(request: Request) -> RouteChange:
+        route = in_hand(request)
+        return replace(route, in_flight=True) if request.stopped else route
+
+    monkeypatch.setattr(send, "in_hand", recorded)
+
+
 MECHANISMS = {
+    "stop": (with_a_stop_whatever_was_sent, stop_after_a_lost_answer, "done, and told as queued"),
+    "stop and send": (
+        with_a_send_whatever_was_stopped,
+        stop_during_a_send,
+        "done, and told as queued",
+    ),
     "fence": (without_fence, zombie_hears_no, "done, and told as failed"),
     "token": (with_a_token_for_each_send, send_again, "two tokens"),
     "proof": (with_attached_as_proof, look_before_the_task_starts, "told as deleted"),

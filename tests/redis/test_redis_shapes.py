@@ -102,9 +102,6 @@ async def test_the_whole_story_on_a_cluster(three_masters: Cluster) -> None:
         await stage.store.repair.check()
         finished = await stage.request(card)
         await stage.store.requests.rejoin(finished)
-        # Nobody else's turn comes as long as it stands there.
-        queue = key("queue", finished.region, finished.vpn_connection_id)
-        await stage.store.database.command("LPOP", queue)
         await stage.command("history")
         await stage.until_told(ALICE, "The latest requests")
 

@@ -49,13 +49,16 @@ from bot.slack.messages.card import (
     AGAIN,
     APPROVE,
     CANCEL,
+    CHECK,
     COUNTERSIGN,
     REJECT,
     RESTORE,
+    STOP,
     View,
     card,
     first_line,
 )
+from bot.slack.messages.mrkdwn import clock
 
 VIEW = View(now=1120.0)
 STAYS = "*The route stays, and its traffic goes on as before.*"
@@ -313,23 +316,21 @@ def test_those_who_wait_see_how_many_are_ahead() -> None:
 
 def test_the_bar_shows_how_far_it_is_against_the_usual() -> None:
     request = route_change.observe(accepted(approved(), at=1101.0), 1110.0, UPDATING)
-    assert request.routes[0].started_at == 1099.0
-    said = lines(request, View(now=1123.0, usual=40.0))
+    said = lines(request, View(now=1125.0, usual=40.0))
     assert said[1] == "▰▰▰▰▰▰▱▱▱▱  24 s, usually 40 s · connection is updating"
 
 
 @given(now=st.floats(0, 1e9), usual=st.floats(0, 1e5))
 def test_the_bar_is_never_full_before_the_proof(now: float, usual: float) -> None:
-    for request in (approved(), sent(), accepted()):
+    for request in (sent(), accepted()):
         assert "▱" in shown(request, View(now=now, usual=usual))
 
 
 @pytest.mark.parametrize(
     ("request_", "doing"),
     [
-        (approved(), "about to send"),
-        (route_change.wait(sent(), 1103.0, "Busy", "It is busy."), "waiting for the connection"),
-        (route_change.lose(sent(), 1103.0, "ReadTimeout"), "no answer yet, checking before"),
+        (sent(), "· sending"),
+        (route_change.lose(sent(), 1103.0, "ReadTimeout"), "· no answer from Alibaba Cloud, check"),
         (accepted(), "· sent"),
         (route_change.observe(accepted(), 1104.0, PRESENT), "checking that the route is gone"),
     ],
@@ -378,11 +379,13 @@ def test_what_went_partly_is_not_called_undone() -> None:
 
 def test_unconfirmed_is_neither_success_nor_failure() -> None:
     said = lines(in_state(RequestState.UNCONFIRMED))
-    unsure = "It may or may not have been done. Look in the console; the bot goes on checking."
-    assert said[1] == f"Sent to Alibaba Cloud, not confirmed. {unsure}"
+    sent_off = "Sent to Alibaba Cloud, not confirmed: it may or may not have been done."
+    until = f"Checking until {clock(1703.0 + 24 * 3600, day=True)}."
+    console = "<https://vpc.console.alibabacloud.com/vpn/cn-hangzhou/vpns|console>"
+    assert said[1] == f"{sent_off} {until} Look in the {console}."
     watched = route_change.observe(accepted(), 1110.0, PRESENT)
     seen = shown(route_change.end(watched, 1703.0, RouteState.UNCONFIRMED))
-    assert "not confirmed. Last seen: connection attached, route listed. It may" in seen
+    assert f"done. Last seen {clock(1110.0)}: connection attached, route still listed. Ch" in seen
 
 
 def test_undoing_what_is_unconfirmed_says_that_it_looks_first() -> None:
@@ -409,7 +412,7 @@ def test_undoing_what_is_unconfirmed_says_that_it_looks_first() -> None:
         (RequestState.REJECTED, "Nothing was sent."),
         (RequestState.CANCELLED, "Nothing was sent."),
         (RequestState.EXPIRED, "Nobody approved in time. Nothing was sent"),
-        (RequestState.VOID, "Nothing was sent: The route is gone already.\nIt was stopped"),
+        (RequestState.VOID, "Nothing was sent: The route is gone already.\nAsk again"),
     ],
 )
 def test_what_ended_before_the_send_says_that_nothing_was_sent(
@@ -496,9 +499,10 @@ def test_slack_takes_twenty_routes_with_the_most_there_can_be_to_say_of_each() -
 def test_there_are_buttons_only_where_there_is_something_to_do(state: RequestState) -> None:
     expected = {
         RequestState.PENDING: [APPROVE, REJECT, CANCEL],
+        RequestState.APPROVED: [STOP],
         RequestState.DELETED: [RESTORE],
         RequestState.RESTORED: [RESTORE],
-        RequestState.UNCONFIRMED: [RESTORE],
+        RequestState.UNCONFIRMED: [CHECK, RESTORE],
         RequestState.FAILED: [AGAIN],
         RequestState.REJECTED: [AGAIN],
         RequestState.EXPIRED: [AGAIN],
@@ -540,7 +544,7 @@ def test_a_broken_glass_is_loud_until_somebody_has_countersigned() -> None:
     assert request.state is RequestState.APPROVED
     assert lines(request)[0].startswith("⏳ Break-glass: About to delete 10.0.0.0/24")
     assert "One of <!subteam^S0NETOPS> has to countersign by" in shown(request)
-    assert buttons(request) == [COUNTERSIGN]
+    assert buttons(request) == [STOP, COUNTERSIGN]
     signed = lifecycle.countersign(deleted(request), decided(Verdict.COUNTERSIGNED, at=1200.0))
     assert "has to countersign" not in shown(signed)
     assert "Countersigned by <@U0BOB>" in shown(signed)
@@ -580,7 +584,7 @@ def test_whoever_hears_a_button_hears_what_it_acts_on() -> None:
     terms = Terms(countersign=7200.0)
     alone = decided(Verdict.BROKE_GLASS, by=ALICE)
     glass = lifecycle.record_decision(a_request(terms=terms), alone)
-    assert labels(glass) == [f"Countersign: {where}"]
+    assert labels(glass) == [f"Stop: {where}", f"Countersign: {where}"]
 
 
 @pytest.mark.parametrize("state", RequestState)

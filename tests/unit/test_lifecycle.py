@@ -332,7 +332,7 @@ def test_trouble_is_noted_once_for_each_cause() -> None:
 def test_what_was_unconfirmed_can_be_proven_later() -> None:
     request = in_state(RequestState.UNCONFIRMED)
     for _ in range(3):
-        request = route_change.observe_unconfirmed(request, 0, ABSENT)
+        request = route_change.observe_unconfirmed(request, 1200.0, 0, ABSENT)
     assert request.state is RequestState.UNCONFIRMED, "looking alone decides nothing"
     request = route_change.confirm(request, 2000.0, 0)
     assert (request.state, request.ended_at) == (RequestState.DELETED, 2000.0)

@@ -101,24 +101,32 @@ def test_who_clicks_twice_is_told_when_they_approved_and_how_many_are_missing() 
     assert late(approvals(TWO, BOB, CAROL), BOB).startswith(mine)
 
 
-@pytest.mark.parametrize("request_", [approved(), accepted()], ids=["approved", "executing"])
-def test_what_is_in_flight_can_not_be_stopped_and_what_to_do_is_said(request_: Request) -> None:
-    said = f"{STOP} *Restore* on its card undoes it afterwards."
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [
+        (approved(), "It has not started yet: *Stop* on its card stops it."),
+        (accepted(), f"{STOP} *Restore* on its card undoes it afterwards."),
+    ],
+    ids=["approved", "executing"],
+)
+def test_who_comes_too_late_hears_whether_it_can_be_stopped_still(
+    request_: Request, said: str
+) -> None:
     assert late(request_, ALICE) == f"Already approved by <@{BOB}> {AT}. {said}"
     assert late(request_, BOB) == f"You have approved this already, {AT}. {said}"
 
 
 def test_what_can_not_be_undone_here_is_not_promised_to_be() -> None:
-    back = approved(a_request(operation=Operation.RESTORE))
+    back = accepted(approved(a_request(operation=Operation.RESTORE)))
     assert "*Delete again* on its card undoes it afterwards." in late(back, ALICE)
     never = Impact(route=a_route(), carries=("10.0.0.0/24",), not_restorable="Never again.")
-    lost = approved(a_request(snapshot=a_snapshot(a_route(), impacts=(never,))))
+    lost = accepted(approved(a_request(snapshot=a_snapshot(a_route(), impacts=(never,)))))
     assert late(lost, ALICE).endswith(STOP)
 
 
 def test_whoever_went_ahead_alone_is_named_in_words() -> None:
     glass = broken_glass()
-    assert late(glass, ALICE).startswith(f"You used break-glass {clock(1000.0)}. {STOP}")
+    assert late(glass, ALICE).startswith(f"You used break-glass {clock(1000.0)}. It has not")
     assert late(glass, BOB).startswith(f"<@{ALICE}> used break-glass {clock(1000.0)}")
     signed = lifecycle.countersign(glass, decided(Verdict.COUNTERSIGNED, at=1200.0))
     assert late(signed, ALICE).startswith("You used break-glass")
@@ -136,7 +144,7 @@ def test_whoever_went_ahead_alone_is_named_in_words() -> None:
             RequestState.EXPIRED,
             f"the request expired {clock(2800.0)}. Nothing was sent; ask again.",
         ),
-        (RequestState.VOID, "It is void and nothing was sent: The route is gone already."),
+        (RequestState.VOID, "It is void. Nothing was sent: The route is gone already."),
         (RequestState.FAILED, "It has ended since: ❌ Not deleted: 10.0.0.0/24 ·"),
         (RequestState.UNCONFIRMED, "It has ended since: ⚠️ Sent, not confirmed: delete 10.0.0.0/24"),
         (RequestState.DELETED, "It has ended since: ✅ Deleted 10.0.0.0/24 ·"),

@@ -21,11 +21,12 @@ from bot.slack.messages.buttons import (
     again_button,
     countersign_button,
     restore_button,
+    stop_button,
 )
 from bot.slack.messages.card import first_line
 from bot.slack.messages.card_body import UNSURE, buttons, uncovered
 from bot.slack.messages.impacts import impact_lines
-from bot.slack.messages.labels import Symbol, verdict_word
+from bot.slack.messages.labels import Symbol, nothing, verdict_word
 from bot.slack.messages.monitored import worse
 from bot.slack.messages.mrkdwn import (
     Block,
@@ -82,8 +83,9 @@ class Places(NamedTuple):
 
 
 def groups_of(requests: Iterable[Request]) -> set[str]:
-    """The groups whose members have to be known to say for whom these requests wait."""
-    return {g for r in requests if undecided(r) for g in r.terms.approvers.groups}
+    """The groups whose members have to be known to say who may decide on these, or stop them."""
+    asked = (r for r in requests if undecided(r) or r.waiting)
+    return {group for request in asked for group in request.terms.approvers.groups}
 
 
 def undecided(request: Request) -> bool:
@@ -182,9 +184,12 @@ def waiting(row: Row, user: str) -> Iterator[Block]:
     yield {"type": "actions", "elements": [countersign_button(request)]}
 
 
-def running(row: Row) -> Iterator[Block]:
-    """What is being done."""
-    yield section(_title(row))
+def running(row: Row, user: str, members: Members) -> Iterator[Block]:
+    """What is being done; what has not begun, whoever may do so stops from here."""
+    request = row.request
+    may_stop = request.requester == user or request.terms.approvers.include(user, members)
+    stop = {"accessory": stop_button(request)} if request.waiting and may_stop else {}
+    yield section(_title(row)) | stop
     yield context(*_name(row.request), f"{_who(row.request)} · {code(row.request.id)}")
 
 
@@ -277,7 +282,7 @@ def _trouble(request: Request) -> Iterator[str]:
     if failed is not None:
         yield prose(cut(failed.meaning, _WHY_LIMIT))
     elif request.state is RequestState.VOID:
-        yield f"Nothing was sent: {prose(cut(request.why, _WHY_LIMIT))}"
+        yield f"{nothing(request)}: {prose(cut(request.why, _WHY_LIMIT))}"
     elif request.state is RequestState.UNCONFIRMED:
         yield UNSURE
 
@@ -327,7 +332,7 @@ def view(data: AppHomeData, user: str) -> Block:
         *_part("Waits for you", found.waiting, lambda row: waiting(row, user), apart=True),
         *_unread_groups(found.unread),
         *_worse(found.worse),
-        *_part("In flight", found.running, running),
+        *_part("In flight", found.running, lambda row: running(row, user, data.members)),
         *_elsewhere(found.elsewhere),
         *_part("You asked for", found.asked, asked),
         *_part("Recent outcomes", found.ended, ended, most=len(found.ended)),

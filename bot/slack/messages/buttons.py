@@ -5,12 +5,14 @@ Whoever can't see what a button stands beside hears it in its label.
 """
 
 from bot.models import Operation, Request, RequestState
-from bot.slack.messages.labels import DISMISS, ROLLBACK_NOW, words
+from bot.slack.messages.labels import CHECK_NOW, DISMISS, ROLLBACK_NOW, STOP_WORD, words
 from bot.slack.messages.mrkdwn import Block, button, cut, place, sentence, visible, what
 
 APPROVE = "vco_route_approve"
 REJECT = "vco_route_reject"
 CANCEL = "vco_route_cancel"
+STOP = "vco_route_stop"
+CHECK = "vco_route_check"
 RESTORE = "vco_route_restore"
 COUNTERSIGN = "vco_route_countersign"
 AGAIN = "vco_route_again"
@@ -38,6 +40,16 @@ def deciding_button(text: str, action_id: str, request: Request, **more: object)
     """A button that decides on a request."""
     label = f"{text}: {what(request)} {words(request).where} {place(request)}"
     return button(text, action_id, request.id, **_label(label), **more)
+
+
+def stop_button(request: Request) -> Block:
+    """Stop what is approved and has not begun."""
+    return deciding_button(STOP_WORD, STOP, request)
+
+
+def check_button(request: Request) -> Block:
+    """Have an unconfirmed change read again at once."""
+    return button(CHECK_NOW, CHECK, request.id, **_label(f"{CHECK_NOW}: {what(request)}"))
 
 
 def countersign_button(request: Request) -> Block:

@@ -14,12 +14,16 @@ from bot.slack.messages.buttons import (
     AGAIN,
     APPROVE,
     CANCEL,
+    CHECK,
     COUNTERSIGN,
     REJECT,
     RESTORE,
+    STOP,
     again_button,
+    check_button,
     countersign_button,
     restore_button,
+    stop_button,
 )
 from bot.slack.messages.card_body import View, buttons, ending, impact, preview, progress
 from bot.slack.messages.first_line import first_line
@@ -45,9 +49,11 @@ __all__ = [
     "AGAIN",
     "APPROVE",
     "CANCEL",
+    "CHECK",
     "COUNTERSIGN",
     "REJECT",
     "RESTORE",
+    "STOP",
     "Message",
     "View",
     "card",
@@ -152,10 +158,14 @@ def _decisions(request: Request) -> Iterator[Block]:
 def _actions(request: Request) -> Iterator[Block]:
     """What undoes the change comes first where something is worse since."""
     elements = []
+    if request.state is RequestState.UNCONFIRMED:
+        elements.append(check_button(request))
     if can_roll_back(request):
         elements.append(restore_button(request))
     if request.glass_broken and not request.countersigned:
         elements.insert(1 if request.degraded else 0, countersign_button(request))
+    if request.waiting:
+        elements.insert(0, stop_button(request))
     if can_ask_again(request):
         elements.append(again_button(request))
     if elements:

@@ -6,7 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from bot import lifecycle
-from bot.lifecycle.route_change import NOT_SENT
+from bot.lifecycle.route_change import NOT_SENT, perhaps_accepted_at
 from bot.models import (
     EventKind,
     Failure,
@@ -16,7 +16,6 @@ from bot.models import (
     RequestState,
     RouteChange,
     RouteState,
-    Watch,
 )
 from bot.preview.rollback import can_roll_back
 from bot.slack.messages.buttons import (
@@ -34,6 +33,7 @@ from bot.slack.messages.labels import (
     REJECT_WORD,
     WITHDRAW,
     Symbol,
+    nothing,
     words,
 )
 from bot.slack.messages.monitored import quiet
@@ -50,6 +50,8 @@ from bot.slack.messages.mrkdwn import (
     sentence,
 )
 from bot.slack.messages.stays import stays_words
+from bot.slack.messages.stops import Wait, waiting_line
+from bot.slack.messages.unconfirmed import unconfirmed_line
 
 _MOST_NAMED = 5
 """How many routes an enumeration names before it counts the rest, on a card about one route."""
@@ -188,16 +190,18 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """What a card shows besides its request: the moment, and what others know.
 
     `now` is in seconds since the epoch; `ahead` counts the requests that come first in the
-    connection's queue; `usual` is how many seconds a change takes there.
+    connection's queue; `usual` is how many seconds a change takes there; `until` is when the route
+    in hand is given up, 0 where that is not known yet.
     """
 
     now: float
     ahead: int = 0
     usual: float = 40.0
+    until: float = 0.0
 
 
 def progress(request: Request, view: View) -> Iterator[Block]:
-    """How far it is: the place in the queue, or the bar and what is being done right now."""
+    """How far it is: what it waits for, or the bar and what is being done right now."""
     yield section(_progress(request, view))
     yield from route_lines(request)
 
@@ -206,16 +210,21 @@ def route_lines(request: Request) -> Iterator[Block]:
     """The state of each route, where there are several."""
     if len(request.routes) > 1:
         marks = _MARKS | {RouteState.FAILED: f"not {words(request).done}"}
-        lines = (f"{code(r.route.route_dest)} · {marks[r.state]}" for r in request.routes)
+        waiting = RouteState.QUEUED
+        shown = (
+            (r.route, r.state if r.state.ended or r.begun else waiting) for r in request.routes
+        )
+        lines = (f"{code(route.route_dest)} · {marks[state]}" for route, state in shown)
         yield section("\n".join(lines))
 
 
 def _progress(request: Request, view: View) -> str:
-    if view.ahead:
-        before = "1 request is" if view.ahead == 1 else f"{view.ahead} requests are"
-        return f"Waiting its turn: {before} ahead on this connection."
     route = _in_hand(request)
-    elapsed = max(0.0, view.now - (route.started_at or view.now))
+    if view.ahead or not route.begun:
+        # Waiting is no progress: there is no bar until something may have been accepted.
+        return waiting_line(request, route, Wait(view.ahead, view.until))
+    began = perhaps_accepted_at(request, route) or route.first_sent_at or view.now
+    elapsed = max(0.0, view.now - began)
     # The bar is never full before the proof is there.
     filled = min(_BAR - 1, int(_BAR * elapsed / max(view.usual, 1.0)))
     bar = "▰" * filled + "▱" * (_BAR - filled)
@@ -223,18 +232,19 @@ def _progress(request: Request, view: View) -> str:
 
 
 def _doing(request: Request, route: RouteChange) -> str:
-    if route.state.watched:
-        if route.watch.state == "attached":
-            return words(request).checking
-        return f"connection is {literal(route.watch.state)}" if route.watch.state else "sent"
-    if route.outcome_unknown:
-        return "no answer yet, checking before anything is repeated"
-    return "waiting for the connection" if route.waits else "about to send"
+    seen = f"connection is {literal(route.watch.state)}" if route.watch.state else ""
+    if route.outcome_unknown and not route.state.watched:
+        return ", ".join(filter(None, [UNANSWERED, seen]))
+    if route.watch.state == "attached":
+        return words(request).checking
+    return seen or ("sent" if route.state.watched else "sending")
 
 
 def _in_hand(request: Request) -> RouteChange:
     return request.routes[-1 if request.current is None else request.current]
 
+
+UNANSWERED = "no answer from Alibaba Cloud, checking before anything is repeated"
 
 UNSURE = "It may or may not have been done. Look in the console; the bot goes on checking."
 """Neither success nor failure: what to make of *unconfirmed*."""
@@ -279,13 +289,16 @@ def _now(request: Request) -> Iterator[str]:
 def _nothing_sent(request: Request) -> str:
     match request.state:
         case RequestState.VOID:
-            stopped = "It was stopped before sending. Ask again to see it as it is now."
-            return f"Nothing was sent: {prose(request.why)}{_untouched(request)}\n{stopped}"
+            again = "Ask again to see it as it is now."
+            return f"{nothing(request)}: {prose(request.why)}{_untouched(request)}\n{again}"
         case RequestState.EXPIRED:
             who = "Too few" if request.approvers else "Nobody"
             return f"{who} approved in time. Nothing was sent.{stays_words(request)}"
         case RequestState.REJECTED:
             return f"Nothing was sent.{stays_words(request)}"
+        case RequestState.CANCELLED if request.stopped:
+            said = "Stopped before Alibaba Cloud accepted anything."
+            return f"{said} {nothing(request)}.{stays_words(request)}"
         # Of a person the reason stands beside their name.
         case RequestState.CANCELLED if request.why and not request.decisions[-1].by:
             return f"Nothing was sent: {prose(request.why)}"
@@ -301,18 +314,10 @@ def _untouched(request: Request) -> str:
 
 
 def _unconfirmed(request: Request) -> str:
-    watch = next((r.watch for r in request.routes if r.state is RouteState.UNCONFIRMED), Watch())
-    last = f" Last seen: {last_seen(watch)}." if watch.polls else ""
     rollback = (
         f"\n*{words(request).rollback}* {verifies_first(request)}" if can_roll_back(request) else ""
     )
-    return f"Sent to Alibaba Cloud, not confirmed.{last} {UNSURE}{rollback}"
-
-
-def last_seen(watch: Watch) -> str:
-    """What the latest read of the connection and its routes showed."""
-    listed = {True: ", route listed", False: ", route not listed", None: ""}[watch.present]
-    return f"connection {literal(watch.state)}{listed}"
+    return f"{unconfirmed_line(request)}{rollback}"
 
 
 def proof(request: Request) -> str:

@@ -5,6 +5,7 @@ from bot.slack.messages.labels import (
     FIRST_WORDS,
     GLASS_APPROVED,
     PARTLY,
+    STOPPED,
     SYMBOLS,
     WITHDRAWN_BY_BOT,
     Symbol,
@@ -21,8 +22,11 @@ def first_line(request: Request) -> str:
     """
     said = FIRST_WORDS[request.state]
     symbol = SYMBOLS[request.state]
-    if request.state is RequestState.APPROVED and request.glass_broken:
-        said = GLASS_APPROVED  # for nobody has approved it
+    if request.waiting:
+        # For nobody has approved a broken glass.
+        said = GLASS_APPROVED if request.glass_broken else FIRST_WORDS[RequestState.APPROVED]
+    elif request.stopped:
+        said = STOPPED
     elif request.state is RequestState.CANCELLED and not request.decisions[-1].by:
         said = WITHDRAWN_BY_BOT
     elif request.state is RequestState.FAILED and any(r.state.done for r in request.routes):

@@ -11,14 +11,14 @@ terminal. A state is seen before it is read:
     ⚪ closed         nothing was done, and nobody waits for it
 
 ⛔ stands before traffic that loses its route. Buttons say what a press does: *Approve and delete
-now*, *Reject*, *Withdraw*; *Cancel* is only ever what closes a dialog.
+now*, *Reject*, *Withdraw*, *Stop*; *Cancel* is only ever what closes a dialog.
 """
 
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-from bot.models import Decision, Operation, Request, RequestState, Verdict
+from bot.models import Decision, Operation, Request, RequestState, Verdict, WaitCause
 
 
 class Symbol(StrEnum):
@@ -63,9 +63,11 @@ FIRST_WORDS = {
 """What the first line begins with, after the symbol and before the route."""
 
 WITHDRAWN_BY_BOT = "cancelled: {do}"
+STOPPED = "stopped: {do}"
 PARTLY = "only partly {done}:"
 GLASS_APPROVED = "about to {do}"
-"""The same where nobody withdrew it, where some routes went, and where nobody has approved."""
+"""The same where nobody withdrew it, where it was stopped after its approval, where some routes
+went, and where nobody has approved."""
 
 
 class Words(NamedTuple):
@@ -123,11 +125,34 @@ APPROVE_AND = "Approve and {do} now"
 APPROVE_ONE_OF = "Approve ({given} of {all})"
 REJECT_WORD = "Reject"
 WITHDRAW = "Withdraw"
+STOP_WORD = "Stop"
+CHECK_NOW = "Check now"
 DISMISS = "Cancel"
 CHOOSE_THIS = "Choose"
 RUN_THIS = "Run this"
 """What the buttons of a decision are called, what closes a dialog without one, and what takes one
 of several commands, or the corrected one."""
+
+
+NOT_STARTED = "Not started"
+WAITS_FOR = {
+    WaitCause.BUSY: "{place} is busy",
+    WaitCause.QUOTA: "the quota of changes in {region} is used up for the moment",
+    WaitCause.THROTTLED: "Alibaba Cloud takes no more calls in {region} for the moment",
+    WaitCause.UNREACHABLE: "Alibaba Cloud does not answer",
+    WaitCause.SLACK: "Slack does not say whether the approvers are still there",
+    WaitCause.REPLICAS: "the replicas of the database are behind",
+}
+"""What an approved change waits for before it begins."""
+
+CONSOLE = "https://vpc.console.alibabacloud.com/vpn/{region}/vpns"
+"""The vendor's console of VPN in a region (its help: "Log on to the VPN Gateway console")."""
+
+
+def nothing(request: Request) -> str:
+    """What was done where nothing was accepted: a send that was refused was a send all the same."""
+    sent = any(route.sends for route in request.routes)
+    return "Nothing was changed" if sent else "Nothing was sent"
 
 
 def verdict_word(decision: Decision) -> str:

@@ -27,7 +27,7 @@ from bot.models import (
 from bot.slack.messages.card import first_line
 from bot.slack.messages.card_body import proof
 from bot.slack.messages.impacts import impact_lines
-from bot.slack.messages.labels import Symbol, verdict_word, words
+from bot.slack.messages.labels import Symbol, nothing, verdict_word, words
 from bot.slack.messages.monitored import degraded_line, over_line
 from bot.slack.messages.mrkdwn import (
     BLOCKS_LIMIT,
@@ -153,7 +153,7 @@ def _about(style: Style, request: Request, posted: CardState) -> Part:
     elif request.ended_at:
         lines.append(f"Ended {style.time(request.ended_at)}")
     if request.state is RequestState.VOID:
-        lines.append(f"Nothing was sent: {style.prose(request.why)}")
+        lines.append(f"{nothing(request)}: {style.prose(request.why)}")
     if posted.link.startswith("http"):
         lines.append(style.link(posted.link, "Card and thread"))
     return Part(tuple(lines), (request.reason,) if request.reason else ())
@@ -295,7 +295,8 @@ def route_parts(style: Style, request: Request) -> Iterator[Part]:
 
 def _head(style: Style, request: Request, change: RouteChange) -> str:
     moot = change.state is RouteState.QUEUED and not request.state.open
-    state = "not sent" if moot else change.state.replace("_", " ")
+    untouched = "not changed" if change.sends else "not sent"
+    state = untouched if moot else change.state.replace("_", " ")
     dest = style.literal(change.route.route_dest)
     which = route_words(change.route, style.literal)
     return f"{style.strong(dest)} · {which} · {style.strong(state)}"

@@ -22,6 +22,7 @@ from bot.slack.messages.labels import (
     CHOOSE_THIS,
     RUN_THIS,
     Symbol,
+    nothing,
     urgency,
     verdict_word,
     words,
@@ -173,15 +174,17 @@ def _since(request: Request, made: Decision) -> str:
         case RequestState.APPROVED | RequestState.EXECUTING:
             return f". {_in_flight(request)}"
         case RequestState.REJECTED | RequestState.CANCELLED:
-            return ". Nothing was sent."
+            return f". {nothing(request)}."
         case RequestState.VOID:
-            return f". It is void and nothing was sent: {prose(request.why)}"
+            return f". It is void. {nothing(request)}: {prose(request.why)}"
         case _:
             return f". It has ended since: {literal(first_line(request))}."
 
 
 def _in_flight(request: Request) -> str:
     """What whoever wanted to stop it can do instead."""
+    if request.stoppable:
+        return "It has not started yet: *Stop* on its card stops it."
     said = "It is in flight and can't be stopped any more; its thread says how it goes."
     deletes = request.operation is Operation.DELETE
     if deletes and all(impact.not_restorable for impact in request.snapshot.impacts):

@@ -9,8 +9,7 @@ from bot.lifecycle.route_change import NOT_SENT
 from bot.models import Event, EventKind, Request, RequestState, RouteChange, RouteState
 from bot.preview.rollback import can_ask_again, can_roll_back
 from bot.slack.messages.buttons import again_button, restore_button
-from bot.slack.messages.card_body import last_seen
-from bot.slack.messages.labels import Symbol, words
+from bot.slack.messages.labels import Symbol, nothing, words
 from bot.slack.messages.monitored import degraded_line, over_line
 from bot.slack.messages.mrkdwn import (
     Block,
@@ -28,6 +27,7 @@ from bot.slack.messages.mrkdwn import (
     section,
 )
 from bot.slack.messages.stays import stays_words
+from bot.slack.messages.unconfirmed import last_seen
 
 _GOOD = (RouteState.DELETED, RouteState.RESTORED)
 
@@ -130,6 +130,8 @@ def _said(request: Request, event: Event) -> str | None:  # noqa: C901, PLR0911,
             return f"Withdrawn by {mention(event.by)}"
         case EventKind.CANCELLED:
             return "Cancelled"
+        case EventKind.STOPPED:
+            return _stopped(request, event)
         case EventKind.EXPIRED:
             said = "Expired: too few approvals in time. Nothing was sent."
             return f"{said}{stays_words(request)} {mention(request.requester)}"
@@ -139,6 +141,8 @@ def _said(request: Request, event: Event) -> str | None:  # noqa: C901, PLR0911,
             return f"Sending again with the same token (attempt {details['attempt']})"
         case EventKind.SENT:
             return "Sent to Alibaba Cloud"
+        case EventKind.WAITING if "unanswered" in details:
+            return f"Checking, for there was no answer: {details['meaning'] or details['code']}"
         case EventKind.WAITING:
             return f"Waiting: {details['meaning'] or details['code']}"
         case EventKind.ANSWER_LOST:
@@ -169,7 +173,8 @@ def _ended(request: Request, event: Event) -> str:
             return f"{said}, connection attached: {words(request).done} in {took}"
         case RouteState.UNCONFIRMED:
             return (
-                f"{Symbol.LOOK} *Sent, not confirmed* within the time allowed.{_last_seen(route)} "
+                f"{Symbol.LOOK} *Sent, not confirmed* within the time allowed."
+                f"{_last_seen(request, route)} "
                 f"{mention(request.requester)}, please look in the console. "
                 f"The bot goes on checking."
             )
@@ -185,8 +190,18 @@ def _ended(request: Request, event: Event) -> str:
             )
 
 
-def _last_seen(route: RouteChange) -> str:
-    return f" Last seen: {last_seen(route.watch)}." if route.watch.polls else ""
+def _stopped(request: Request, event: Event) -> str:
+    """Who stopped it, and that nothing came of it; who asked hears it, unless it was they."""
+    said = f"Stopped by {mention(event.by)} before anything was accepted. {nothing(request)}."
+    other = "" if event.by == request.requester else f" {mention(request.requester)}"
+    return f"{said}{stays_words(request)}{other}"
+
+
+def _last_seen(request: Request, route: RouteChange) -> str:
+    if not route.watch.polls:
+        return ""
+    at = f" {clock(route.watch.at)}" if route.watch.at else ""
+    return f" Last seen{at}: {last_seen(request, route.watch)}."
 
 
 def _of_how_many(request: Request, event: Event) -> str:
