@@ -158,6 +158,9 @@ EVENTS: dict[str, LogEvent] = {
         "The database went back to before an outcome that a card shows; the card stays.",
         "Look at the route in the console.",
     ),
+    "pages_unreadable": LogEvent(
+        "The connections of a region could not be read together; they are read one by one."
+    ),
     "payload_late": LogEvent(
         "Something was said more than a minute ago and is not done; whoever said it was told.",
         "If it is said of everything: set the clocks (NTP).",

@@ -1,6 +1,7 @@
 """What a step needs: store, cloud client, clock, limits."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -9,11 +10,13 @@ from bot.errors import AlibabaError, Busy, NotSent, OutcomeUnknown, RecordLost, 
 from bot.execution.cloud import ChangeQuota, Cloud, Limits
 from bot.execution.reading import Reading, Readings, steady
 from bot.execution.recheck import Recheck
+from bot.execution.region_pages import RegionPages
 from bot.execution.regions import Regions
-from bot.lifecycle import route_change
+from bot.lifecycle import proof, route_change
 from bot.lifecycle.proof import backoff, next_reconcile
 from bot.models import (
     UNKNOWN_WEIGHT,
+    Connection,
     EventKind,
     Failure,
     Observation,
@@ -29,6 +32,9 @@ from bot.store import Claim, RateLimits, Requests
 
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 10.0
+
+_MONITORED_AGE = 10.0
+"""Seconds: what happened to a tunnel is told so much later at most."""
 
 OUT_OF_TIME = "OutOfTime"
 QUOTA = "Quota"
@@ -74,6 +80,8 @@ class StepContext:
         self.background = background or cloud
         self.regions = Regions(region_steps)
         self.readings = readings or Readings()
+        self._pages = RegionPages(self.cloud)
+        self._background_pages = RegionPages(self.background)
 
     async def change(
         self, claim: Claim, change: Callable[[Request], Request], *, sealed: bool = False
@@ -97,15 +105,36 @@ class StepContext:
             StillReading: it takes longer than a step.
         """
         route = in_hand(request)
+        cloud = self.background if background else self.cloud
+        pages = self._background_pages if background else self._pages
+        # What a send rests on is read for it alone.
+        first = None if bgp else partial(pages.connection, age=proof.FIRST_POLL / 2)
         # What a reading belongs to: as soon as anything was recorded of the route, it is another.
         poll = (request.id, request.state, request.current, route.sends, route.waits)
         return await self.readings.read(
             (*poll, route.watch.polls, bgp),
-            self.background if background else self.cloud,
+            cloud,
             request.region,
             request.vpn_connection_id,
             bgp=bgp,
+            first=first,
         )
+
+    async def monitored(self, request: Request) -> Connection:
+        """The connection as it was a moment ago or is now, for what nobody waits for.
+
+        Raises:
+            AlibabaError: as the cloud does.
+        """
+        return await self._background_pages.connection(
+            request.region, request.vpn_connection_id, age=_MONITORED_AGE
+        )
+
+    async def close(self) -> None:
+        """Stop the readings that are under way."""
+        await self._pages.close()
+        await self._background_pages.close()
+        await self.readings.close()
 
     async def observe(self, claim: Claim, request: Request, reading: Reading) -> Request:
         """Record what a reading shows of the route in hand."""

@@ -13,7 +13,7 @@ count.
 """
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from math import inf
 from typing import NamedTuple
 
@@ -30,6 +30,10 @@ KEPT_SECONDS = 10.0
 
 LONGEST_SECONDS = 180.0
 """How long a whole reading may take; then it is begun anew."""
+
+
+ReadConnection = Callable[[str, str], Awaitable[Connection]]
+"""Reads a connection, by its region and id."""
 
 
 class StillReading(BotError):
@@ -69,8 +73,11 @@ class Readings:
         *,
         bgp: bool,
         readable: Callable[[Connection], bool] = steady,
+        first: ReadConnection | None = None,
     ) -> Reading:
         """What was read for `key`, once; the routes where the connection is `readable`.
+
+        `first` reads the connection before its routes, in the place of the cloud itself.
 
         Raises:
             AlibabaError: as the cloud does.
@@ -78,7 +85,8 @@ class Readings:
         """
         self._forget()
         if key not in self._readings:
-            work = _read(cloud, region, vpn_connection_id, bgp=bgp, readable=readable)
+            first = first or cloud.connection
+            work = _read(cloud, first, region, vpn_connection_id, bgp=bgp, readable=readable)
             self._readings[key] = _Reading(asyncio.create_task(work))
         reading = self._readings[key]
         reading.wanted()
@@ -120,8 +128,9 @@ class _Reading:
         return asyncio.get_running_loop().time() > self._at + KEPT_SECONDS
 
 
-async def _read(
+async def _read(  # noqa: PLR0913 - what to read, from where, and for whom
     cloud: Cloud,
+    first: ReadConnection,
     region: str,
     vpn_connection_id: str,
     *,
@@ -130,7 +139,7 @@ async def _read(
 ) -> Reading:
     try:
         async with asyncio.timeout(LONGEST_SECONDS):
-            connection = await cloud.connection(region, vpn_connection_id)
+            connection = await first(region, vpn_connection_id)
             if not readable(connection):
                 return Reading(connection, RouteList())
             listed = await cloud.routes(region, vpn_connection_id, bgp=bgp)

@@ -65,9 +65,8 @@ class FollowUp:
 
     async def _observe(self, claim: Claim, request: Request) -> bool:
         """Read the connection and record what has changed; whether it could be read."""
-        cloud = self._context.background
         try:
-            seen = await cloud.connection(request.region, request.vpn_connection_id)
+            seen = await self._context.monitored(request)
         except AlibabaError as error:
             log.info("monitoring_failed", request=request.id, code=error.code)
             return False

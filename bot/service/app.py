@@ -134,6 +134,7 @@ class App:
                 self.directory, self.policy, seconds=min(RECHECK_SECONDS, settings.lease / 4)
             ),
         )
+        self.context = context
         self.worker = Worker(
             self.store.work,
             {
@@ -250,7 +251,7 @@ class App:
         await self.lookup.close()
         await self.directory.close()
         await self.slack.close()
-        await self.readings.close()
+        await self.context.close()
         await self.http.aclose()
         await self.store.database.close()
 
