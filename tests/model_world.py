@@ -536,6 +536,9 @@ class Hands:
     async def took(self, *_: object) -> None:
         """The same."""
 
+    async def expected(self, _: str) -> None:
+        """Nothing is known of earlier ones."""
+
     async def reserve(self, _: Request) -> float:
         """There is always a place."""
         return 0.0

@@ -42,7 +42,10 @@ async def step(context: StepContext, claim: Claim, request: Request) -> float | 
         return at if request.state.open else None
     if at > context.deadline(request):
         return await context.too_late(claim)
-    return at + next_poll(at - began, context.deadline(request) - at)
+    # `updating` is looked for as if nothing were known: it is what makes the proof short.
+    seen = route.watch.updating_seen
+    expected = await context.rate_limits.expected(request.region) if seen else None
+    return at + next_poll(at - began, context.deadline(request) - at, expected)
 
 
 async def reconcile(context: StepContext, claim: Claim, request: Request) -> float | None:

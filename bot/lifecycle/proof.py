@@ -52,6 +52,13 @@ RECONCILE_SECONDS = 24 * 3600.0
 NO_LONGER_CHECKED = "no longer looked at"
 """What is noted when that time is over."""
 
+EARLY = 0.9
+LATE = 1.1
+"""Between so many times the shortest and the longest of lately it is expected to end."""
+
+CLOSE_PARTS = 6
+"""Into so many parts polls divide what lies between the shortest and the longest."""
+
 FIRST_RECONCILE = 30.0
 SLOWEST_RECONCILE = 900.0
 RECONCILE_PART = 2
@@ -90,13 +97,29 @@ def proven(watch: Watch) -> bool:
     return watch.settled_reads >= needed
 
 
-def next_poll(elapsed: float, remaining: float) -> float:
+def next_poll(
+    elapsed: float, remaining: float, expected: tuple[float, float] | None = None
+) -> float:
     """The delay before the next poll: quick at first, slower later, never past the deadline.
 
     `elapsed` counts from the send, `remaining` to the deadline; at the deadline it is 0.
+    `expected`: the shortest and the longest that it has taken lately, where that is known. Before
+    that it is polled seldom, and closely while it is expected to end. One that is quicker than
+    all of lately is seen after at most twice its time, and 10 s.
     """
     delay = _between(FIRST_POLL, elapsed / POLL_PART, SLOWEST_POLL)
+    if expected is not None:
+        delay = _expecting(elapsed, delay, *expected)
     return max(0.0, min(delay, remaining))
+
+
+def _expecting(elapsed: float, delay: float, shortest: float, longest: float) -> float:
+    early = EARLY * shortest - elapsed
+    if early > 0:
+        return min(max(FIRST_POLL, early), max(delay, elapsed), SLOWEST_POLL)
+    if elapsed <= LATE * longest:
+        return _between(FIRST_POLL, (longest - shortest) / CLOSE_PARTS, delay)
+    return delay
 
 
 def next_reconcile(elapsed: float) -> float:

@@ -16,8 +16,11 @@ USUAL_SECONDS = 40.0
 
 _REMEMBERED = 20
 
-_USUAL_KEPT = 20.0
-"""Seconds: it is only for show, and every card asks for it."""
+_KEPT_SECONDS = 20.0
+"""For how long they are kept in mind: every card and every poll asks for them."""
+
+_ENOUGH = 5
+"""So many deletions say when the next one may be expected to end."""
 
 
 _TAKE = Script(
@@ -120,7 +123,7 @@ class RateLimits:
     def __init__(self, database: Database) -> None:
         """Keep them in `database`."""
         self._db = database
-        self._usual: dict[str, tuple[float, float]] = {}
+        self._lately: dict[str, tuple[list[float], float]] = {}
 
     async def take(
         self, region: str, action: str, *, calls: int, every: float, burst: int
@@ -174,13 +177,22 @@ class RateLimits:
         """Remember how long a deletion took."""
         await self._db.command("LPUSH", key("durations", region), f"{seconds:.1f}")
         await self._db.command("LTRIM", key("durations", region), 0, _REMEMBERED - 1)
-        self._usual.pop(region, None)
+        self._lately.pop(region, None)
 
     async def usual(self, region: str) -> float:
         """How many seconds a deletion usually takes in `region`, or took some seconds ago."""
-        usual, until = self._usual.get(region, (0.0, 0.0))
+        lately = await self._durations(region)
+        return median(lately) if lately else USUAL_SECONDS
+
+    async def expected(self, region: str) -> tuple[float, float] | None:
+        """The shortest and the longest that deletions took lately; None: too few are known."""
+        lately = await self._durations(region)
+        return (min(lately), max(lately)) if len(lately) >= _ENOUGH else None
+
+    async def _durations(self, region: str) -> list[float]:
+        lately, until = self._lately.get(region, ([], 0.0))
         if (now := time.monotonic()) >= until:
-            lately = await self._db.command("LRANGE", key("durations", region), 0, -1)
-            usual = median(map(float, lately)) if lately else USUAL_SECONDS
-            self._usual[region] = usual, now + _USUAL_KEPT
-        return usual
+            found = await self._db.command("LRANGE", key("durations", region), 0, -1)
+            lately = list(map(float, found))
+            self._lately[region] = lately, now + _KEPT_SECONDS
+        return lately

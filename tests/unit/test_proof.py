@@ -176,9 +176,44 @@ def test_a_usual_deletion_costs_few_polls() -> None:
     assert elapsed < 46
 
 
-@given(SECONDS, st.floats(-1e6, 1e6))
-def test_polls_never_pass_the_deadline(elapsed: float, remaining: float) -> None:
-    assert 0 <= next_poll(elapsed, remaining) <= max(0, remaining)
+def test_where_it_is_known_how_long_they_take_a_deletion_costs_a_third_fewer_polls() -> None:
+    for seconds in (36.0, 40.0, 44.0):
+        polls, late = polled(seconds, (35.0, 45.0))
+        assert polls <= 15
+        assert late <= 1.7
+
+
+@given(st.floats(2, 300), st.floats(1, 300), st.floats(0, 100))
+def test_one_that_is_quicker_or_slower_than_expected_is_not_missed_for_long(
+    seconds: float, shortest: float, more: float
+) -> None:
+    _, late = polled(seconds, (shortest, shortest + more))
+    assert late <= min(seconds, 10.0) + 1.0
+
+
+def polled(seconds: float, expected: tuple[float, float]) -> tuple[int, float]:
+    """How often one that takes so long is polled, and how late its end is seen."""
+    elapsed, polls = 1.0, 1
+    while elapsed < seconds:
+        elapsed += next_poll(elapsed, 1e6, expected)
+        polls += 1
+    return polls, elapsed - seconds
+
+
+RANGES = st.none() | st.tuples(SECONDS, SECONDS).map(sorted).map(tuple)
+
+
+@given(SECONDS, st.floats(-1e6, 1e6), RANGES)
+def test_polls_never_pass_the_deadline(
+    elapsed: float, remaining: float, expected: tuple[float, float] | None
+) -> None:
+    assert 0 <= next_poll(elapsed, remaining, expected) <= max(0, remaining)
+
+
+@given(SECONDS, SECONDS, SECONDS)
+def test_polls_are_at_least_a_second_apart(elapsed: float, one: float, other: float) -> None:
+    expected = min(one, other), max(one, other)
+    assert 1 <= next_poll(elapsed, 1e9, expected) <= 10
 
 
 @given(SECONDS, SECONDS)

@@ -1,0 +1,59 @@
+"""An incident: fifty deletions are approved at once, and everybody's limits hold.
+
+Time is shortened: Slack's limits fill again, and the bot spends them, ten times as fast.
+"""
+
+import asyncio
+
+import pytest
+from counting import Asked
+from stage import Stage, delete_command
+
+from bot.sandbox.slack.rate_limits import Rate
+from bot.slack import budget
+
+NO_LIMITS = """
+[[rule]]
+name = "all"
+approve = ["S0NETOPS1"]
+
+[limits]
+open_per_person = 1000
+cards_per_minute = 1000
+"""
+
+COUNT = 50
+FASTER = 10
+
+
+@pytest.fixture
+def shortened(hurried: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    faster = {m: budget.Rate(r.per_minute * FASTER, r.burst) for m, r in budget.RATES.items()}
+    monkeypatch.setattr(budget, "RATES", faster)
+    monkeypatch.setattr("bot.slack.web.RATES", faster)
+    rates = hurried.slack.limits.rates
+    for tier, rate in rates.items():
+        rates[tier] = Rate(rate.per_second * FASTER, rate.burst)
+    return hurried
+
+
+async def test_fifty_at_once_are_all_told_within_slacks_limits(
+    shortened: Stage, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    policy = tmp_path_factory.mktemp("policy") / "policy.toml"
+    policy.write_text(NO_LIMITS)
+    await shortened.start_bot(VCO_POLICY_FILE=str(policy), VCO_APPROVERS="")
+    routes = [shortened.new_routes(f"crowd{n}")[0] for n in range(COUNT)]
+    cards = [await shortened.ask(delete_command(route)) for route in routes]
+    shortened.slack.limits.enabled = True
+    asked = Asked(shortened)
+    await asyncio.gather(*(shortened.approve(card) for card in cards))
+    for card in cards:
+        await shortened.until_thread_says(card, "deleted in")
+        await shortened.until_card_says(card, "✅ Deleted")
+    assert all(shortened.vpc.effects(route) == 1 for route in routes)
+    assert asked.limited <= 5
+    assert asked.cloud["DeleteVcoRouteEntry"] == COUNT
+    # Approved and sent, updating, gone: never a post for each line where many wait.
+    assert asked.slack["chat.postMessage"] <= 3.5 * COUNT
+    assert "conversations.replies" not in asked.slack, "what was not posted is not searched for"
