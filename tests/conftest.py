@@ -17,7 +17,7 @@ from bot.execution import rate_limit as pacing
 from bot.lifecycle import proof as watching
 from bot.sandbox.valkey import EmbeddedValkey
 from bot.sandbox.vpc import seed
-from bot.slack import budget
+from bot.slack import app_home, budget
 
 # The official credential chain reads the environment when it is imported.
 os.environ["ALIBABA_CLOUD_ECS_METADATA_DISABLED"] = "true"
@@ -85,6 +85,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(context, "_LONGEST_WAIT", 0.4)
     monkeypatch.setattr(send, "_READ_AFTER_LOSS", 0.1)
     monkeypatch.setattr(worker, "_LONGEST_PAUSE", 1.0)
+    monkeypatch.setattr(app_home, "APART_SECONDS", 0.3)
     monkeypatch.setattr(pacing, "CHANGES_A_MINUTE", 1_000_000)
     monkeypatch.setattr(pacing, "READS_A_MINUTE", 1_000_000)
     for method in budget.RATES:

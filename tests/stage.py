@@ -135,6 +135,12 @@ class Stage:
         made = Fault(kind=kind, action=DELETE, connection=route.vpn_connection_id)
         return self.vpc.faults.add(replace(made, **more))
 
+    def end_task(self, vpn_connection_id: str) -> None:
+        """Let the task that runs on a connection end now."""
+        connection, now = self.vpc.connection(vpn_connection_id), self.vpc.service.clock()
+        assert connection.task is not None
+        connection.task = replace(connection.task, attached_at=now, effect_at=now)
+
     # --- what people do --------------------------------------------------------------
 
     async def command(self, text: str, user: str = ALICE, channel: str = NETWORK_OPS) -> Ack:

@@ -41,9 +41,9 @@ async def until_part(stage: Stage, user: str, name: str, words: str, seconds: fl
     return part(stage, user, name)
 
 
-def slow_down(stage: Stage) -> None:
+def slow_down(stage: Stage, seconds: float = 6.0) -> None:
     """Let deletions take long enough to be seen in a Home."""
-    stage.vpc.service.world.connections[seed.ORDINARY].pace = Pace(delay=0.1, seconds=6.0)
+    stage.vpc.service.world.connections[seed.ORDINARY].pace = Pace(delay=0.1, seconds=seconds)
 
 
 async def look(stage: Stage, *users: str) -> None:
@@ -73,33 +73,35 @@ async def due(stage: Stage) -> list[str]:
 
 
 async def test_a_request_is_approved_in_the_home_and_followed_there_to_its_end(
-    playing: Stage,
+    brisk: Stage,
 ) -> None:
     """Alice and Bob open their Homes once; everything after that comes to them."""
-    slow_down(playing)
-    await look(playing, ALICE, BOB)
-    assert part(playing, BOB, "Waits for you") == "Nothing."
-    card = await playing.ask()
+    slow_down(brisk, 600.0)
+    await look(brisk, ALICE, BOB)
+    assert part(brisk, BOB, "Waits for you") == "Nothing."
+    card = await brisk.ask()
 
-    waiting = await until_part(playing, BOB, "Waits for you", "Delete")
+    # It leads to the card.
+    waiting = await until_part(brisk, BOB, "Waits for you", card.ts.replace(".", ""))
     assert "covers them" in waiting
     assert "“leaking prod prefix, INC-4211”" in waiting
-    assert card.ts.replace(".", "") in waiting, "it leads to the card"
     assert "Pending · needs 1 approval from" in await until_part(
-        playing, ALICE, "You asked for", "Delete"
+        brisk, ALICE, "You asked for", "Delete"
     )
-    assert part(playing, ALICE, "Waits for you") == "Nothing."
+    assert part(brisk, ALICE, "Waits for you") == "Nothing."
 
-    await playing.slack.click_in_home(BOB, APPROVE)
+    await brisk.slack.click_in_home(BOB, APPROVE)
     for user in (ALICE, BOB):
-        assert "approved by" in await until_part(playing, user, "In flight", "Deleting")
-    assert part(playing, BOB, "Waits for you") == "Nothing."
+        assert "approved by" in await until_part(brisk, user, "In flight", "Deleting")
+    assert part(brisk, BOB, "Waits for you") == "Nothing."
 
-    assert "approved by" in await until_part(playing, BOB, "Recent outcomes", "Deleted")
-    await until_part(playing, ALICE, "You asked for", "Deleted")
+    await brisk.until_event(card, EventKind.SENT)
+    brisk.end_task(seed.ORDINARY)
+    assert "approved by" in await until_part(brisk, BOB, "Recent outcomes", "Deleted")
+    await until_part(brisk, ALICE, "You asked for", "Deleted")
     for user in (ALICE, BOB):
-        assert part(playing, user, "In flight") == "Nothing."
-    assert playing.vpc.effects(playing.route) == 1
+        assert part(brisk, user, "In flight") == "Nothing."
+    assert brisk.vpc.effects(brisk.route) == 1
 
 
 async def test_nobody_gets_more_than_one_page_in_two_seconds(playing: Stage) -> None:
@@ -114,12 +116,12 @@ async def test_nobody_gets_more_than_one_page_in_two_seconds(playing: Stage) -> 
     assert all(later - earlier >= APART_SECONDS - 0.05 for earlier, later in pairwise(times))
 
 
-async def test_who_has_not_looked_is_shown_nothing(playing: Stage) -> None:
-    await look(playing, BOB)
-    await playing.ask()
-    await until_part(playing, BOB, "Waits for you", "Delete")
-    assert playing.slack.home(CAROL) is None
-    assert {call.args["user_id"] for call in published(playing, BOB)} == {BOB}
+async def test_who_has_not_looked_is_shown_nothing(brisk: Stage) -> None:
+    await look(brisk, BOB)
+    await brisk.ask()
+    await until_part(brisk, BOB, "Waits for you", "Delete")
+    assert brisk.slack.home(CAROL) is None
+    assert {call.args["user_id"] for call in published(brisk, BOB)} == {BOB}
 
 
 async def test_a_page_is_not_published_while_only_a_bar_moves(playing: Stage) -> None:
@@ -145,104 +147,104 @@ async def test_who_opens_their_home_ten_times_costs_a_page_in_two_seconds(playin
     assert len(published(playing, BOB)) == 2
 
 
-async def test_who_opens_their_home_again_is_shown_it_anew(playing: Stage) -> None:
+async def test_who_opens_their_home_again_is_shown_it_anew(brisk: Stage) -> None:
     """Whatever Slack has shown them: now it is true."""
-    await look(playing, BOB)
-    playing.slack.open_home(BOB)
-    await playing.slack.until(lambda: len(published(playing, BOB)) == 2)
+    await look(brisk, BOB)
+    brisk.slack.open_home(BOB)
+    await brisk.slack.until(lambda: len(published(brisk, BOB)) == 2)
 
 
-async def test_a_pause_that_slack_asks_for_is_kept(playing: Stage) -> None:
-    playing.slack.faults.add("views.publish", "rate_limited", retry_after=2)
-    await look(playing, BOB)
-    refused, shown = published(playing, BOB)
+async def test_a_pause_that_slack_asks_for_is_kept(brisk: Stage) -> None:
+    brisk.slack.faults.add("views.publish", "rate_limited", retry_after=2)
+    await look(brisk, BOB)
+    refused, shown = published(brisk, BOB)
     assert refused.status == 429
     assert shown.at - refused.at >= 2.0
 
 
-async def test_a_home_that_slack_was_away_for_is_shown_when_it_is_back(playing: Stage) -> None:
-    await look(playing, BOB)
-    playing.slack.faults.add("views.publish", "http", times=2)
-    await playing.ask()
-    await until_part(playing, BOB, "Waits for you", "Delete")
+async def test_a_home_that_slack_was_away_for_is_shown_when_it_is_back(brisk: Stage) -> None:
+    await look(brisk, BOB)
+    brisk.slack.faults.add("views.publish", "http", times=2)
+    await brisk.ask()
+    await until_part(brisk, BOB, "Waits for you", "Delete")
 
 
-async def test_somebody_to_whom_slack_shows_nothing_is_forgotten(playing: Stage) -> None:
-    await look(playing, BOB)
-    playing.slack.faults.add("views.publish", "error", error="not_enabled")
-    await playing.ask()
-    await playing.slack.until(lambda: len(published(playing, BOB)) == 2)
+async def test_somebody_to_whom_slack_shows_nothing_is_forgotten(brisk: Stage) -> None:
+    await look(brisk, BOB)
+    brisk.slack.faults.add("views.publish", "error", error="not_enabled")
+    await brisk.ask()
+    await brisk.slack.until(lambda: len(published(brisk, BOB)) == 2)
 
     async def forgotten() -> bool:
-        return not await playing.store.viewers.latest()
+        return not await brisk.store.viewers.latest()
 
     await until(forgotten)
     # Until they look again.
-    playing.slack.open_home(BOB)
-    await until_part(playing, BOB, "Waits for you", "Delete")
+    brisk.slack.open_home(BOB)
+    await until_part(brisk, BOB, "Waits for you", "Delete")
 
 
 # --- its buttons ---------------------------------------------------------------------
 
 
-async def test_alice_cancels_in_her_home(playing: Stage) -> None:
-    await look(playing, ALICE)
-    card = await playing.ask()
-    await until_part(playing, ALICE, "You asked for", "Delete")
-    await playing.slack.click_in_home(ALICE, CANCEL)
-    await until_part(playing, ALICE, "You asked for", "Withdrawn: delete")
-    assert (await playing.request(card)).state is RequestState.CANCELLED
-    assert "Withdrawn: nothing was sent" in await directly(playing, ALICE)
+async def test_alice_cancels_in_her_home(brisk: Stage) -> None:
+    await look(brisk, ALICE)
+    card = await brisk.ask()
+    await until_part(brisk, ALICE, "You asked for", "Delete")
+    await brisk.slack.click_in_home(ALICE, CANCEL)
+    await until_part(brisk, ALICE, "You asked for", "Withdrawn: delete")
+    assert (await brisk.request(card)).state is RequestState.CANCELLED
+    assert "Withdrawn: nothing was sent" in await directly(brisk, ALICE)
 
 
-async def test_bob_rejects_in_his_home_and_says_why(playing: Stage) -> None:
-    await look(playing, BOB)
-    card = await playing.ask()
-    await until_part(playing, BOB, "Waits for you", "Delete")
-    await playing.slack.click_in_home(BOB, REJECT)
-    form = await playing.slack.until(lambda: playing.slack.modal(BOB))
-    await playing.slack.submit(BOB, form.id, {"reason": {"text": "wrong office"}})
-    assert "“wrong office”" in await until_part(playing, BOB, "Recent outcomes", "Rejected")
-    assert (await playing.request(card)).state is RequestState.REJECTED
+async def test_bob_rejects_in_his_home_and_says_why(brisk: Stage) -> None:
+    await look(brisk, BOB)
+    card = await brisk.ask()
+    await until_part(brisk, BOB, "Waits for you", "Delete")
+    await brisk.slack.click_in_home(BOB, REJECT)
+    form = await brisk.slack.until(lambda: brisk.slack.modal(BOB))
+    await brisk.slack.submit(BOB, form.id, {"reason": {"text": "wrong office"}})
+    assert "“wrong office”" in await until_part(brisk, BOB, "Recent outcomes", "Rejected")
+    assert (await brisk.request(card)).state is RequestState.REJECTED
 
 
-async def test_a_late_click_in_a_home_is_answered_directly(playing: Stage) -> None:
+async def test_a_late_click_in_a_home_is_answered_directly(brisk: Stage) -> None:
     """Nobody sees in their Home what is whispered in a channel."""
-    await look(playing, BOB, CAROL)
-    card = await playing.ask()
+    await look(brisk, BOB, CAROL)
+    card = await brisk.ask()
     for user in (BOB, CAROL):
-        await until_part(playing, user, "Waits for you", "Delete")
-    await playing.slack.click_in_home(BOB, REJECT)
-    form = await playing.slack.until(lambda: playing.slack.modal(BOB))
-    await playing.slack.click_in_home(CAROL, APPROVE)
-    await playing.until_event(card, EventKind.APPROVED)
-    assert (await playing.slack.submit(BOB, form.id, {"reason": {"text": "no"}})).status == 200
-    assert f"Already approved by <@{CAROL}>" in await directly(playing, BOB)
-    assert playing.told(BOB) == ""
+        await until_part(brisk, user, "Waits for you", "Delete")
+    await brisk.slack.click_in_home(BOB, REJECT)
+    form = await brisk.slack.until(lambda: brisk.slack.modal(BOB))
+    await brisk.slack.click_in_home(CAROL, APPROVE)
+    await brisk.until_event(card, EventKind.APPROVED)
+    assert (await brisk.slack.submit(BOB, form.id, {"reason": {"text": "no"}})).status == 200
+    assert f"Already approved by <@{CAROL}>" in await directly(brisk, BOB)
+    assert brisk.told(BOB) == ""
 
 
-async def test_a_refusal_in_a_home_is_told_directly(playing: Stage) -> None:
-    await look(playing, BOB)
-    await playing.ask()
-    await until_part(playing, BOB, "Waits for you", "Delete")
-    playing.slack.workspace.groups[NETOPS].users.remove(BOB)
-    await playing.slack.click_in_home(BOB, APPROVE)
-    assert "You are not one of the approvers" in await directly(playing, BOB)
-    assert playing.sends() == 0
+async def test_a_refusal_in_a_home_is_told_directly(brisk: Stage) -> None:
+    await look(brisk, BOB)
+    await brisk.ask()
+    await until_part(brisk, BOB, "Waits for you", "Delete")
+    brisk.slack.workspace.groups[NETOPS].users.remove(BOB)
+    await brisk.slack.click_in_home(BOB, APPROVE)
+    assert "You are not one of the approvers" in await directly(brisk, BOB)
+    assert brisk.sends() == 0
 
 
 async def test_what_was_deleted_is_asked_back_in_the_home_by_a_card_where_the_first_one_was(
-    playing: Stage,
+    brisk: Stage,
 ) -> None:
-    await look(playing, ALICE)
-    card = await playing.ask()
-    await playing.approve(card)
-    await until_part(playing, ALICE, "You asked for", "Deleted")
-    await playing.slack.click_in_home(ALICE, RESTORE)
-    await until_part(playing, ALICE, "You asked for", "Restore 192.168.10.0/24 ·")
-    assert [m.channel for m in playing.cards()] == [NETWORK_OPS] * 2
-    assert text_of(playing.cards()[1]).startswith("🟠 Restore ")
-    assert "Asked for approval" in await directly(playing, ALICE)
+    await look(brisk, ALICE)
+    card = await brisk.ask()
+    await brisk.approve(card)
+    await until_part(brisk, ALICE, "You asked for", "Deleted")
+    await brisk.slack.click_in_home(ALICE, RESTORE)
+    await until_part(brisk, ALICE, "You asked for", "Restore 192.168.10.0/24 ·")
+    assert [m.channel for m in brisk.cards()] == [NETWORK_OPS] * 2
+    assert text_of(brisk.cards()[1]).startswith("🟠 Restore ")
+    assert "Asked for approval" in await directly(brisk, ALICE)
 
 
 async def directly(stage: Stage, user: str) -> str:
@@ -255,27 +257,27 @@ async def directly(stage: Stage, user: str) -> str:
 
 
 async def test_a_group_that_can_not_be_read_is_said_and_looked_at_again(
-    playing: Stage, monkeypatch: pytest.MonkeyPatch
+    brisk: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.slack.app_home.GROUP_SECONDS", 0.5)
-    await playing.ask()
-    broken = playing.slack.faults.add("usergroups.users.list", "http", times=None)
-    playing.slack.open_home(BOB)
-    await until_part(playing, BOB, "Waits for you", "Slack does not say who is in")
-    assert "Delete" not in part(playing, BOB, "Waits for you")
+    await brisk.ask()
+    broken = brisk.slack.faults.add("usergroups.users.list", "http", times=None)
+    brisk.slack.open_home(BOB)
+    await until_part(brisk, BOB, "Waits for you", "Slack does not say who is in")
+    assert "Delete" not in part(brisk, BOB, "Waits for you")
     broken.times = 0
-    playing.slack.faults.clear()
-    await until_part(playing, BOB, "Waits for you", "Delete")
+    brisk.slack.faults.clear()
+    await until_part(brisk, BOB, "Waits for you", "Delete")
 
 
-async def test_a_record_of_another_version_hides_none_of_the_others(playing: Stage) -> None:
-    card = await playing.ask()
+async def test_a_record_of_another_version_hides_none_of_the_others(brisk: Stage) -> None:
+    card = await brisk.ask()
     id_ = request_id(card)
-    await playing.store.database.command("ZADD", "{vco}:index", 1, "r-broken")
-    await playing.store.database.command("HSET", "{vco}:request:r-broken", "data", "{]", "rev", 1)
-    await look(playing, BOB)
-    assert "`r-broken` can't be read by this version" in home(playing, BOB)
-    assert "Delete" in part(playing, BOB, "Waits for you")
+    await brisk.store.database.command("ZADD", "{vco}:index", 1, "r-broken")
+    await brisk.store.database.command("HSET", "{vco}:request:r-broken", "data", "{]", "rev", 1)
+    await look(brisk, BOB)
+    assert "`r-broken` can't be read by this version" in home(brisk, BOB)
+    assert "Delete" in part(brisk, BOB, "Waits for you")
     assert id_ != "r-broken"
 
 

@@ -1,7 +1,6 @@
 """G4 Every approved request ends: in `deleted`, `failed` or `unconfirmed`, whatever happens."""
 
 import pytest
-from msgspec.structs import replace
 from stage import Stage, delete_command
 
 from bot.alibaba.client import VpcClient
@@ -21,10 +20,7 @@ async def test_what_can_not_be_proven_is_unconfirmed_and_proven_later(hurried: S
     assert said.startswith("⚠️ Sent, not confirmed: ")
     assert any("*Sent, not confirmed*" in line for line in hurried.thread(card))
 
-    connection = hurried.vpc.connection(route.vpn_connection_id)
-    assert connection.task is not None
-    now = hurried.vpc.service.clock()
-    connection.task = replace(connection.task, attached_at=now, effect_at=now)
+    hurried.end_task(route.vpn_connection_id)
     assert "Confirmed: the route is gone" in await hurried.until_deleted(card)
     assert any("Confirmed after all" in line for line in hurried.thread(card))
     assert len(hurried.sends_of(route)) == 1
