@@ -430,9 +430,9 @@ async def test_a_long_audit_is_verified_and_exported_in_the_memory_of_a_page(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ten times as many entries take no more memory."""
-    monkeypatch.setattr("bot.store.audit._PAGE", 100)
+    monkeypatch.setattr("bot.store.audit._PAGE", 50)
     peaks = []
-    for names in (range(200), range(200, 2000)):
+    for names in (range(100), range(100, 1000)):
         await more(stage.store, names)
         tracemalloc.start()
         assert await examine(stage.environment(), write=lambda _: None) == 0
