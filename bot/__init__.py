@@ -11,6 +11,7 @@ The story, and where each part of it lives. A folder is a part of the story or a
     4 execution   `execution`   queue → stored token → the one call → polls → proof
                   `lifecycle`   the state machine: request, route, proof
     5 status      `slack.cards`   one card edited in place, one thread with the timeline
+                  `slack.direct`  a direct message to each approver who can decide
                   `follow_up`   reminders, countersignatures, monitoring after a change
 
 To follow one command: `slack.commands`, `command`, `slack.listeners`, `slack.inbox`,

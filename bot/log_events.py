@@ -32,7 +32,7 @@ EVENTS: dict[str, LogEvent] = {
         "Ask anew.",
     ),
     "approver_lookup_failed": LogEvent(
-        "At a command it could not be looked up whether anybody could approve.", _LATER
+        "It could not be looked up whether anybody could approve, or who is to be called.", _LATER
     ),
     "approver_recheck_failed": LogEvent(
         "Slack was silent for a minute before a send; it went by the decisions on record.", _LATER
@@ -81,6 +81,13 @@ EVENTS: dict[str, LogEvent] = {
         "No credentials for Alibaba Cloud could be had.", "Run `vco-route-bot doctor`."
     ),
     "decision": LogEvent("Somebody decided on a request."),
+    "direct_message_not_allowed": LogEvent(
+        "The token lacks im:write, so approvers get no direct message.",
+        "Install the app again from manifest.yml, or set VCO_CALL_UP_TO=0.",
+    ),
+    "direct_message_refused": LogEvent(
+        "Slack does not take a direct message to an approver; the card asks them all the same."
+    ),
     "drift": LogEvent("The routes changed between approval and send. Nothing was sent."),
     "due_lost": LogEvent("What was due was lost; it was built anew from the records.", _WRITER),
     "envelope_failed": LogEvent(

@@ -116,6 +116,10 @@ class Tab:
         """Go to a channel."""
         await self.page.get_by_test_id(f"channel-{channel}").click()
 
+    async def open_direct(self, user: str) -> None:
+        """Go to the app's direct messages with a person."""
+        await self.page.get_by_test_id(f"channel-D{user[1:]}").click()
+
     async def picture(self, name: str) -> None:
         """Keep what the window shows, where pictures are wanted."""
         if PICTURES:

@@ -55,12 +55,14 @@ from bot.slack.routes import ROUTER
 from bot.slack.stop import StopClicked
 from bot.slack.unknown import UnknownPayload
 from bot.store.cards import CardState
+from bot.store.direct import DirectMessage, DirectState
 
 STORED = Path(__file__).with_name("golden") / "stored"
 
 READERS: Mapping[str, Callable[[str], Any]] = {
     "request": lambda text: msgspec.json.decode(text, type=Request),
     "told": lambda text: msgspec.json.decode(text, type=CardState),
+    "direct": lambda text: msgspec.json.decode(text, type=DirectState),
     "inbox": ROUTER.decode,
     "audit": lambda text: msgspec.json.decode(text, type=Event),
 }
@@ -84,6 +86,8 @@ def forms() -> dict[str, str]:
         doubt="00ff",
     )
     values["told-lost"] = CardState(channel="C0NETOPS", lost="channel_not_found")
+    values["direct-nothing"] = DirectState()
+    values["direct-all"] = _direct()
     values |= _deliveries()
     for kind in EventKind:
         details = {"reason": "leaking prod prefix", "code": "Throttling"}
@@ -92,6 +96,13 @@ def forms() -> dict[str, str]:
         )
     values["audit-bare"] = Event(kind=EventKind.ENDED, at=1100.5)
     return {name: msgspec.json.encode(value).decode() for name, value in values.items()}
+
+
+def _direct() -> DirectState:
+    said = DirectMessage(user=BOB, channel="D0BOB", ts="1700000000.000200", shown="5f2d")
+    open_yet = DirectMessage(user=CAROL, channel="D0CAROL", posting=True, failures=2)
+    lost = DirectMessage(user="U0DORA", lost="user_disabled")
+    return DirectState(chosen=True, others=True, messages=(said, open_yet, lost), doubt="00ff")
 
 
 def _special_requests() -> dict[str, object]:

@@ -47,6 +47,7 @@ from bot.slack.forms.view import delete_form, lookup_form
 from bot.slack.messages.app_home import AppHomeData, closed, view
 from bot.slack.messages.card import View, card
 from bot.slack.messages.decision_forms import approve_form, reject_form
+from bot.slack.messages.direct import direct_message
 from bot.slack.messages.history import HistoryFound, history
 from bot.slack.messages.receipt import receipt
 from bot.slack.messages.replies import Row, choices, problem
@@ -74,6 +75,7 @@ class Golden(NamedTuple):
 def golden() -> Iterator[Golden]:
     """All of them, each name once."""
     yield from _cards()
+    yield from _direct()
     yield from _lines()
     yield from _answers()
     yield from _views()
@@ -120,6 +122,16 @@ def _cards() -> Iterator[Golden]:
         yield _message(f"card: {name}", *card(request, seen))
 
 
+def _direct() -> Iterator[Golden]:
+    for name, request in _requests():
+        yield _message(f"direct: {name}", *direct_message(request, "U0DORA", LINK))
+    one_of_two = lifecycle.record_decision(a_request(terms=TYPED), decided(Verdict.APPROVED))
+    yield _message("direct: to whoever approved", *direct_message(one_of_two, BOB, LINK))
+    called = reminders.called(a_request(*MANY, reason=REASON), 1000.0, 5)
+    if message := line(called, called.timeline[-1]):
+        yield _message("line: others are called", *message)
+
+
 def _lines() -> Iterator[Golden]:
     told: dict[EventKind, Golden] = {}
     for request in (*(r for _, r in _requests()), *_watched()):
@@ -147,7 +159,7 @@ def _monitored() -> Iterator[tuple[str, Request]]:
 def _watched() -> Iterator[Request]:
     """Requests with what follows beside the execution."""
     yield from (request for _, request in _monitored())
-    yield reminders.remind(a_request(), 1900.0)
+    yield reminders.remind(a_request(reason=REASON), 1900.0, [BOB, "U0CAROL"])
     yield countersignatures.remind(_glass_broken(), 9e4)
     yield in_state(RequestState.FAILED, *MANY[:2])
     executing = in_state(RequestState.EXECUTING)

@@ -28,6 +28,7 @@ SCOPE_OF_METHOD = {
     "chat.getPermalink": set(),
     "conversations.history": {"channels:history", "groups:history", "im:history"},
     "conversations.replies": {"channels:history", "groups:history", "im:history"},
+    "conversations.open": {"im:write"},
     "conversations.info": {"channels:read", "groups:read"},
     "users.info": {"users:read"},
     "usergroups.users.list": {"usergroups:read"},

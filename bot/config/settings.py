@@ -130,10 +130,14 @@ class DatabaseSettings(Environment):
 
 @dataclass(frozen=True, kw_only=True)
 class CardSettings(Environment):
-    """What holds for a request where its rule does not say: seconds to decide, and where."""
+    """What holds for a request where its rule does not say: seconds to decide, and where.
+
+    `call_up_to`: how many approvers are asked by a direct message besides.
+    """
 
     approval_timeout: int = variable("VCO_APPROVAL_TIMEOUT", Between(60, DAY), 1800)
     approval_channel: str | None = optional("VCO_APPROVAL_CHANNEL", CHANNEL_ID)
+    call_up_to: int = variable("VCO_CALL_UP_TO", Between(0, 50), 5)
 
 
 @dataclass(frozen=True, kw_only=True)

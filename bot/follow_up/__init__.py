@@ -1,7 +1,7 @@
 """5 Follow-up: what a request needs beside its execution.
 
 - `handler`            the worker's handler for `follow:<request>` items
-- `reminders`          nobody has decided and half of the time is over
+- `reminders`          nobody has decided, and a quarter, a half, three quarters are over
 - `countersignatures`  somebody broke the glass and no approver has countersigned
 - `monitoring`         tunnels and BGP sessions of a connection after its routes were changed
 

@@ -1,5 +1,7 @@
 """The worker's handler for `follow:<request>` items."""
 
+from collections.abc import Awaitable, Callable, Sequence
+
 import structlog
 
 from bot.errors import AlibabaError
@@ -11,6 +13,11 @@ from bot.store import Claim
 
 log = structlog.get_logger(__name__)
 
+
+async def _nobody(_request_id: str) -> Sequence[str]:
+    return ()
+
+
 _REGION_STEPS = 4
 """How many connections of one region are read at once: reminders have room besides."""
 
@@ -18,9 +25,17 @@ _REGION_STEPS = 4
 class FollowUp:
     """Reminds of what is owed, and monitors what was changed."""
 
-    def __init__(self, context: StepContext) -> None:
-        """Read the cloud in the background of `context`."""
+    def __init__(
+        self,
+        context: StepContext,
+        asked: Callable[[str], Awaitable[Sequence[str]]] = _nobody,
+    ) -> None:
+        """Read the cloud in the background of `context`.
+
+        `asked` says who was asked in person to decide on a request: all who can, or nobody.
+        """
         self._context = context
+        self._asked = asked
         self._regions = Regions(_REGION_STEPS)
 
     async def step(self, claim: Claim) -> float | None:
@@ -33,8 +48,13 @@ class FollowUp:
         if (at := reminders.due_at(request)) is not None:
             if claim.now < at:
                 return at
-            await self._context.change(claim, lambda r: reminders.remind(r, claim.now))
-            return None
+            if claim.now >= request.expires_at:
+                return None  # its end is due, and makes this due again
+            asked = await self._asked(request.id)
+            request = await self._context.change(
+                claim, lambda r: reminders.remind(r, claim.now, asked)
+            )
+            return reminders.due_at(request)
         remind_at = countersignatures.reminder_at(request)
         if remind_at is not None and claim.now >= remind_at:
             request = await self._context.change(

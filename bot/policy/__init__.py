@@ -4,6 +4,7 @@
 - `terms`          which rule is about a request, and what follows for it
 - `authorization`  who may ask, who may decide
 - `quorum`         is what was decided enough, and does it still count
+- `called`         whom to call for a decision
 - `membership`     is somebody a full member of our own workspace
 - `directory`      what has to be known of people and channels
 - `limits`         how much one person, channel, connection may have open, and how fast

@@ -15,7 +15,7 @@ APP_TOKEN = "xapp-local-sandbox-app"  # noqa: S105
 SIGNING_SECRET = "local-sandbox-signing-secret"  # noqa: S105
 SCOPES = frozenset(
     {
-        *("commands", "chat:write", "users:read", "usergroups:read"),
+        *("commands", "chat:write", "im:write", "users:read", "usergroups:read"),
         *("channels:read", "groups:read"),
         *("channels:history", "groups:history", "im:history"),
     }

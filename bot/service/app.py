@@ -29,9 +29,11 @@ from bot.service.statistics import Statistics
 from bot.service.tracing import Traced
 from bot.slack.access import Access
 from bot.slack.app_home import AppHomePublisher
+from bot.slack.approvers import Approvers
 from bot.slack.authorization import HomeTeamOnly
 from bot.slack.cards import CardPublisher
 from bot.slack.connection import Connection
+from bot.slack.direct import DirectMessagePublisher
 from bot.slack.directory import SlackDirectory
 from bot.slack.forms.lookup import Lookup
 from bot.slack.inbox import InboxHandler
@@ -60,7 +62,7 @@ READING_MAX_WAIT = 20.0
 """How long one call of a reading may wait for its share of the quota; it takes no
 concurrency."""
 
-CONCURRENCY = {"run": 24, "inbox": 16, "tell": 24, "follow": 8, "home": 8}
+CONCURRENCY = {"run": 24, "inbox": 16, "tell": 24, "dm": 8, "follow": 8, "home": 8}
 """How many steps of each kind run at once, so that none ever waits for another: no deletion for
 cards and pages that hang in Slack, and nobody's click for a region that does not answer."""
 
@@ -135,19 +137,26 @@ class App:
             ),
         )
         self.context = context
+        posted_messages = PostedMessages(self.slack, self.directory.own_user)
         self.worker = Worker(
             self.store.work,
             {
                 "run": Traced("run", Execution(context)),
-                "follow": Traced("follow", FollowUp(context), apart=True),
+                "follow": Traced(
+                    "follow", FollowUp(context, self.store.direct_states.asked), apart=True
+                ),
                 "tell": Traced(
                     "tell",
-                    CardPublisher(
+                    CardPublisher(self.slack, posted_messages, self.store, now, limits.operation),
+                ),
+                "dm": Traced(
+                    "dm",
+                    DirectMessagePublisher(
                         self.slack,
-                        PostedMessages(self.slack, self.directory.own_user),
+                        posted_messages,
                         self.store,
-                        now,
-                        limits.operation,
+                        Approvers(self.directory, self.policy),
+                        up_to=settings.call_up_to,
                     ),
                 ),
                 "inbox": self._inbox(),

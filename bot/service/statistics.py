@@ -27,7 +27,7 @@ LAG_SECONDS = 1.0
 _LOOKS = 15
 """Every so many of these looks the database is asked."""
 
-KINDS = ("run", "inbox", "tell", "follow", "home")
+KINDS = ("run", "inbox", "tell", "dm", "follow", "home")
 
 _MOST = 50
 """How many records are read for an age."""

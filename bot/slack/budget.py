@@ -22,9 +22,10 @@ class Priority(IntEnum):
     CARD = 4
     HOME = 5
     PROGRESS = 6
+    DIRECT = 7
 
 
-_LEAVES = (0, 1, 1, 6, 20, 20, 24)
+_LEAVES = (0, 1, 1, 6, 20, 20, 24, 24)
 """How many calls each priority leaves to those above it, at most `_MOST_LEFT` of a full bucket.
 
 Lines on the way wait for each other, and then are one post, so that ends find posts left.
@@ -54,6 +55,7 @@ RATES = {
     "chat.update": TIER_3,
     "conversations.history": TIER_3,
     "conversations.info": TIER_3,
+    "conversations.open": TIER_3,
     "conversations.replies": TIER_3,
     "usergroups.users.list": TIER_2,
     "users.info": TIER_4,

@@ -55,7 +55,7 @@ REFRESH_SECONDS = 3.0
 BARS_A_MINUTE = 25
 """How many edits of all cards together move bars: half of what Slack allows, about 50 a minute."""
 
-_IN_A_STEP = 2.0
+IN_A_STEP = 2.0
 """Seconds in which a step goes on to what comes next: less than its lease by a call's time-out."""
 
 _LINE = "line "
@@ -95,7 +95,7 @@ class CardPublisher:
         while True:
             again_at = await self._call(claim)
             # What is due at once is done at once: another claim would read the same again.
-            if again_at != claim.now or time.monotonic() - began > _IN_A_STEP:
+            if again_at != claim.now or time.monotonic() - began > IN_A_STEP:
                 return again_at
 
     async def _call(self, claim: Claim) -> float | None:
@@ -140,6 +140,9 @@ class CardPublisher:
             return claim.now
         if not posted.link:
             link = await self._link(posted)
+            if request.state is RequestState.PENDING:
+                # Before it is recorded: a crash in between must not leave the approvers uncalled.
+                await self._store.work.wake(f"dm:{request.id}")
             await self._save(claim, request, replace(posted, link=link))
             # App Homes link to the card.
             await self._store.work.wake(EVERYBODY)

@@ -150,7 +150,9 @@ def _clicked(body: Body, verdict: Verdict) -> DecisionClicked:
 async def _open(
     context: ListenerContext, ack: AsyncAck, body: Body, click: DecisionClicked, form: Block
 ) -> None:
-    form = payloads.opened_at_home(form) if click.at_home else form
+    # In a direct message, too, nobody sees what is whispered in the card's channel.
+    private = click.at_home or click.channel.startswith("D")
+    form = payloads.opened_at_home(form) if private else form
     if await context.open_form(body, form) or await context.reply(click.response_url, NO_FORM):
         await ack()
 

@@ -16,6 +16,7 @@ log = structlog.get_logger(__name__)
 
 EVENT_TYPE = "vco_route_told"
 CARD = "card"
+DIRECT = "direct"
 
 _PAGE = 200
 _PAGES = 10

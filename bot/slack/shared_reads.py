@@ -55,7 +55,7 @@ class _Read:
     def __init__(self, key: Key, order: int) -> None:
         self.key = key
         self.order = order
-        self.priority = Priority.PROGRESS
+        self.priority = max(Priority)
         self.steps: set[str] = set()
         self.begun = asyncio.Event()
         self.answer: asyncio.Future[Json] = asyncio.get_running_loop().create_future()

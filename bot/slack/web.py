@@ -67,13 +67,16 @@ _RESPOND = aiohttp.ClientTimeout(total=5)
 _ANSWER_LIMIT = 4096
 """Bytes that are read of the answer at a `response_url`; Slack's is `ok`, or a code."""
 
+_DIRECT = "direct"
+"""Stands for the channels of all direct messages."""
+
 _NO_SUCCESS = 300
 _MOST_BUDGETS = 1000
 """How many channels' budgets are kept in mind."""
 
 SCOPES = frozenset(
     {
-        *("commands", "chat:write", "users:read", "usergroups:read"),
+        *("commands", "chat:write", "im:write", "users:read", "usergroups:read"),
         *("channels:read", "groups:read"),
         *("channels:history", "groups:history", "im:history"),
     }
@@ -144,8 +147,10 @@ class Slack:
         Raises:
             SlackRateLimited, SlackUnavailable, SlackTokenRefused, SlackRejected
         """
-        # Posting is limited for each channel, everything else for the workspace.
+        # Posting is limited for each channel, everything else for the workspace. Messages that call
+        # people share one channel's limit: they are many, and the workspace has a limit besides.
         channel = str(arguments.get("channel", "")) if method == "chat.postMessage" else ""
+        channel = _DIRECT if channel and priority is Priority.DIRECT else channel
         self._pay(method, channel, priority)
         return await self._send(method, channel, {"json": arguments})
 
@@ -281,6 +286,12 @@ class Slack:
         """Tell one person something, in a channel, that only they see."""
         more: dict[str, Any] = {"blocks": list(blocks)} if blocks else {}
         await self.call("chat.postEphemeral", channel=channel, user=user, text=text, **more)
+
+    async def open_direct(self, user: str) -> str:
+        """The channel of our direct messages with a person; the same however often it is opened."""
+        answer = await self.call("conversations.open", Priority.DIRECT, users=user)
+        channel = answer.get("channel")
+        return _text(channel if isinstance(channel, dict) else {}, "id")
 
     async def permalink(self, channel: str, ts: str) -> str:
         """The address of a message."""

@@ -8,6 +8,7 @@
 - `clicks`    which click in an open form came last
 - `audit`     what happened, append-only, each entry chained to the one before
 - `cards`     what Slack has been shown of each request
+- `direct`    what was said of each request to its approvers directly
 - `viewers`   who has opened their App Home lately
 - `rate_limit`  quotas and pauses of the VPC API, how long deletions usually take
 - `repair`    what the database has lost, and what follows from the records, built anew
@@ -31,6 +32,7 @@ from bot.store.audit import AUDIT, Audit
 from bot.store.cards import CardState, CardStates
 from bot.store.clicks import Clicks
 from bot.store.client import Database
+from bot.store.direct import DirectMessage, DirectState, DirectStates
 from bot.store.health import Health
 from bot.store.inbox import Inbox
 from bot.store.rate_limit import RateLimits
@@ -76,6 +78,7 @@ class Store:
         self.inbox = Inbox(database, seals)
         self.clicks = Clicks(database)
         self.card_states = CardStates(database)
+        self.direct_states = DirectStates(database)
         self.viewers = Viewers(database)
         self.rate_limits = RateLimits(database)
         self.repair = Repair(
@@ -85,6 +88,7 @@ class Store:
             self.inbox,
             self.audit,
             self.card_states,
+            self.direct_states,
         )
 
     async def recorded(self, request_id: str) -> Recorded | None:
@@ -134,6 +138,9 @@ __all__ = [
     "Claim",
     "Clicks",
     "Database",
+    "DirectMessage",
+    "DirectState",
+    "DirectStates",
     "Inbox",
     "RateLimits",
     "Reading",

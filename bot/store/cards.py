@@ -15,7 +15,7 @@ from bot.models import Value
 from bot.store.client import CLAIMS, Database, Script, key
 from bot.store.work import Claim
 
-_SAVE = Script(
+SAVE = Script(
     """
 if redis.call('HGET', KEYS.claims, 'fence:' .. ARGV.item) ~= ARGV.fence then return 0 end
 if ARGV.retain == '' then redis.call('SET', KEYS.told, ARGV.posted)
@@ -27,7 +27,7 @@ return 1
 )
 
 
-_DOUBT_SECONDS = 24 * 3600
+DOUBT_SECONDS = 24 * 3600
 
 
 class CardState(Value, frozen=True):
@@ -82,7 +82,7 @@ class CardStates:
     async def doubt(self, request_id: str) -> None:
         """Forget what the card shows, so that it is shown again; needs no claim: it only adds."""
         doubt = secrets.token_hex(4)
-        await self._db.command("SET", key("doubt", request_id), doubt, "EX", _DOUBT_SECONDS)
+        await self._db.command("SET", key("doubt", request_id), doubt, "EX", DOUBT_SECONDS)
 
     async def save(self, claim: Claim, posted: CardState, *, retain: int | None = None) -> None:
         """Record what was posted; `retain`: forget it after so many seconds.
@@ -91,7 +91,7 @@ class CardStates:
             StaleFence: the lease was over and somebody else has the claim now.
         """
         reply = await self._db.run(
-            _SAVE,
+            SAVE,
             (CLAIMS, key("told", claim.id)),
             claim.item,
             claim.fence,

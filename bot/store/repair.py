@@ -18,6 +18,7 @@ from bot.models import Event, EventKind, Request, RequestState
 from bot.store.audit import STORE, Audit
 from bot.store.cards import CardStates
 from bot.store.client import DUE, FENCE, NOW, Database, Script
+from bot.store.direct import DirectStates
 from bot.store.inbox import STORED, Inbox
 from bot.store.requests import OPEN, Requests
 from bot.store.viewers import EVERYBODY
@@ -117,6 +118,7 @@ class Repair:
         inbox: Inbox,
         audit: Audit,
         card_states: CardStates,
+        direct_states: DirectStates,
     ) -> None:
         """Check `database`."""
         self._db = database
@@ -125,6 +127,7 @@ class Repair:
         self._inbox = inbox
         self._audit = audit
         self._card_states = card_states
+        self._direct_states = direct_states
         self._started = False
         self._in_turn: list[str] = []
         self._entries = 0
@@ -222,6 +225,7 @@ class Repair:
         for request in requests:
             if doubt and request.state.open:
                 await self._card_states.doubt(request.id)
+                await self._direct_states.doubt(request.id)
         await self._add([item for request in requests for item in _items(request, now)])
 
     async def _add(self, items: list[str]) -> None:
@@ -241,7 +245,7 @@ def _items(request: Request, now: float) -> list[str]:
 def _kinds(request: Request, now: float) -> tuple[str, ...]:
     lately = now - request.ended_at < _LATELY
     if request.state.open or (request.state is RequestState.UNCONFIRMED and lately):
-        return ("run", "tell", "follow")
+        return ("run", "tell", "dm", "follow")
     if lately:
-        return ("tell", "follow")
+        return ("tell", "dm", "follow")
     return ("follow",) if request.glass_broken and not request.countersigned else ()

@@ -418,6 +418,8 @@ def _woken(old: Request | None, new: Request, *, step: bool) -> Iterator[str]:
         yield f"follow:{new.id}"
     if old is None or _at_home(old) != _at_home(new):
         yield EVERYBODY
+    if old is not None and _answered(old, new):
+        yield f"dm:{new.id}"
 
 
 def _audited(request_id: str, event: Event) -> tuple[str, str]:
@@ -428,6 +430,11 @@ def _audited(request_id: str, event: Event) -> tuple[str, str]:
 def _at_home(request: Request) -> tuple[object, ...]:
     """What of a request all App Homes show."""
     return request.state, request.decisions, request.degraded, request.waiting
+
+
+def _answered(old: Request, new: Request) -> bool:
+    """Whether direct messages may have to say something else, or to be forgotten in time."""
+    return old.state is RequestState.PENDING or (old.state.open and not new.state.open)
 
 
 def _queue(request: Request) -> str:

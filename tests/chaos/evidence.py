@@ -11,6 +11,7 @@ import msgspec
 from bot.models import Event, EventKind, RequestState, RouteState, VcoRoute
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.vpc.service import Call
+from bot.slack.posted import DIRECT
 from bot.store import Audit
 from bot.store.audit import verify
 from chaos.people import People, request_of
@@ -34,6 +35,13 @@ class Case(msgspec.Struct, kw_only=True):
     """How many routes it is about."""
     cards: list[Message] = []
     lines: list[Message] = []
+    direct: list[Message] = []
+    """What its approvers were sent directly."""
+
+    @property
+    def messages(self) -> list[Message]:
+        """All that Slack shows of it."""
+        return [*self.cards, *self.lines, *self.direct]
 
     @property
     def requester(self) -> str:
@@ -122,7 +130,7 @@ class Evidence(msgspec.Struct, kw_only=True):
     @property
     def moved(self) -> int:
         """Grows with whatever is recorded or shown."""
-        shown = sum(len(x.past) + 1 for c in self.cases.values() for x in (*c.cards, *c.lines))
+        shown = sum(len(x.past) + 1 for c in self.cases.values() for x in c.messages)
         return shown + sum(len(case.events) for case in self.cases.values())
 
     def sends_with(self, tokens: set[str]) -> list[Call]:
@@ -135,9 +143,9 @@ class Evidence(msgspec.Struct, kw_only=True):
 
     def stumbles(self, case: str) -> int:
         """How many steps of the telling of a request did not come to their end, as logged."""
-        item = f"tell:{case}"
+        items = (f"tell:{case}", f"dm:{case}")
         names = ("step_failed", "store_unavailable", "claim_lost")
-        return sum(1 for x in self.logs if x.get("item") == item and x.get("event") in names)
+        return sum(1 for x in self.logs if x.get("item") in items and x.get("event") in names)
 
 
 async def gather(world: World, people: People, elsewhere: dict[str, set[str]]) -> Evidence:
@@ -153,6 +161,8 @@ async def gather(world: World, people: People, elsewhere: dict[str, set[str]]) -
             case = cases.get(request_of(message))
             if case is not None and not message.ephemeral_to:
                 case.cards.append(message)
+            if called := cases.get(request_of(message, DIRECT)):
+                called.direct.append(message)
     for case in cases.values():
         found = [x for card in case.cards for x in slack.thread(card.channel, card.ts)]
         case.lines = sorted(found, key=lambda line: line.ts)

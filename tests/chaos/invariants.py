@@ -29,6 +29,9 @@ _CLOCK = 0.05
 _FORBIDDEN_ERRORS = frozenset({"store_refused", "store_fault"})
 """What it logs besides where a command is forbidden."""
 
+_MIXED_ERRORS = frozenset({"unknown_item"})
+"""What the version before logs of work that it leaves to this one."""
+
 _FAILOVER_ERRORS = _FORBIDDEN_ERRORS | {"store_went_back", "due_lost", "record_lost"}
 """What it logs where a failover has forgotten what it had seen: that is to be an alarm."""
 
@@ -206,6 +209,8 @@ def _nobody_died(found: Evidence) -> Iterator[str]:
         expected |= _FORBIDDEN_ERRORS
     if Kind.FAILOVER in found.world.plan.kinds:
         expected |= _FAILOVER_ERRORS
+    if found.world.mixed:
+        expected |= _MIXED_ERRORS
     for bot in found.world.bots:
         for status in bot.deaths:
             yield f"a bot ended by itself, with status {status}"

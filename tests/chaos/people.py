@@ -15,7 +15,7 @@ from bot.sandbox.slack.state import Hook
 from bot.sandbox.slack.views import View
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, GINA, NETWORK_OPS, Json
 from bot.slack.messages.card import APPROVE, CANCEL, REJECT, STOP
-from bot.slack.posted import CARD
+from bot.slack.posted import CARD, DIRECT
 from chaos.plan import APPROVERS, Act, Ask, Click
 from chaos.world import World, connection_id, dest, region
 
@@ -145,13 +145,13 @@ class People:
         await asyncio.sleep(act.after)
         match act.click:
             case Click.APPROVE:
-                await self._insist(card, act.who, Verdict.APPROVED)
+                await self._insist(self._at_hand(card, ask, act.who), act.who, Verdict.APPROVED)
             case Click.CANCEL:
                 await self._insist(card, act.who, Verdict.CANCELLED)
             case Click.STOP:
                 await self._stop(card, act.who)
             case Click.REJECT:
-                await self._reject(card, act.who)
+                await self._reject(self._at_hand(card, ask, act.who), act.who)
             case Click.STORM:
                 self.storms += 1
                 who = (BOB, CAROL, ALICE, GINA, ask.who, *APPROVERS)
@@ -168,6 +168,11 @@ class People:
             await self._slack.until(lambda: _had(card, STOP), timeout=_STOP_WITHIN)
         if _had(card, STOP):
             await self._insist(card, who, Verdict.STOPPED)
+
+    def _at_hand(self, card: Message, ask: Ask, who: str) -> Message:
+        """Where somebody decides: of every other request where they were asked directly."""
+        asked = [m for m in self._slack.dms(who) if request_of(m, DIRECT) == request_of(card)]
+        return asked[0] if asked and sum(map(ord, ask.label)) % 2 else card
 
     async def _insist(self, card: Message, who: str, verdict: Verdict) -> None:
         """Click until it is taken."""
@@ -191,7 +196,7 @@ class People:
         return Clicked(
             at=at,
             who=who,
-            request=request_of(card),
+            request=request_of(card) or request_of(card, DIRECT),
             verdict=verdict,
             ack=ack,
             hook=hook_of(payload),
@@ -230,7 +235,8 @@ class People:
     async def _form(self, who: str, request: str) -> View | None:
         def mine() -> View | None:
             view = self._slack.modal(who)
-            return view if view and view.view.get("private_metadata") == request else None
+            kept = view.view.get("private_metadata", "") if view else ""
+            return view if kept.partition(" ")[0] == request else None
 
         with suppress(TimeoutError):
             return await self._slack.until(mine, timeout=_ANNOYED_AFTER)
@@ -263,10 +269,13 @@ def _said(card: Message) -> str:
     return text_of(card)
 
 
-def request_of(message: Message) -> str:
-    """The request whose card this is, as its metadata says; empty for what is no card."""
+def request_of(message: Message, part: str = CARD) -> str:
+    """The request whose card this is, as its metadata says; empty for what is no card.
+
+    Another `part`: the request of which it is that, such as a direct message.
+    """
     payload = message.metadata.get("event_payload", {})
-    return str(payload["request"]) if payload.get("part") == CARD else ""
+    return str(payload["request"]) if payload.get("part") == part else ""
 
 
 def _had_buttons(card: Message) -> bool:

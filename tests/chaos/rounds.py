@@ -163,7 +163,7 @@ def _dump(found: Evidence, violations: list[str]) -> str:
         {"request": c.id, **msgspec.to_builtins(e)} for c in found.cases.values() for e in c.events
     ]
     _lines(place / "audit.jsonl", events)
-    shown = [text_of(m) for c in found.cases.values() for m in (*c.cards, *c.lines)]
+    shown = [text_of(m) for c in found.cases.values() for m in c.messages]
     (place / "shown.txt").write_text("\n---\n".join(shown))
     for log in world.directory.glob("*.log"):
         (place / log.name).write_bytes(log.read_bytes())

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from stage import lines_of
 
@@ -56,6 +56,9 @@ def in_the_end(found: Evidence) -> Iterator[str]:
             yield from _card(case)
         if not forgot:
             yield from _thread(case)
+        # The version before puts off for a minute what it does not know.
+        if not (forgot or found.world.mixed):
+            yield from _direct(case)
     if not forgot:
         yield from _everybody_is_answered(found)
 
@@ -86,12 +89,32 @@ def told_twice(found: Evidence, unknowable: int) -> Iterator[str]:
             yield f"{case.id}: {len(case.cards)} cards"
         if (lines := _followed(case)[1]) > knowable:
             yield f"{case.id}: {lines} lines came twice"
+        if (twins := _twins(case)) > knowable:
+            yield f"{case.id}: {twins} direct messages came twice"
 
 
 def repeats(found: Evidence) -> int:
-    """How many cards and lines came twice."""
+    """How many cards, lines and direct messages came twice."""
     cards = sum(max(0, len(case.cards) - 1) for case in found.cases.values())
-    return cards + sum(_followed(case)[1] for case in found.cases.values())
+    return cards + sum(_followed(case)[1] + _twins(case) for case in found.cases.values())
+
+
+def _twins(case: Case) -> int:
+    return len(case.direct) - len({message.channel for message in case.direct})
+
+
+def _direct(case: Case) -> Iterator[str]:
+    """What asks nobody any more has no buttons; a twin that nobody could know of is left alone."""
+    if case.state is RequestState.PENDING:
+        return
+    for channel in {message.channel for message in case.direct}:
+        mine = [_buttons(m) for m in case.direct if m.channel == channel]
+        if all(mine):
+            yield f"{case.id}: {case.state}, and a direct message still has {mine[0]}"
+
+
+def _buttons(message: Message) -> list[str]:
+    return [a for a in (APPROVE, REJECT, CANCEL) if find_element(message.blocks, a)]
 
 
 def _card(case: Case) -> Iterator[str]:
@@ -107,18 +130,18 @@ def _wrong_with(case: Case, card: Message) -> Iterator[str]:
     said = _title({"blocks": card.blocks})
     if not said.startswith(_CARD[case.state]):
         yield f"{case.id}: {case.state}, and its card says {said!r}"
-    buttons = [a for a in (APPROVE, REJECT, CANCEL) if find_element(card.blocks, a)]
+    buttons = _buttons(card)
     if bool(buttons) is not (case.state is RequestState.PENDING):
         yield f"{case.id}: {case.state}, and its card has the buttons {buttons}"
 
 
 def _thread(case: Case) -> Iterator[str]:
     told, _, wrong = _followed(case)
-    expected = list(_expected(case))
+    missing = [one for one in list(_expected(case))[told:] if not one.optional]
     if wrong:
         yield f"{case.id}: a line out of place: {wrong!r}"
-    elif told < len(expected):
-        yield f"{case.id}: the thread does not say {expected[told]}"
+    elif missing:
+        yield f"{case.id}: the thread does not say {missing[0]}"
 
 
 def _followed(case: Case) -> tuple[int, int, str]:
@@ -126,8 +149,9 @@ def _followed(case: Case) -> tuple[int, int, str]:
     expected = list(_expected(case))
     told = repeated = 0
     for line in (line for post in case.lines for line in lines_of(post)):
-        if told < len(expected) and _says(line, expected[told]):
-            told += 1
+        place = _place(line, expected, told)
+        if place is not None:
+            told = place + 1
         elif any(_says(line, earlier) for earlier in expected[:told]):
             repeated += 1
         else:
@@ -135,16 +159,34 @@ def _followed(case: Case) -> tuple[int, int, str]:
     return told, repeated, ""
 
 
-def _says(line: str, expected: tuple[int, str]) -> bool:
-    at, words = expected
-    return line.startswith(f"<!date^{at}^") and any(one in line for one in words.split("|"))
+class _Line(NamedTuple):
+    """The second and some words of a line that the thread should have, or may have."""
+
+    at: int
+    words: str
+    optional: bool
 
 
-def _expected(case: Case) -> Iterator[tuple[int, str]]:
-    """The second and some words of each line that the thread should have."""
+def _place(line: str, expected: list[_Line], told: int) -> int | None:
+    """Which of the lines that are still to come it is; of those before it none may be missing."""
+    for place, one in enumerate(expected[told:], start=told):
+        if _says(line, one):
+            return place
+        if not one.optional:
+            return None
+    return None
+
+
+def _says(line: str, expected: _Line) -> bool:
+    words = expected.words.split("|")
+    return line.startswith(f"<!date^{expected.at}^") and any(one in line for one in words)
+
+
+def _expected(case: Case) -> Iterator[_Line]:
+    """Each line of the thread; a reminder is left out where it would come too late."""
     for event in case.events:
         if words := _words(case, event):
-            yield int(event.at), words
+            yield _Line(int(event.at), words, event.kind is EventKind.APPROVAL_REMINDER)
 
 
 def _words(case: Case, event: Event) -> str:
@@ -176,7 +218,7 @@ _LINES = {
     EventKind.UPDATING: "Connection is updating",
     EventKind.RECONCILED: "after all",
     EventKind.TROUBLE: "Needs attention",
-    EventKind.APPROVAL_REMINDER: "waits for you",
+    EventKind.APPROVAL_REMINDER: "left*",
 }
 _ENDS = {
     RouteState.DELETED: "deleted in",

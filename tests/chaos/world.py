@@ -46,6 +46,8 @@ class World:
         self.vpc = LocalVpc({seed.ACCESS_KEY_ID: seed.ACCESS_KEY_SECRET})
         self.bots: list[Bot] = []
         self._zygotes = zygotes
+        self.mixed = len(zygotes) > 1
+        """Whether bots of another version work beside."""
         self._broken = broken
 
     async def __aenter__(self) -> Self:

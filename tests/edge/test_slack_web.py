@@ -1,6 +1,7 @@
 """Slack's Web API as it is called: its answers, good and bad, in our own words."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 import pytest_asyncio
@@ -16,7 +17,8 @@ from bot.errors import (
     SlackUnavailable,
 )
 from bot.sandbox.scene import BOT_TOKEN
-from bot.sandbox.slack.workspace import ALICE, GINA, NETWORK_OPS, RANDOM
+from bot.sandbox.slack.workspace import ALICE, BOB, BOT, CAROL, DORA, GINA, NETWORK_OPS, RANDOM
+from bot.slack.budget import Priority
 from bot.slack.web import Slack
 
 
@@ -136,3 +138,27 @@ async def test_a_response_url_that_is_away_can_be_tried_again(
         await slack.respond(url, "hello")
     await slack.respond(url, "hello")
     assert local.ephemerals(ALICE)
+
+
+async def test_direct_messages_that_call_people_share_a_limit_and_take_nothing_of_a_channels(
+    slack: Slack, local: StagedSlack
+) -> None:
+    local.limits.enabled = False
+    channels = [await slack.open_direct(user) for user in (ALICE, BOB, CAROL)]
+    called = 0
+    with suppress(SlackRateLimited):
+        for channel in channels * 10:
+            await slack.post(channel, "?", [], priority=Priority.DIRECT)
+            called += 1
+    assert 3 <= called <= 10, "whoever is called, as many as in one channel"
+    for _ in range(10):
+        await slack.post(NETWORK_OPS, "a card", [])
+
+
+async def test_the_channel_of_direct_messages_with_somebody_is_always_the_same(
+    slack: Slack,
+) -> None:
+    assert await slack.open_direct(BOB) == await slack.open_direct(BOB)
+    for user, code in ((BOT, "cannot_dm_bot"), (DORA, "user_disabled"), ("U0", "user_not_found")):
+        with pytest.raises(SlackRejected, match=code):
+            await slack.open_direct(user)

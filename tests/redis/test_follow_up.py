@@ -6,6 +6,7 @@ import pytest
 from builders import (
     ALICE,
     BOB,
+    CAROL,
     REGION,
     a_request,
     a_route,
@@ -28,6 +29,7 @@ from bot.execution.context import StepContext
 from bot.follow_up import FollowUp, countersignatures, monitoring, reminders
 from bot.models import (
     Connection,
+    Event,
     EventKind,
     People,
     Request,
@@ -71,13 +73,51 @@ def kinds(request: Request) -> list[EventKind]:
 # --- the reminder -----------------------------------------------------------------------------
 
 
-def test_the_approvers_are_nudged_once_when_half_of_the_time_is_over() -> None:
+def test_the_approvers_are_reminded_at_a_quarter_a_half_and_three_quarters() -> None:
+    request, times = a_request(), []
+    while (at := reminders.due_at(request)) is not None:
+        assert reminders.remind(request, at - 1) is request, "not before it is due"
+        request = reminders.remind(request, at)
+        times.append(at)
+    assert times == [1450.0, 1900.0, 2350.0]
+    assert kinds(request) == [EventKind.SUBMITTED, *[EventKind.APPROVAL_REMINDER] * 3]
+    assert reminders.remind(request, 2799.0) is request
+
+
+@given(st.floats(60.0, 86_400.0), st.lists(st.floats(0.0, 1.0), max_size=8))
+def test_whenever_it_is_looked_none_comes_twice_and_none_after_the_end(
+    seconds: float, moments: list[float]
+) -> None:
     request = a_request()
-    assert reminders.due_at(request) == (request.created_at + request.expires_at) / 2
-    reminded = reminders.remind(request, 1900.0)
-    assert kinds(reminded) == [EventKind.SUBMITTED, EventKind.APPROVAL_REMINDER]
-    assert reminders.due_at(reminded) is None
-    assert reminders.remind(reminded, 1901.0) is reminded
+    request = replace(request, expires_at=request.created_at + seconds)
+    for part in sorted(moments):
+        at = request.created_at + part * seconds
+        before, due = request, reminders.due_at(request)
+        request = reminders.remind(request, at)
+        said = request is not before
+        assert said is (due is not None and due <= at < request.expires_at)
+        later = reminders.due_at(request)
+        assert not said or later is None or later > at
+    assert len(kinds(request)) <= 4
+
+
+def test_where_several_are_overdue_only_the_latest_comes() -> None:
+    reminded = reminders.remind(a_request(), 2000.0)
+    assert reminded.timeline[-1].details == {"quarters": "2"}
+    assert reminders.due_at(reminded) == 2350.0
+
+
+def test_one_of_the_version_before_was_at_half() -> None:
+    """It said one, and did not say when."""
+    request = a_request().with_event(Event(kind=EventKind.APPROVAL_REMINDER, at=1900.0))
+    assert reminders.due_at(request) == 2350.0
+
+
+def test_that_others_may_decide_is_said_once_and_takes_no_reminder_away() -> None:
+    called = reminders.called(a_request(), 1001.0, 5)
+    assert reminders.called(called, 1002.0, 5) is called
+    assert reminders.due_at(called) == 1450.0
+    assert reminders.called(in_state(RequestState.APPROVED), 1001.0, 5).state.value == "approved"
 
 
 @pytest.mark.parametrize("state", [s for s in RequestState if s is not RequestState.PENDING])
@@ -213,7 +253,9 @@ def test_worse_and_well_again_take_turns(before: list[Tunnel], looks: list[list[
 # --- all of it, on the clock of the store ---------------------------------------------------
 
 
-async def test_the_item_waits_for_half_time_and_reminds_once(valkey_url: str) -> None:
+async def test_the_item_waits_and_reminds_three_times_of_those_who_were_asked(
+    valkey_url: str,
+) -> None:
     db = Database(connect(parse(valkey_url)))
     store = Store(db)
     set_clock(db, 1000.0)
@@ -227,7 +269,12 @@ async def test_the_item_waits_for_half_time_and_reminds_once(valkey_url: str) ->
         now=db.now,
         limits=Limits(),
     )
-    handler = FollowUp(context)
+
+    async def asked(request_id: str) -> tuple[str, ...]:
+        assert request_id == request.id
+        return (BOB, CAROL)
+
+    handler = FollowUp(context, asked)
 
     async def step() -> float | None:
         while isinstance(claim := await store.work.claim(30.0), Claim):
@@ -237,12 +284,14 @@ async def test_the_item_waits_for_half_time_and_reminds_once(valkey_url: str) ->
                 return again_at
         return None
 
-    assert await step() == 1900.0
-    set_clock(db, 1900.0)
+    for due in (1450.0, 1900.0, 2350.0):
+        assert await step() == due
+        set_clock(db, due)
     assert await step() is None
     stored = await store.requests.get(request.id)
     assert stored is not None
-    assert kinds(stored.request) == [EventKind.SUBMITTED, EventKind.APPROVAL_REMINDER]
+    assert kinds(stored.request) == [EventKind.SUBMITTED, *[EventKind.APPROVAL_REMINDER] * 3]
+    assert {e.details["asked"] for e in stored.request.timeline[1:]} == {f"{BOB} {CAROL}"}
     assert kinds(stored.request) == [event.kind for _, event in await store.audit.events()]
     await db.close()
 

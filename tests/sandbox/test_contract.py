@@ -82,11 +82,11 @@ async def test_one_thing_is_validated_at_a_time(
 async def test_scopes_that_differ_from_the_manifest_are_named(
     local: StagedSlack, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    local.web_api.scopes = (local.web_api.scopes - {"groups:read"}) | {"im:write"}
+    local.web_api.scopes = (local.web_api.scopes - {"groups:read"}) | {"mpim:write"}
     assert await examined(local) == 1
     said = capsys.readouterr().out
     assert "scope groups:read: in manifest.yml, and not granted" in said
-    assert "scope im:write: granted, and not in manifest.yml" in said
+    assert "scope mpim:write: granted, and not in manifest.yml" in said
 
 
 async def test_a_limit_is_waited_for_and_a_refused_token_is_said(

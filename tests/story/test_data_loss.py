@@ -81,7 +81,14 @@ async def test_a_database_that_is_emptied_under_a_deletion_is_an_alarm(
     assert "Not all of it is here: the database went back" in out
 
 
-@pytest.mark.parametrize("how", ["lost", "a text", "a hash"])
+WRITTEN_OVER = {
+    "lost": "",
+    "a text": "redis.call('SET', KEYS[1], 'somebody')",
+    "a hash": "redis.call('HSET', KEYS[1], 'somebody', 1)",
+}
+
+
+@pytest.mark.parametrize("how", WRITTEN_OVER)
 async def test_what_is_due_is_built_anew_where_it_is_lost_or_written_over(
     quick: Stage, how: str
 ) -> None:
@@ -92,11 +99,8 @@ async def test_what_is_due_is_built_anew_where_it_is_lost_or_written_over(
     pending = await quick.ask(delete_command(undecided))
     db = quick.store.database
     with structlog.testing.capture_logs() as logs:
-        await db.command("DEL", DUE)
-        if how == "a text":
-            await db.command("SET", DUE, "somebody's")
-        elif how == "a hash":
-            await db.command("HSET", DUE, "somebody", "1")
+        # At once: a step that ends in between would begin a new one.
+        await db.command("EVAL", f"redis.call('DEL', KEYS[1]) {WRITTEN_OVER[how]}", 1, DUE)
         await until(lambda: any(e["event"] == "due_lost" for e in logs))
     quick.vpc.set_state(waiting.vpn_connection_id, "attached")
     assert (await quick.until_ended(card)).state is RequestState.DELETED

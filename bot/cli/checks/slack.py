@@ -7,8 +7,14 @@ from bot.slack.directory import SlackDirectory
 from bot.slack.web import SCOPES
 from bot.store.health import OK
 
-OPTIONAL = frozenset({"channels:history", "groups:history"})
-"""Without them a message whose answer was lost may come twice, and nothing else is lost."""
+_TWICE = "a message may come twice"
+
+OPTIONAL = {
+    "channels:history": _TWICE,
+    "groups:history": _TWICE,
+    "im:write": "approvers get no direct message",
+}
+"""What is so without each of them; nothing else is lost."""
 
 _AGAIN = "install the app again from manifest.yml (OAuth & Permissions → Reinstall)"
 
@@ -30,13 +36,14 @@ def scopes(granted: frozenset[str] | None) -> Finding:
     """Whether the token has each scope of the manifest and no other."""
     if granted is None:
         return ok("slack scopes", "not told: Slack has sent no list of scopes")
-    if missing := SCOPES - granted - OPTIONAL:
+    if missing := SCOPES - granted - OPTIONAL.keys():
         return failure("slack scopes", f"the token lacks {_listed(missing)}", _AGAIN)
     if surplus := granted - SCOPES:
         mend = f"remove what is not in manifest.yml, then {_AGAIN}"
         return warning("slack scopes", f"the token has more than needed: {_listed(surplus)}", mend)
     if missing := SCOPES - granted:
-        found = f"the token lacks {_listed(missing)}: a message may come twice"
+        so = dict.fromkeys(OPTIONAL[scope] for scope in sorted(missing))
+        found = f"the token lacks {_listed(missing)}: {', '.join(so)}"
         return warning("slack scopes", found, f"leave it so, or {_AGAIN}")
     return ok("slack scopes", f"those of the manifest, {len(granted)}")
 

@@ -44,6 +44,21 @@ def replies(state: State, args: Arguments) -> Json:
     return _page(state, args, found)
 
 
+def open_direct(state: State, args: Arguments) -> Json:
+    """conversations.open, of a direct message with one person."""
+    users = [user for each in args.required("users").split(",") if (user := each.strip())]
+    if len(users) != 1:
+        raise Refusal("missing_scope", needed="mpim:write")
+    person = state.workspace.people.get(users[0])
+    if person is None:
+        raise Refusal("user_not_found")
+    if person.bot:
+        raise Refusal("cannot_dm_bot")
+    if person.deleted:
+        raise Refusal("user_disabled")
+    return {"channel": {"id": state.workspace.dm_of(person.id).id}}
+
+
 def _readable(state: State, args: Arguments) -> Channel:
     channel = channel_for_app(state, args.required("channel"))
     if state.workspace.app.user not in channel.members:

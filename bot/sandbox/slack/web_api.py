@@ -43,6 +43,7 @@ METHODS = {
     "chat.getPermalink": Method(chat.get_permalink, Tier.SPECIAL, form_only=True),
     "conversations.info": Method(conversations.info, Tier.THREE, "*:read", form_only=True),
     "conversations.history": Method(conversations.history, Tier.THREE, "*:history", form_only=True),
+    "conversations.open": Method(conversations.open_direct, Tier.THREE, "im:write"),
     "conversations.replies": Method(conversations.replies, Tier.THREE, "*:history", form_only=True),
     "users.info": Method(people.user_info, Tier.FOUR, "users:read", form_only=True),
     "usergroups.users.list": Method(

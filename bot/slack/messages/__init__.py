@@ -7,7 +7,8 @@
 - `impacts`     what happens to traffic
 - `card`        one message for a request, edited in place; `first_line`, `card_body`: its parts
 - `stays`       the danger that is still there; `monitored`: what monitoring has shown
-- `timeline`    the thread below the card: one line for each event
+- `timeline`    the thread below the card: one line for each event; `reminder`: the one that calls
+- `direct`      the direct message to an approver
 - `replies`     what one person is told of their command or click; lists and status
 - `receipt`, `history`   all that is recorded of a request; which requests there were
 - `app_home`    the App Home, and which request stands where

@@ -57,7 +57,9 @@ __all__ = [
     "Message",
     "View",
     "card",
+    "facts",
     "first_line",
+    "ids",
 ]
 
 
@@ -77,12 +79,9 @@ def _notification(request: Request) -> str:
 def _body(request: Request, view: View) -> Iterator[Block]:
     """Below the first line stands the reason where it is decided by, else how it goes or went."""
     if request.state is RequestState.PENDING:
-        yield from _reason(request)
-        yield from preview(request)
-        yield from _decisions(request)
-        yield _needed(request)
+        yield from facts(request)
         yield buttons(request)
-        yield _ids(request)
+        yield ids(request)
         return
     if request.degraded:
         yield section(worse(request))
@@ -98,7 +97,15 @@ def _body(request: Request, view: View) -> Iterator[Block]:
     yield from _decisions(request)
     if not request.degraded:
         yield from _actions(request)
-    yield _ids(request)
+    yield ids(request)
+
+
+def facts(request: Request) -> Iterator[Block]:
+    """What somebody decides by: the reason, what traffic does, what was decided, what is needed."""
+    yield from _reason(request)
+    yield from preview(request)
+    yield from _decisions(request)
+    yield _needed(request)
 
 
 # --- people --------------------------------------------------------------------------
@@ -120,7 +127,7 @@ def _needed(request: Request) -> Block:
     return context(" · ".join([*parts, f"until {clock(request.expires_at)}"]))
 
 
-def _ids(request: Request) -> Block:
+def ids(request: Request) -> Block:
     """What one copies, last: the connection, its region, what identifies the route, the request."""
     parts = [code(request.vpn_connection_id), literal(request.region)]
     if len(request.routes) == 1:

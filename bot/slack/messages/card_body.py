@@ -90,7 +90,13 @@ def _named(routes: int) -> int:
 
 
 def buttons(request: Request) -> Block:
-    """Approve, with a confirm that restates the sentence; Reject; Withdraw.
+    """What decides, and *Withdraw* for who asked."""
+    withdraw = deciding_button(WITHDRAW, CANCEL, request)
+    return {"type": "actions", "elements": [*deciding_buttons(request), withdraw]}
+
+
+def deciding_buttons(request: Request) -> list[Block]:
+    """Approve, with a confirm that restates the sentence; Reject.
 
     Where something has to be typed, a form asks for that instead of the confirm. Only what takes
     something away is red.
@@ -99,14 +105,10 @@ def buttons(request: Request) -> Block:
     approve = approve_words(request)
     sure = confirm(f"{approve}?", _restated(request), approve)
     more = {} if request.terms.typed else {"confirm": sure | {"style": style}}
-    return {
-        "type": "actions",
-        "elements": [
-            deciding_button(approve, APPROVE, request, style=style, **more),
-            deciding_button(REJECT_WORD, REJECT, request),
-            deciding_button(WITHDRAW, CANCEL, request),
-        ],
-    }
+    return [
+        deciding_button(approve, APPROVE, request, style=style, **more),
+        deciding_button(REJECT_WORD, REJECT, request),
+    ]
 
 
 def approve_words(request: Request) -> str:

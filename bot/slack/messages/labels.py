@@ -8,7 +8,7 @@ terminal. A state is seen before it is read:
     ✅ done           proven
     ⚠️ look at this   it may have been done, in part, or something is worse since
     ❌ did not happen nothing was done, though somebody wanted it
-    ⚪ closed         nothing was done, and nobody waits for it
+    ⚪ closed         nothing was done, and nobody waits for it; to an approver: not for you
 
 ⛔ stands before traffic that loses its route. Buttons say what a press does: *Approve and delete
 now*, *Reject*, *Withdraw*, *Stop*; *Cancel* is only ever what closes a dialog.
@@ -120,6 +120,10 @@ ROLLBACK_NOW = {
     Operation.RESTORE: "Delete the {} again",
 }
 """The same where something is worse since the change."""
+
+DECIDED = "Decided"
+GIVEN = "Approved by you"
+"""What a direct message begins with when it asks no more."""
 
 APPROVE_AND = "Approve and {do} now"
 APPROVE_ONE_OF = "Approve ({given} of {all})"

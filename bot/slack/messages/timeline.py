@@ -1,4 +1,7 @@
-"""The thread of a request: one line for each event that people should see. Pure."""
+"""The thread of a request: one line for each event that people should see. Pure.
+
+What calls people is shown in the channel as well, see `broadcast`.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -26,17 +29,20 @@ from bot.slack.messages.mrkdwn import (
     quoted,
     section,
 )
+from bot.slack.messages.reminder import reminder
 from bot.slack.messages.stays import stays_words
 from bot.slack.messages.unconfirmed import last_seen
 
 _GOOD = (RouteState.DELETED, RouteState.RESTORED)
 
-_CALLS = frozenset({EventKind.DEGRADED, EventKind.MONITORED})
+_CALLS = frozenset({EventKind.APPROVAL_REMINDER, EventKind.DEGRADED, EventKind.MONITORED})
 """Of what a thread says, what calls somebody who may not be reading it."""
 
 
 def line(request: Request, event: Event) -> Message | None:
     """What the thread says of `event`; None for what only the audit records."""
+    if event.kind is EventKind.APPROVAL_REMINDER:
+        return reminder(request, event) if _current(request, event) else None
     said = _said(request, event)
     if said is None:
         return None
@@ -56,8 +62,15 @@ def broadcast(event: Event) -> bool:
     """Whether the channel should see what the thread says of `event`."""
     if event.kind is EventKind.MONITORED:
         return bool(event.details.get("degraded"))
-    # A tunnel that goes up and down is told each time, and to everybody once.
-    return event.kind in _CALLS and "again" not in event.details
+    # A tunnel that goes up and down is told each time, and to everybody once; and whom a request
+    # calls besides is said right after its card, which has called everybody.
+    return event.kind in _CALLS and not event.details.keys() & {"again", "called"}
+
+
+def _current(request: Request, event: Event) -> bool:
+    """Whether a reminder still has to be said: nothing was decided, and no later one came."""
+    later = (e for e in reversed(request.timeline) if e.kind is event.kind)
+    return request.state is RequestState.PENDING and next(later, event) == event
 
 
 def lines(request: Request, said: int, until: int | None = None) -> tuple[int, Message | None]:
@@ -108,8 +121,6 @@ def _said(request: Request, event: Event) -> str | None:  # noqa: C901, PLR0911,
             return f"Countersigned by {mention(event.by)}"
         case EventKind.TERMS_CHANGED:
             return f"The policy has changed: {_approvers(request)}, {_demanded(request)} now."
-        case EventKind.APPROVAL_REMINDER:
-            return f"{_approvers(request)}: half of the time is over, and this waits for you."
         case EventKind.COUNTERSIGN_REMINDER if "overdue" in details:
             return (
                 f"{Symbol.LOOK} {_approvers(request)}: the time to countersign this break-glass is "

@@ -1,0 +1,238 @@
+"""5 Call approvers: a direct message to each who can decide, with the buttons, kept true.
+
+It is sent once the card is there, and edited when the decision is made: then it says so and has no
+buttons. What it shows follows from the record, as with the card. Whoever can't be written to keeps
+nobody else from being called. All of it goes after everything else that Slack is asked for.
+"""
+
+import hashlib
+import time
+from collections.abc import Iterator
+
+import msgspec
+import structlog
+from msgspec.structs import replace
+
+from bot.errors import (
+    Refused,
+    ScopeMissing,
+    SlackRateLimited,
+    SlackRejected,
+    SlackUnavailable,
+)
+from bot.follow_up import reminders
+from bot.models import Request, RequestState
+from bot.slack.approvers import Approvers
+from bot.slack.budget import Priority
+from bot.slack.cards import IN_A_STEP
+from bot.slack.messages.direct import direct_message
+from bot.slack.messages.mrkdwn import Message
+from bot.slack.posted import DIRECT, PostedMessages, metadata
+from bot.slack.web import Slack
+from bot.store import Claim, DirectMessage, DirectState, Store
+
+log = structlog.get_logger(__name__)
+
+_CARD_SECONDS = 1.0
+"""When to look again whether the card is there."""
+
+_LATER = 60.0
+"""When to try again what takes an operator's hand: a scope, a policy."""
+
+_SILENT_SECONDS = 10.0
+"""When to try again where Slack did not say who is in a group."""
+
+_MOST_CHANNELS = 1000
+
+
+class DirectMessagePublisher:
+    """The worker's handler for `dm:<request>` items."""
+
+    def __init__(
+        self,
+        slack: Slack,
+        posted_messages: PostedMessages,
+        store: Store,
+        approvers: Approvers,
+        *,
+        up_to: int,
+    ) -> None:
+        """Call at most `up_to` of the `approvers` of each request; 0: nobody."""
+        self._slack = slack
+        self._posted_messages = posted_messages
+        self._store = store
+        self._approvers = approvers
+        self._up_to = up_to
+        self._channels: dict[str, str] = {}
+
+    async def step(self, claim: Claim) -> float | None:
+        """Bring what approvers are shown closer to the record, as long as there is time."""
+        began = time.monotonic()
+        while True:
+            again_at = await self._once(claim)
+            if again_at != claim.now or time.monotonic() - began > IN_A_STEP:
+                return again_at
+
+    async def _once(self, claim: Claim) -> float | None:
+        stored = await self._store.requests.get(claim.id)
+        if stored is None:
+            return None
+        state = await self._store.direct_states.get(claim.id)
+        try:
+            return await self._bring_closer(claim, stored.request, state)
+        except SlackRateLimited as error:
+            return await self._store.database.now() + error.retry_after
+        except ScopeMissing as error:
+            log.warning("direct_message_not_allowed", request=claim.id, error=str(error))
+            return claim.now + _LATER
+
+    async def lost(self, claim: Claim) -> None:
+        """A late edit may stand over a newer one: the messages have to be shown again."""
+        await self._store.direct_states.doubt(claim.id)
+        await self._store.work.wake(claim.item)
+
+    async def give_up(self, claim: Claim) -> float | None:
+        """Never: Slack comes back, and until then this costs a call now and then."""
+        return await self.step(claim)
+
+    async def _bring_closer(
+        self, claim: Claim, request: Request, state: DirectState
+    ) -> float | None:
+        if not (state.chosen or (request.state is RequestState.PENDING and self._up_to)):
+            return None
+        card = await self._store.card_states.get(claim.id)
+        if not state.chosen:
+            if not card.link:
+                return None if card.lost else claim.now + _CARD_SECONDS
+            found = await self._choose(claim, request)
+            if not isinstance(found, DirectState):
+                return found
+            state = found
+        if todo := next(_todo(request, state, card.link), None):
+            state = await self._tend(claim, request, state, *todo)
+        elif not request.state.open:
+            # Once more, so that it is forgotten with its request.
+            await self._save(claim, request, state)
+        return claim.now if next(_todo(request, state, card.link), None) else None
+
+    async def _choose(self, claim: Claim, request: Request) -> DirectState | float:
+        """Decide once who is called, and say in the thread where that is not everybody.
+
+        Or when to try again, where that is not known.
+        """
+        try:
+            users, others = await self._approvers.to_call(
+                request, self._up_to, now=claim.now, step=claim.item
+            )
+        except Refused:
+            return claim.now + _LATER
+        except SlackUnavailable as error:
+            log.info("approver_lookup_failed", error=str(error))
+            return claim.now + _SILENT_SECONDS
+        if others:
+            # First of all: done again after a crash, it finds that it was said.
+            await self._store.requests.update(
+                request.id, lambda r: reminders.called(r, claim.now, len(users))
+            )
+        messages = tuple(DirectMessage(user=user) for user in users)
+        state = DirectState(chosen=True, others=others, messages=messages)
+        await self._save(claim, request, state)
+        return state
+
+    async def _tend(
+        self,
+        claim: Claim,
+        request: Request,
+        state: DirectState,
+        message: DirectMessage,
+        wanted: Message,
+    ) -> DirectState:
+        """Bring one message one call closer; what is wrong with it is its own."""
+        try:
+            done = await self._call(claim, request, state, message, wanted)
+        except ScopeMissing:
+            raise
+        except SlackRejected as error:
+            known = {"request": request.id, "user": message.user, "code": error.code}
+            log.info("direct_message_refused", **known)
+            done = replace(message, posting=False, lost=error.code)
+        except SlackUnavailable:
+            state = await self._store.direct_states.get(claim.id)
+            found = next(m for m in state.messages if m.user == message.user)
+            # The others come first the next time.
+            failed = replace(found, failures=found.failures + 1)
+            await self._save(claim, request, state.with_message(failed))
+            raise
+        state = state.with_message(done)
+        await self._save(claim, request, state)
+        return state
+
+    async def _call(
+        self,
+        claim: Claim,
+        request: Request,
+        state: DirectState,
+        message: DirectMessage,
+        wanted: Message,
+    ) -> DirectMessage:
+        """Do what comes next for a message; returns what is known of it then."""
+        bears = metadata(request.id, DIRECT)
+        if message.ts:
+            where = (message.channel, message.ts)
+            await self._slack.update(*where, *wanted, metadata=bears, priority=Priority.DIRECT)
+            return replace(message, shown=_hash(wanted))
+        if not message.channel:
+            if (known := self._channels.get(message.user)) is None:
+                return replace(message, channel=await self._open(message.user))
+            message = replace(message, channel=known)
+        if message.posting:
+            place = {"channel": message.channel, "since": str(request.created_at)}
+            if found := await self._posted_messages.find(place, request.id, DIRECT):
+                return replace(message, ts=found, posting=False)
+        if request.state is not RequestState.PENDING:
+            return replace(message, posting=False, lost=str(request.state))
+        await self._save(claim, request, state.with_message(replace(message, posting=True)))
+        try:
+            channel, ts = await self._slack.post(
+                message.channel, *wanted, metadata=bears, priority=Priority.DIRECT
+            )
+        except SlackRateLimited:
+            # Surely nothing was posted: there is nothing to look for the next time.
+            await self._save(claim, request, state.with_message(replace(message, posting=False)))
+            raise
+        return replace(message, channel=channel, ts=ts, shown=_hash(wanted), posting=False)
+
+    async def _open(self, user: str) -> str:
+        channel = await self._slack.open_direct(user)
+        if len(self._channels) >= _MOST_CHANNELS:
+            self._channels.clear()
+        self._channels[user] = channel
+        return channel
+
+    async def _save(self, claim: Claim, request: Request, state: DirectState) -> None:
+        retain = None if request.state.open else self._store.requests.retention
+        await self._store.direct_states.save(claim, state, retain=retain)
+
+
+def _todo(
+    request: Request, state: DirectState, link: str
+) -> Iterator[tuple[DirectMessage, Message]]:
+    """The messages with which something is left to do, and what they are to show."""
+    for message in sorted(state.messages, key=lambda m: m.failures):
+        wanted = direct_message(request, message.user, link)
+        if _due(request, message, wanted):
+            yield message, wanted
+
+
+def _due(request: Request, message: DirectMessage, wanted: Message) -> bool:
+    """Whether something is left to do for a message."""
+    if message.lost:
+        return False
+    if message.ts:
+        return message.shown != _hash(wanted)
+    asked = request.state is RequestState.PENDING and message.user not in request.approvers
+    return asked or message.posting
+
+
+def _hash(message: Message) -> str:
+    return hashlib.sha256(msgspec.json.encode(message)).hexdigest()[:16]

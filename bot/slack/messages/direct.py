@@ -1,0 +1,110 @@
+"""The direct message that calls an approver, and what becomes of it. Pure.
+
+It asks as the card does, with the buttons that decide. When the decision is made, or its reader has
+given theirs, it says so and has no buttons.
+"""
+
+from collections.abc import Iterator
+
+from bot import lifecycle
+from bot.models import Decision, Request, RequestState, Verdict
+from bot.slack.messages.card import facts, first_line, ids
+from bot.slack.messages.card_body import deciding_buttons
+from bot.slack.messages.labels import (
+    DECIDED,
+    GIVEN,
+    Symbol,
+    verdict_word,
+    words,
+)
+from bot.slack.messages.mrkdwn import (
+    Block,
+    Message,
+    clock,
+    context,
+    header,
+    literal,
+    mention,
+    place,
+    prose,
+    quoted,
+    section,
+    what,
+)
+
+_NOTHING_DONE = (
+    RequestState.REJECTED,
+    RequestState.EXPIRED,
+    RequestState.CANCELLED,
+    RequestState.VOID,
+)
+
+
+def direct_message(request: Request, user: str, link: str) -> Message:
+    """What `user` is shown of a request; `link` leads to its card."""
+    asks = request.state is RequestState.PENDING and user not in request.approvers
+    return _question(request, link) if asks else _answer(request, link)
+
+
+def _question(request: Request, link: str) -> Message:
+    line, until = literal(first_line(request)), clock(request.expires_at)
+    said = f"{line} · {mention(request.requester)} asks for your approval, until {until}"
+    blocks = [
+        header(first_line(request)),
+        *facts(request),
+        {"type": "actions", "elements": deciding_buttons(request)},
+        ids(request),
+        *_way(link, "Card and thread"),
+    ]
+    return said, blocks
+
+
+def _answer(request: Request, link: str) -> Message:
+    line = _line(request)
+    blocks = [header(line), section(_how(request))]
+    if reason := _reason(request):
+        blocks.append(context(quoted(reason)))
+    return literal(line), [*blocks, *_way(link, "How it goes: card and thread")]
+
+
+def _line(request: Request) -> str:
+    """That nobody waits for the reader any more, and for what it was."""
+    about = f"{words(request).do} {what(request)} · {place(request)}"
+    if request.state is RequestState.PENDING:
+        return f"{Symbol.CLOSED} {GIVEN}: {about}"
+    if request.state in _NOTHING_DONE:
+        return first_line(request)
+    return f"{Symbol.CLOSED} {DECIDED}: {about}"
+
+
+def _how(request: Request) -> str:
+    match request.state:
+        case RequestState.PENDING:
+            missing = lifecycle.missing(request)
+            more = "1 more approval is" if missing == 1 else f"{missing} more approvals are"
+            return f"{more} needed until {clock(request.expires_at)}."
+        case RequestState.EXPIRED:
+            return f"The time was over {clock(request.expires_at)}. Nothing was sent."
+        case RequestState.VOID:
+            return f"Nothing was sent: {prose(request.why)}"
+    made = _last(request)
+    if made is None or not made.by:
+        return f"Nothing was sent: {prose(request.why)}" if request.why else "Nothing was sent."
+    said = f"{verdict_word(made).capitalize()} by {mention(made.by)} {clock(made.at)}."
+    return f"{said} Nothing was sent." if request.state in _NOTHING_DONE else said
+
+
+def _reason(request: Request) -> str:
+    made = _last(request)
+    return made.reason if made and made.by and request.state in _NOTHING_DONE else ""
+
+
+def _last(request: Request) -> Decision | None:
+    """The decision that made this state: of several approvals the last one."""
+    made = (d for d in reversed(request.decisions) if d.verdict is not Verdict.COUNTERSIGNED)
+    return next(made, None)
+
+
+def _way(link: str, text: str) -> Iterator[Block]:
+    if link.startswith("http"):
+        yield context(f"<{link}|{text}>")
