@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from bot.sandbox.slack import LocalSlack
-from bot.sandbox.slack.blocks import elements_of
+from bot.sandbox.slack.messages import Message, text_of
 from bot.sandbox.slack.workspace import Json
 from bot.sandbox.vpc import Change, LocalVpc, seed
 
@@ -83,10 +83,10 @@ class Checklist:
         self._cut = False
         self._killed = False
         self._happened: dict[str, Callable[[], bool]] = {
-            "ask": lambda: self._was_shown("vco_route_approve"),
+            "ask": lambda: any(self._cards()),
             "approve": lambda: self._has_changed(Change.DELETE),
             "restore": lambda: self._has_changed(Change.CREATE),
-            "break_glass": lambda: self._was_shown("vco_route_countersign"),
+            "break_glass": lambda: any(" Break-glass: " in title(card) for card in self._cards()),
             "wide": lambda: self._has_changed(Change.DELETE, seed.BACKBONE_DEST),
             "tunnel": lambda: self._cut and self._has_changed(Change.DELETE),
             "kill": lambda: self._killed,
@@ -117,13 +117,14 @@ class Checklist:
             for task in self._vpc.service.world.accepted
         )
 
-    def _was_shown(self, action_id: str) -> bool:
-        """Whether any message of the app's has had such a button."""
-        return any(element.get("action_id") == action_id for element in self._elements())
+    def _cards(self) -> Iterator[Message]:
+        """The cards of requests, by what the app says of its messages: buttons come and go."""
+        for channel in self._slack.workspace.channels:
+            for message in self._slack.state.in_channel(channel):
+                if message.metadata.get("event_payload", {}).get("part") == "card":
+                    yield message
 
-    def _elements(self) -> Iterator[Json]:
-        channels = self._slack.workspace.channels
-        for message in (m for c in channels for m in self._slack.state.in_channel(c)):
-            for blocks in (message.blocks, *message.past):
-                for block in blocks:
-                    yield from elements_of(block)
+
+def title(card: Message) -> str:
+    """The first line of a card."""
+    return next((text_of(block) for block in card.blocks if block["type"] == "header"), "")

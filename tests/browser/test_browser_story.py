@@ -17,7 +17,8 @@ from bot.models import VcoRoute
 from bot.sandbox.run import Sandbox
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, GINA, NETWORK_OPS
 from bot.sandbox.vpc import seed
-from bot.slack.messages.card import APPROVE, REJECT, RESTORE
+from bot.sandbox.vpc.faults import Fault, FaultKind
+from bot.slack.messages.card import APPROVE, REJECT, RESTORE, STOP
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -253,6 +254,33 @@ async def test_a_bot_killed_in_mid_deletion_goes_on_where_it_was(
     await running.to_have_text("Bot is running", timeout=OUTCOME_MS)
     await expect(card).to_contain_text("Confirmed:", timeout=OUTCOME_MS)
     assert sandbox.vpc.effects(ROUTE) == 1
+
+
+async def test_what_waits_for_a_busy_connection_is_stopped_by_who_asked(
+    tab: Tab, sandbox: Sandbox
+) -> None:
+    """Stop while busy: the card says what it waits for, shows no bar, and has the button."""
+    busy = Fault(kind=FaultKind.BUSY, action="DeleteVcoRouteEntry", times=None)
+    sandbox.vpc.faults.add(busy)
+    await tab.type(COMMAND)
+    card = tab.card(DEST)
+    await tab.become(BOB)
+    await tab.button(card, APPROVE).click()
+    await tab.confirm.get_by_role("button", name="Approve and delete now").click()
+    await expect(card).to_contain_text("Not started: office-shanghai is busy. Trying until")
+    await expect(card).not_to_contain_text("▱")
+    await expect(card.get_by_role("heading")).to_contain_text(f"Approved: delete {DEST}")
+    await tab.picture("busy")
+
+    await tab.become(ALICE)
+    await tab.button(card, STOP).click()
+    await expect(card.get_by_role("heading")).to_contain_text(f"Stopped: delete {DEST}")
+    await expect(card).to_contain_text("Stopped by @alice")
+    await expect(card).to_contain_text("Nothing was changed.")
+    await expect(tab.button(card, STOP)).to_have_count(0)
+    await expect(tab.private.last).to_contain_text("Stopped: nothing was changed for")
+    await expect(tab.route(seed.ORDINARY, DEST)).to_be_visible()
+    assert sandbox.vpc.effects(ROUTE) == 0
 
 
 async def test_what_was_deleted_is_put_back_with_a_click_and_an_approval(
