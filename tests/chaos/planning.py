@@ -51,7 +51,7 @@ def plan(seed: str, number: int, mode: Mode = Mode.HTTP) -> Plan:
         task_delay=_round(random.choice((0.05, 0.2, random.uniform(0.3, 1.5)))),
         task_seconds=_round(random.uniform(0.2, 1.0)),
         listing_lag=random.choice((0.0, 0.0, 0.0, 0.4)),
-        asks=tuple(sorted(asks, key=lambda a: a.at)),
+        asks=tuple(_with_stops(ask, f"{seed}/{number}/{ask.label}") for ask in _sorted(asks)),
         faults=tuple(sorted(faults, key=lambda f: f.at)),
         quiet_at=_round(max(busy_until, ends) + 0.5),
         mode=mode,
@@ -101,6 +101,25 @@ def _ask(random: Random, number: int, connections: tuple[int, ...], until: float
     )
 
 
+def _sorted(asks: tuple[Ask, ...]) -> list[Ask]:
+    return sorted(asks, key=lambda a: a.at)
+
+
+def _with_stops(ask: Ask, seed: str) -> Ask:
+    """The same, where now and then somebody wants to stop what is approved.
+
+    By a seed of its own: all else is as it was planned before there was a stop.
+    """
+    random = Random(seed)  # noqa: S311 - repeatable on purpose
+    approvals = [act for act in ask.acts if act.click is Click.APPROVE]
+    if not approvals or random.random() > _STOPS:
+        return ask
+    who = random.choice((ask.who, ask.who, approvals[0].who, GINA))
+    after = _round(approvals[0].after + random.uniform(0, 1.5))
+    acts = [*ask.acts, Act(after=after, who=who, click=Click.STOP)]
+    return replace(ask, acts=tuple(sorted(acts, key=lambda a: a.after)))
+
+
 def _acts(random: Random, requester: str) -> list[Act]:
     approver = random.choice([a for a in APPROVERS if a != requester])
     at = _round(random.uniform(0.0, 1.5))
@@ -118,21 +137,12 @@ def _acts(random: Random, requester: str) -> list[Act]:
         return [Act(after=at, who=requester, click=Click.CANCEL)]
     elif story < 0.47:
         return []
-    return acts + _more(random, requester, approver, at)
-
-
-def _more(random: Random, requester: str, approver: str, at: float) -> list[Act]:
-    """What else happens around an approval at `at`."""
-    acts = []
     if random.random() < 0.25:
         acts.append(
             Act(after=_about(random, at), who=random.choice((requester, GINA)), click=Click.APPROVE)
         )
     if random.random() < 0.25:
         acts.append(Act(after=_round(at + random.uniform(0, 3)), who=approver, click=Click.REPEAT))
-    if random.random() < 0.25:
-        who = random.choice((requester, requester, approver, GINA))
-        acts.append(Act(after=_round(at + random.uniform(0, 1.5)), who=who, click=Click.STOP))
     if random.random() < 0.2:
         late = random.choice([(p, c) for p in APPROVERS for c in (Click.APPROVE, Click.REJECT)])
         acts.append(Act(after=_round(at + random.uniform(1, 4)), who=late[0], click=late[1]))
@@ -153,6 +163,9 @@ _COMMON = (
 )
 _LONG = 60
 """Seconds; a request that expires sooner is left alone by everybody now and then."""
+
+_STOPS = 0.3
+"""The part of the requests that somebody wants to stop once they are approved."""
 
 _FAILOVERS = 0.1
 """The part of the rounds in which Valkey fails over, whatever else there is."""
