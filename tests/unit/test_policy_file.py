@@ -18,7 +18,7 @@ from bot.policy.notes import Notes, checked
 from bot.policy.shape import PolicyTable
 from bot.policy.source import read
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "policy.md"
 
 EVERYTHING = """
 [[rule]]
@@ -118,10 +118,10 @@ def test_rules_stand_in_the_order_of_the_file() -> None:
     assert names == ["any", "production"]
 
 
-def test_the_example_of_the_readme_is_right() -> None:
-    section = README.read_text().partition("\n## Policy\n")[2].partition("\n## ")[0]
+def test_the_example_of_the_page_is_right() -> None:
+    section = PAGE.read_text()
     example = section.partition("```toml\n")[2].partition("```")[0]
-    names = [rule.name for rule in parse(example, "README", expiry=600.0).rules]
+    names = [rule.name for rule in parse(example, PAGE.name, expiry=600.0).rules]
     assert len(names) > 1
 
 
