@@ -175,6 +175,10 @@ EVENTS: dict[str, LogEvent] = {
     "payload_not_stored": LogEvent(
         "Redis did not take a payload; nothing happened, and its sender was told.", _WAITS
     ),
+    "person_not_known_in_time": LogEvent(
+        "Slack did not say in time who clicked; a form was opened, and they are looked up later.",
+        _LATER,
+    ),
     "policy_has_no_file": LogEvent(
         "A SIGHUP came, and there is no policy file to read again.", "Set VCO_POLICY_FILE."
     ),

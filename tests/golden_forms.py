@@ -48,8 +48,10 @@ from bot.models import (
 from bot.slack.app_home import HomeOpened
 from bot.slack.check_now import CheckClicked
 from bot.slack.commands import CommandGiven
+from bot.slack.countersign import CountersignSubmitted
 from bot.slack.decisions import DecisionClicked, RejectionSubmitted
-from bot.slack.ended import AskAgainClicked, RestoreClicked
+from bot.slack.ended import AskAgainClicked, RestoreClicked, RestoreSubmitted
+from bot.slack.forms.break_glass import GlassConfirmed
 from bot.slack.forms.fields import DeleteFormSubmitted
 from bot.slack.routes import ROUTER
 from bot.slack.stop import StopClicked
@@ -177,6 +179,15 @@ def _deliveries() -> dict[str, object]:
         "inbox-click": click,
         "inbox-click-at-home": DecisionClicked(user=BOB, at_home=True, request_id=id_),
         "inbox-undo": RestoreClicked(**who, request_id=id_),
+        "inbox-restore": RestoreSubmitted(**who, request_id=id_, reason="it was right"),
+        "inbox-countersign": CountersignSubmitted(**who, request_id=id_, word="wrong"),
+        "inbox-glass": GlassConfirmed(
+            **who,
+            command="/vco-route delete vco-a 10.0.0.0/8 --reason down --break-glass",
+            reason="down",
+            typed="10.0.0.0/8",
+            seen="0123456789abcdef",
+        ),
         "inbox-again": AskAgainClicked(**who, request_id=id_),
         "inbox-stop": StopClicked(**who, request_id=id_),
         "inbox-check": CheckClicked(**who, request_id=id_),

@@ -33,6 +33,7 @@ from bot.lifecycle import route_change
 from bot.models import (
     Event,
     EventKind,
+    People,
     Request,
     RequestState,
     RouteState,
@@ -41,12 +42,20 @@ from bot.models import (
     Verdict,
     WaitCause,
 )
+from bot.policy import Policy, ProtectedPrefix, Rule
+from bot.preview.rollback import can_roll_back
 from bot.slack.forms.fields import Form, route_value
+from bot.slack.forms.glass_view import confirm_form, failed_form, looking_form
 from bot.slack.forms.lookup import ConnectionRoutes
 from bot.slack.forms.view import delete_form, lookup_form
 from bot.slack.messages.app_home import AppHomeData, closed, view
 from bot.slack.messages.card import View, card
-from bot.slack.messages.decision_forms import approve_form, reject_form
+from bot.slack.messages.decision_forms import (
+    approve_form,
+    countersign_form,
+    reject_form,
+    restore_form,
+)
 from bot.slack.messages.direct import direct_message
 from bot.slack.messages.history import HistoryFound, history
 from bot.slack.messages.receipt import receipt
@@ -205,12 +214,30 @@ def _views() -> Iterator[Golden]:
     seen = ConnectionRoutes(connection, listed(map(live, MANY)))
     yield Golden("form: new", "view", delete_form(Form(asking=True)))
     yield Golden("form: filled in", "view", delete_form(filled, seen))
+    protected = tuple(ProtectedPrefix(block=r.network, shortest=24, longest=32) for r in MANY)
+    rule = Rule(name=REASON, approve=People(groups=("S0NETOPS",)), protected=protected)
+    for name, what in (("protected", filled), ("what it needs", replace(filled, routes=()))):
+        form = delete_form(what, seen, policy=Policy(rules=(rule,)), channel="C0NETOPS")
+        yield Golden(f"form: {name}", "view", form)
     typing = Form(typing=True, region="cn-hangzhou", asking=True)
     yield Golden("form: looking", "view", lookup_form(Form(asking=True), REASON))
     unclear = _unclear("cn-hangzhou|vco-p0w5112fgnl2ihlmf7k3qd")
     yield Golden("form: connections", "view", lookup_form(Form(), unclear.problem, unclear))
     yield Golden("form: typed", "view", delete_form(typing, why="It does not answer."))
-    yield Golden("form: reject", "view", reject_form("r-abcdefghij"))
+    for name, request in _requests():
+        yield Golden(f"form: reject, {name}", "view", reject_form(request))
+        if can_roll_back(request):
+            yield Golden(f"form: restore, {name}", "view", restore_form(request))
+    broken = _glass_broken()
+    yield Golden("form: countersign, in flight", "view", countersign_form(broken))
+    over = replace(in_state(RequestState.DELETED), decisions=broken.decisions)
+    yield Golden("form: countersign, ended", "view", countersign_form(over))
+    yield Golden("form: break-glass, looking", "view", looking_form(REASON[:100]))
+    yield Golden("form: break-glass, failed", "view", failed_form(problem(_unclear("/vco-route"))))
+    wide = a_request(terms=replace(TYPED, countersign=7200.0), reason=REASON)
+    for name, request in (("wide", wide), ("twenty routes", a_request(*MANY, terms=GLASS))):
+        command = "/vco-route delete vco-1 10.0.0.0/8 --break-glass"
+        yield Golden(f"form: break-glass, {name}", "view", confirm_form(request, command))
     yield Golden("form: approve", "view", approve_form(a_request(terms=TYPED)))
     rows = tuple(
         Row(replace(r, id=f"r-{n}"), CardState(link=LINK)) for n, (_, r) in enumerate(_requests())

@@ -21,13 +21,14 @@ from bot.sandbox.scene import environment, local_vpc
 from bot.sandbox.slack import payloads
 from bot.sandbox.slack.deliver import Ack
 from bot.sandbox.slack.messages import Message, find_element, text_of
+from bot.sandbox.slack.views import View
 from bot.sandbox.slack.workspace import ALICE, BOB, NETWORK_OPS, Json
 from bot.sandbox.vpc import seed
 from bot.sandbox.vpc.faults import Armed, Fault, FaultKind
 from bot.sandbox.vpc.service import Call
 from bot.sandbox.vpc.world import Pace
 from bot.service.run import run
-from bot.slack.messages.card import APPROVE, CANCEL, REJECT
+from bot.slack.messages.card import APPROVE, CANCEL, COUNTERSIGN, REJECT, RESTORE
 from bot.store import Database, Store
 from bot.store.client import DUE
 from bot.store.connect import connect
@@ -151,7 +152,13 @@ class Stage:
         self, text: str = DELETE_ONE, user: str = ALICE, channel: str = NETWORK_OPS
     ) -> Message:
         """Ask for a deletion; returns the new card."""
+        if "--break-glass" in text:
+            return await self.card_of(self._go_ahead(text, user, channel), channel)
         return await self.card_of(self.command(text, user, channel), channel)
+
+    async def _go_ahead(self, text: str, user: str, channel: str) -> Ack:
+        await self.command(text, user, channel)
+        return await self.go_ahead(user)
 
     async def card_of(self, act: Awaitable[object], channel: str = NETWORK_OPS) -> Message:
         """Do something that asks for a change; returns the new card."""
@@ -160,6 +167,44 @@ class Stage:
         return await self.slack.until(
             lambda: next((m for m in self.cards(channel) if m.ts not in before), None)
         )
+
+    async def go_ahead(self, user: str = ALICE, typed: str = "") -> Ack:
+        """Confirm the form of break-glass, as soon as it shows what it does."""
+        view = await self.form(user, "reason")
+        return await self.slack.submit(user, view.id, {"typed": {"text": typed}} if typed else None)
+
+    async def form(self, user: str, block_id: str) -> View:
+        """The modal that somebody has open, as soon as it has this field."""
+
+        def ready() -> View | None:
+            view = self.slack.modal(user)
+            blocks = view.blocks if view is not None else []
+            return view if any(b.get("block_id") == block_id for b in blocks) else None
+
+        return await self.slack.until(ready)
+
+    async def restore(self, card: Message, user: str = ALICE, why: str = "it was right") -> Message:
+        """Click Restore and say why; returns the card that asks for it."""
+        return await self.card_of(self._say_why(card, user, why), card.channel)
+
+    async def _say_why(self, card: Message, user: str, why: str) -> Ack:
+        await self.slack.click(user, card.channel, card.ts, RESTORE)
+        return await self.say_why(user, why)
+
+    async def say_why(self, user: str, why: str = "it was right") -> Ack:
+        """Give the reason that an open modal asks for."""
+        view = await self.form(user, "reason")
+        return await self.slack.submit(user, view.id, {"reason": {"text": why}})
+
+    async def countersign(self, card: Message, user: str = BOB, word: str = "right") -> Ack:
+        """Click Countersign and say what one makes of it."""
+        await self.slack.click(user, card.channel, card.ts, COUNTERSIGN)
+        return await self.give_word(user, word)
+
+    async def give_word(self, user: str, word: str = "right") -> Ack:
+        """Choose what an open countersignature says, and send it."""
+        view = await self.form(user, "word")
+        return await self.slack.submit(user, view.id, {"word": {"choice": word}})
 
     async def approve(self, card: Message, user: str = BOB) -> Ack:
         """Click Approve (and its confirm)."""

@@ -118,9 +118,17 @@ class Approval:
         raise StoreError(f"request {request_id} changes too often to be decided on")
 
     async def countersign(
-        self, request_id: str, actor_id: str, *, delivery: str = "", said_at: float | None = None
+        self,
+        request_id: str,
+        actor_id: str,
+        reason: str = "",
+        *,
+        delivery: str = "",
+        said_at: float | None = None,
     ) -> Result:
         """Record that an approver has looked at a request that broke the glass, in any state.
+
+        `reason` says what they made of it.
 
         Raises:
             UserError, Refused, SlackError, StoreError: as `decide` does.
@@ -134,7 +142,7 @@ class Approval:
         await self._check(request, actor_id, Verdict.COUNTERSIGNED, delivery)
         at = await self._now()
         check_age(said_at, at)
-        mine = Decision(verdict=Verdict.COUNTERSIGNED, by=actor_id, at=at)
+        mine = Decision(verdict=Verdict.COUNTERSIGNED, by=actor_id, at=at, reason=reason)
         result = await self._record(request_id, lambda r: lifecycle.countersign(r, mine))
         log.info("countersigned", request=request_id, decided=mine in result.decisions)
         return Result(result, decided=mine in result.decisions)

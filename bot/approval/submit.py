@@ -5,13 +5,16 @@ and the live routes are exactly what was asked for.
 """
 
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 import structlog
 
 from bot import lifecycle
 from bot.approval.candidates import Candidates
 from bot.approval.refusals import Refusals
-from bot.errors import NoSuchConnection, RefusalReason, Refused
+from bot.command import Restore, render
+from bot.command.commands import spelled
+from bot.errors import NoSuchConnection, Offer, RefusalReason, Refused, Unclear
 from bot.execution import Cloud
 from bot.execution.finding import Finder, Wanted, command_of
 from bot.execution.reading import Readings
@@ -26,6 +29,7 @@ from bot.models import (
     Request,
     RequestState,
     Snapshot,
+    Terms,
     Verdict,
 )
 from bot.policy import (
@@ -36,15 +40,23 @@ from bot.policy import (
     check_age,
     require_colleague,
     rule_for,
+    same_block,
     terms_for,
 )
 from bot.policy.directory import Directory
 from bot.policy.limits import Asking, asking, connection, limits_on
 from bot.preview.resolve import obstacle
-from bot.preview.snapshot import snapshot
+from bot.preview.snapshot import fingerprint, snapshot
 from bot.store import Audit, Requests
 
 log = structlog.get_logger(__name__)
+
+
+class Confirmed(NamedTuple):
+    """What somebody saw in the form of break-glass, by its fingerprint, and typed there."""
+
+    seen: str
+    typed: str
 
 
 class Submitter:
@@ -83,15 +95,17 @@ class Submitter:
         channel: str,
         elsewhere: bool = False,
         said_at: float | None = None,
+        confirmed: Confirmed | None = None,
     ) -> Request:
         """Preview `draft` and store it as pending, for a card in `channel`.
 
         `elsewhere`: that is not the channel in which the person asked. `said_at`: when they asked,
-        None for now.
+        None for now. `confirmed`: what they saw and typed in the form of break-glass, None where
+        they have not been shown it.
 
         Raises:
             Refused: the person, the channel, the policy or a limit does not allow it; audited.
-            Unclear: it is not sure which connection is meant.
+            Unclear: it is not sure which connection is meant, or break-glass needs its form.
             TooLate: it was asked for too long ago.
             PreviewError: the live routes are not what was asked for.
             AlreadyOpen: an open request is about one of these routes.
@@ -109,6 +123,7 @@ class Submitter:
                 requester=requester,
                 channel=channel,
                 elsewhere=elsewhere,
+                confirmed=confirmed,
             )
             check_age(said_at, await self._now())
             if request.glass_broken:
@@ -148,7 +163,7 @@ class Submitter:
         for other in holders:
             await self._requests.update(other.id, lambda r: lifecycle.record_decision(r, cancelled))
 
-    async def _prepare(
+    async def _prepare(  # noqa: PLR0913 - what is asked for, by whom, and where
         self,
         request_id: str,
         draft: Draft,
@@ -156,6 +171,7 @@ class Submitter:
         requester: str,
         channel: str,
         elsewhere: bool,
+        confirmed: Confirmed | None,
     ) -> Request:
         """The request as it would be stored."""
         policy = self._policy.policy
@@ -171,7 +187,9 @@ class Submitter:
         # What is protected, and what is wide, is known only of routes that are there.
         blocks = [target.route.network for target in seen.targets]
         terms = terms_for(policy, rule, blocks, draft.operation)
-        if not draft.break_glass:
+        if draft.break_glass:
+            _check_confirmed(draft, terms, seen, confirmed)
+        else:
             await self._candidates.check(requester, terms)
         return lifecycle.new_request(
             id=request_id,
@@ -230,6 +248,42 @@ def _asking(draft: Draft, requester: str, channel: str) -> Asking:
         connection=connection(draft.region, draft.vpn_connection_id),
         glass=draft.break_glass,
     )
+
+
+def _check_confirmed(
+    draft: Draft, terms: Terms, seen: Snapshot, confirmed: Confirmed | None
+) -> None:
+    """Nobody goes ahead alone who has not seen what it does, or not typed how wide it is.
+
+    Raises:
+        Unclear: they have not seen it, or something else; the form is offered.
+        Refused: they have typed something else.
+    """
+    offered = (Offer(command_for(draft), "The form shows what it does, and asks why."),)
+    if confirmed is None:
+        raise Unclear(
+            "Break-glass runs at once, without an approval, so it is confirmed in a form.",
+            "Nothing was recorded.",
+            offered,
+        )
+    if terms.typed and not same_block(confirmed.typed, terms.typed):
+        raise Refused(
+            f"This is a wide route: for break-glass, {terms.typed} has to be typed.",
+            "Nothing was recorded. Open the form once more.",
+            reason=RefusalReason.NOT_TYPED,
+        )
+    if confirmed.seen != fingerprint(seen):
+        raise Unclear(
+            "The routes have changed since the form was opened.", "Nothing was recorded.", offered
+        )
+
+
+def command_for(draft: Draft) -> str:
+    """The command that asks for what a draft says."""
+    if not draft.origin:
+        return render(draft)
+    wanted = Restore(request_id=draft.origin, reason=draft.reason, break_glass=draft.break_glass)
+    return spelled(wanted, None)
 
 
 def _wanted(draft: Draft) -> str:

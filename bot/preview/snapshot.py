@@ -4,7 +4,10 @@ The snapshot is what the approver sees; `drift` says what is no longer so when t
 about to be sent (G6).
 """
 
+import hashlib
 from collections.abc import Iterable, Sequence
+
+import msgspec
 
 from bot.models import (
     Connection,
@@ -49,6 +52,20 @@ def snapshot(draft: Draft, connection: Connection, listed: RouteList, *, at: flo
         last_routes=listed.bgp_known and not remaining(routes, targets),
         bgp_unknown=not listed.bgp_known,
     )
+
+
+def fingerprint(seen: Snapshot) -> str:
+    """The same for two snapshots that say the same of the same routes, whenever they were taken."""
+    said = [
+        (
+            impact.route,
+            impact.carries,
+            sorted(map(str, (identity(taker) for taker in impact.takers))),
+            sorted(map(str, (identity(inside) for inside in impact.inside))),
+        )
+        for impact in seen.impacts
+    ]
+    return hashlib.sha256(msgspec.json.encode(said)).hexdigest()[:16]
 
 
 def drift(

@@ -39,13 +39,13 @@ STEPS = (
     Step(
         name="restore",
         title="Restore",
-        do="Press Restore on the finished card, then approve as somebody else.",
+        do="Press Restore on the finished card, say why, then approve as somebody else.",
         expect="The same route is back, with the weight it had.",
     ),
     Step(
         name="break_glass",
         title="Break the glass",
-        do="As Alice: this line needs nobody's approval.",
+        do="As Alice: pick this line, and confirm what its form shows.",
         expect="It runs at once, and @netops is asked to look at it afterwards.",
         line=f"/vco-route delete {seed.ORDINARY} {seed.LONE_DEST} "
         '--reason "all of prod is down" --break-glass',

@@ -226,6 +226,7 @@ class App:
             self.lookup,
             self.access,
             finder=self.finder,
+            policy=self.policy,
             notes=self.notes,
             region=self.settings.region,
             channel=self.settings.approval_channel or "",

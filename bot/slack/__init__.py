@@ -2,8 +2,8 @@
 
 What people do, each in one module with its action ids, inbox item and handler (see `router`):
 
-- `commands`    `/vco-route`; `forms`: the form for a deletion
-- `decisions`   approve, reject, withdraw, countersign
+- `commands`    `/vco-route`; `forms`: the forms for a deletion and for break-glass
+- `decisions`   approve, reject, withdraw; `countersign`: what somebody did alone
 - `ended`       restore and ask again: the buttons of a request that has ended
 - `app_home`    the App Home is opened, and kept true for a while
 - `unknown`     what is none of these; `routes`: all of them
@@ -11,6 +11,7 @@ What people do, each in one module with its action ids, inbox item and handler (
 From a click to its decision:
 
 - `listeners`   stores what Slack delivers, acknowledges it; `payloads`, `payload`: Slack's bodies
+- `modals`      a click that asks for more: its modal is opened, or it is stored as it is
 - `inbox`       takes each stored item to its handler
 - `submissions` drafts → requests; `lookups`: requests for those who ask; `access`: who may look
 - `responder`   answers one person privately, `addresses`: where that may be; `notes`: that an item

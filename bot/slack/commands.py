@@ -32,6 +32,7 @@ from bot.policy import check_age
 from bot.preview.resolve import obstacle
 from bot.slack import payloads
 from bot.slack.ended import restore
+from bot.slack.forms.break_glass import breaks_glass, open_glass_form
 from bot.slack.forms.deleting import Acknowledge, open_delete_form
 from bot.slack.listeners import NOT_STORED, ListenerContext
 from bot.slack.lookups import read_history, read_request, read_shown
@@ -79,6 +80,10 @@ async def command(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
             await open_delete_form(context, body, given, typed, ack)
         case Help(topic=topic):
             await ack(help_text(topic))
+        case Delete() | Restore() if breaks_glass(typed) and await open_glass_form(
+            context, body, given, typed, ack
+        ):
+            pass
         case _:
             # What comes later is said once, when it comes: nothing replaces an acknowledgement.
             if await context.put(body, given, looking(typed)):
@@ -100,6 +105,10 @@ async def chosen(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
             await open_delete_form(context, body, given, typed, _spoken(context, ack, body))
         case Help(topic=topic):
             await _spoken(context, ack, body)(help_text(topic))
+        case Delete() | Restore() if breaks_glass(typed) and await open_glass_form(
+            context, body, given, typed, ack
+        ):
+            pass
         case _:
             await context.keep(ack, body, given)
 

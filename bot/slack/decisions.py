@@ -3,7 +3,6 @@
 A click is recorded by `bot.approval`, and answered where the card does not say all.
 """
 
-import asyncio
 from typing import ClassVar
 
 import structlog
@@ -15,8 +14,9 @@ from bot.models import Request, RequestState, Verdict
 from bot.policy import same_block
 from bot.slack import payloads
 from bot.slack.budget import Priority
-from bot.slack.listeners import NO_FORM, NOT_STORED, STORE_SECONDS, ListenerContext
-from bot.slack.messages.buttons import APPROVE, CANCEL, COUNTERSIGN, REJECT
+from bot.slack.listeners import NOT_STORED, ListenerContext
+from bot.slack.messages.buttons import APPROVE, CANCEL, REJECT
+from bot.slack.messages.card import first_line
 from bot.slack.messages.decision_forms import (
     APPROVE_FORM,
     NOT_TYPED,
@@ -31,6 +31,7 @@ from bot.slack.messages.decision_forms import (
 )
 from bot.slack.messages.mrkdwn import Block
 from bot.slack.messages.replies import done, late
+from bot.slack.modals import known_request, open_or_keep, surely_refused
 from bot.slack.payload import Body
 from bot.slack.payloads import REQUEST_ID, InboxItem
 from bot.slack.router import HandlerContext, Router
@@ -75,17 +76,13 @@ class RejectionSubmitted(InboxItem, frozen=True, tag="reject"):
 async def approve(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
     """Store the click; or ask the approver to type something, where the policy says so."""
     click = _clicked(body, Verdict.APPROVED)
-    try:
-        request = await _to_be_typed(context, click.request_id)
-    except (StoreError, TimeoutError):
-        # Nor could it be stored; and of the three seconds there is only one left.
-        if await context.reply(click.response_url, NOT_STORED):
-            await ack()
-        return
-    if request is None:
-        await context.keep(ack, body, click)
-    else:
-        await _open(context, ack, body, click, approve_form(request))
+
+    def form(request: Request) -> Block | None:
+        asked = request.state is RequestState.PENDING and request.terms.typed
+        refused = surely_refused(request, click.user, Verdict.APPROVED)
+        return approve_form(request) if asked and not refused else None
+
+    await open_or_keep(context, ack, body, click, form)
 
 
 @router.action(CANCEL)
@@ -94,17 +91,17 @@ async def cancel(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
     await context.keep(ack, body, _clicked(body, Verdict.CANCELLED))
 
 
-@router.action(COUNTERSIGN)
-async def countersign(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
-    """Store the click."""
-    await context.keep(ack, body, _clicked(body, Verdict.COUNTERSIGNED))
-
-
 @router.action(REJECT)
 async def reject(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
-    """Ask for the reason."""
+    """Show what would be rejected and ask for the reason."""
     click = _clicked(body, Verdict.REJECTED)
-    await _open(context, ack, body, click, reject_form(click.request_id))
+
+    def form(request: Request) -> Block | None:
+        pending = request.state is RequestState.PENDING
+        refused = surely_refused(request, click.user, Verdict.REJECTED)
+        return reject_form(request) if pending and not refused else None
+
+    await open_or_keep(context, ack, body, click, form)
 
 
 @router.view(APPROVE_FORM)
@@ -117,11 +114,12 @@ async def approval_submitted(context: ListenerContext, ack: AsyncAck, body: Body
     )
     said = NOT_STORED[:150]
     try:
-        request = await _to_be_typed(context, click.request_id)
+        request = await known_request(context, click.request_id)
     except (StoreError, TimeoutError):
         request = None
-    if request is not None and not same_block(click.typed, request.terms.typed):
-        said = NOT_TYPED.format(request.terms.typed)
+    wanted = request.terms.typed if request and request.state is RequestState.PENDING else ""
+    if wanted and not same_block(click.typed, wanted):
+        said = NOT_TYPED.format(wanted)
     elif await context.put(body, click):
         await ack()
         return
@@ -145,30 +143,6 @@ async def rejection_submitted(context: ListenerContext, ack: AsyncAck, body: Bod
 
 def _clicked(body: Body, verdict: Verdict) -> DecisionClicked:
     return DecisionClicked(**payloads.clicked(body), verdict=verdict)
-
-
-async def _open(
-    context: ListenerContext, ack: AsyncAck, body: Body, click: DecisionClicked, form: Block
-) -> None:
-    # In a direct message, too, nobody sees what is whispered in the card's channel.
-    private = click.at_home or click.channel.startswith("D")
-    form = payloads.opened_at_home(form) if private else form
-    if await context.open_form(body, form) or await context.reply(click.response_url, NO_FORM):
-        await ack()
-
-
-async def _to_be_typed(context: ListenerContext, request_id: str) -> Request | None:
-    """The request, where its approver has to type something; None where a click will do.
-
-    Where this version can't read it, None: whoever decides says so.
-    """
-    try:
-        stored = await asyncio.wait_for(context.store.requests.get(request_id), STORE_SECONDS)
-    except Unreadable:
-        return None
-    if stored is None or stored.request.state is not RequestState.PENDING:
-        return None
-    return stored.request if stored.request.terms.typed else None
 
 
 # --- handled -----------------------------------------------------------------------------
@@ -202,7 +176,7 @@ async def decide(  # noqa: PLR0913, PLR0917 - what was clicked, and what was sai
     try:
         if verdict is Verdict.COUNTERSIGNED:
             result = await context.approval.countersign(
-                target, item.user, delivery=claim.id, said_at=item.said_at
+                target, item.user, reason, delivery=claim.id, said_at=item.said_at
             )
         else:
             result = await context.approval.decide(
@@ -219,8 +193,19 @@ async def decide(  # noqa: PLR0913, PLR0917 - what was clicked, and what was sai
         await context.responder.tell(item, UNREADABLE.format(target))
         return
     except UserError as error:
-        await context.responder.explain(item, error)
+        await _explain(context, item, target, error)
         return
     text = done(result.request) if result.decided else late(result.request, item.user)
     if text:
         await context.responder.tell(item, text, channel=result.request.channel)
+
+
+async def _explain(context: HandlerContext, item: InboxItem, target: str, error: UserError) -> None:
+    """Say why nothing was recorded, and of which request: there may be several on the screen."""
+    try:
+        stored = await context.store.requests.get(target)
+    except StoreError:
+        stored = None
+    about = first_line(stored.request) if stored is not None else ""
+    channel = stored.request.channel if stored is not None else ""
+    await context.responder.explain(item, error, about=about, channel=channel)

@@ -15,6 +15,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from bot.errors import SlackError, StoreError
 from bot.execution.finding import Finder
 from bot.metrics import DELIVERIES
+from bot.policy import PolicySource
 from bot.slack import payloads
 from bot.slack.access import Access
 from bot.slack.forms.lookup import Lookup
@@ -61,6 +62,7 @@ class ListenerContext:
         access: Access,
         *,
         finder: Finder,
+        policy: PolicySource,
         notes: Notes,
         region: str | None,
         channel: str,
@@ -68,14 +70,15 @@ class ListenerContext:
         """Store items in the inbox of `store` and `wake` the worker of this process.
 
         `access` says who may look connections up with `lookup`, `finder` finds them by name,
-        `notes` says what waits. `region`: of a command that names none; `channel`: where all cards
-        go, empty where a form asks.
+        `policy` says what a request would need, `notes` says what waits. `region`: of a command
+        that names none; `channel`: where all cards go, empty where a form asks.
         """
         self.slack = slack
         self.store = store
         self.lookup = lookup
         self.access = access
         self.finder = finder
+        self.policy = policy
         self.region = region
         self.channel = channel
         self._wake = wake

@@ -40,6 +40,10 @@ class InboxItem(Value, frozen=True, tag_field="type"):
 
 
 _AT_HOME = "home"
+_IN_CHANNEL = "channel"
+
+CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{2,30}")
+"""What the id of a channel, or of a direct message, looks like."""
 
 REQUEST_ID = re.compile(r"r-[a-z2-7]{1,30}")
 """What our ids look like: a button's value is not repeated to anybody unless it is one."""
@@ -104,17 +108,21 @@ def sound(body: Body) -> bool:
             return True
 
 
-def opened_at_home(form: Json) -> Json:
-    """A form that remembers beside its request's id that it was opened in an App Home."""
-    return form | {"private_metadata": f"{form['private_metadata']} {_AT_HOME}"}
+def opened_by(form: Json, item: InboxItem) -> Json:
+    """A form that remembers beside its request's id where it was opened."""
+    # In a direct message, too, nobody sees what is whispered in the card's channel.
+    private = item.at_home or item.channel.startswith("D")
+    place = _AT_HOME if private else _IN_CHANNEL
+    return form | {"private_metadata": f"{form['private_metadata']} {place} {item.channel}".strip()}
 
 
 def from_metadata(body: Body) -> Json:
     """Who sent a form in, and what travelled with it: the request's id, and where it was opened."""
     kept = _text(_dict(body, "view"), "private_metadata")
-    target, _, place = kept.partition(" ")
+    target, place, channel, *_ = *kept.split(" "), "", "", ""
     return {
         "user": _text(_dict(body, "user"), "id"),
+        "channel": channel if CHANNEL_ID.fullmatch(channel) else "",
         "request_id": target[:100],
         "at_home": place == _AT_HOME,
     }
@@ -140,6 +148,12 @@ def value(body: Body, limit: int) -> str:
     actions = body.get("actions")
     action = actions[0] if isinstance(actions, list) and actions else None
     return _text(action, "value")[:limit] if isinstance(action, Mapping) else ""
+
+
+def chosen(body: Body, block_id: str, action_id: str) -> str:
+    """The value of what is chosen in a field of a form."""
+    values = _dict(_dict(_dict(body, "view"), "state"), "values")
+    return _text(_dict(_dict(_dict(values, block_id), action_id), "selected_option"), "value")
 
 
 def typed(body: Body, block_id: str, action_id: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import structlog
 
 from bot.errors import BotError, SlackError, SlackRejected
-from bot.slack.messages.mrkdwn import Block, paragraphs
+from bot.slack.messages.mrkdwn import Block, literal, paragraphs, section
 from bot.slack.messages.replies import choices, problem
 from bot.slack.payloads import InboxItem
 from bot.slack.web import Slack
@@ -52,6 +52,15 @@ class Responder:
                 return
         await self._slack.post(item.user, text, list(blocks))
 
-    async def explain(self, item: InboxItem, error: BotError, *, channel: str = "") -> None:
-        """Say what is wrong and what to do; where there is a choice, with buttons."""
-        await self.tell(item, problem(error), choices(error), channel=channel)
+    async def explain(
+        self, item: InboxItem, error: BotError, *, about: str = "", channel: str = ""
+    ) -> None:
+        """Say what is wrong and what to do; where there is a choice, with buttons.
+
+        `about` is what it is about, in plain text.
+        """
+        head = f"*{literal(about)}*" if about else ""
+        text = "\n".join(filter(None, [head, problem(error)]))
+        blocks = choices(error)
+        more = [section(head)] if head and blocks else []
+        await self.tell(item, text, [*more, *blocks], channel=channel)

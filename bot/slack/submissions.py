@@ -1,14 +1,15 @@
 """Ask for a change, whichever way a person came to it: a command, a form, a button.
 
 Two steps of the worker: the request is stored, and then, when its card stands in Slack, the
-person is told where. Done again after a crash, the same request is found, never a second one.
+person is told where, unless they see it. Done again after a crash, the same request is found, never
+a second one.
 """
 
 from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from bot.approval.submit import Submitter
+from bot.approval.submit import Confirmed, Submitter
 from bot.errors import AlibabaError, UserError
 from bot.execution.reading import STEP_SECONDS, StillReading
 from bot.lifecycle import request_id
@@ -19,7 +20,7 @@ from bot.slack.messages.labels import Symbol
 from bot.slack.messages.mrkdwn import prose
 from bot.slack.payloads import REQUEST_ID, InboxItem
 from bot.slack.responder import Responder
-from bot.store import AlreadyOpen, Claim, Store
+from bot.store import AlreadyOpen, CardState, Claim, Store
 
 CARD_SECONDS = 10.0
 """For how long an answer waits for the card, so that it can link to it."""
@@ -43,10 +44,12 @@ class Submissions:
         self._responder = responder
         self._channel = channel
 
-    async def submit(self, claim: Claim, item: InboxItem, draft: Draft) -> float | None:
+    async def submit(
+        self, claim: Claim, item: InboxItem, draft: Draft, confirmed: Confirmed | None = None
+    ) -> float | None:
         """Submit `draft` on behalf of whoever sent `item`; returns when to look again."""
         try:
-            return await self._submit(claim, item, draft)
+            return await self._submit(claim, item, draft, confirmed)
         except StillReading:
             return claim.now + _ROUTES_AGAIN_SECONDS
         except AlreadyOpen as error:
@@ -56,14 +59,21 @@ class Submissions:
         return None
 
     async def submit_from(
-        self, claim: Claim, item: InboxItem, target: str, draft: Callable[[Request], Draft]
+        self,
+        claim: Claim,
+        item: InboxItem,
+        target: str,
+        draft: Callable[[Request], Draft],
+        confirmed: Confirmed | None = None,
     ) -> float | None:
         """Submit what `draft` makes of the request `target`; returns when to look again."""
         try:
             request = await self._known(target)
-            # In the App Home there is no channel: then it goes where the first card went.
-            asked = replace(item, channel=item.channel or request.channel)
-            return await self.submit(claim, asked, draft(request))
+            # In the App Home and in direct messages nobody else would see it: then it goes where
+            # the first card went.
+            public = item.channel.startswith(("C", "G"))
+            asked = item if public else replace(item, channel=request.channel)
+            return await self.submit(claim, asked, draft(request), confirmed)
         except UserError as error:
             await self._responder.explain(item, error)
         return None
@@ -76,7 +86,9 @@ class Submissions:
             )
         return stored.request
 
-    async def _submit(self, claim: Claim, item: InboxItem, draft: Draft) -> float | None:
+    async def _submit(
+        self, claim: Claim, item: InboxItem, draft: Draft, confirmed: Confirmed | None
+    ) -> float | None:
         target = request_id(claim.id)
         stored = await self._store.requests.get(target)
         if stored is not None:
@@ -89,6 +101,7 @@ class Submissions:
             channel=channel,
             elsewhere=channel != item.channel,
             said_at=item.said_at,
+            confirmed=confirmed,
         )
         return claim.now + _CARD_AGAIN_SECONDS
 
@@ -97,6 +110,8 @@ class Submissions:
         # Cancelled by the bot itself: the card could not be posted.
         if request.state is RequestState.CANCELLED and not request.decisions[-1].by:
             await self._responder.tell(item, f"{Symbol.LOOK} {prose(request.why)}")
+        elif _in_sight(item, request, posted):
+            pass
         elif posted.link or claim.now - request.created_at > CARD_SECONDS:
             await self._responder.tell(item, replies.asked(request, posted))
         else:
@@ -111,3 +126,9 @@ class Submissions:
             else f"Request `{leading}` is already about this route."
         )
         await self._responder.tell(item, said)
+
+
+def _in_sight(item: InboxItem, request: Request, posted: CardState) -> bool:
+    """Whether whoever asked sees the card where they asked: it says all that there is to say."""
+    here = item.channel == request.channel and not item.at_home
+    return here and bool(posted.card_ts) and not posted.lost

@@ -52,7 +52,6 @@ async def test_alice_finds_the_connection_by_its_name_and_sees_the_impact_before
     await keyboard.press("Enter")
 
     await expect(tab.modal).to_have_count(0)
-    await expect(tab.private).to_contain_text("Asked for approval")
     card = tab.card(seed.SHADOWED_DEST)
     await expect(card).to_contain_text("“leaking prod prefix, INC-4211”")
     await expect(tab.button(card, APPROVE)).to_be_visible()

@@ -62,13 +62,28 @@ async def test_a_wide_route_goes_when_two_people_have_typed_it(tab: Tab, sandbox
     assert sandbox.vpc.effects(ROUTE) == 1
 
 
-async def test_alice_breaks_the_glass_and_bob_countersigns(tab: Tab, sandbox: Sandbox) -> None:
+async def test_alice_confirms_the_break_glass_modal_and_bob_countersigns(
+    tab: Tab, sandbox: Sandbox
+) -> None:
     await tab.type(f"{COMMAND} --break-glass")
     await expect(tab.private).to_contain_text("Break-glass needs a reason")
     assert sandbox.vpc.calls_of("DeleteVcoRouteEntry") == []
 
     await tab.type(f'{COMMAND} --reason "all of prod is down" --break-glass')
-    await expect(tab.private.last).to_contain_text("Going ahead without an approval")
+    await expect(tab.modal).to_contain_text("It runs at once, without an approval.")
+    await expect(tab.modal).to_contain_text("addresses lose their route")
+    why = tab.field("Why can this not wait for an approval?")
+    await expect(why).to_have_value("all of prod is down")
+    go = tab.modal.get_by_role("button", name="Delete now")
+    wide = tab.field(f"Type {WIDE}: it is a wide route")
+    await wide.press_sequentially("10.0.0.0/9")
+    await go.click()
+    await expect(tab.modal).to_contain_text(f"That doesn't match. Type {WIDE}.")
+    assert sandbox.vpc.calls_of("DeleteVcoRouteEntry") == []
+    await tab.picture("break-glass")
+    await wide.fill(WIDE)
+    await go.click()
+    await expect(tab.modal).to_have_count(0)
     card = tab.card(WIDE)
     await expect(card.get_by_role("heading")).to_contain_text("Break-glass:")
     await expect(card).to_contain_text("Confirmed:", timeout=OUTCOME_MS)
@@ -82,6 +97,9 @@ async def test_alice_breaks_the_glass_and_bob_countersigns(tab: Tab, sandbox: Sa
     await tab.open_home()
     await expect(tab.home).to_contain_text("countersign by")
     await tab.button(tab.home, COUNTERSIGN).click()
+    await expect(tab.modal).to_contain_text("all of prod is down")
+    await tab.modal.get_by_label("Seen, was right").check()
+    await tab.modal.get_by_role("button", name="Countersign").click()
     await expect(tab.button(tab.home, COUNTERSIGN)).to_have_count(0)
     await tab.open_channel()
     await expect(card).to_contain_text("Countersigned by @bob")

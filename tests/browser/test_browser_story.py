@@ -65,11 +65,10 @@ async def test_alice_asks_bob_approves_and_both_watch_the_route_go(
     tab: Tab, sandbox: Sandbox
 ) -> None:
     """1 command, 2 preview, 3 approval, 4 execution, 5 status: by keyboard and mouse."""
-    # It is three in the morning. Alice is answered privately; the card stands in the channel.
+    # It is three in the morning. The card that stands in the channel is the answer.
     sandbox.slack.say(ALICE, NETWORK_OPS, "Prod traffic leaks through office-shanghai. INC-4211.")
     sandbox.slack.say(BOB, NETWORK_OPS, "Seeing it too. Take the /24 off, I'm here to approve.")
     await tab.type(COMMAND)
-    await expect(tab.private).to_contain_text("Asked for approval")
     card = tab.card(DEST)
     await expect(card.get_by_role("heading")).to_have_text(SENTENCE)
     await expect(card).to_contain_text("256 addresses stay on this connection")
@@ -297,8 +296,9 @@ async def test_what_was_deleted_is_put_back_with_a_click_and_an_approval(
 
     await tab.become(ALICE)
     await tab.button(card, RESTORE).click()
-    await expect(tab.confirm).to_contain_text(f"Restore {DEST} to office-shanghai, {seed.ORDINARY}")
-    await tab.confirm.get_by_role("button", name="Request restore").click()
+    await expect(tab.modal).to_contain_text(f"Restore {DEST} to office-shanghai, {seed.ORDINARY}")
+    await tab.field("Why restore?").press_sequentially("It was the right one.")
+    await tab.modal.get_by_role("button", name="Request restore").click()
     asked = tab.messages.filter(has_text="Approve and restore now")
     await expect(asked.get_by_role("heading")).to_contain_text(f"Restore {DEST} ·")
     await tab.become(BOB)
@@ -355,6 +355,7 @@ async def test_a_tunnel_that_falls_after_the_deletion_turns_the_card_and_calls_e
     await tab.open_home()
     await expect(tab.home).to_contain_text("Worse since a change")
     await tab.button(tab.home, RESTORE).first.click()
-    await tab.confirm.get_by_role("button", name="Request restore").click()
+    await tab.modal.get_by_role("button", name="Request restore").click()
+    await expect(tab.modal).to_have_count(0)
     await tab.open_channel()
     await expect(tab.messages.filter(has_text="Approve and restore now")).to_be_visible()

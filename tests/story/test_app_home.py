@@ -241,6 +241,7 @@ async def test_what_was_deleted_is_asked_back_in_the_home_by_a_card_where_the_fi
     await brisk.approve(card)
     await until_part(brisk, ALICE, "You asked for", "Deleted")
     await brisk.slack.click_in_home(ALICE, RESTORE)
+    await brisk.say_why(ALICE)
     await until_part(brisk, ALICE, "You asked for", "Restore 192.168.10.0/24 ·")
     assert [m.channel for m in brisk.cards()] == [NETWORK_OPS] * 2
     assert text_of(brisk.cards()[1]).startswith("🟠 Restore ")
@@ -324,6 +325,7 @@ async def test_a_broken_glass_is_countersigned_in_the_home(hurried: Stage, tmp_p
     waiting = await until_part(hurried, BOB, "Waits for you", "Break-glass: Deleted")
     assert "“all of prod is down”" in waiting
     await hurried.slack.click_in_home(BOB, COUNTERSIGN)
+    await hurried.give_word(BOB)
     await until_part(hurried, BOB, "Recent outcomes", f"countersigned by <@{BOB}>")
     assert (await hurried.request(card)).countersigned
 

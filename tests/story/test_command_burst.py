@@ -6,7 +6,6 @@ import pytest
 from stage import Stage
 
 from bot.config.redis_url import parse
-from bot.sandbox.slack.workspace import ALICE
 from bot.slack import listeners
 from bot.slack import submissions as asks
 from bot.store import Database
@@ -19,7 +18,7 @@ CROWD = 200
 async def test_two_hundred_commands_at_once_are_all_stored_and_answered(
     brisk: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Signed, over HTTP, each for a route of its own: each gets its card, and hears where it is.
+    """Signed, over HTTP, each for a route of its own: each gets its card.
 
     All of it runs here, in one process on a shared machine: its speed is nothing to be judged.
     """
@@ -33,9 +32,6 @@ async def test_two_hundred_commands_at_once_are_all_stored_and_answered(
     )
     assert not [a for a in acks if a.error or "could not be recorded" in a.body]
     await brisk.slack.until(lambda: len(brisk.cards()) == CROWD, timeout=60)
-    await brisk.slack.until(
-        lambda: brisk.told(ALICE).count("Asked for approval") == CROWD, timeout=60
-    )
     assert len(await brisk.store.requests.open_ids()) == CROWD
 
 

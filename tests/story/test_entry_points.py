@@ -16,7 +16,7 @@ from bot.sandbox.slack.messages import Message, text_of
 from bot.sandbox.slack.workspace import ALICE, GINA, NETOPS
 from bot.sandbox.vpc.faults import Fault, FaultKind
 from bot.sandbox.vpc.world import Change, Pace
-from bot.slack.messages.buttons import APPROVE, RESTORE
+from bot.slack.messages.buttons import APPROVE
 
 CREATE = "CreateVcoRouteEntry"
 POLICY = f"""
@@ -55,7 +55,7 @@ async def broken_glass(stage: Stage, route: VcoRoute) -> Message:
 async def undone(stage: Stage, route: VcoRoute) -> Message:
     """The Restore button of a deletion that is over."""
     card = over(stage, route)
-    return await stage.card_of(stage.slack.click(ALICE, card.channel, card.ts, RESTORE))
+    return await stage.restore(card)
 
 
 async def undone_at_once(stage: Stage, route: VcoRoute) -> Message:

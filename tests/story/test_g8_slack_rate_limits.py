@@ -14,7 +14,7 @@ from bot.models import EventKind, RequestState
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.rate_limits import RATES as SLACKS
 from bot.sandbox.slack.rate_limits import Rate, Tier
-from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, NETOPS
+from bot.sandbox.slack.workspace import BOB, CAROL, NETOPS
 from bot.slack import budget
 from bot.slack.budget import Priority
 from bot.slack.cards import edit_priority
@@ -63,9 +63,7 @@ async def cards(stage: Stage, count: int) -> list[Message]:
     stage.slack.workspace.groups[NETOPS].users[:] = [BOB]
     routes = stage.new_routes("busy", count)
     await asyncio.gather(*(stage.command(delete_command(route)) for route in routes))
-    await stage.slack.until(
-        lambda: stage.told(ALICE).count("Asked for approval") == count, timeout=60
-    )
+    await stage.slack.until(lambda: len(stage.cards()) == count, timeout=60)
     return stage.cards()
 
 

@@ -43,11 +43,7 @@ async def test_a_tunnel_that_goes_down_afterwards_is_told_with_the_way_back(bris
     await brisk.slack.until(lambda: "Worse since a change" in brisk.slack.home_text(CAROL))
 
     # The button is right there.
-    before = {m.ts for m in brisk.cards()}
-    await brisk.slack.click(ALICE, told.channel, told.ts, RESTORE)
-    back = await brisk.slack.until(
-        lambda: next((m for m in brisk.cards() if m.ts not in before), None)
-    )
+    back = await brisk.restore(told)
     assert text_of(back).startswith("🟠 Restore 10.0.0.0/16 · vco-worse")
 
     brisk.vpc.mend_tunnel(route.vpn_connection_id)

@@ -15,16 +15,17 @@ from stage import Stage, delete_command, request_id
 
 from bot import lifecycle
 from bot.approval.decide import Approval
+from bot.approval.submit import Confirmed
 from bot.config.settings import Settings
 from bot.errors import Refused, UserError
 from bot.models import Decision, Draft, EventKind, Request, RequestState, Verdict
+from bot.preview.snapshot import fingerprint, snapshot
 from bot.sandbox.process import BotProcess
 from bot.sandbox.slack.messages import Message, text_of
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, NETOPS, NETWORK_OPS
 from bot.sandbox.vpc import seed
 from bot.sandbox.vpc.world import Change, Pace
 from bot.service.app import App
-from bot.slack.messages.buttons import RESTORE
 
 
 def rule(more: str = "", *, name: str = "all", approve: str = f'["{NETOPS}"]') -> str:
@@ -129,7 +130,7 @@ async def test_g1_who_may_break_the_glass_goes_ahead_alone_and_is_countersigned_
     await hurried.until_told(ALICE, "somebody else has to decide on it")
     assert not (await hurried.request(card)).countersigned
     assert [wanted for wanted, _ in await refused(hurried, ALICE)] == ["countersigned"]
-    await hurried.slack.click(BOB, card.channel, card.ts, click)
+    await hurried.countersign(card)
     await hurried.until_event(card, EventKind.COUNTERSIGNED)
     kinds = [event.kind for one, event in await hurried.audit() if one == request.id]
     assert kinds[:2] == [EventKind.SUBMITTED, EventKind.BROKE_GLASS]
@@ -164,7 +165,7 @@ async def test_what_broke_the_glass_is_asked_again_and_undone_with_an_approval_a
     card = await hurried.ask(f"{asked} --break-glass")
     await hurried.until_deleted(card)
     first = await hurried.request(card)
-    back = await hurried.card_of(hurried.slack.click(ALICE, card.channel, card.ts, RESTORE))
+    back = await hurried.restore(card)
     request = await hurried.request(back)
     assert (request.origin, request.state) == (first.id, RequestState.PENDING)
     assert not request.glass_broken
@@ -233,8 +234,16 @@ class AppWithPolicy:
             region=seed.HANGZHOU,
             reason="INC-4211",
         )
+        draft = replace(draft, **more)
+        connection = await self.app.cloud.connection(draft.region, draft.vpn_connection_id)
+        listed = await self.app.cloud.routes(draft.region, draft.vpn_connection_id)
+        seen = fingerprint(snapshot(draft, connection, listed, at=0.0))
         return await self.app.submitter.submit(
-            "r-policyasks", replace(draft, **more), requester=ALICE, channel=NETWORK_OPS
+            "r-policyasks",
+            draft,
+            requester=ALICE,
+            channel=NETWORK_OPS,
+            confirmed=Confirmed(seen=seen, typed=""),
         )
 
     async def decide(
@@ -520,6 +529,7 @@ async def test_what_is_approved_already_is_not_superseded_nor_what_waits_beside_
     card = await hurried.approved(route)
     await hurried.until_event(card, EventKind.SENT)
     await hurried.command(f"{delete_command(other, route, reason='down')} --break-glass")
+    await hurried.go_ahead()
     await hurried.until_told(ALICE, "There is already an open request for this")
     assert (await hurried.request(waiting)).state is RequestState.PENDING
     assert (await hurried.until_ended(card)).state is RequestState.DELETED

@@ -21,8 +21,8 @@ async def deleted(stage: Stage, *routes: VcoRoute) -> Message:
 
 
 async def restore(stage: Stage, card: Message, user: str = ALICE) -> Message:
-    """Click Restore; returns the card that asks for it."""
-    return await stage.card_of(stage.slack.click(user, card.channel, card.ts, RESTORE))
+    """Click Restore and say why; returns the card that asks for it."""
+    return await stage.restore(card, user)
 
 
 def creations(stage: Stage, route: VcoRoute) -> int:
@@ -117,10 +117,12 @@ async def test_g2_two_clicks_on_restore_make_one_request(brisk: Stage) -> None:
     first = await deleted(brisk, route)
     card = await restore(brisk, first)
     await brisk.slack.click(BOB, first.channel, first.ts, RESTORE)
+    await brisk.say_why(BOB)
     await brisk.until_told(BOB, "There is already an open request for this")
     await brisk.approve(card)
     assert (await brisk.until_ended(card)).state is RequestState.RESTORED
     await brisk.slack.click(BOB, first.channel, first.ts, RESTORE)
+    await brisk.say_why(BOB)
     await brisk.until_told(BOB, "There is nothing to put back")
     assert creations(brisk, route) == 1
 
@@ -156,6 +158,7 @@ async def test_a_route_put_back_by_hand_before_is_told_and_nothing_is_recorded(
     first = await deleted(brisk, route)
     brisk.vpc.add_route(route.vpn_connection_id, route.route_dest)
     await brisk.slack.click(ALICE, first.channel, first.ts, RESTORE)
+    await brisk.say_why(ALICE)
     await brisk.until_told(ALICE, "There is nothing to put back")
     assert await brisk.store.requests.open_ids() == []
 

@@ -104,8 +104,9 @@ def test_an_empty_home_says_so_and_how_to_begin() -> None:
     assert [said[name] for name in PARTS if name in said] == ["Nothing."] * 4
     assert "Waits for others" not in said
     assert "`/vco-route delete office-shanghai 192.168.10.0/24" in said["end"]
-    assert page["blocks"][-1]["elements"][0]["style"] == "primary"
-    assert page["blocks"][-1]["elements"][0]["action_id"] == NEW
+    assert page["blocks"][0]["elements"][0]["style"] == "primary"
+    assert page["blocks"][0]["elements"][0]["action_id"] == NEW
+    assert page["blocks"][1]["text"]["text"] == "Waits for you"
 
 
 def test_what_waits_says_what_follows_who_asks_and_why_with_the_buttons_of_the_card() -> None:
@@ -203,7 +204,7 @@ def test_whoever_hears_a_button_hears_what_it_acts_on() -> None:
     other = replace(a_request(a_route("10.1.0.0/24")), id="r-second")
     page = home(a_request(), other)
     labels = [o.get("accessibility_label") for o in objects(page["blocks"]) if "value" in o]
-    assert labels[:4] == [
+    assert labels[1:5] == [
         f"{verb}: 10.{n}.0.0/24 from vco-p0w5112f"
         for n in (0, 1)
         for verb in ("Approve and delete now", "Reject")

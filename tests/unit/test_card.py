@@ -58,6 +58,7 @@ from bot.slack.messages.card import (
     card,
     first_line,
 )
+from bot.slack.messages.decision_forms import restore_form
 from bot.slack.messages.mrkdwn import clock
 
 VIEW = View(now=1120.0)
@@ -392,9 +393,8 @@ def test_undoing_what_is_unconfirmed_says_that_it_looks_first() -> None:
     hint = "looks first: where the route is {}, there is nothing to undo."
     gone = in_state(RequestState.UNCONFIRMED)
     assert lines(gone)[2] == f"*Restore* {hint.format('still there')}"
-    assert confirm_of(gone).endswith(
-        f"it needs an approval, as the deletion did. It {hint.format('still there')}"
-    )
+    only = "This only asks: it needs an approval, as the deletion did."
+    assert f"{only} It {hint.format('still there')}" in text_of(restore_form(gone))
     back = route_change.end(
         accepted(approved(a_request(operation=Operation.RESTORE))), 1703.0, RouteState.UNCONFIRMED
     )
@@ -403,7 +403,7 @@ def test_undoing_what_is_unconfirmed_says_that_it_looks_first() -> None:
     lost = in_state(RequestState.UNCONFIRMED, snapshot=a_snapshot(a_route(), impacts=(never,)))
     for sure in (lost, in_state(RequestState.DELETED)):
         assert "looks first" not in shown(sure)
-    assert "looks first" not in confirm_of(in_state(RequestState.DELETED))
+    assert "looks first" not in text_of(restore_form(in_state(RequestState.DELETED)))
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from builders import (
 from msgspec.structs import replace
 
 from bot import lifecycle
-from bot.errors import PreviewError
+from bot.errors import CommandError, Offer, PreviewError, Unclear
 from bot.models import Connection, Impact, Operation, People, Request, RequestState, Terms, Verdict
 from bot.sandbox.slack.blocks import problems_in_view
 from bot.sandbox.slack.messages import text_of
@@ -60,16 +60,16 @@ def test_who_breaks_the_glass_is_not_told_that_anybody_was_asked() -> None:
     )
 
 
-def test_a_choice_that_would_run_at_once_is_asked_about_once_more() -> None:
-    commands = ('/vco-route delete vco-a 10.0.0.0/8 --reason "down"', "/vco-route list vco-a")
-    with_glass = tuple(f"{command} --break-glass" for command in commands)
-    for offered, glass in ((commands, False), (with_glass, True)):
-        _, *rows = choices(PreviewError("Which one?", choices=offered))
-        dialogs = [row["accessory"].get("confirm") for row in rows]
-        assert all(bool(dialog) == glass for dialog in dialogs)
-        assert [row["accessory"]["value"] for row in rows] == list(offered)
-        for dialog in filter(None, dialogs):
-            assert dialog["text"]["text"].startswith("This runs at once, without an approval: /vco")
+def test_a_choice_is_a_command_of_which_nothing_is_left_out() -> None:
+    command = '/vco-route delete vco-a 10.0.0.0/8 --reason "down" --break-glass'
+    _, row = choices(PreviewError("Which one?", choices=(command,)))
+    assert row["accessory"]["value"] == command
+    [_, offered] = choices(Unclear("Which one?", offers=(Offer(command, "the *office*"),)))
+    assert offered["accessory"]["value"] == command
+    assert "*" not in text_of(offered)
+    [_, mended] = choices(CommandError("Unknown.", corrected=command))
+    assert command in text_of(mended)
+    assert choices(CommandError("Unknown.")) == []
 
 
 def test_a_list_that_is_too_long_says_where_the_rest_is() -> None:
@@ -211,11 +211,16 @@ def test_what_is_in_flight_is_not_among_those_that_are_only_counted() -> None:
 
 
 def test_the_form_that_asks_why_fits_a_deletion_and_a_restoration() -> None:
-    form = reject_form("r-abcdefghij")
-    assert problems_in_view(form) == []
-    assert form["title"]["text"] == "Reject this request"
-    assert "Why should this not be done?" in text_of(form)
-    assert "delet" not in text_of(form).casefold()
+    for request, title in (
+        (a_request(), "Reject deletion"),
+        (a_request(operation=Operation.RESTORE), "Reject restoration"),
+    ):
+        form = reject_form(request)
+        assert problems_in_view(form) == []
+        assert form["title"]["text"] == title
+        assert "Why should this not be done?" in text_of(form)
+        assert "10.0.0.0/24" in text_of(form)
+        assert "leaking prod prefix" in text_of(form)
 
 
 def test_a_route_that_is_no_block_hides_no_other_from_whoever_types_an_address() -> None:

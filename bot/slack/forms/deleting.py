@@ -143,7 +143,7 @@ async def _filled(context: ListenerContext, form: Form, wanted: DeleteForm) -> B
     except (UserError, AlibabaError, StoreError) as error:
         log.info("form_not_filled", error=str(error))
         return delete_form(fields.typing(form), why=Unavailable.of(error).why)
-    return _shown(form, seen)
+    return _shown(context, form, seen)
 
 
 # --- searches ----------------------------------------------------------------------------
@@ -211,14 +211,16 @@ async def look_instead(context: ListenerContext, ack: AsyncAck, body: Body) -> N
 async def _show(context: ListenerContext, body: Body, form: Form) -> None:
     view, at = part(body, "view"), fields.clicked_at(body)
     await _newest(context, view, at)
-    await _update(context, view, _shown(form, await _read(context, form)), at)
+    await _update(context, view, _shown(context, form, await _read(context, form)), at)
 
 
-def _shown(form: Form, seen: ConnectionRoutes | Unavailable | None) -> Block:
+def _shown(
+    context: ListenerContext, form: Form, seen: ConnectionRoutes | Unavailable | None
+) -> Block:
     """The form with what was read for it; to be typed where nothing could be."""
     if isinstance(seen, Unavailable):
         return delete_form(fields.typing(form), why=seen.why)
-    return delete_form(form, seen)
+    return delete_form(form, seen, policy=context.policy.policy, channel=context.channel)
 
 
 async def _read(context: ListenerContext, form: Form) -> ConnectionRoutes | Unavailable | None:

@@ -102,8 +102,12 @@ class Lookup:
         """All connections of a region."""
         return await self._shared((region,), lambda: self._cloud.connections(region), KEEP_SECONDS)
 
-    async def routes(self, region: str, vpn_connection_id: str) -> ConnectionRoutes | Unavailable:
-        """A connection and its routes."""
+    async def routes(
+        self, region: str, vpn_connection_id: str, *, fresh: bool = False
+    ) -> ConnectionRoutes | Unavailable:
+        """A connection and its routes; `fresh`: as they are now, not some seconds ago."""
+        if fresh:
+            self._forget((region, vpn_connection_id))
 
         async def read() -> ConnectionRoutes:
             connection = await self._cloud.connection(region, vpn_connection_id)
@@ -113,6 +117,10 @@ class Lookup:
             return ConnectionRoutes(connection, await self._cloud.routes(region, vpn_connection_id))
 
         return await self._shared((region, vpn_connection_id), read, KEEP_SECONDS)
+
+    def _forget(self, key: _Key) -> None:
+        if key in self._reads and self._reads[key].task.done():
+            del self._reads[key]
 
     async def close(self) -> None:
         """Give up what nobody waits for any more."""

@@ -8,6 +8,7 @@ from bot.command import MAX_CIDRS
 from bot.command.values import connection_id, region_id
 from bot.errors import PreviewError, Unclear, UserError
 from bot.models import Connection, Draft, LiveRoute, Network, RouteKind, Terms
+from bot.policy import Matter, Policy
 from bot.preview.impact import within
 from bot.preview.resolve import obstacle, resolve
 from bot.preview.snapshot import snapshot
@@ -23,6 +24,7 @@ from bot.slack.forms.fields import (
     sound,
 )
 from bot.slack.forms.lookup import ConnectionRoutes, Unavailable
+from bot.slack.forms.needs import needs
 from bot.slack.messages.card import first_line
 from bot.slack.messages.card_body import preview
 from bot.slack.messages.labels import CHOOSE_THIS, Symbol
@@ -153,15 +155,36 @@ def _offered(unclear: Unclear | None) -> Iterator[Block]:
         yield section(prose(offer.about)) | {"accessory": choose}
 
 
-def delete_form(form: Form, seen: ConnectionRoutes | None = None, *, why: str = "") -> Block:
+def delete_form(
+    form: Form,
+    seen: ConnectionRoutes | None = None,
+    *,
+    why: str = "",
+    policy: Policy | None = None,
+    channel: str = "",
+) -> Block:
     """The modal as it should look now.
 
     `seen`: the connection that was chosen, with its routes. `why`: what could not be looked up,
-    so that it is typed.
+    so that it is typed. `policy` says what the request would need, with a card in `channel`.
     """
     if form.typing:
         return _modal(form, _typed(form, why), _BY_SEARCH)
-    return _modal(form, _chosen(form, seen), _BY_HAND)
+    needed = list(_needs(form, seen, policy, channel)) if policy and seen else []
+    return _modal(form, [*_chosen(form, seen), *needed], _BY_HAND)
+
+
+def _needs(form: Form, seen: ConnectionRoutes, policy: Policy, channel: str) -> Iterator[Block]:
+    """Nothing where no route can be deleted, or where nobody knows yet where the card will be."""
+    if _obstacle(form, seen) or not (channel or form.channel):
+        return
+    matter = Matter(
+        region=form.region,
+        vpn_connection_id=form.connection,
+        channel=channel or form.channel,
+    )
+    chosen = [r.route.network for r in seen.routes if route_value(r.route) in form.routes]
+    yield from needs(policy, matter, chosen)
 
 
 _BY_SEARCH = {"Search instead": fields.LOOK_INSTEAD}

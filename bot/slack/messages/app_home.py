@@ -26,7 +26,7 @@ from bot.slack.messages.buttons import (
 from bot.slack.messages.card import first_line
 from bot.slack.messages.card_body import UNSURE, buttons, uncovered
 from bot.slack.messages.impacts import impact_lines
-from bot.slack.messages.labels import Symbol, nothing, verdict_word
+from bot.slack.messages.labels import DELETE_A_ROUTE, Symbol, nothing, verdict_word
 from bot.slack.messages.monitored import worse
 from bot.slack.messages.mrkdwn import (
     Block,
@@ -328,6 +328,7 @@ def view(data: AppHomeData, user: str) -> Block:
     """The page of `user`."""
     found = places(data, user)
     blocks = [
+        {"type": "actions", "elements": [button(DELETE_A_ROUTE, NEW, "new", style="primary")]},
         *_warning(data.unreadable),
         *_part("Waits for you", found.waiting, lambda row: waiting(row, user), apart=True),
         *_unread_groups(found.unread),
@@ -405,7 +406,3 @@ def _warning(unreadable: Sequence[str]) -> Iterator[Block]:
 def _how_to_ask() -> Iterator[Block]:
     yield {"type": "divider"}
     yield section(f"*How to ask*\nIn a channel: `{EXAMPLE}`\nEverything else: `{PREFIX} help`")
-    yield {
-        "type": "actions",
-        "elements": [button("Delete a route …", NEW, "new", style="primary")],
-    }

@@ -6,7 +6,7 @@ Whoever can't see what a button stands beside hears it in its label.
 
 from bot.models import Operation, Request, RequestState
 from bot.slack.messages.labels import CHECK_NOW, DISMISS, ROLLBACK_NOW, STOP_WORD, words
-from bot.slack.messages.mrkdwn import Block, button, cut, place, sentence, visible, what
+from bot.slack.messages.mrkdwn import Block, button, cut, place, visible, what
 
 APPROVE = "vco_route_approve"
 REJECT = "vco_route_reject"
@@ -18,9 +18,6 @@ COUNTERSIGN = "vco_route_countersign"
 AGAIN = "vco_route_again"
 CHOOSE = "vco_route_choose"
 NEW = "vco_route_new"
-
-_OPPOSITE = {Operation.DELETE: "restore", Operation.RESTORE: "deletion"}
-"""What the button that undoes asks for."""
 
 _LABEL_LIMIT = 75
 """Characters of an accessibility label (Slack, Block Kit reference)."""
@@ -58,22 +55,18 @@ def countersign_button(request: Request) -> Block:
 
 
 def restore_button(request: Request) -> Block:
-    """Ask for what undoes this request; where something is worse since, it is what to do first."""
+    """Ask for what undoes this request; where something is worse since, it is what to do first.
+
+    Its modal says what that is, and asks why.
+    """
     label, connection = words(request).rollback, place(request)
     style = {}
     if request.degraded:
         one = "route" if len(request.routes) == 1 else "routes"
         label, style = ROLLBACK_NOW[request.operation].format(one), {"style": "primary"}
-    if request.operation is Operation.RESTORE:
-        back, where = sentence("Delete", request).replace(" to ", " from ", 1), "from"
-    else:
-        back, where = sentence("Restore", request).replace(" from ", " to ", 1), "to"
-    text = f"{back}. This only asks: it needs an approval, as the {words(request).noun} did."
-    if unsure := verifies_first(request):
-        text += f" It {unsure}"
+    where = "from" if request.operation is Operation.RESTORE else "to"
     more = _label(f"{label} {what(request)} {where} {connection}")
-    dialog = confirm(f"{label}?", text, f"Request {_OPPOSITE[request.operation]}")
-    return button(label, RESTORE, request.id, confirm=dialog, **style, **more)
+    return button(label, RESTORE, request.id, **style, **more)
 
 
 def verifies_first(request: Request) -> str:

@@ -134,8 +134,9 @@ CHECK_NOW = "Check now"
 DISMISS = "Cancel"
 CHOOSE_THIS = "Choose"
 RUN_THIS = "Run this"
-"""What the buttons of a decision are called, what closes a dialog without one, and what takes one
-of several commands, or the corrected one."""
+DELETE_A_ROUTE = "Delete a route"
+"""What the buttons of a decision are called, what closes a dialog without one, what takes one of
+several commands, or the corrected one, and what opens the form."""
 
 
 NOT_STARTED = "Not started"

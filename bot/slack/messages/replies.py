@@ -15,7 +15,7 @@ from bot.errors import (
     UserError,
 )
 from bot.models import Connection, Decision, Operation, Request, RequestState, RouteList, Verdict
-from bot.slack.messages.buttons import CHOOSE, confirm
+from bot.slack.messages.buttons import CHOOSE
 from bot.slack.messages.card import first_line
 from bot.slack.messages.impacts import BGP_UNKNOWN
 from bot.slack.messages.labels import (
@@ -39,9 +39,6 @@ from bot.slack.messages.mrkdwn import (
     section,
 )
 from bot.store import CardState
-
-_GLASS = " --break-glass"
-"""How a command ends that breaks the glass; see `bot.command.render`."""
 
 _VALUE_LIMIT = 2000
 """Characters of a button's value (Slack, Block Kit reference)."""
@@ -79,7 +76,6 @@ def choices(error: BotError) -> list[Block]:
                 RUN_THIS if alone else CHOOSE_THIS,
                 f"{CHOOSE}_{number}",
                 offer.command,
-                **_at_once(offer.command),
             )
         }
         for number, offer in enumerate(offers)
@@ -99,14 +95,6 @@ def _offers(error: BotError) -> tuple[Offer, ...]:
             return offers
         case _:
             return ()
-
-
-def _at_once(command: str) -> Block:
-    """A dialog before what would run without anybody else's look at it."""
-    if not command.endswith(_GLASS):
-        return {}
-    text = f"This runs at once, without an approval: {command.removesuffix(_GLASS)}"
-    return {"confirm": confirm("Break the glass?", text, "Break the glass") | {"style": "danger"}}
 
 
 def looking(command: Command) -> str:
