@@ -259,6 +259,11 @@ class Request(Value, frozen=True):
         return under_way and not any(route.begun for route in self.routes)
 
     @property
+    def held_up(self) -> bool:
+        """Whether it waits, and was told to: most of what is approved begins within a second."""
+        return self.waiting and any(route.waits for route in self.routes)
+
+    @property
     def current(self) -> int | None:
         """The index of the route in hand, None when all have ended."""
         return next((i for i, r in enumerate(self.routes) if not r.state.ended), None)

@@ -434,7 +434,8 @@ def _at_home(request: Request) -> tuple[object, ...]:
 
 def _answered(old: Request, new: Request) -> bool:
     """Whether direct messages may have to say something else, or to be forgotten in time."""
-    return old.state is RequestState.PENDING or (old.state.open and not new.state.open)
+    ended = old.state.open and not new.state.open
+    return old.state is RequestState.PENDING or ended or old.held_up != new.held_up
 
 
 def _queue(request: Request) -> str:

@@ -9,7 +9,8 @@ from bot.models import EventKind, Request, RequestState
 from bot.sandbox.process import BotProcess
 from bot.sandbox.slack.messages import Message, find_element, text_of
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, DORA, GINA, NETOPS, NETWORK_OPS
-from bot.slack.messages.card import APPROVE, CANCEL, REJECT
+from bot.sandbox.vpc.faults import FaultKind
+from bot.slack.messages.card import APPROVE, CANCEL, REJECT, STOP
 from bot.slack.posted import DIRECT
 
 
@@ -83,6 +84,20 @@ async def test_an_approval_from_a_direct_message_is_as_good_and_a_late_click_is_
     await brisk.slack.click(CAROL, carols.channel, carols.ts, APPROVE, stale=True)
     await brisk.until_told(CAROL, f"Already approved by <@{BOB}>")
     assert brisk.slack.ephemerals(CAROL)[-1].channel == carols.channel
+
+
+async def test_what_is_held_up_is_stopped_from_a_direct_message(brisk: Stage) -> None:
+    [route] = brisk.new_routes("held_up")
+    brisk.fault(route, FaultKind.BUSY, times=None)
+    card = await brisk.ask(delete_command(route))
+    carols = await called(brisk, CAROL, card)
+    await brisk.approve(card)
+    await brisk.slack.until(lambda: find_element(carols.blocks, STOP))
+    await brisk.slack.click(CAROL, carols.channel, carols.ts, STOP)
+    await brisk.until_shown(card, RequestState.CANCELLED)
+    await brisk.slack.until(lambda: not find_element(carols.blocks, STOP))
+    await until_says(brisk, carols, f"Stopped by <@{CAROL}>")
+    assert brisk.vpc.effects(route) == 0
 
 
 async def test_clicks_on_the_card_and_in_direct_messages_at_once_are_one_approval(

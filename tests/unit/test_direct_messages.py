@@ -1,15 +1,16 @@
 """The direct message to an approver: it asks with buttons, and says when nobody waits any more."""
 
 import pytest
-from builders import ALICE, BOB, CAROL, a_request, approved, decided, deleted, in_state
+from builders import ALICE, BOB, CAROL, a_request, approved, decided, deleted, in_state, sent
 from msgspec.structs import replace
 from reading import HOSTILE
 
 from bot import lifecycle
-from bot.models import Request, RequestState, Terms, Verdict
+from bot.lifecycle import route_change
+from bot.models import Request, RequestState, Terms, Verdict, WaitCause
 from bot.sandbox.slack.blocks import problems_in_blocks
 from bot.sandbox.slack.messages import find_element, text_of
-from bot.slack.messages.card import APPROVE, CANCEL, REJECT, View, card
+from bot.slack.messages.card import APPROVE, CANCEL, REJECT, STOP, View, card
 from bot.slack.messages.direct import direct_message
 
 LINK = "https://acme.slack.com/archives/C0NETOPS/p1"
@@ -99,6 +100,15 @@ def test_what_was_void_or_stopped_after_an_approval_is_told_all_the_same() -> No
     void = in_state(RequestState.VOID)
     assert shown(void).startswith("❌ Void: delete 10.0.0.0/24")
     assert "Nothing was sent: " in shown(void)
+
+
+def test_what_is_held_up_can_be_stopped_from_there() -> None:
+    busy = route_change.wait(sent(), 1104.0, "TaskConflict", "", WaitCause.BUSY)
+    assert find_element(direct_message(busy, BOB, LINK)[1], STOP)
+    assert shown(busy).startswith("⚪ ")
+    assert not find_element(direct_message(approved(), BOB, LINK)[1], STOP)
+    stopped = lifecycle.stop(busy, decided(Verdict.STOPPED, ALICE, at=1105.0))
+    assert "Nothing was changed." in shown(stopped)
 
 
 def test_whoever_has_approved_is_not_asked_again_and_the_others_are() -> None:

@@ -1,19 +1,21 @@
 """The direct message that calls an approver, and what becomes of it. Pure.
 
 It asks as the card does, with the buttons that decide. When the decision is made, or its reader has
-given theirs, it says so and has no buttons.
+given theirs, it says so and has none of these; what is held up can be stopped from here.
 """
 
 from collections.abc import Iterator
 
 from bot import lifecycle
 from bot.models import Decision, Request, RequestState, Verdict
+from bot.slack.messages.buttons import stop_button
 from bot.slack.messages.card import facts, first_line, ids
 from bot.slack.messages.card_body import deciding_buttons
 from bot.slack.messages.labels import (
     DECIDED,
     GIVEN,
     Symbol,
+    nothing,
     verdict_word,
     words,
 )
@@ -64,6 +66,8 @@ def _answer(request: Request, link: str) -> Message:
     blocks = [header(line), section(_how(request))]
     if reason := _reason(request):
         blocks.append(context(quoted(reason)))
+    if request.held_up:
+        blocks.append({"type": "actions", "elements": [stop_button(request)]})
     return literal(line), [*blocks, *_way(link, "How it goes: card and thread")]
 
 
@@ -86,12 +90,12 @@ def _how(request: Request) -> str:
         case RequestState.EXPIRED:
             return f"The time was over {clock(request.expires_at)}. Nothing was sent."
         case RequestState.VOID:
-            return f"Nothing was sent: {prose(request.why)}"
+            return f"{nothing(request)}: {prose(request.why)}"
     made = _last(request)
     if made is None or not made.by:
         return f"Nothing was sent: {prose(request.why)}" if request.why else "Nothing was sent."
     said = f"{verdict_word(made).capitalize()} by {mention(made.by)} {clock(made.at)}."
-    return f"{said} Nothing was sent." if request.state in _NOTHING_DONE else said
+    return f"{said} {nothing(request)}." if request.state in _NOTHING_DONE else said
 
 
 def _reason(request: Request) -> str:
