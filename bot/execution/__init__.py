@@ -12,6 +12,7 @@ the result under its fence. Everything before and after the one call is a pure t
 - `recheck`     are those who asked and approved still allowed to, read again before the send
 - `reading`     a connection and its routes, read over several steps where that takes long
 - `finding`     the connection that is meant by a name, or in another region
+- `region_pages`  connections that many wait for, read by pages of their region
 - `regions`     how many steps at once one region may keep busy
 - `rate_limit`  the vendor's quotas, over all replicas
 - `cloud`       what is needed of the VPC API, and how long things may take

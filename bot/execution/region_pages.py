@@ -52,6 +52,7 @@ class RegionPages:
         self._clock = clock
         self._pages: dict[str, Page] = {}
         self._reading: dict[str, tuple[float, asyncio.Task[Page | None]]] = {}
+        self._tasks: set[asyncio.Task[Page | None]] = set()
         self._wanted: dict[str, dict[str, float]] = {}
         self._not_before: dict[str, float] = {}
 
@@ -74,7 +75,7 @@ class RegionPages:
 
     async def close(self) -> None:
         """Stop all that is under way."""
-        tasks = [task for _, task in self._reading.values()]
+        tasks = list(self._tasks)
         self._reading.clear()
         for task in tasks:
             task.cancel()
@@ -88,6 +89,8 @@ class RegionPages:
             if not worth_it:
                 return None
             task = asyncio.create_task(self._read_all(region))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
             self._reading[region] = self._clock(), task
         # Shielded: others wait for it too.
         return await asyncio.shield(task)

@@ -56,7 +56,9 @@ BARS_A_MINUTE = 25
 """How many edits of all cards together move bars: half of what Slack allows, about 50 a minute."""
 
 IN_A_STEP = 2.0
-"""Seconds in which a step goes on to what comes next: less than its lease by a call's time-out."""
+_PART_OF_LEASE = 8
+"""Seconds in which a step goes on to what comes next, and at most such a part of its lease: the
+call that it begins last has time left."""
 
 _LINE = "line "
 """How the name of a post in the thread begins; the number of its last event follows."""
@@ -91,11 +93,12 @@ class CardPublisher:
 
     async def step(self, claim: Claim) -> float | None:
         """Bring Slack closer to the record, call by call as long as there is time."""
-        began = time.monotonic()
+        lease = claim.until - claim.now
+        until = time.monotonic() + min(IN_A_STEP, lease / _PART_OF_LEASE)
         while True:
             again_at = await self._call(claim)
             # What is due at once is done at once: another claim would read the same again.
-            if again_at != claim.now or time.monotonic() - began > IN_A_STEP:
+            if again_at != claim.now or time.monotonic() > until:
                 return again_at
 
     async def _call(self, claim: Claim) -> float | None:

@@ -27,7 +27,9 @@ from bot.sandbox.valkey import free_port
 _BARE = """
 import os
 from slack_bolt.async_app import AsyncApp
-app = AsyncApp(token=os.environ["SLACK_BOT_TOKEN"], signing_secret=os.environ["SECRET"])
+from slack_sdk.web.async_client import AsyncWebClient
+client = AsyncWebClient(token=os.environ["SLACK_BOT_TOKEN"], base_url=os.environ["API"])
+app = AsyncApp(client=client, signing_secret=os.environ["SECRET"])
 @app.command("/vco-route")
 async def asked(ack):
     await ack()
@@ -76,6 +78,7 @@ class BareBolt(GuardedProcess):
         environment = {
             "SLACK_BOT_TOKEN": BOT_TOKEN,
             "SECRET": SIGNING_SECRET,
+            "API": self._stage.slack.api_url,
             "PORT": self.url.rpartition(":")[2],
             "PATH": os.environ["PATH"],
         }
