@@ -44,7 +44,9 @@ TIER_2 = Rate(20, 10)
 TIER_3 = Rate(50, 50)
 TIER_4 = Rate(100, 100)
 SPECIAL = Rate(600, 100)
-POSTS = Rate(60, 10)
+POSTS = Rate(60, 5)
+"""How short "short bursts" are is nowhere promised; a pause costs more than a short wait."""
+
 UNLIMITED = Rate(1e9, 10**9)
 
 RATES = {

@@ -152,6 +152,7 @@ async def _bot(running: AsyncExitStack, scene: Stage, log: Path) -> BotProcess:
 
 def _both(first: Crowd, second: Crowd) -> Crowd:
     second.told = first.told + second.told
+    second.card = first.card + second.card
     second.provable = first.provable + second.provable
     second.plain = first.plain + second.plain
     second.terraform = first.terraform + second.terraform
@@ -164,6 +165,16 @@ def crowded(size: int, seen: Crowd) -> list[Row]:
     few = size == 1
     return [
         Row(f"gone to thread says so, {many}", seen.told, seen.plain, "plain waiter", goal=0.5),
+        *(
+            []
+            if few
+            else [
+                Row(
+                    "  beside what Slack allows", seen.told, seen.bound, "a post a second", goal=1.2
+                )
+            ]
+        ),
+        Row("  gone to card says so", seen.card, seen.plain, "plain waiter"),
         Row("  beside Terraform's policy", seen.told, seen.terraform, "Terraform"),
         Row("  gone to a read that can prove it", seen.provable, goal=1.5),
         Row(

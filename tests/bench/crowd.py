@@ -32,6 +32,8 @@ class Crowd:
     """What was seen of some deletions at once; times in seconds."""
 
     told: list[float] = field(default_factory=list)
+    card: list[float] = field(default_factory=list)
+    bound: list[float] = field(default_factory=list)
     provable: list[float] = field(default_factory=list)
     plain: list[float] = field(default_factory=list)
     terraform: list[float] = field(default_factory=list)
@@ -71,12 +73,15 @@ async def _played(stage: Stage, routes: list[VcoRoute], cards: list[Message]) ->
     seen, asked, first = Crowd(), Asked(stage), len(stage.vpc.calls)
     await asyncio.gather(*(stage.approve(card) for card in cards))
     said: dict[str, float] = {}
+    shown: dict[str, float] = {}
 
     def all_told() -> bool:
         for call in stage.slack.requests[asked.slack_from :]:
             if call.method == "chat.postMessage" and not call.error and _ends(call.args["text"]):
                 said.setdefault(call.args["thread_ts"], call.at)
-        return len(said) == len(cards)
+            if call.method == "chat.update" and not call.error and "Deleted" in call.args["text"]:
+                shown.setdefault(call.args["ts"], call.at)
+        return all(card.ts in said and card.ts in shown for card in cards)
 
     try:
         await until(all_told, _TIMEOUT)
@@ -84,16 +89,19 @@ async def _played(stage: Stage, routes: list[VcoRoute], cards: list[Message]) ->
         now = time.time()
         for card in cards:
             said.setdefault(card.ts, now)
+            shown.setdefault(card.ts, now)
     calls = stage.vpc.calls[first:]
     for route, card in zip(routes, cards, strict=True):
         sent, gone = gone_at(stage, route)
         seen.told.append(said[card.ts] - gone)
+        seen.card.append(shown[card.ts] - gone)
         mine = [c for c in calls if c.vpn_connection_id == route.vpn_connection_id]
         listed = [c.at for c in mine if c.action == "DescribeVcoRouteEntries" and c.at >= gone]
         seen.provable.append(min(listed, default=said[card.ts]) - gone)
         for waiter, late in ((PLAIN, seen.plain), (TERRAFORM, seen.terraform)):
             late.append(waiter.knows(sent, gone)[0])
     ends = [gone_at(stage, route) for route in routes]
+    seen.bound = least([gone for _, gone in ends])
     seen.plain_reads = mean(PLAIN.knows(*one)[1] for one in ends)
     seen.terraform_reads = mean(TERRAFORM.knows(*one)[1] for one in ends)
     seen.reads = sum(c.action in _READS for c in calls) / len(routes)
@@ -101,6 +109,19 @@ async def _played(stage: Stage, routes: list[VcoRoute], cards: list[Message]) ->
     seen.posts = asked.slack["chat.postMessage"] / len(routes)
     seen.edits = asked.slack["chat.update"] / len(routes)
     return seen
+
+
+def least(ends: list[float], burst: int = 5) -> list[float]:
+    """How late each end could be told at best: one post a second in a channel, some at once."""
+    late, left, at = [], float(burst), min(ends)
+    for end in sorted(ends):
+        left = min(burst, left + max(0.0, end - at))
+        at = max(at, end)
+        if left < 1:
+            at, left = at + 1 - left, 1.0
+        left -= 1
+        late.append(at - end)
+    return late
 
 
 def _ends(text: str) -> bool:
