@@ -4,6 +4,7 @@ What people do, each in one module with its action ids, inbox item and handler (
 
 - `commands`    `/vco-route`; `forms`: the forms for a deletion and for break-glass
 - `decisions`   approve, reject, withdraw; `countersign`: what somebody did alone
+- `stop`, `check_now`   the buttons of what is under way: end it before it begins, read it at once
 - `ended`       restore and ask again: the buttons of a request that has ended
 - `app_home`    the App Home is opened, and kept true for a while
 - `unknown`     what is none of these; `routes`: all of them

@@ -6,7 +6,8 @@
 - `buttons`     the buttons that stand in more than one place
 - `impacts`     what happens to traffic
 - `card`        one message for a request, edited in place; `first_line`, `card_body`: its parts
-- `stays`       the danger that is still there; `monitored`: what monitoring has shown
+- `stays`       the danger that is still there; `stops`: what has not begun; `unconfirmed`;
+                `monitored`: what monitoring has shown
 - `timeline`    the thread below the card: one line for each event; `reminder`: the one that calls
 - `direct`      the direct message to an approver
 - `replies`     what one person is told of their command or click; lists and status
