@@ -24,6 +24,7 @@ from bot.errors import (
     StoreUnavailable,
     Throttled,
 )
+from bot.execution.cause import cause
 from bot.execution.cloud import Cloud
 from bot.execution.context import (
     NOT_ATTACHED,
@@ -109,7 +110,10 @@ async def _after_reading(
         log.info("drift", changed=changed)
         at = await context.lately()
         untouched = _untouched(request, reading)
-        await context.change(claim, lambda r: lifecycle.drift(r, at, changed, untouched=untouched))
+        by = await cause(context.requests, request)
+        await context.change(
+            claim, lambda r: lifecycle.drift(r, at, changed, by=by, untouched=untouched)
+        )
         return None
     return await _send(context, claim, request)
 

@@ -158,14 +158,18 @@ def _recorded(request: Request, decision: Decision) -> Request:
     )
 
 
-def drift(request: Request, at: float, changed: str, *, untouched: bool = False) -> Request:
+def drift(
+    request: Request, at: float, changed: str, *, by: str = "", untouched: bool = False
+) -> Request:
     """What was approved is no longer so: void, or failed where something was accepted already.
 
-    `untouched`: the routes themselves are still as they were.
+    `by`: the id of the request that changed it, where it was one; `untouched`: the routes
+    themselves are still as they were.
     """
     if request.state not in (RequestState.APPROVED, RequestState.EXECUTING):
         return request
     details = {"changed": changed} | ({"untouched": "yes"} if untouched else {})
+    details |= {_BY: by} if by else {}
     event = Event(kind=EventKind.DRIFTED, at=at, details=details)
     if any(r.perhaps_accepted for r in request.routes):
         failure = Failure(
@@ -182,6 +186,17 @@ def drift(request: Request, at: float, changed: str, *, untouched: bool = False)
         ended_at=at,
         why=changed,
     )
+
+
+def voided_by(request: Request) -> str:
+    """The id of the request that changed what was approved of this one; empty: none is known."""
+    drifted = (e for e in reversed(request.timeline) if e.kind is EventKind.DRIFTED)
+    event = next(drifted, None)
+    return event.details.get(_BY, "") if event else ""
+
+
+_BY = "by_request"
+"""The detail of a drift that names the request that caused it."""
 
 
 def trouble(request: Request, at: float, what: str) -> Request:

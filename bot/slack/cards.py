@@ -23,8 +23,9 @@ from bot.slack.budget import Priority
 from bot.slack.messages.card import Message, View, card
 from bot.slack.messages.timeline import broadcast, forgotten, lines
 from bot.slack.posted import CARD, PostedMessages, metadata
+from bot.slack.related import related, unlinked
 from bot.slack.web import Slack
-from bot.store import CardState, Claim, Store
+from bot.store import CardState, Claim, Store, Stored
 from bot.store.viewers import EVERYBODY
 
 log = structlog.get_logger(__name__)
@@ -111,7 +112,7 @@ class CardPublisher:
             await self._save(claim, stored.request, posted)
             return None
         try:
-            return await self._bring_closer(claim, stored.request, posted)
+            return await self._bring_closer(claim, stored, posted)
         except SlackRateLimited as error:
             return await self._now() + error.retry_after
         except ScopeMissing:
@@ -130,10 +131,10 @@ class CardPublisher:
         await self.step(claim)
         return claim.now
 
-    async def _bring_closer(
-        self, claim: Claim, request: Request, posted: CardState
-    ) -> float | None:
-        message = card(request, await self._view(claim, request))
+    async def _bring_closer(self, claim: Claim, stored: Stored, posted: CardState) -> float | None:
+        request = stored.request
+        view = await self._view(claim, stored)
+        message = card(request, view)
         shown = _hash(message)
         if not posted.card_ts:
             place = await self._post_once(claim, request, posted, CARD, message)
@@ -164,7 +165,13 @@ class CardPublisher:
             await self._post_once(claim, request, posted, f"{CARD} {shown}", message)
             await self._save(claim, request, replace(posted, shown=shown, posting=""))
             return claim.now
-        return claim.now + self._bars.pause(claim.id) if request.state in _PROGRESSING else None
+        return self._look_again(claim, request, view)
+
+    def _look_again(self, claim: Claim, request: Request, view: View) -> float | None:
+        """When what is shown may be something else, though nobody says so."""
+        if request.state in _PROGRESSING:
+            return claim.now + self._bars.pause(claim.id)
+        return claim.now + REFRESH_SECONDS if unlinked(view, claim.now) else None
 
     async def _change(
         self, claim: Claim, request: Request, posted: CardState, message: Message, shown: str
@@ -282,11 +289,13 @@ class CardPublisher:
             raise
         return PostedMessage(*where, earlier=False)
 
-    async def _view(self, claim: Claim, request: Request) -> View:
+    async def _view(self, claim: Claim, stored: Stored) -> View:
+        view, request = await related(self._store, stored), stored.request
         if request.state not in _PROGRESSING:
-            return View(now=0.0)
+            return view
         waits = request.state is RequestState.APPROVED
-        return View(
+        return replace(
+            view,
             # In steps, so that a card is not edited for a second's difference.
             now=claim.now - claim.now % REFRESH_SECONDS,
             ahead=(await self._store.requests.position(request) or 0) if waits else 0,

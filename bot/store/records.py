@@ -9,7 +9,7 @@ from bot.errors import Unreadable
 from bot.models import Request
 from bot.store.client import Database, Script, key
 
-FIELDS = ("data", "rev", "audit", "seal")
+FIELDS = ("data", "rev", "audit", "seal", "rollbacks")
 
 AT_ONCE = 50
 """How many records one round trip reads: long ones come to half a megabyte."""
@@ -17,7 +17,7 @@ AT_ONCE = 50
 _LATEST = 10**11
 """Seconds since the epoch, in the year 5138: what comes later is no time."""
 
-_ONE = "redis.call('HMGET', KEYS[{}], 'data', 'rev', 'audit', 'seal')"
+_ONE = "redis.call('HMGET', KEYS[{}], 'data', 'rev', 'audit', 'seal', 'rollbacks')"
 _READ = Script(f"return {{ {', '.join(map(_ONE.format, range(1, AT_ONCE + 1)))} }}")
 """Lua: spelled out record by record, because Tair demands literal `KEYS[i]`."""
 
@@ -26,12 +26,14 @@ class Stored(NamedTuple):
     """A request as it was read, and the revision that a change must name.
 
     `audit` is the number and the link of its latest entry in the audit; `seal` the one it bears.
+    `rollbacks` are the ids of the requests that took it back, or were to, the newest first.
     """
 
     request: Request
     rev: int
     audit: str = ""
     seal: str = ""
+    rollbacks: tuple[str, ...] = ()
 
 
 class Reading(NamedTuple):
@@ -47,13 +49,14 @@ def decoded(request_id: str, fields: Sequence[object]) -> Stored | None:
     Raises:
         Unreadable: a newer version, or somebody's editor, wrote it.
     """
-    data, rev, audit, seal = fields
+    data, rev, audit, seal, rollbacks = fields
     if data is None:
         return None
     try:
         request = msgspec.json.decode(str(data), type=Request)
         _check(request)
-        return Stored(request, int(str(rev)), str(audit or ""), str(seal or ""))
+        back = tuple(str(rollbacks or "").split())
+        return Stored(request, int(str(rev)), str(audit or ""), str(seal or ""), back)
     except (msgspec.DecodeError, ValueError) as error:
         raise Unreadable(f"request {request_id} can't be read by this version") from error
 

@@ -239,7 +239,10 @@ def _as_json(items: list[str]) -> str:
 
 def _items(request: Request, now: float) -> list[str]:
     """What may be due for a request; a step that finds nothing to do costs nothing."""
-    return [f"{kind}:{request.id}" for kind in _kinds(request, now)]
+    kinds = _kinds(request, now)
+    # Its state is shown on the card of the request that it takes back, too.
+    origin = [f"tell:{request.origin}"] if request.origin and "tell" in kinds else []
+    return [f"{kind}:{request.id}" for kind in kinds] + origin
 
 
 def _kinds(request: Request, now: float) -> tuple[str, ...]:

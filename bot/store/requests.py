@@ -3,8 +3,10 @@
 One script does every change: it checks the writer's fence and the record's revision, appends
 what happened to the audit stream, writes the new record, moves the connection's queue and the
 set of open routes along, keeps the index of all requests by their age, and wakes whoever has
-something to do now. Redis does not take back what a script wrote before it failed, so whatever
-can fail is tried before the first write. So there is no moment at which these disagree.
+something to do now: also those whose cards show it, which are the open requests on the same
+connection and the one that it takes back. Redis does not take back what a script wrote before it
+failed, so whatever can fail is tried before the first write. So there is no moment at which these
+disagree.
 
 A change bears an id of its own, kept in the record: when a reply was lost and redis-py sends
 the script again, it finds its own id and reports what it did before.
@@ -50,9 +52,23 @@ _STEPS = 64
 _CONFLICTS = 50
 """How often a change is tried again after somebody else's; more means a fault of ours."""
 
+BESIDE = """
+local function others(beside, mine)
+  local found, open = {}, redis.call('HGETALL', KEYS.open)
+  for i = 1, #open, 2 do
+    if string.sub(open[i], 1, #beside) == beside and open[i + 1] ~= mine then
+      found[open[i + 1]] = true
+    end
+  end
+  return found
+end
+"""
+"""Lua: the other requests that hold a route whose name begins so, as all on one connection do."""
+
 _COMMIT = Script(
     NOW
     + WAKE
+    + BESIDE
     + CHECK_WORK
     + APPEND
     + OVER_LIMIT
@@ -71,6 +87,10 @@ for _, route in ipairs(cmd.hold) do
   local holder = redis.call('HGET', KEYS.open, route)
   if holder and holder ~= cmd.id then return {'open', holder} end
 end
+local beside = {}
+if cmd.beside ~= '' then beside = others(cmd.beside, cmd.id) end
+-- A record that is gone is not begun anew.
+local origin = cmd.origin ~= '' and redis.call('HGET', KEYS.origin, 'rev')
 local place, old = 0, {}
 if cmd.created > 0 then place, old = asked_by({now = now, limits = cmd.limits}) end
 if place > 0 then return {'limit', place} end
@@ -80,6 +100,11 @@ check_append()
 redis.call('HDEL', KEYS.record, '')
 redis.call('HSET', KEYS.record, '', '')
 redis.call('HDEL', KEYS.record, '')
+if origin then
+  redis.call('HDEL', KEYS.origin, '')
+  redis.call('HSET', KEYS.origin, '', '')
+  redis.call('HDEL', KEYS.origin, '')
+end
 if #cmd.hold + #cmd.free > 0 then
   redis.call('HDEL', KEYS.open, '')
   redis.call('HSET', KEYS.open, '', '')
@@ -135,14 +160,33 @@ elseif cmd.queue == 'leave' and redis.call('LREM', KEYS.queue, 0, cmd.id) > 0 th
 end
 if cmd.unsigned then redis.call('SADD', KEYS.unsigned, cmd.id)
 else redis.call('SREM', KEYS.unsigned, cmd.id) end
+if origin then
+  local known = redis.call('HGET', KEYS.origin, 'rollbacks') or ''
+  if not string.find(known, cmd.id, 1, true) then
+    redis.call('HSET', KEYS.origin, 'rollbacks', string.sub(cmd.id .. ' ' .. known, 1, 200))
+  end
+  wake('tell:' .. cmd.origin, now)
+end
+for id in pairs(beside) do wake('tell:' .. id, now) end
 for _, item in ipairs(cmd.wake) do wake(item, now) end
 return {'ok'}
 """,
     keys=(
         *("due", "claims", "audit", "audit_head"),
-        *("record", "open", "queue", "index", "unsigned", "asked"),
+        *("record", "origin", "open", "queue", "index", "unsigned", "asked"),
     ),
     args=("now", "command"),
+)
+
+_BESIDE = Script(
+    BESIDE
+    + """
+local found = {}
+for id in pairs(others(ARGV.beside, ARGV.id)) do found[#found + 1] = id end
+return found
+""",
+    keys=("open",),
+    args=("beside", "id"),
 )
 
 _REJOIN = Script(
@@ -303,6 +347,11 @@ class Requests:
         found = [await self.get(str(one)) for one in dict.fromkeys(held) if one]
         return [s.request for s in found if s is not None and s.request.id != request.id]
 
+    async def beside(self, request: Request) -> list[str]:
+        """The ids of the other open requests on the same connection, sorted."""
+        found = await self._db.run(_BESIDE, (OPEN,), _holds(request), request.id)
+        return sorted(map(str, found))
+
     async def any_ever(self) -> bool:
         """Whether there are, or were, any requests here."""
         return bool(int(await self._db.command("EXISTS", OPEN, UNSIGNED, INDEX)))
@@ -360,7 +409,10 @@ class Requests:
         routes = [_route_field(new, r.route) for r in new.routes]
         ended = not new.state.open
         happened = new.timeline[len(old.timeline) if old else 0 :]
+        moved = old is None or old.state is not new.state
         command = {
+            "beside": _holds(new) if moved else "",
+            "origin": new.origin if moved else "",
             "created": new.created_at if old is None else 0,
             "remember": self.retention + _LONGEST_OPEN,
             "write": secrets.token_hex(8),
@@ -383,7 +435,8 @@ class Requests:
             "wake": list(_woken(old, new, step=claim is not None)),
         }
         record = key("request", new.id)
-        named = (record, OPEN, _queue(new), INDEX, UNSIGNED, ASKED)
+        origin = key("request", new.origin)
+        named = (record, origin, OPEN, _queue(new), INDEX, UNSIGNED, ASKED)
         keys = (DUE, CLAIMS, AUDIT, AUDIT_HEAD, *named)
         reply = await self._db.run(
             _COMMIT, keys, self._db.fixed_now, msgspec.json.encode(command).decode()
@@ -446,6 +499,11 @@ def _queue_move(old: Request | None, new: Request) -> str:
     if new.state is RequestState.APPROVED and (old is None or old.state is not new.state):
         return "join"
     return "" if new.state.open else "leave"
+
+
+def _holds(request: Request) -> str:
+    """How the names of all routes on a request's connection begin."""
+    return f"{request.region}|{request.vpn_connection_id}|"
 
 
 def _route_field(request: Request, route: VcoRoute) -> str:

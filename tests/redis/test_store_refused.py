@@ -13,6 +13,7 @@ import pytest_asyncio
 import structlog
 from builders import BOB, a_request, a_route, decide, sent
 from databases import claimed, database
+from msgspec.structs import replace
 from redis.asyncio import Redis
 from stage import DELETE, Stage, delete_command
 from waiting import until
@@ -104,6 +105,11 @@ async def _create(store: Store) -> object:
     return await store.requests.create(a_request(a_route("10.9.0.0/24"), id="r-new"))
 
 
+async def _take_back(store: Store) -> object:
+    back = replace(a_request(a_route("10.9.0.0/24"), id="r-back"), origin="r-next")
+    return await store.requests.create(back)
+
+
 async def _approve(store: Store) -> object:
     return await store.requests.update("r-pending", decide(Verdict.APPROVED))
 
@@ -132,6 +138,7 @@ async def _claim(store: Store) -> object:
 
 CHANGES: dict[str, Change] = {
     "create": _create,
+    "take back": _take_back,
     "approve": _approve,
     "break the glass": _break_glass,
     "end": _end,

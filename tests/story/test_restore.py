@@ -116,12 +116,12 @@ async def test_g2_two_clicks_on_restore_make_one_request(brisk: Stage) -> None:
     (route,) = brisk.new_routes("twice")
     first = await deleted(brisk, route)
     card = await restore(brisk, first)
-    await brisk.slack.click(BOB, first.channel, first.ts, RESTORE)
+    await brisk.slack.click(BOB, first.channel, first.ts, RESTORE, stale=True)
     await brisk.say_why(BOB)
     await brisk.until_told(BOB, "There is already an open request for this")
     await brisk.approve(card)
     assert (await brisk.until_ended(card)).state is RequestState.RESTORED
-    await brisk.slack.click(BOB, first.channel, first.ts, RESTORE)
+    await brisk.slack.click(BOB, first.channel, first.ts, RESTORE, stale=True)
     await brisk.say_why(BOB)
     await brisk.until_told(BOB, "There is nothing to put back")
     assert creations(brisk, route) == 1

@@ -4,7 +4,7 @@ Each request stands once in somebody's App Home, where it matters most to them: 
 or is being done, or was asked for by them, or has ended lately. How far it is shows its card.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -44,6 +44,7 @@ from bot.slack.messages.mrkdwn import (
     quoted,
     section,
 )
+from bot.slack.messages.related import stands
 from bot.slack.messages.replies import Row
 
 MOST_MINE = 3
@@ -52,6 +53,8 @@ MOST_MINE = 3
 MOST_ENDED = 10
 """How many others that have ended."""
 
+
+_NOTHING: Mapping[str, Request] = MappingProxyType({})
 
 _WORSE_SECONDS = 24 * 3600.0
 
@@ -97,7 +100,8 @@ def places(data: AppHomeData, user: str) -> Places:
     """Where each request stands in the Home of `user`."""
     rows = sorted(data.rows, key=lambda row: row.request.created_at)
     waiting, rest = _split(rows, lambda r: waits_for(r, user, data.members))
-    degraded, rest = _split(rest, lambda r: _worse_lately(r, data.now))
+    back = taken_back(rows)
+    degraded, rest = _split(rest, lambda r: r.id not in back and _worse_lately(r, data.now))
     pending, rest = _split(rest, lambda r: r.state is RequestState.PENDING)
     running, ended = _split(rest, lambda r: r.state.open)
     ended.sort(key=lambda row: row.request.ended_at, reverse=True)
@@ -113,6 +117,12 @@ def places(data: AppHomeData, user: str) -> Places:
         ended=others,
         unread=_unread(rows, user, data.members),
     )
+
+
+def taken_back(rows: Iterable[Row]) -> dict[str, Request]:
+    """By its id what was taken back, or is being, and the request that does so."""
+    later = sorted((row.request for row in rows), key=lambda r: r.created_at)
+    return {r.origin: r for r in later if r.origin and stands(r)}
 
 
 def _worse_lately(request: Request, now: float) -> bool:
@@ -193,11 +203,11 @@ def running(row: Row, user: str, members: Members) -> Iterator[Block]:
     yield context(*_name(row.request), f"{_who(row.request)} · {code(row.request.id)}")
 
 
-def asked(row: Row) -> Iterator[Block]:
+def asked(row: Row, back: Mapping[str, Request] = _NOTHING) -> Iterator[Block]:
     """What its reader asked for: who has to decide, or how it ended."""
     request = row.request
     if request.state is not RequestState.PENDING:
-        yield from ended(row)
+        yield from ended(row, back)
         return
     [cancel] = _actions(request, CANCEL)["elements"]
     yield section(_title(row)) | {"accessory": cancel}
@@ -210,11 +220,12 @@ def mentioned(row: Row) -> str:
     return f"• {_link(row)} · {_who(row.request)} · {_needs(row.request)}"
 
 
-def ended(row: Row) -> Iterator[Block]:
+def ended(row: Row, back: Mapping[str, Request] = _NOTHING) -> Iterator[Block]:
     """How a request ended, with what can be done about that."""
     request = row.request
-    line = section("\n".join([_title(row), *_trouble(request)]))
-    if can_roll_back(request):
+    rollback = back.get(request.id)
+    line = section("\n".join([f"*{_link(row, rollback)}*", *_trouble(request)]))
+    if can_roll_back(request) and rollback is None:
         line["accessory"] = restore_button(request)
     elif can_ask_again(request):
         line["accessory"] = again_button(request)
@@ -231,8 +242,8 @@ def _title(row: Row) -> str:
     return f"*{_link(row)}*"
 
 
-def _link(row: Row) -> str:
-    line = literal(first_line(row.request))
+def _link(row: Row, rollback: Request | None = None) -> str:
+    line = literal(first_line(row.request, rollback))
     return f"<{row.posted.link}|{line}>" if row.posted.link.startswith("http") else line
 
 
@@ -326,7 +337,8 @@ _MOST_MENTIONED = 10
 
 def view(data: AppHomeData, user: str) -> Block:
     """The page of `user`."""
-    found = places(data, user)
+    found, back = places(data, user), taken_back(data.rows)
+    most = len(found.ended)
     blocks = [
         {"type": "actions", "elements": [button(DELETE_A_ROUTE, NEW, "new", style="primary")]},
         *_warning(data.unreadable),
@@ -335,8 +347,8 @@ def view(data: AppHomeData, user: str) -> Block:
         *_worse(found.worse),
         *_part("In flight", found.running, lambda row: running(row, user, data.members)),
         *_elsewhere(found.elsewhere),
-        *_part("You asked for", found.asked, asked),
-        *_part("Recent outcomes", found.ended, ended, most=len(found.ended)),
+        *_part("You asked for", found.asked, lambda row: asked(row, back)),
+        *_part("Recent outcomes", found.ended, lambda row: ended(row, back), most=most),
         *_how_to_ask(),
     ]
     return {"type": "home", "blocks": blocks}
@@ -374,7 +386,7 @@ def _more(rows: Sequence[Row]) -> Iterator[Block]:
 
 
 def _worse(rows: Sequence[Row]) -> Iterator[Block]:
-    """What is down since a change; where nothing is, there is nothing to say."""
+    """What is down since a change and not taken back; where nothing is, there is nothing to say."""
     if rows:
         yield from _part("Worse since a change", rows, ended)
 

@@ -5,7 +5,7 @@ name; ids come last. What stands between depends on the state: `preview` asks, `
 work, `ending` says how it went.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bot import lifecycle
 from bot.models import Request, RequestState, Verdict
@@ -25,7 +25,15 @@ from bot.slack.messages.buttons import (
     restore_button,
     stop_button,
 )
-from bot.slack.messages.card_body import View, buttons, ending, impact, preview, progress
+from bot.slack.messages.card_body import (
+    View,
+    buttons,
+    ending,
+    impact,
+    preview,
+    progress,
+    undone,
+)
 from bot.slack.messages.first_line import first_line
 from bot.slack.messages.labels import Symbol, verdict_word
 from bot.slack.messages.monitored import worse
@@ -44,6 +52,7 @@ from bot.slack.messages.mrkdwn import (
     route_words,
     section,
 )
+from bot.slack.messages.related import Related, beside, stands, taken_back
 
 __all__ = [
     "AGAIN",
@@ -65,12 +74,14 @@ __all__ = [
 
 def card(request: Request, view: View) -> Message:
     """The card as it should look at `view.now`."""
-    return _notification(request), [header(first_line(request)), *_body(request, view)]
+    rollback = view.rollback.request if view.rollback else None
+    line = first_line(request, rollback)
+    return _notification(request, line), [header(line), *_body(request, view)]
 
 
-def _notification(request: Request) -> str:
+def _notification(request: Request, line: str) -> str:
     """What a lock screen shows: the first line, and of what only waits that it does."""
-    line = literal(first_line(request))
+    line = literal(line)
     if request.state is not RequestState.PENDING:
         return line
     return f"{line} · approval wanted, asked by {mention(request.requester)}"
@@ -79,31 +90,39 @@ def _notification(request: Request) -> str:
 def _body(request: Request, view: View) -> Iterator[Block]:
     """Below the first line stands the reason where it is decided by, else how it goes or went."""
     if request.state is RequestState.PENDING:
-        yield from facts(request)
+        yield from facts(request, view.beside)
         yield buttons(request)
         yield ids(request)
         return
-    if request.degraded:
+    if view.rollback:
+        yield taken_back(request, view.rollback)
+    urgent = bool(request.degraded) and not undone(view)
+    if urgent:
         yield section(worse(request))
-        yield from _actions(request)
+        yield from _actions(request, view)
     yield from _glass(request)
     if request.state.open:
         yield from progress(request, view)
         yield from impact(request)
+        yield from beside(request, view.beside)
     else:
-        yield from ending(request)
+        yield from ending(request, view)
     yield from _reason(request)
     yield context(f"Asked by {mention(request.requester)}")
     yield from _decisions(request)
-    if not request.degraded:
-        yield from _actions(request)
+    if not urgent:
+        yield from _actions(request, view)
     yield ids(request)
 
 
-def facts(request: Request) -> Iterator[Block]:
-    """What somebody decides by: the reason, what traffic does, what was decided, what is needed."""
+def facts(request: Request, others: Sequence[Related] = ()) -> Iterator[Block]:
+    """What somebody decides by: the reason, what traffic does, what was decided, what is needed.
+
+    `others`: the other open requests on the connection, where they are known.
+    """
     yield from _reason(request)
     yield from preview(request)
+    yield from beside(request, others)
     yield from _decisions(request)
     yield _needed(request)
 
@@ -162,12 +181,12 @@ def _decisions(request: Request) -> Iterator[Block]:
 # --- what can be done now --------------------------------------------------------------
 
 
-def _actions(request: Request) -> Iterator[Block]:
+def _actions(request: Request, view: View) -> Iterator[Block]:
     """What undoes the change comes first where something is worse since."""
     elements = []
     if request.state is RequestState.UNCONFIRMED:
         elements.append(check_button(request))
-    if can_roll_back(request):
+    if can_roll_back(request) and not (view.rollback and stands(view.rollback.request)):
         elements.append(restore_button(request))
     if request.glass_broken and not request.countersigned:
         elements.insert(1 if request.degraded else 0, countersign_button(request))

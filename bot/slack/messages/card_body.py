@@ -26,6 +26,7 @@ from bot.slack.messages.buttons import (
     deciding_button,
     verifies_first,
 )
+from bot.slack.messages.first_line import done
 from bot.slack.messages.impacts import impact_lines, now_line, restated
 from bot.slack.messages.labels import (
     APPROVE_AND,
@@ -49,6 +50,7 @@ from bot.slack.messages.mrkdwn import (
     section,
     sentence,
 )
+from bot.slack.messages.related import Related, voided_by
 from bot.slack.messages.stays import stays_words
 from bot.slack.messages.stops import Wait, waiting_line
 from bot.slack.messages.unconfirmed import unconfirmed_line
@@ -193,13 +195,28 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
     `now` is in seconds since the epoch; `ahead` counts the requests that come first in the
     connection's queue; `usual` is how many seconds a change takes there; `until` is when the route
-    in hand is given up, 0 where that is not known yet.
+    in hand is given up, 0 where that is not known yet. `beside` are other open requests on the
+    connection, `rollback` is the one that takes this one back, `voided_by` the one that changed
+    what was approved.
     """
 
     now: float
     ahead: int = 0
     usual: float = 40.0
     until: float = 0.0
+    beside: tuple[Related, ...] = ()
+    rollback: Related | None = None
+    voided_by: Related | None = None
+
+    @property
+    def related(self) -> tuple[Related, ...]:
+        """All other requests that it shows."""
+        return (*self.beside, *filter(None, (self.rollback, self.voided_by)))
+
+
+def undone(view: View) -> bool:
+    """Whether the request has been taken back."""
+    return view.rollback is not None and done(view.rollback.request)
 
 
 def progress(request: Request, view: View) -> Iterator[Block]:
@@ -261,22 +278,29 @@ _SENT = frozenset(
 )
 
 
-def ending(request: Request) -> Iterator[Block]:
+_ALONE = View(now=0.0)
+
+
+def ending(request: Request, view: View = _ALONE) -> Iterator[Block]:
     """How a request ended, and what a person may want to do now."""
     if request.state not in _SENT:
-        yield section(_nothing_sent(request))
+        yield section(_nothing_sent(request, view))
         yield from _names(request)
         return
     after = [] if request.degraded else list(quiet(request))
+    # Once it was taken back, its traffic goes where the other card says.
+    now = [] if undone(view) else [*_now(request), *after]
     if request.state in (RequestState.DELETED, RequestState.RESTORED):
-        yield section("\n".join([proof(request), *_now(request), *after]))
+        yield section("\n".join([proof(request), *now]))
     elif request.state is RequestState.UNCONFIRMED:
         yield section(_unconfirmed(request))
         yield from impact(request, "If it was done: ")
-    elif now := [*_now(request), *after]:
+    elif now:
         yield section("\n".join(now))
     yield from route_lines(request)
     yield from _failures(request)
+    if view.voided_by:
+        yield section(voided_by(view.voided_by))
 
 
 def _now(request: Request) -> Iterator[str]:
@@ -288,11 +312,13 @@ def _now(request: Request) -> Iterator[str]:
         yield f"{code(one.route.route_dest)}: {line}" if len(request.routes) > 1 else line
 
 
-def _nothing_sent(request: Request) -> str:
+def _nothing_sent(request: Request, view: View) -> str:
     match request.state:
         case RequestState.VOID:
             again = "Ask again to see it as it is now."
-            return f"{nothing(request)}: {prose(request.why)}{_untouched(request)}\n{again}"
+            cause = f" {voided_by(view.voided_by)}" if view.voided_by else ""
+            said = f"{nothing(request)}: {prose(request.why)}{cause}{_untouched(request)}"
+            return f"{said}\n{again}"
         case RequestState.EXPIRED:
             who = "Too few" if request.approvers else "Nobody"
             return f"{who} approved in time. Nothing was sent.{stays_words(request)}"

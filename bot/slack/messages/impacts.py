@@ -45,7 +45,7 @@ def now_line(request: Request, impact: Impact, named: int) -> str:
     if _same(impact):
         stays = "stays" if one else "stay"
         return f"{_moved(impact)} {stays} on the same prefix ({_routes(impact, named)})."
-    return f"{_moved(impact)} now {'follows' if one else 'follow'} {_takers(impact, named, SLACK)}."
+    return f"{_moved(impact)} now {'follows' if one else 'follow'} {_takers(impact, SLACK)}."
 
 
 def _loss(impact: Impact, named: int, style: Style, *, last: bool) -> str:
@@ -60,7 +60,7 @@ def _loss(impact: Impact, named: int, style: Style, *, last: bool) -> str:
     stays = f"{_moved(impact)} {'stays' if one else 'stay'} on this connection"
     if _same(impact):
         return f"{stays}: the same prefix stays ({_routes(impact, named)})."
-    return f"{stays}: {_takers(impact, named, style)} covers {'it' if one else 'them'}."
+    return f"{stays}: {_takers(impact, style)} covers {'it' if one else 'them'}."
 
 
 def _gain(impact: Impact, named: int, style: Style) -> str:
@@ -75,7 +75,7 @@ def _gain(impact: Impact, named: int, style: Style) -> str:
         there = f"which is there already ({_routes(impact, named)})"
         return f"{_moved(impact)} {'stays' if one else 'stay'} on the same prefix, {there}."
     moves = "moves" if one else "move"
-    return f"{_moved(impact)} {moves} to this route, away from {_takers(impact, named, style)}."
+    return f"{_moved(impact)} {moves} to this route, away from {_takers(impact, style)}."
 
 
 def restated(request: Request, impact: Impact) -> str:
@@ -109,14 +109,16 @@ def _same(impact: Impact) -> bool:
     return impact.takers[0].route.route_dest == impact.route.route_dest
 
 
-def _takers(impact: Impact, named: int, style: Style) -> str:
-    """The prefix that covers the addresses afterwards, with its routes unless it has one of ours.
+def _takers(impact: Impact, style: Style) -> str:
+    """The prefix that covers the addresses afterwards, and whether that hangs on the peer.
 
-    There is only one such prefix.
+    There is only one such prefix. Which of its routes have which weight says nothing here.
     """
     dest = style.code(impact.takers[0].route.route_dest)
-    plain = len(impact.takers) == 1 and impact.takers[0].kind is not RouteKind.BGP
-    return dest if plain else f"{dest} ({_routes(impact, named)})"
+    learned = sum(taker.kind is RouteKind.BGP for taker in impact.takers)
+    if not learned:
+        return dest
+    return f"{dest} (learned over BGP{', and a custom route' * (learned < len(impact.takers))})"
 
 
 def _routes(impact: Impact, named: int) -> str:

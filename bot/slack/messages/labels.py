@@ -8,7 +8,8 @@ terminal. A state is seen before it is read:
     ✅ done           proven
     ⚠️ look at this   it may have been done, in part, or something is worse since
     ❌ did not happen nothing was done, though somebody wanted it
-    ⚪ closed         nothing was done, and nobody waits for it; to an approver: not for you
+    ⚪ closed         nothing was done, or it was taken back since, and nobody waits for it; to an
+                     approver: not for you
 
 ⛔ stands before traffic that loses its route. Buttons say what a press does: *Approve and delete
 now*, *Reject*, *Withdraw*, *Stop*; *Cancel* is only ever what closes a dialog.
@@ -114,6 +115,12 @@ OF = {
         rollback="Delete again",
     ),
 }
+
+ROLLED_BACK = {
+    Operation.DELETE: "{done}, then restored:",
+    Operation.RESTORE: "{done}, then deleted again:",
+}
+"""What the first line begins with once a request was taken back."""
 
 ROLLBACK_NOW = {
     Operation.DELETE: "Restore the {}",

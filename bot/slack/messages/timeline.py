@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
+from bot.lifecycle.request import voided_by
 from bot.lifecycle.route_change import NOT_SENT
 from bot.models import Event, EventKind, Request, RequestState, RouteChange, RouteState
 from bot.preview.rollback import can_ask_again, can_roll_back
@@ -242,8 +243,10 @@ def _drifted(request: Request, details: Mapping[str, str]) -> str:
     said = "Stopped before sending: what was approved has changed."
     # Of a route that was sent already its own line says how it ended.
     stays = stays_words(request) if "untouched" in details else ""
+    cause = voided_by(request)
+    by = f" Request {code(cause)} did that." if cause else ""
     posted = " ".join(filter(None, [mention(request.requester), _deciders(request)]))
-    return f"{said} {details['changed']}{stays} {posted}"
+    return f"{said} {details['changed']}{by}{stays} {posted}"
 
 
 def _buttons(request: Request, event: Event) -> Iterator[Block]:
