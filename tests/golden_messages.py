@@ -33,6 +33,7 @@ from bot.lifecycle import route_change
 from bot.models import (
     Event,
     EventKind,
+    Operation,
     People,
     Request,
     RequestState,
@@ -59,6 +60,7 @@ from bot.slack.messages.decision_forms import (
 from bot.slack.messages.direct import direct_message
 from bot.slack.messages.history import HistoryFound, history
 from bot.slack.messages.receipt import receipt
+from bot.slack.messages.related import Related
 from bot.slack.messages.replies import Row, choices, problem
 from bot.slack.messages.timeline import line
 from bot.store import CardState, Stored
@@ -129,6 +131,25 @@ def _cards() -> Iterator[Golden]:
         ahead = 2 if request.state is RequestState.APPROVED else 0
         seen = View(now=1143.0, ahead=ahead, usual=40.0, until=1703.0)
         yield _message(f"card: {name}", *card(request, seen))
+    for name, request, view_ in _related():
+        yield _message(f"card: {name}", *card(request, view_))
+
+
+def _related() -> Iterator[tuple[str, Request, View]]:
+    """Cards that say something of other requests, with the most there can be."""
+    others = tuple(
+        Related(replace(in_state(state, *MANY[:n]), id=f"r-{n}"), LINK)
+        for n, state in enumerate((RequestState.PENDING, RequestState.EXECUTING), start=1)
+    )
+    yield "pending, two beside it", in_state(RequestState.PENDING), View(now=0.0, beside=others)
+    crowd = View(now=1143.0, beside=others * 2)
+    yield "executing, many beside it", in_state(RequestState.EXECUTING), crowd
+    void = in_state(RequestState.VOID, reason=REASON)
+    yield "void, by another request", void, View(now=0.0, voided_by=others[0])
+    for state in (RequestState.PENDING, RequestState.RESTORED, RequestState.REJECTED):
+        back = Related(in_state(state, operation=Operation.RESTORE), LINK)
+        name = f"deleted, its restoration is {state.value}"
+        yield name, in_state(RequestState.DELETED), View(now=0.0, rollback=back)
 
 
 def _direct() -> Iterator[Golden]:

@@ -311,6 +311,30 @@ async def test_what_was_deleted_is_put_back_with_a_click_and_an_approval(
     await expect(tab.route(seed.ORDINARY, DEST)).to_be_visible()
     assert len(sandbox.vpc.calls_of("CreateVcoRouteEntry")) == 1
 
+    # The old card says so, leads there, and offers no second restoration.
+    old = tab.messages.filter(
+        has=tab.page.get_by_role("heading", name=f"⚪ Deleted, then restored: {DEST}")
+    )
+    await expect(old).to_contain_text("asked by @alice")
+    await expect(tab.button(old, RESTORE)).to_have_count(0)
+    await expect(old.get_by_role("link", name="r-")).to_be_visible()
+    await tab.picture("restored")
+
+
+async def test_two_requests_on_one_connection_warn_each_other(tab: Tab) -> None:
+    """Whoever decides sees what the other one would change."""
+    other = f"{seed.WIDE_DEST} (weight 0)"
+    await tab.type(COMMAND)
+    await expect(tab.card(DEST)).to_be_visible()
+    await tab.type(f"/vco-route delete {seed.ORDINARY} {seed.WIDE_DEST} --weight 0")
+    both = tab.messages.filter(has_text="Open on this connection too")
+    await expect(both).to_have_count(2)
+    await expect(both.first).to_contain_text(f"Delete {other}")
+    await expect(both.last).to_contain_text(f"Delete {DEST}")
+    await expect(both.first).to_contain_text("Whichever runs first voids the other.")
+    await both.first.get_by_role("link", name=f"Delete {other}").click()
+    await tab.picture("beside")
+
 
 async def test_who_cuts_a_tunnel_beside_the_chat_sees_it_go_down(
     tab: Tab, sandbox: Sandbox
