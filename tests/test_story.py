@@ -18,7 +18,7 @@ async def test_a_route_is_asked_for_approved_deleted_once_and_proven_gone(playin
 
     # A card appears in the channel: what would go, what traffic would do next, who decides.
     card = await playing.slack.until(lambda: next(iter(playing.cards()), None))
-    covers = "`192.168.0.0/16` (weight 100; weight 0) covers them."
+    covers = "`192.168.0.0/16` covers them."
     said = text_of(card).splitlines()
     assert said[:3] == [
         f"🟠 Delete {seed.SHADOWED_DEST} · office-shanghai",
