@@ -86,8 +86,8 @@ async def test_an_outage_of_slack_and_a_bot_that_is_replaced_delay_it_and_lose_n
     hurried.slack.outage = True
     assert (await hurried.until_ended(second)).state is RequestState.RESTORED
     await hurried.stop_bots()
-    await hurried.start_bot()
     hurried.slack.outage = False
+    await hurried.start_bot()
     await hurried.until_card_says(first, "⚪ Deleted, then restored")
     await hurried.until_quiet(beside)
     assert "Open on this connection too" not in text_of(beside)
