@@ -71,7 +71,7 @@ async def test_alice_confirms_the_break_glass_modal_and_bob_countersigns(
 
     await tab.type(f'{COMMAND} --reason "all of prod is down" --break-glass')
     await expect(tab.modal).to_contain_text("It runs at once, without an approval.")
-    await expect(tab.modal).to_contain_text("addresses lose their route")
+    await expect(tab.modal).to_contain_text("addresses stay on this connection")
     why = tab.field("Why can this not wait for an approval?")
     await expect(why).to_have_value("all of prod is down")
     go = tab.modal.get_by_role("button", name="Delete now")
