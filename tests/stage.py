@@ -29,6 +29,7 @@ from bot.sandbox.vpc.service import Call
 from bot.sandbox.vpc.world import Pace
 from bot.service.run import run
 from bot.slack.messages.card import APPROVE, CANCEL, COUNTERSIGN, REJECT, RESTORE
+from bot.slack.posted import DIRECT
 from bot.store import Database, Store
 from bot.store.client import DUE
 from bot.store.connect import connect
@@ -244,6 +245,10 @@ class Stage:
         """All that one person was told privately."""
         return "\n".join(text_of(m) for m in self.slack.ephemerals(user))
 
+    def told_directly(self, user: str) -> list[Message]:
+        """The direct messages that tell somebody something: not those that ask for a decision."""
+        return [m for m in self.slack.dms(user) if part_of(m) != DIRECT]
+
     def thread(self, card: Message) -> list[str]:
         """The lines below a card."""
         posts = [m for m in self.slack.thread(card.channel, card.ts) if m.reply]
@@ -364,6 +369,11 @@ def lines_of(post: Message) -> list[str]:
             lines.append([])
         lines[-1].append(block)
     return ["\n".join(text_of(block) for block in line) for line in lines]
+
+
+def part_of(message: Message) -> str:
+    """Which part of its request a message is, as its metadata says; empty for an answer."""
+    return str(message.metadata.get("event_payload", {}).get("part", ""))
 
 
 def request_id(card: Message) -> str:

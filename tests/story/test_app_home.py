@@ -250,7 +250,7 @@ async def test_what_was_deleted_is_asked_back_in_the_home_by_a_card_where_the_fi
 
 async def directly(stage: Stage, user: str) -> str:
     """What the bot wrote to somebody alone."""
-    said = await stage.slack.until(lambda: stage.slack.dms(user))
+    said = await stage.slack.until(lambda: stage.told_directly(user))
     return "\n".join(map(text_of, said))
 
 

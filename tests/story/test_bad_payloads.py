@@ -114,7 +114,7 @@ async def test_a_rejection_of_what_is_gone_is_answered_directly(
 ) -> None:
     ack = await playing.slack.deliver("interactive", submission(private_metadata=metadata))
     assert (ack.status, ack.body) == (200, "")
-    said = await playing.slack.until(lambda: playing.slack.dms(BOB))
+    said = await playing.slack.until(lambda: playing.told_directly(BOB))
     assert words in text_of(said[0])
     assert "Please ask again" in text_of(said[0])
     await nothing_is_left(playing)

@@ -262,7 +262,7 @@ async def test_a_click_that_did_not_come_from_slack_decides_nothing(hurried: Sta
     with structlog.testing.capture_logs() as logs:
         await hurried.store.inbox.put("forged", payloads.encode(click))
         await until(lambda: any(e["event"] == "seal_broken" for e in logs))
-    said = await hurried.slack.until(lambda: hurried.slack.dms(BOB))
+    said = await hurried.slack.until(lambda: hurried.told_directly(BOB))
     assert text_of(said[0]).startswith("This was not done")
     assert (await hurried.request(card)).state is RequestState.PENDING
 
