@@ -168,11 +168,7 @@ def crowded(size: int, seen: Crowd) -> list[Row]:
         *(
             []
             if few
-            else [
-                Row(
-                    "  beside what Slack allows", seen.told, seen.bound, "a post a second", goal=1.2
-                )
-            ]
+            else [Row("  beside what Slack allows", seen.told, seen.bound, "a post a second")]
         ),
         Row("  gone to card says so", seen.card, seen.plain, "plain waiter"),
         Row("  beside Terraform's policy", seen.told, seen.terraform, "Terraform"),
