@@ -328,7 +328,7 @@ async def test_a_direct_message_is_written_to_a_person(
 
 async def test_a_method_that_is_not_there_is_an_unknown_method(client: AsyncWebClient) -> None:
     """What the bot never calls is not imitated: a call of it fails at once, by name."""
-    assert await error_of(client.conversations_open(users=[BOB])) == "unknown_method"
+    assert await error_of(client.chat_delete(channel=NETWORK_OPS, ts="1.0")) == "unknown_method"
 
 
 async def test_history_comes_in_pages(client: AsyncWebClient) -> None:
