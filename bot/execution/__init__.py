@@ -10,6 +10,7 @@ the result under its fence. Everything before and after the one call is a pure t
 - `send`        before and at the send: wait, void, or send with the stored token
 - `verify`      after the send: poll until it is proven; reconcile what is unconfirmed
 - `recheck`     are those who asked and approved still allowed to, read again before the send
+- `cause`       which of our own requests has changed what another one was approved for
 - `reading`     a connection and its routes, read over several steps where that takes long
 - `finding`     the connection that is meant by a name, or in another region
 - `region_pages`  connections that many wait for, read by pages of their region
