@@ -7,7 +7,7 @@
 - `impacts`     what happens to traffic
 - `card`        one message for a request, edited in place; `first_line`, `card_body`: its parts
 - `stays`       the danger that is still there; `stops`: what has not begun; `unconfirmed`;
-                `monitored`: what monitoring has shown
+                `monitored`: what monitoring has shown; `related`: what other requests mean for it
 - `timeline`    the thread below the card: one line for each event; `reminder`: the one that calls
 - `direct`      the direct message to an approver
 - `replies`     what one person is told of their command or click; lists and status
