@@ -56,7 +56,7 @@ REFRESH_SECONDS = 3.0
 BARS_A_MINUTE = 25
 """How many edits of all cards together move bars: half of what Slack allows, about 50 a minute."""
 
-IN_A_STEP = 2.0
+_IN_A_STEP = 2.0
 _PART_OF_LEASE = 8
 """Seconds in which a step goes on to what comes next, and at most such a part of its lease: the
 call that it begins last has time left."""
@@ -71,6 +71,20 @@ class PostedMessage(NamedTuple):
     channel: str
     ts: str
     earlier: bool
+
+
+async def call_by_call(
+    claim: Claim, call: Callable[[Claim], Awaitable[float | None]]
+) -> float | None:
+    """Go on to what is due at once, as long as there is time; returns when the next is due.
+
+    What is due at once is done at once: another claim would read the same again.
+    """
+    until = time.monotonic() + min(_IN_A_STEP, (claim.until - claim.now) / _PART_OF_LEASE)
+    while True:
+        again_at = await call(claim)
+        if again_at != claim.now or time.monotonic() > until:
+            return again_at
 
 
 class CardPublisher:
@@ -94,13 +108,7 @@ class CardPublisher:
 
     async def step(self, claim: Claim) -> float | None:
         """Bring Slack closer to the record, call by call as long as there is time."""
-        lease = claim.until - claim.now
-        until = time.monotonic() + min(IN_A_STEP, lease / _PART_OF_LEASE)
-        while True:
-            again_at = await self._call(claim)
-            # What is due at once is done at once: another claim would read the same again.
-            if again_at != claim.now or time.monotonic() > until:
-                return again_at
+        return await call_by_call(claim, self._call)
 
     async def _call(self, claim: Claim) -> float | None:
         found = await self._store.recorded_now(claim.id)

@@ -6,7 +6,6 @@ nobody else from being called. All of it goes after everything else that Slack i
 """
 
 import hashlib
-import time
 from collections.abc import Iterator
 
 import msgspec
@@ -24,7 +23,7 @@ from bot.follow_up import reminders
 from bot.models import Request, RequestState
 from bot.slack.approvers import Approvers
 from bot.slack.budget import Priority
-from bot.slack.cards import IN_A_STEP
+from bot.slack.cards import call_by_call
 from bot.slack.messages.direct import direct_message
 from bot.slack.messages.mrkdwn import Message
 from bot.slack.posted import DIRECT, PostedMessages, metadata
@@ -67,11 +66,7 @@ class DirectMessagePublisher:
 
     async def step(self, claim: Claim) -> float | None:
         """Bring what approvers are shown closer to the record, as long as there is time."""
-        began = time.monotonic()
-        while True:
-            again_at = await self._once(claim)
-            if again_at != claim.now or time.monotonic() - began > IN_A_STEP:
-                return again_at
+        return await call_by_call(claim, self._once)
 
     async def _once(self, claim: Claim) -> float | None:
         stored = await self._store.requests.get(claim.id)
