@@ -17,8 +17,9 @@ item that it stores, and its handler. It has a router, and `bot.slack.routes` pu
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar, Union
+from typing import Any, TypeVar, Union, cast
 
 import msgspec
 from slack_bolt.async_app import AsyncApp
@@ -158,16 +159,38 @@ def _for_bolt(
     # Bolt hands over what the names of the arguments ask for.
     async def listen(ack: AsyncAck, body: Json, request: AsyncBoltRequest) -> None:
         request.context[HEARD] = True
-        listening = asyncio.create_task(_listening(listener, context, ack, body))
-        await asyncio.wait({listening}, timeout=ACK_SECONDS)
+        given = _Given()
+        listening = asyncio.create_task(_listening(listener, context, given.by(ack), body))
+        listening.add_done_callback(given.over)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(given.wait(), ACK_SECONDS)
         if listening.done():
             listening.result()
         else:
-            # It goes on, and Slack hears now that it is late.
+            # It goes on: with what it leads to, or with an acknowledgement that is late.
             late.add(listening)
             listening.add_done_callback(late.discard)
 
     return listen
+
+
+class _Given:
+    """Whether an acknowledgement was given: Slack hears it then, whatever comes after it."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+        self.wait = self._event.wait
+
+    def by(self, ack: AsyncAck) -> AsyncAck:
+        async def acknowledge(*said: Any, **more: Any) -> BoltResponse:  # noqa: ANN401 - Bolt's
+            response = await ack(*said, **more)
+            self._event.set()
+            return response
+
+        return cast("AsyncAck", acknowledge)
+
+    def over(self, listening: asyncio.Task[None]) -> None:  # noqa: ARG002 - a callback's argument
+        self._event.set()
 
 
 async def _listening(
