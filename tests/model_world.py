@@ -10,7 +10,7 @@ Time goes on in steps of `TICK` seconds: the request expires at the first, a tok
 until the next, and a route's deadline comes two after its send.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from types import SimpleNamespace
 from typing import Any, NamedTuple, NoReturn
@@ -47,7 +47,7 @@ from bot.models import (
 )
 from bot.policy import Policy, PolicySource, Rule, Who, terms_now
 from bot.store import Claim
-from bot.store.records import Stored
+from bot.store.records import Reading, Stored
 
 TICK = 60.0
 LIMITS = Limits(operation=1.5 * TICK, token_window=0.5 * TICK)
@@ -518,6 +518,13 @@ class Hands:
 
     async def position(self, _: Request) -> int:
         return 0
+
+    async def latest_ids(self, _: int) -> list[str]:
+        """No other request is there that could have changed anything."""
+        return []
+
+    async def many(self, _: Sequence[str]) -> Reading:
+        return Reading([], [])
 
     async def append(self, *_: object, **__: object) -> None:
         """Refusals are audited elsewhere."""

@@ -32,6 +32,11 @@ from bot.store import Claim, DirectMessage, DirectState, Store
 
 log = structlog.get_logger(__name__)
 
+_LATE_SECONDS = 30.0
+_AGAIN_SECONDS = 5.0
+"""Slack may post long after a call has timed out. For so long after a decision it is looked for,
+again and again, what asks somebody who is not asked any more."""
+
 _CARD_SECONDS = 1.0
 """When to look again whether the card is there."""
 
@@ -105,6 +110,8 @@ class DirectMessagePublisher:
             state = found
         if todo := next(_todo(request, state, card.link), None):
             state = await self._tend(claim, request, state, *todo)
+            if _may_come_late(request, state.of(todo[0].user), claim.now):
+                return claim.now + _AGAIN_SECONDS
         elif not request.state.open:
             # Once more, so that it is forgotten with its request.
             await self._save(claim, request, state)
@@ -153,7 +160,7 @@ class DirectMessagePublisher:
             done = replace(message, posting=False, lost=error.code)
         except SlackUnavailable:
             state = await self._store.direct_states.get(claim.id)
-            found = next(m for m in state.messages if m.user == message.user)
+            found = state.of(message.user)
             # The others come first the next time.
             failed = replace(found, failures=found.failures + 1)
             await self._save(claim, request, state.with_message(failed))
@@ -184,6 +191,9 @@ class DirectMessagePublisher:
             place = {"channel": message.channel, "since": str(request.created_at)}
             if found := await self._posted_messages.find(place, request.id, DIRECT):
                 return replace(message, ts=found, posting=False)
+        if _may_come_late(request, message, claim.now):
+            # The others come first the next time.
+            return replace(message, failures=message.failures + 1)
         if request.state is not RequestState.PENDING:
             return replace(message, posting=False, lost=str(request.state))
         await self._save(claim, request, state.with_message(replace(message, posting=True)))
@@ -227,6 +237,13 @@ def _due(request: Request, message: DirectMessage, wanted: Message) -> bool:
         return message.shown != _hash(wanted)
     asked = request.state is RequestState.PENDING and message.user not in request.approvers
     return asked or message.posting
+
+
+def _may_come_late(request: Request, message: DirectMessage, now: float) -> bool:
+    """Whether a message with buttons may yet appear, although nobody is asked any more."""
+    decided_at = max((d.at for d in request.decisions), default=request.ended_at)
+    pending = request.state is RequestState.PENDING
+    return message.posting and not pending and now < decided_at + _LATE_SECONDS
 
 
 def _hash(message: Message) -> str:

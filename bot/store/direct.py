@@ -46,6 +46,10 @@ class DirectState(Value, frozen=True):
     messages: tuple[DirectMessage, ...] = ()
     doubt: str = ""
 
+    def of(self, user: str) -> DirectMessage:
+        """The message to somebody who has one."""
+        return next(m for m in self.messages if m.user == user)
+
     def with_message(self, message: DirectMessage) -> "DirectState":
         """The same with what is known now of one person's message."""
         new = tuple(message if m.user == message.user else m for m in self.messages)

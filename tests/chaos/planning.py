@@ -209,7 +209,9 @@ def _fault(  # noqa: PLR0913, PLR0917 - what a round is made of
         skip = random.randrange(connections[target])
     # What only changes meet is there before the few of a round are sent, or it never meets one.
     early = kind in ONLY_CHANGES or detail == _DELETE
-    at = random.uniform(0.0, until / 4 if early else until)
+    # What changes a route matters between its preview and its send, which are over soon.
+    part = 4 if early else 2 if group == "elsewhere" else 1
+    at = random.uniform(0.0, until / part)
     if kind is Kind.CLOCK_JUMPED:
         # A second's worth, or more than any lease.
         seconds = _round(random.choice((-10.0, -1.5, 1.5, 5.0, 10.0)))

@@ -58,7 +58,7 @@ def in_the_end(found: Evidence) -> Iterator[str]:
             yield from _thread(case)
         # The version before puts off for a minute what it does not know.
         if not (forgot or found.world.mixed):
-            yield from _direct(case)
+            yield from _direct(case, _timed_out(found, case))
     if not forgot:
         yield from _everybody_is_answered(found)
 
@@ -103,11 +103,25 @@ def _twins(case: Case) -> int:
     return len(case.direct) - len({message.channel for message in case.direct})
 
 
-def _direct(case: Case) -> Iterator[str]:
-    """What asks nobody any more has no buttons; a twin that nobody could know of is left alone."""
+def _timed_out(found: Evidence, case: Case) -> set[str]:
+    """The channels in which a message about a request may have come after it was waited for."""
+    return {
+        str(call.args["channel"])
+        for call in found.world.slack.requests
+        if (call.method, call.error) == ("chat.postMessage", "hanging")
+        and _about(call.args) == case.id
+    }
+
+
+def _about(args: dict[str, Any]) -> str:
+    return str(args.get("metadata", {}).get("event_payload", {}).get("request", ""))
+
+
+def _direct(case: Case, timed_out: set[str]) -> Iterator[str]:
+    """What asks nobody any more has no buttons; what nobody could know of yet is left alone."""
     if case.state is RequestState.PENDING:
         return
-    for channel in {message.channel for message in case.direct}:
+    for channel in {message.channel for message in case.direct} - timed_out:
         mine = [_buttons(m) for m in case.direct if m.channel == channel]
         if all(mine):
             yield f"{case.id}: {case.state}, and a direct message still has {mine[0]}"

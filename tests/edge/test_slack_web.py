@@ -150,8 +150,8 @@ async def test_direct_messages_that_call_people_share_a_limit_and_take_nothing_o
         for channel in channels * 10:
             await slack.post(channel, "?", [], priority=Priority.DIRECT)
             called += 1
-    assert 3 <= called <= 10, "whoever is called, as many as in one channel"
-    for _ in range(10):
+    assert 1 <= called <= 5, "whoever is called, as many as in one channel"
+    for _ in range(5):
         await slack.post(NETWORK_OPS, "a card", [])
 
 

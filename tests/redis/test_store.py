@@ -204,7 +204,7 @@ async def test_a_change_without_a_claim_wakes_the_worker_and_the_teller(store: S
     request = await store.requests.create(a_request())
     await drain(store)
     await store.requests.update(request.id, decide(Verdict.APPROVED))
-    kinds = ("run", "tell", "follow")
+    kinds = ("run", "tell", "follow", "dm")
     assert await drain(store) == {EVERYBODY, *(f"{kind}:{request.id}" for kind in kinds)}
     await store.requests.update(request.id, lambda r: r)
     assert await drain(store) == set(), "nothing changed, so nobody is woken"

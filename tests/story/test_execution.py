@@ -41,9 +41,10 @@ async def test_what_means_busy_is_waited_for_and_sent_again_with_the_same_token(
         assert request.state is RequestState.DELETED, code
         assert [call.code for call in sends] == [code, code, "OK"]
         assert {call.client_token for call in sends} == {request.routes[0].client_token}
-        # The thread says once that it waits, and what for.
+        # The thread says once that it waits, and what for; a copy at work may have done it.
         await brisk.until_deleted(card)
-        assert sum("Waiting:" in line for line in brisk.thread(card)) == 1
+        words = ("Waiting:", "Checking, for there was no answer:")
+        assert sum(any(w in line for w in words) for line in brisk.thread(card)) == 1, code
 
 
 async def test_what_is_throttled_waits_as_long_as_it_is_told_and_nothing_else_does(

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from reading import HOSTILE, mrkdwn
 from stage import Stage, delete_command
+from waiting import until
 
 from bot import lifecycle
 from bot.history import Found, Kinship, find, kinship
@@ -281,7 +282,11 @@ async def done(stage: Stage, command: str, approver: str = BOB) -> Message:
     card = await stage.ask(command)
     await stage.approve(card, user=approver)
     request = await stage.until_ended(card)
-    await stage.until_told(ALICE, f"(`{request.id}`)")
+
+    async def linked() -> bool:
+        return bool((await stage.store.card_states.get(request.id)).link)
+
+    await until(linked)
     return card
 
 
