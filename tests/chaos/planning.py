@@ -35,6 +35,9 @@ def plan(seed: str, number: int, mode: Mode = Mode.HTTP) -> Plan:
     if random.random() < _FAILOVERS:
         faults.append(_fault(random, busy_until, replicas, connections, lease, [Kind.FAILOVER]))
     faults = _once(faults)
+    if number % 3:
+        asks, aimed = _aimed(asks, f"{seed}/{number}")
+        faults += aimed
     silent = any(f.kind in _RARE for f in faults)
     replica = any(f.kind is Kind.FAILOVER for f in faults)
     operation = random.choice((30, 6, 6, 6) if silent else (30, 30, 6))
@@ -60,6 +63,27 @@ def plan(seed: str, number: int, mode: Mode = Mode.HTTP) -> Plan:
         tiers=random.random() < 0.1,
         replica=replica,
     )
+
+
+def _aimed(asks: tuple[Ask, ...], seed: str) -> tuple[tuple[Ask, ...], list[Fault]]:
+    """What chance meets too seldom: a route inside one that is asked for, a send that is throttled.
+
+    By a seed of its own: all else is as it was planned before.
+    """
+    random = Random(f"{seed}/aimed")  # noqa: S311 - repeatable on purpose
+    which, hit = random.random(), random.randrange(len(asks))
+    ask = asks[hit]
+    fault = Fault(at=0.0, kind=Kind.THROTTLED, seconds=1.0, times=1, detail=_DELETE)
+    if which < _THROTTLED:
+        return asks, [fault]
+    approvals = [act for act in ask.acts if act.click is Click.APPROVE]
+    if which > _THROTTLED + _DRIFTED or not approvals:
+        return asks, []
+    # The card is there within a second as a rule, and then it is a while until the approval.
+    late = replace(ask, acts=(replace(approvals[0], after=2.0),))
+    added = replace(fault, kind=Kind.ROUTE_ADDED, at=_round(ask.at + 1.5), detail="")
+    added = replace(added, target=ask.connection, skip=ask.routes[0])
+    return (*asks[:hit], late, *asks[hit + 1 :]), [added]
 
 
 def _kinds(random: Random, mode: Mode, number: int) -> list[Kind]:
@@ -169,6 +193,11 @@ _STOPS = 0.3
 
 _FAILOVERS = 0.1
 """The part of the rounds in which Valkey fails over, whatever else there is."""
+
+_THROTTLED = 0.1
+_DRIFTED = 0.2
+"""The parts of the rounds in which these happen, whatever else there is, but for those of one
+kind alone."""
 
 _FORBIDDEN = ("xadd", "hset", "zadd", "set", "expire")
 _RARE = (Kind.FAILS_SILENTLY,)
