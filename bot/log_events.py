@@ -137,7 +137,8 @@ EVENTS: dict[str, LogEvent] = {
         "A stored payload is of another version; it waits a minute for that one.", _NEWER
     ),
     "listener_failed": LogEvent(
-        "A fault of ours while a payload was taken in; its sender was told that it did not work.",
+        "A fault of ours while a payload was taken in; its sender was told, "
+        "unless it had been acknowledged.",
         "Report it, with the traceback.",
     ),
     "listening": LogEvent("The HTTP port is open."),

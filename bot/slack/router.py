@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, Union, cast
 
 import msgspec
+import structlog
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.request.async_request import AsyncBoltRequest
@@ -37,6 +38,8 @@ from bot.slack.payloads import InboxItem
 from bot.slack.responder import Responder
 from bot.slack.submissions import Submissions
 from bot.store import Claim, Store
+
+log = structlog.get_logger(__name__)
 
 Listener = Callable[[ListenerContext, AsyncAck, Body], Awaitable[None]]
 """Stores what Slack delivered and acknowledges it, within Slack's three seconds."""
@@ -128,7 +131,7 @@ class Router:
             if kind == "event":
                 app.event(id_, middleware=[_for_event(listener, context)])(_nothing)
             else:
-                getattr(app, kind)(id_)(_for_bolt(listener, context))
+                getattr(app, kind)(id_)(for_bolt(listener, context))
 
     async def handle(self, context: HandlerContext, claim: Claim, item: InboxItem) -> float | None:
         """Handle an item; returns when to go on, or None."""
@@ -151,10 +154,16 @@ class Router:
         return register
 
 
-def _for_bolt(
+def for_bolt(
     listener: Listener, context: ListenerContext
 ) -> Callable[[AsyncAck, Json, AsyncBoltRequest], Awaitable[None]]:
+    """The listener as Bolt calls it: Slack hears the acknowledgement as soon as it is given."""
     late: set[asyncio.Task[None]] = set()
+
+    def over(listening: asyncio.Task[None]) -> None:
+        late.discard(listening)
+        if not listening.cancelled() and (error := listening.exception()) is not None:
+            log.error("listener_failed", type=listener.__name__, exc_info=error)
 
     # Bolt hands over what the names of the arguments ask for.
     async def listen(ack: AsyncAck, body: Json, request: AsyncBoltRequest) -> None:
@@ -169,7 +178,7 @@ def _for_bolt(
         else:
             # It goes on: with what it leads to, or with an acknowledgement that is late.
             late.add(listening)
-            listening.add_done_callback(late.discard)
+            listening.add_done_callback(over)
 
     return listen
 

@@ -1,20 +1,25 @@
 """Whatever Slack or somebody else delivers: its sender is told, and nothing is left pending."""
 
+import asyncio
 import json
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import structlog
 from leftovers import no_traceback, nothing_is_left
+from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.request.async_request import AsyncBoltRequest
 from stage import Stage
+from waiting import until
 
 from bot.sandbox.slack.deliver import Ack, Kind
 from bot.sandbox.slack.messages import text_of
 from bot.sandbox.slack.workspace import ALICE, BOB, NETWORK_OPS, T_HOME
+from bot.slack.listeners import ListenerContext
 from bot.slack.payload import Body
 from bot.slack.payloads import InboxItem
+from bot.slack.router import for_bolt
 from bot.slack.unknown import UnknownPayloads
 
 __all__ = ["no_traceback"]
@@ -278,3 +283,23 @@ async def test_a_fault_of_ours_is_told_too(body: Json, answer: str) -> None:
     assert isinstance(events[0]["exc_info"], RuntimeError)
     assert [d.user for d in kept] == ([BOB] if answer == "kept" else [])
     assert answer == "kept" or answer in response.body
+
+
+async def test_a_fault_after_the_acknowledgement_is_logged_with_its_cause() -> None:
+    """A form is filled in after its click was acknowledged: nobody waits for that any more."""
+    go_on = asyncio.Event()
+
+    async def fills_in(_: ListenerContext, ack: AsyncAck, __: Body) -> None:
+        await ack()
+        await go_on.wait()
+        raise RuntimeError("unforeseen")
+
+    listen = for_bolt(fills_in, cast("ListenerContext", None))
+    with structlog.testing.capture_logs() as events:
+        ack = AsyncAck()  # type: ignore[no-untyped-call] # Bolt's
+        await listen(ack, {}, AsyncBoltRequest(body={}, mode="socket_mode"))
+        assert events == []
+        go_on.set()
+        await until(lambda: bool(events))
+    assert events[0]["event"] == "listener_failed"
+    assert isinstance(events[0]["exc_info"], RuntimeError)
