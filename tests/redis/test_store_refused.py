@@ -337,8 +337,8 @@ async def test_a_request_that_is_not_in_its_queue_is_not_at_its_head(brisk: Stag
     request = await brisk.request(card)
     queue = key("queue", request.region, request.vpn_connection_id)
     await brisk.store.database.command("DEL", queue)
-    brisk.vpc.set_state(route.vpn_connection_id, "attached")
     ended = await brisk.until_ended(card)
+    brisk.vpc.set_state(route.vpn_connection_id, "attached")
     assert ended.state is RequestState.FAILED
     assert not brisk.vpc.calls_of(DELETE)
     await brisk.until_card_says(card, "lost this request's place in the queue")

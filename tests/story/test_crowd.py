@@ -78,7 +78,9 @@ async def test_fifty_at_once_are_all_told_within_slacks_limits(
     for card in cards:
         await shortened.slack.until(partial(told, shortened, card), timeout=LONGEST)
     assert all(shortened.vpc.effects(route) == 1 for route in routes)
-    assert asked.limited <= 5
+    # Ten times as fast, a machine that is late by 0.1 s is late by a second: it meets more of them
+    # than the five that the bench has in real time. Blind tries would be hundreds.
+    assert asked.limited <= 2 * COUNT
     assert asked.cloud["DeleteVcoRouteEntry"] == COUNT
     # Approved and sent, updating, gone: never a post for each line where many wait.
     assert asked.slack["chat.postMessage"] <= 3.5 * COUNT
