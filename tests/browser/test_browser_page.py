@@ -42,6 +42,7 @@ async def sandbox(
         slack = sandbox.slack
         await slack.command(ALICE, NETWORK_OPS, "/vco-route", COMMAND)
         await until(lambda: cards(sandbox))
+        await slack.command(ALICE, NETWORK_OPS, "/vco-route", f"list {seed.ORDINARY}")
         await until(lambda: any(m.ephemeral_to == ALICE for m in slack.state.messages))
         yield sandbox
 
