@@ -28,6 +28,9 @@ open_per_person = 1000
 cards_per_minute = 1000
 """
 
+RATES = dict(budget.RATES)
+"""As the bot has them: most scenes lift them."""
+
 COUNT = 50
 FASTER = 10
 
@@ -55,7 +58,7 @@ def told(stage: Stage, card: Message) -> bool:
 
 @pytest.fixture
 def shortened(hurried: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    faster = {m: budget.Rate(r.per_minute * FASTER, r.burst) for m, r in budget.RATES.items()}
+    faster = {m: budget.Rate(r.per_minute * FASTER, r.burst) for m, r in RATES.items()}
     monkeypatch.setattr(budget, "RATES", faster)
     monkeypatch.setattr("bot.slack.web.RATES", faster)
     rates = hurried.slack.limits.rates
@@ -78,9 +81,8 @@ async def test_fifty_at_once_are_all_told_within_slacks_limits(
     for card in cards:
         await shortened.slack.until(partial(told, shortened, card), timeout=LONGEST)
     assert all(shortened.vpc.effects(route) == 1 for route in routes)
-    # Ten times as fast, a machine that is late by 0.1 s is late by a second: it meets more of them
-    # than the five that the bench has in real time. Blind tries would be hundreds.
-    assert asked.limited <= 2 * COUNT
+    # Ten times as fast, a machine that is late by 0.1 s is late by a second. Blind tries are 50.
+    assert asked.limited <= 20
     assert asked.cloud["DeleteVcoRouteEntry"] == COUNT
     # Approved and sent, updating, gone: never a post for each line where many wait.
     assert asked.slack["chat.postMessage"] <= 3.5 * COUNT
