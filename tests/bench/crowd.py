@@ -58,8 +58,9 @@ async def crowd(stage: Stage, bot: BotProcess, name: str, count: int, *, redis: 
     routes = [stage.new_routes(f"{name}x{n}", pace=pace)[0] for n, pace in enumerate(paces)]
     limits.enabled = False
     cards = [await stage.ask(delete_command(route)) for route in routes]
-    if count > 1:
-        await asyncio.sleep(2.0)  # what the cards still want of Slack is no part of this
+    for card in cards:
+        # What the cards still want of Slack is no part of this.
+        await stage.until_quiet(card)
     limits.enabled = True
     if redis:
         async with Commands(stage.redis_url) as commands:
