@@ -133,7 +133,7 @@ ALLOWED = st.fixed_dictionaries(
     }
 )
 Allowed = dict[str, object]
-FINAL = {Verdict.REJECTED, Verdict.CANCELLED, Verdict.EXPIRED}
+FINAL = {Verdict.REJECTED, Verdict.CANCELLED, Verdict.EXPIRED, Verdict.STOPPED}
 
 
 @given(DECISIONS, ALLOWED)
