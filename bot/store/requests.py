@@ -336,6 +336,11 @@ class Requests:
         """The ids of all requests that are pending, approved or executing, sorted."""
         return sorted(set(map(str, await self._db.command("HVALS", OPEN))))
 
+    async def seals_broken(self) -> tuple[list[str], int]:
+        """The open requests that do not bear our seal, and how many there are to be looked at."""
+        found = (await self.many(await self.open_ids())).stored
+        return [s.request.id for s in found if self._seals.wrong(s.request, s.seal)], len(found)
+
     async def holders(self, request: Request) -> list[Request]:
         """The open requests, other than `request`, that hold one of its routes.
 
