@@ -37,7 +37,8 @@ from bot.models import (
 )
 from bot.policy import approved_by, authorize_on_record
 from bot.sandbox.slack.messages import find_element, text_of
-from bot.slack.messages.app_home import AppHomeData, view
+from bot.slack.messages.app_home import view
+from bot.slack.messages.concerns import AppHomeData
 from bot.slack.messages.buttons import STOP
 from bot.slack.messages.card import View, card, first_line
 from bot.slack.messages.mrkdwn import clock
