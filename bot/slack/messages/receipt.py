@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from bot import lifecycle
 from bot.models import (
     Decision,
-    Event,
     EventKind,
     Impact,
     LiveRoute,
@@ -28,7 +27,6 @@ from bot.slack.messages.card import first_line
 from bot.slack.messages.card_body import proof
 from bot.slack.messages.impacts import impact_lines
 from bot.slack.messages.labels import Symbol, nothing, verdict_word, words
-from bot.slack.messages.monitored import degraded_line, over_line
 from bot.slack.messages.mrkdwn import (
     BLOCKS_LIMIT,
     SECTION_LIMIT,
@@ -51,6 +49,7 @@ from bot.slack.messages.mrkdwn import (
     whole_lines,
 )
 from bot.slack.messages.style import SLACK, TERMINAL, Style
+from bot.slack.messages.timeline import since
 from bot.store import CardState, Stored
 
 
@@ -117,10 +116,6 @@ def _quotes(everything: Iterable[Part]) -> list[list[Block]]:
     return [[plain(f"“{cut(one, next(limits) - 2)}”") for one in quotes] for quotes in kept]
 
 
-_AFTERWARDS = (
-    *(EventKind.TROUBLE, EventKind.COUNTERSIGN_REMINDER),
-    *(EventKind.DEGRADED, EventKind.RECOVERED, EventKind.MONITORED),
-)
 _MOST_AFTERWARDS = 5
 
 
@@ -226,43 +221,10 @@ def _tunnel(style: Style, tunnel: Tunnel) -> str:
 
 def _afterwards(style: Style, request: Request) -> Iterator[Part]:
     """What was seen of the connection since, what needed attention; in the thread's words."""
-    events = [e for e in request.timeline if e.kind in _AFTERWARDS]
-    lines = [one for event in events if (one := _told(style, request, event))]
+    told = ((event.at, since(request, event, style)) for event in request.timeline)
+    lines = [f"{style.time(at)}: {said}" for at, said in told if said]
     if lines:
         yield Part((style.strong("Also"), *lines[-_MOST_AFTERWARDS:]))
-
-
-def _told(style: Style, request: Request, event: Event) -> str:
-    said = _since(style, request, event)
-    if said and event.route is not None and len(request.routes) > 1:
-        said = f"{style.code(event.route.route_dest)} · {said}"
-    return f"{style.time(event.at)}: {said}" if said else ""
-
-
-def _since(style: Style, request: Request, event: Event) -> str:
-    details = {name: style.prose(said) for name, said in event.details.items()}
-    what, requester = details.get("what", ""), style.mention(request.requester)
-    match event.kind:
-        case EventKind.TROUBLE:
-            return f"Needs attention: {what} {requester}"
-        case EventKind.COUNTERSIGN_REMINDER:
-            return _reminder(style, request, overdue="overdue" in details)
-        case EventKind.DEGRADED:
-            return degraded_line(request, {"what": what}, style)
-        case EventKind.RECOVERED:
-            return "Tunnels and BGP are as they were before this change."
-        case EventKind.MONITORED:
-            return over_line(request, details, style) or ""
-        case _:
-            return ""
-
-
-def _reminder(style: Style, request: Request, *, overdue: bool) -> str:
-    approvers = named(request.terms.approvers.ids, style.mention)
-    if overdue:
-        over = "the time to countersign this break-glass is over, and nobody has."
-        return f"{Symbol.LOOK} {approvers}: {over}"
-    return f"{approvers}: this break-glass still waits for a countersignature."
 
 
 def _audit(style: Style, stored: Stored) -> Part:
