@@ -19,7 +19,9 @@ from bot.metrics import ALARMS, STAGE_SECONDS
 from bot.models import Decision, Request, RequestState, Verdict
 from bot.slack.bars import REFRESH_SECONDS, Bars
 from bot.slack.budget import Priority
-from bot.slack.messages.card import Message, View, card
+from bot.slack.messages.card import card
+from bot.slack.messages.card_body import View
+from bot.slack.messages.mrkdwn import Message
 from bot.slack.messages.timeline import broadcast, forgotten, lines
 from bot.slack.posted import CARD, PostedMessages, content_hash, metadata
 from bot.slack.related import related, unlinked

@@ -16,7 +16,6 @@ from bot.slack import payloads
 from bot.slack.budget import Priority
 from bot.slack.listeners import NOT_STORED, ListenerContext
 from bot.slack.messages.buttons import APPROVE, CANCEL, REJECT
-from bot.slack.messages.card import first_line
 from bot.slack.messages.decision_forms import (
     APPROVE_FORM,
     NOT_TYPED,
@@ -29,6 +28,7 @@ from bot.slack.messages.decision_forms import (
     approve_form,
     reject_form,
 )
+from bot.slack.messages.first_line import first_line
 from bot.slack.messages.mrkdwn import Block
 from bot.slack.messages.replies import done, late
 from bot.slack.modals import known_request, open_or_keep, surely_refused

@@ -13,7 +13,7 @@ from bot.errors import StoreUnavailable
 from bot.models import EventKind, RequestState
 from bot.sandbox.slack.messages import Message, find_element
 from bot.sandbox.vpc.world import Pace
-from bot.slack.messages.card import APPROVE, RESTORE
+from bot.slack.messages.buttons import APPROVE, RESTORE
 from bot.store import Store
 from bot.store.health import OK, WARNING, Health, unguarded
 from bot.store.replicas import Replicas

@@ -25,8 +25,8 @@ from bot.slack.forms.fields import (
 )
 from bot.slack.forms.lookup import ConnectionRoutes, Unavailable
 from bot.slack.forms.needs import needs
-from bot.slack.messages.card import first_line
 from bot.slack.messages.card_body import preview
+from bot.slack.messages.first_line import first_line
 from bot.slack.messages.labels import CHOOSE_THIS, Symbol
 from bot.slack.messages.mrkdwn import (
     Block,

@@ -20,9 +20,9 @@ from bot.slack.messages.buttons import (
     restore_button,
     stop_button,
 )
-from bot.slack.messages.card import first_line
 from bot.slack.messages.card_body import UNSURE, buttons, uncovered
 from bot.slack.messages.concerns import AppHomeData, places, taken_back
+from bot.slack.messages.first_line import first_line
 from bot.slack.messages.impacts import impact_lines
 from bot.slack.messages.labels import DELETE_A_ROUTE, Symbol, nothing, verdict_word
 from bot.slack.messages.monitored import worse

@@ -9,8 +9,8 @@ from typing import Any
 from bot.models import Operation, Request
 from bot.preview.rollback import can_roll_back
 from bot.slack.messages.buttons import verifies_first
-from bot.slack.messages.card import first_line
 from bot.slack.messages.card_body import ending, impact, preview
+from bot.slack.messages.first_line import first_line
 from bot.slack.messages.labels import DISMISS, REJECT_WORD, words
 from bot.slack.messages.mrkdwn import (
     Block,

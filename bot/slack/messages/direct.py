@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from bot import lifecycle
 from bot.models import Decision, Request, RequestState, Verdict
 from bot.slack.messages.buttons import stop_button
-from bot.slack.messages.card import facts, first_line, ids
+from bot.slack.messages.card import facts, ids
 from bot.slack.messages.card_body import deciding_buttons
+from bot.slack.messages.first_line import first_line
 from bot.slack.messages.labels import (
     DECIDED,
     GIVEN,

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from bot.history import Found, Kin, Kinship, is_request
 from bot.models import Decision, Request, Verdict
-from bot.slack.messages.card import first_line
+from bot.slack.messages.first_line import first_line
 from bot.slack.messages.labels import Symbol, verdict_word
 from bot.slack.messages.mrkdwn import (
     BLOCKS_LIMIT,

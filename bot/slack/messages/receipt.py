@@ -23,8 +23,8 @@ from bot.models import (
     Tunnel,
     Verdict,
 )
-from bot.slack.messages.card import first_line
 from bot.slack.messages.card_body import proof
+from bot.slack.messages.first_line import first_line
 from bot.slack.messages.impacts import impact_lines
 from bot.slack.messages.labels import Symbol, nothing, verdict_word, words
 from bot.slack.messages.mrkdwn import (

@@ -16,7 +16,7 @@ from bot.errors import (
 )
 from bot.models import Connection, Decision, Operation, Request, RequestState, RouteList, Verdict
 from bot.slack.messages.buttons import CHOOSE
-from bot.slack.messages.card import first_line
+from bot.slack.messages.first_line import first_line
 from bot.slack.messages.impacts import BGP_UNKNOWN
 from bot.slack.messages.labels import (
     CHOOSE_THIS,
