@@ -37,6 +37,7 @@ from bot.slack.messages.mrkdwn import (
     plain,
     prose,
     section,
+    some,
     visible,
 )
 
@@ -250,10 +251,9 @@ def _obstacle(form: Form, seen: ConnectionRoutes) -> str:
 
 
 def _about(seen: ConnectionRoutes) -> Block:
-    count = len(deletable(seen.routes))
     learned = sum(r.kind is RouteKind.BGP for r in seen.routes)
     more = f", and {learned} learned over BGP that can't be deleted here" if learned else ""
-    has = f"{count} route{'' if count == 1 else 's'}{more}"
+    has = f"{some(len(deletable(seen.routes)), 'route')}{more}"
     return context(f"*{literal(seen.connection.state)}* · {has}")
 
 

@@ -34,6 +34,7 @@ from bot.slack.messages.mrkdwn import (
     context,
     cut,
     header,
+    linked,
     literal,
     mention,
     named,
@@ -115,8 +116,7 @@ def _title(row: Row) -> str:
 
 
 def _link(row: Row, rollback: Request | None = None) -> str:
-    line = literal(first_line(row.request, rollback))
-    return f"<{row.posted.link}|{line}>" if row.posted.link.startswith("http") else line
+    return linked(row.posted.link, literal(first_line(row.request, rollback)))
 
 
 def _impact(request: Request) -> Iterator[str]:

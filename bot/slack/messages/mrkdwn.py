@@ -117,6 +117,26 @@ def mention(slack_id: str) -> str:
     return f"<!subteam^{slack_id}>" if slack_id.startswith("S") else f"<@{slack_id}>"
 
 
+def linked(link: str, said: str) -> str:
+    """Mrkdwn that leads to `link`; as it is, where there is none."""
+    return f"<{link}|{said}>" if leads_somewhere(link) else said
+
+
+def leads_somewhere(link: str) -> bool:
+    """Whether it is an address: what has no card in Slack has none, or says why in its place."""
+    return link.startswith("http")
+
+
+def some(count: int, noun: str) -> str:
+    """`1 approval`, `2 approvals`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def some_are(count: int, noun: str) -> str:
+    """`1 approval is`, `2 approvals are`."""
+    return f"{some(count, noun)} {'is' if count == 1 else 'are'}"
+
+
 _MOST_IN_A_LINE = 3
 """How many routes a line names before it counts them: a header takes 150 characters."""
 

@@ -37,6 +37,7 @@ from bot.slack.messages.mrkdwn import (
     cut,
     duration,
     header,
+    leads_somewhere,
     length,
     literal,
     mention,
@@ -46,6 +47,8 @@ from bot.slack.messages.mrkdwn import (
     route_words,
     section,
     shares,
+    some,
+    some_are,
     whole_lines,
 )
 from bot.slack.messages.style import SLACK, TERMINAL, Style
@@ -149,7 +152,7 @@ def _about(style: Style, request: Request, posted: CardState) -> Part:
         lines.append(f"Ended {style.time(request.ended_at)}")
     if request.state is RequestState.VOID:
         lines.append(f"{nothing(request)}: {style.prose(request.why)}")
-    if posted.link.startswith("http"):
+    if leads_somewhere(posted.link):
         lines.append(style.link(posted.link, "Card and thread"))
     return Part(tuple(lines), (request.reason,) if request.reason else ())
 
@@ -160,8 +163,7 @@ def _about(style: Style, request: Request, posted: CardState) -> Part:
 def _decisions(style: Style, request: Request) -> Part:
     lines = [style.strong("Decisions"), *(_decision(style, one) for one in request.decisions)]
     if request.state is RequestState.PENDING:
-        missing = lifecycle.missing(request)
-        lines.append(f"{missing} approval{'s are' if missing != 1 else ' is'} missing")
+        lines.append(f"{some_are(lifecycle.missing(request), 'approval')} missing")
     if request.glass_broken and not request.countersigned:
         until = request.created_at + request.terms.countersign
         lines.append(f"{Symbol.LOOK} Not countersigned yet; due {style.time(until)}")
@@ -185,8 +187,7 @@ def _terms(style: Style, request: Request) -> str:
     approvers = named(terms.approvers.ids, style.mention)
     if request.glass_broken:
         return f"{rule}a countersignature of {approvers} within {duration(terms.countersign)}"
-    approvals = "1 approval" if terms.approvals == 1 else f"{terms.approvals} approvals"
-    said = [f"{rule}{approvals} of {approvers}"]
+    said = [f"{rule}{some(terms.approvals, 'approval')} of {approvers}"]
     if terms.typed:
         said.append(f"each typing {style.code(terms.typed)}")
     if terms.self_approval:

@@ -29,6 +29,7 @@ from bot.slack.messages.mrkdwn import (
     prose,
     quoted,
     section,
+    some_are,
 )
 from bot.slack.messages.reminder import reminder
 from bot.slack.messages.stays import stays_words
@@ -247,9 +248,8 @@ def _of_how_many(request: Request, event: Event) -> str:
 
 def _demanded(request: Request) -> str:
     terms = request.terms
-    count = "1 approval is" if terms.approvals == 1 else f"{terms.approvals} approvals are"
     typing = f", each with {literal(terms.typed)} typed" if terms.typed else ""
-    return f"{count} needed{typing}"
+    return f"{some_are(terms.approvals, 'approval')} needed{typing}"
 
 
 def _approvers(request: Request, style: Style = SLACK) -> str:
