@@ -6,7 +6,7 @@ once that nothing was. Everything slow happens in `bot.slack.inbox`.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 from msgspec.structs import replace
@@ -90,6 +90,20 @@ class ListenerContext:
         # Neither stored nor told: without an acknowledgement Slack itself shows that it failed.
         if await self.put(body, item) or await self.reply(item.response_url, NOT_STORED):
             await ack()
+
+    async def keep_form(
+        self, ack: AsyncAck, body: Body, item: InboxItem, wrong: Mapping[str, str], field: str
+    ) -> None:
+        """Store a form that was sent in; or say below its fields what is `wrong`.
+
+        That it could not be stored stands below `field`.
+        """
+        if wrong:
+            await ack(response_action="errors", errors=dict(wrong))
+        elif await self.put(body, item):
+            await ack()
+        else:
+            await ack(response_action="errors", errors={field: NOT_STORED})
 
     async def put(self, body: Body, item: InboxItem, noted: str = NOTED) -> bool:
         """Store an item; `noted` is what its sender hears if its answer is long in coming."""

@@ -34,6 +34,7 @@ from bot.slack.messages.mrkdwn import (
     context,
     cut,
     literal,
+    modal,
     plain,
     prose,
     section,
@@ -194,15 +195,13 @@ _BY_HAND = {"Enter the id by hand": fields.TYPE_INSTEAD}
 
 
 def _modal(form: Form, asked: Iterable[Block], ways: Mapping[str, str]) -> Block:
-    return {
-        "type": "modal",
-        "callback_id": fields.CALLBACK,
-        "private_metadata": fields.to_metadata(form),
-        "title": {"type": "plain_text", "text": "Delete routes"},
-        "submit": {"type": "plain_text", "text": "Ask for approval"},
-        "close": {"type": "plain_text", "text": "Cancel"},
-        "blocks": [*asked, _reason(form), *_channel(form), _ways(ways)],
-    }
+    return modal(
+        "Delete routes",
+        [*asked, _reason(form), *_channel(form), _ways(ways)],
+        callback_id=fields.CALLBACK,
+        metadata=fields.to_metadata(form),
+        submit="Ask for approval",
+    )
 
 
 # --- chosen from what is there -------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import Any
 from unicodedata import category
 
 from bot.models import Request, VcoRoute
-from bot.slack.messages.labels import words
+from bot.slack.messages.labels import CLOSE, DISMISS, words
 
 Block = dict[str, Any]
 
@@ -266,6 +266,32 @@ def button(text: str, action_id: str, value: str, **more: object) -> Block:
         "action_id": action_id,
         "value": value,
         **more,
+    }
+
+
+_TITLE_LIMIT = 24
+"""Characters of a modal's title, and of its buttons (Slack, views reference)."""
+
+
+def modal(
+    title: str,
+    blocks: Iterable[Block],
+    *,
+    callback_id: str = "",
+    metadata: str = "",
+    submit: str = "",
+) -> Block:
+    """A form, or what is shown in place of one: without `submit` it can only be closed."""
+    names = {"title": title, "submit": submit, "close": DISMISS if submit else CLOSE}
+    return {
+        "type": "modal",
+        **({"callback_id": callback_id, "private_metadata": metadata} if callback_id else {}),
+        **{
+            name: {"type": "plain_text", "text": cut(text, _TITLE_LIMIT)}
+            for name, text in names.items()
+            if text
+        },
+        "blocks": list(blocks),
     }
 
 
