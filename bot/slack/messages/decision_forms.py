@@ -4,7 +4,6 @@ What has to be typed says the policy, for a prefix that is wide.
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 from bot.models import Operation, Request
 from bot.preview.rollback import can_roll_back
@@ -115,7 +114,7 @@ def text_input(  # noqa: PLR0913 - what a field is made of, by name
     initial: str = "",
 ) -> Block:
     """A field for a line of text."""
-    element: dict[str, Any] = {
+    element: Block = {
         "type": "plain_text_input",
         "action_id": action_id,
         "max_length": limit,
