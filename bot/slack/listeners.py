@@ -111,8 +111,7 @@ class ListenerContext:
         try:
             await self._put(payload_id, item, ago)
         except (StoreError, TimeoutError) as error:
-            log.error("payload_not_stored", error=type(error).__name__, user=item.user)  # noqa: TRY400 - no traceback wanted
-            DELIVERIES.labels("no").inc()
+            not_stored(item, error)
             return False
         DELIVERIES.labels("yes").inc()
         # Who still waits for an acknowledgement goes first; the worker claims by itself soon.
@@ -158,3 +157,9 @@ class ListenerContext:
                 await self.store.inbox.put(payload_id, payloads.encode(dated))
         finally:
             self._turns.release()
+
+
+def not_stored(item: InboxItem, error: Exception) -> None:
+    """Log and count what could not be recorded; its sender is told."""
+    log.error("payload_not_stored", error=type(error).__name__, user=item.user)
+    DELIVERIES.labels("no").inc()
