@@ -156,7 +156,7 @@ class CardPublisher:
             return claim.now
         if not request.state.open:
             # What is said of an end is never taken back, so a failover must not forget it.
-            await self._store.requests.secured()
+            await self._store.requests.secured(request)
         if posted.shown != shown and not posted.fixed:
             return await self._change(claim, request, posted, message, shown)
         if posted.said < len(request.timeline):
