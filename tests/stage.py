@@ -28,7 +28,7 @@ from bot.sandbox.vpc.faults import Armed, Fault, FaultKind
 from bot.sandbox.vpc.service import Call
 from bot.sandbox.vpc.world import Pace
 from bot.service.run import run
-from bot.slack.messages.buttons import APPROVE, CANCEL, COUNTERSIGN, REJECT, RESTORE
+from bot.slack.messages.card import APPROVE, CANCEL, COUNTERSIGN, REJECT, RESTORE
 from bot.slack.posted import DIRECT
 from bot.store import Database, Store
 from bot.store.client import DUE
@@ -125,10 +125,12 @@ class Stage:
 
     # --- the scene -------------------------------------------------------------------
 
-    def new_routes(self, name: str, count: int = 1, pace: Pace = BRISK) -> list[VcoRoute]:
+    def new_routes(
+        self, name: str, count: int = 1, pace: Pace = BRISK, *, bgp: bool = True
+    ) -> list[VcoRoute]:
         """Routes of a new connection that have nothing to do with each other; one more stays."""
         connection = f"vco-{name.replace('_', '')}"
-        self.vpc.add_connection(connection, pace=pace)
+        self.vpc.add_connection(connection, pace=pace, bgp=bgp)
         self.vpc.add_route(connection, "172.31.0.0/16")
         return [self.vpc.add_route(connection, f"10.{n}.0.0/16") for n in range(count)]
 

@@ -13,7 +13,7 @@ import msgspec
 
 from bot.alibaba.errors import Call, no_reliable_answer
 from bot.alibaba.paging import Page
-from bot.alibaba.tunnels import WireTunnels, tunnels
+from bot.alibaba.tunnels import WireTunnels, bgp_off, tunnels
 from bot.errors import OutcomeUnknown
 from bot.models import UNKNOWN_WEIGHT, Connection, LiveRoute, RouteKind, VcoRoute
 
@@ -146,6 +146,7 @@ def connection(wire: WireConnection, call: Call) -> Connection:
         name=wire.name or "",
         attach_type=wire.attach_type or "",
         tunnels=tunnels(wire, wire.vpn_connection_id),
+        bgp_off=bgp_off(wire),
     )
 
 

@@ -1,6 +1,6 @@
 """The tunnels of a connection, as DescribeVpnConnection and DescribeVpnConnections show them.
 
-They are watched after a change, and nothing is decided by them. So what is odd here is left out
+They are watched after a change, and nothing is proven by them. So what is odd here is left out
 and never spoils the connection, whose state a change is proven by. Only the fields below are
 read: tunnels bear pre-shared keys, and VpnBgpConfig an AuthKey.
 
@@ -75,16 +75,41 @@ class WireTunnels(_Wire, frozen=True):
 
 def tunnels(wire: WireTunnels, vpn_connection_id: str) -> tuple[Tunnel, ...]:
     """The tunnels; where there is no list, the connection as its only one; empty if unknown."""
+    if (parts := _parts(wire)) is None:
+        return ()
+    found, bgp = parts
+    if not found:
+        return _only_one(wire, bgp, vpn_connection_id)
+    off = _says_no(wire.enable_tunnels_bgp)
+    return tuple(_tunnel(one, off=off) for one in found if _word(one.tunnel_id))
+
+
+def bgp_off(wire: WireTunnels) -> bool:
+    """Whether it says that it uses no BGP; not where it says nothing, or anything against it."""
+    if (parts := _parts(wire)) is None:
+        return False
+    found, bgp = parts
+    words = [
+        bgp.status,
+        *(one.tunnel_bgp_config.bgp_status for one in found if one.tunnel_bgp_config),
+    ]
+    if any(_BGP_UP.get(_word(word).lower()) for word in words):
+        return False
+    switch, other = wire.enable_tunnels_bgp, bgp.enable_bgp
+    if not found:
+        switch, other = other, switch
+    return _says_no(switch) and (other is None or _says_no(other))
+
+
+def _parts(wire: WireTunnels) -> tuple[list[_Tunnel], _Bgp] | None:
+    """The tunnels that are listed, and what is said of BGP; None for what is not understood."""
     try:
         listed = msgspec.json.decode(wire.tunnel_options_specification, type=_Tunnels | None)
         bgp = msgspec.json.decode(wire.vpn_bgp_config, type=_Bgp | None)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return ()
+        return None
     found = [one for one in (listed and listed.tunnel_options) or () if one is not None]
-    if not found:
-        return _only_one(wire, bgp or _Bgp(), vpn_connection_id)
-    off = _says_no(wire.enable_tunnels_bgp)
-    return tuple(_tunnel(one, off=off) for one in found if _word(one.tunnel_id))
+    return found, bgp or _Bgp()
 
 
 def _only_one(wire: WireTunnels, bgp: _Bgp, vpn_connection_id: str) -> tuple[Tunnel, ...]:

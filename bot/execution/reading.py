@@ -9,13 +9,16 @@ What a reading may be used for: it belongs to one poll of one route, and begins 
 Once anything else was recorded of the route (by whichever replica) it is void, so that three
 readings in a row are three readings. The routes are read while the connection is `attached`; where
 they came on several pages, it has to be attached still when the last one has come, or they don't
-count.
+count. Routes learned over BGP are not asked for where the connection, as it was just read, says
+that it uses none.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from math import inf
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from bot.errors import BotError, OutcomeUnknown
 from bot.execution.cloud import Cloud
@@ -142,9 +145,13 @@ async def _read(  # noqa: PLR0913 - what to read, from where, and for whom
             connection = await first(region, vpn_connection_id)
             if not readable(connection):
                 return Reading(connection, RouteList())
-            listed = await cloud.routes(region, vpn_connection_id, bgp=bgp)
+            asked = bgp and not connection.bgp_off
+            listed = await cloud.routes(region, vpn_connection_id, bgp=asked)
             if listed.paged:
                 connection = await cloud.connection(region, vpn_connection_id)
+            if bgp and connection.bgp_off:
+                # There are none, which is as good as their listing.
+                listed = replace(listed, bgp_known=True)
     except TimeoutError:
         what = f"The routes could not be read within {LONGEST_SECONDS:g} s."
         raise OutcomeUnknown("Reading.TooLong", meaning=what) from None

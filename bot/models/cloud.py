@@ -78,7 +78,10 @@ class Tunnel(Value, frozen=True):
 
 
 class Connection(Value, frozen=True):
-    """An IPsec-VPN connection as DescribeVpnConnection shows it; `state` is lower-case."""
+    """An IPsec-VPN connection as DescribeVpnConnection shows it; `state` is lower-case.
+
+    `bgp_off`: it says that it uses no BGP, so it has no routes learned over BGP.
+    """
 
     vpn_connection_id: str
     region: str
@@ -86,6 +89,7 @@ class Connection(Value, frozen=True):
     name: str = ""
     attach_type: str = ""
     tunnels: tuple[Tunnel, ...] = ()
+    bgp_off: bool = False
 
     @property
     def attached(self) -> bool:

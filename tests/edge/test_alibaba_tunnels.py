@@ -85,6 +85,43 @@ def test_where_no_bgp_is_used_nothing_is_said_of_it(off: object) -> None:
     assert (alone.bgp_status, alone.bgp_up) == ("", None)
 
 
+@pytest.mark.parametrize("off", [False, "false", "False"])
+def test_a_connection_uses_no_bgp_where_all_that_it_says_says_so(off: object) -> None:
+    tunnels = {"TunnelOptionsSpecification": {"TunnelOptions": [one(bgp="false")]}}
+    assert seen(EnableTunnelsBgp=off, **tunnels).bgp_off
+    assert seen(EnableTunnelsBgp=off, VpnBgpConfig={"EnableBgp": off}, **tunnels).bgp_off
+    assert seen(VpnBgpConfig={"EnableBgp": off, "Status": "failed"}).bgp_off
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {},
+        {"EnableTunnelsBgp": False},
+        {"VpnBgpConfig": {"EnableBgp": "false"}, "EnableTunnelsBgp": True},
+        {"VpnBgpConfig": {"EnableBgp": "false", "Status": "success"}},
+        {"VpnBgpConfig": {"EnableBgp": "no"}},
+        {"VpnBgpConfig": {"EnableBgp": None, "Status": "false"}},
+        {"VpnBgpConfig": "none"},
+        {"VpnBgpConfig": {"EnableBgp": "false"}, "TunnelOptionsSpecification": "none"},
+        {"TunnelOptionsSpecification": {"TunnelOptions": [one()]}, "EnableTunnelsBgp": False},
+        {
+            "TunnelOptionsSpecification": {"TunnelOptions": [one(bgp="false")]},
+            "VpnBgpConfig": {"EnableBgp": "false"},
+        },
+        {
+            "TunnelOptionsSpecification": {"TunnelOptions": [one(bgp="false")]},
+            "EnableTunnelsBgp": False,
+            "VpnBgpConfig": {"EnableBgp": "true"},
+        },
+    ],
+)
+def test_a_connection_may_use_bgp_where_it_says_nothing_of_it_or_not_all_of_one_mind(
+    parts: dict[str, object],
+) -> None:
+    assert not seen(**parts).bgp_off
+
+
 def test_a_tunnel_that_is_being_changed_is_not_called_down() -> None:
     (tunnel,) = listed(one(DOWN, "false", state="updating"))
     assert (tunnel.status, tunnel.up, tunnel.bgp_up) == (DOWN, None, None)

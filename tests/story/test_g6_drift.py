@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 from stage import Stage, delete_command, request_id
 
-from bot.models import EventKind, RequestState, VcoRoute
+from bot.models import EventKind, RequestState, RouteKind, VcoRoute
 from bot.sandbox.vpc.faults import Fault, FaultKind
 
 CONNECTION = "vco-drift"
@@ -16,7 +16,7 @@ DEST, WIDER, ELSEWHERE = "10.1.1.0/24", "10.1.0.0/16", "172.31.0.0/16"
 @pytest.fixture
 def route(hurried: Stage) -> VcoRoute:
     """A route whose traffic a wider one would take over."""
-    hurried.vpc.add_connection(CONNECTION)
+    hurried.vpc.add_connection(CONNECTION, bgp=False)
     hurried.vpc.add_route(CONNECTION, WIDER)
     hurried.vpc.add_route(CONNECTION, ELSEWHERE)
     made = hurried.vpc.add_route(CONNECTION, DEST)
@@ -45,6 +45,11 @@ def attached_otherwise(stage: Stage, _: VcoRoute) -> None:
     stage.vpc.connection(CONNECTION).attach_type = "VPNGW"
 
 
+def with_bgp_and_a_route_inside(stage: Stage, _: VcoRoute) -> None:
+    stage.vpc.connection(CONNECTION).bgp = True
+    stage.vpc.add_route(CONNECTION, "10.1.1.128/25", kind=RouteKind.BGP)
+
+
 @pytest.mark.parametrize(
     ("drift", "what_changed"),
     [
@@ -52,6 +57,7 @@ def attached_otherwise(stage: Stage, _: VcoRoute) -> None:
         (gone, "The route 10.1.1.0/24 (weight 100) is gone already."),
         (without_its_taker, "would have gone to 10.1.0.0/16 (weight 100) and would go to no route"),
         (with_a_smaller_route_inside, "Inside 10.1.1.0/24 there is 10.1.1.128/25"),
+        (with_bgp_and_a_route_inside, "Inside 10.1.1.0/24 there is 10.1.1.128/25"),
         (attached_otherwise, "now."),
     ],
 )

@@ -33,7 +33,7 @@ def milliseconds(at: float) -> int:
 def one_connection(connection: ConnectionRecord, now: float) -> JsonObject:
     """The body of DescribeVpnConnection."""
     body = _connection(connection, now)
-    body["VpnBgpConfig"] = _bgp(BGP_ALONE[any(t.bgp_up for t in connection.tunnels)])
+    body["VpnBgpConfig"] = _bgp(connection, BGP_ALONE[connection.bgp_up])
     return {**body, "Tags": _tags(connection), "ZoneNo": f"{connection.region}-b"}
 
 
@@ -130,7 +130,7 @@ def _connection(connection: ConnectionRecord, now: float) -> JsonObject:
         "EffectImmediately": False,
         "EnableDpd": True,
         "EnableNatTraversal": True,
-        "EnableTunnelsBgp": True,
+        "EnableTunnelsBgp": connection.bgp,
         "IkeConfig": _ike(),
         "IpsecConfig": {
             "IpsecAuthAlg": "sha256",
@@ -138,7 +138,7 @@ def _connection(connection: ConnectionRecord, now: float) -> JsonObject:
             "IpsecLifetime": 86400,
             "IpsecPfs": "group14",
         },
-        "VpnBgpConfig": _bgp(BGP[any(t.bgp_up for t in connection.tunnels)]),
+        "VpnBgpConfig": _bgp(connection, BGP[connection.bgp_up]),
         "VcoHealthCheck": {"Enable": "false", "Status": "failed"},
     }
     if connection.lists_tunnels:
@@ -161,9 +161,9 @@ def _ike() -> JsonObject:
     }
 
 
-def _bgp(status: str) -> JsonObject:
+def _bgp(connection: ConnectionRecord, status: str) -> JsonObject:
     return {
-        "EnableBgp": "true",
+        "EnableBgp": str(connection.bgp).lower(),
         "AuthKey": BGP_KEY_MARKER,
         "LocalAsn": 45104,
         "LocalBgpIp": "169.254.10.1",
@@ -189,7 +189,7 @@ def _tunnel(connection: ConnectionRecord, number: int, tunnel: TunnelRecord) -> 
             "PeerAsn": "65010",
             "PeerBgpIp": f"169.254.{10 * number}.2",
             "TunnelCidr": f"169.254.{10 * number}.0/30",
-            "BgpStatus": BGP[tunnel.bgp_up],
+            "BgpStatus": BGP[connection.bgp and tunnel.bgp_up],
         },
         "TunnelIkeConfig": _ike(),
     }

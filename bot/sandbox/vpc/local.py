@@ -159,8 +159,9 @@ class LocalVpc:
         pace: Pace | None = None,
         tags: Mapping[str, str] | None = None,
         tunnels: int = 1,
+        bgp: bool = True,
     ) -> ConnectionRecord:
-        """Adds a connection without routes; `pace` is how its tasks run.
+        """Adds a connection without routes; `pace` is how its tasks run, `bgp` whether it uses it.
 
         With 0 `tunnels` it is of the older kind, which does not list the one that it has.
         """
@@ -177,6 +178,7 @@ class LocalVpc:
             tags=dict(tags or {}),
             tunnels=new_tunnels(vpn_connection_id, tunnels or 1),
             lists_tunnels=tunnels > 0,
+            bgp=bgp,
             created_at=self.service.clock(),
         )
         self.service.world.connections[vpn_connection_id] = connection
@@ -200,7 +202,10 @@ class LocalVpc:
             weight=weight,
         )
         record = RouteRecord(route=route, kind=kind, created_at=self.service.clock())
-        self.connection(vpn_connection_id).routes.append(record)
+        connection = self.connection(vpn_connection_id)
+        if kind is RouteKind.BGP and not connection.bgp:
+            raise ValueError(f"{vpn_connection_id} uses no BGP")
+        connection.routes.append(record)
         self._routes_changed(vpn_connection_id)
         return route
 

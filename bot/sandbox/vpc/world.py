@@ -137,7 +137,8 @@ class Task(Value, frozen=True):
 class ConnectionRecord(msgspec.Struct, kw_only=True):
     """An IPsec-VPN connection as the cloud keeps it; `state` is the one without a task.
 
-    One of the older kind does not list its only tunnel.
+    One of the older kind does not list its only tunnel. Without `bgp` there are no sessions, and
+    no routes are learned.
     """
 
     vpn_connection_id: str
@@ -155,12 +156,18 @@ class ConnectionRecord(msgspec.Struct, kw_only=True):
     tags: dict[str, str] = {}
     tunnels: list[TunnelRecord] = []
     lists_tunnels: bool = True
+    bgp: bool = True
     lifeline: Lifeline | None = None
     created_at: float = 0.0
 
     def state_at(self, now: float) -> str:
         """The state that a read shows."""
         return "updating" if self.task and self.task.shows(now) else self.state
+
+    @property
+    def bgp_up(self) -> bool:
+        """Whether BGP works over any tunnel."""
+        return self.bgp and any(tunnel.bgp_up for tunnel in self.tunnels)
 
     def find(self, route: VcoRoute) -> RouteRecord | None:
         """The custom route, if there is one; BGP routes can't be changed by a call."""
