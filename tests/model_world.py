@@ -543,8 +543,9 @@ class Hands:
     async def took(self, *_: object) -> None:
         """The same."""
 
-    async def expected(self, _: str) -> None:
+    async def durations(self, *_: object) -> tuple[float, ...]:
         """Nothing is known of earlier ones."""
+        return ()
 
     async def reserve(self, _: Request) -> float:
         """There is always a place."""

@@ -1,6 +1,6 @@
 """What a step needs: store, cloud client, clock, limits."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from msgspec.structs import replace
@@ -13,7 +13,7 @@ from bot.execution.recheck import Recheck
 from bot.execution.region_pages import RegionPages
 from bot.execution.regions import Regions
 from bot.lifecycle import proof, route_change
-from bot.lifecycle.proof import backoff, next_reconcile
+from bot.lifecycle.proof import backoff, expected, next_poll, next_reconcile
 from bot.models import (
     UNKNOWN_WEIGHT,
     Connection,
@@ -32,6 +32,8 @@ from bot.store import Claim, RateLimits, Requests
 
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 10.0
+
+_SEEN_WITHIN = 2 * proof.SLOWEST_POLL
 
 _MONITORED_AGE = 10.0
 """Seconds: what happened to a tunnel is told so much later at most."""
@@ -130,6 +132,30 @@ class StepContext:
             request.region, request.vpn_connection_id, age=_MONITORED_AGE
         )
 
+    async def next_poll(self, request: Request, at: float) -> float:
+        """When to poll the route in hand again, after a poll or its send at `at`."""
+        route, region, of = in_hand(request), request.region, request.vpn_connection_id
+        lately: Sequence[float] = ()
+        if route.watch.updating_seen:
+            # Until then it is polled as if nothing were known: it is what makes the proof short.
+            lately = await self.rate_limits.durations(region, of)
+        left = self.deadline(request) - at
+        delay = next_poll(at - _began(request, route), left, expected(lately))
+        delay = self._pages.again(region, of, at, delay)
+        return at + max(0.0, min(delay, left))
+
+    async def took(self, request: Request, route: RouteChange, at: float) -> None:
+        """Remember how long a change took: `route` before the poll at `at` that has proven it.
+
+        Nobody saw the end itself: it lies between this poll and the one before. Where that is
+        long ago, nobody was there to see it, and there is nothing to remember.
+        """
+        began, before = _began(request, route), route.watch.at
+        since = max(began, before)
+        if at - since <= _SEEN_WITHIN:
+            took = (since + at) / 2 - began
+            await self.rate_limits.took(request.region, request.vpn_connection_id, took)
+
     async def close(self) -> None:
         """Stop the readings that are under way."""
         await self._pages.close()
@@ -175,6 +201,10 @@ class StepContext:
     def deadline(self, request: Request) -> float:
         """When the route in hand must be proven gone; a change taken on late has its whole time."""
         return route_change.deadline(request, self.limits.operation)
+
+
+def _began(request: Request, route: RouteChange) -> float:
+    return route_change.perhaps_accepted_at(request, route) or route.first_sent_at
 
 
 def in_hand(request: Request) -> RouteChange:

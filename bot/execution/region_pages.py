@@ -1,8 +1,9 @@
 """Reads of connections that many wait for: a region's pages, where they cost fewer calls.
 
-Each connection that is watched is read about once a second. Of a region with many of them one
-reading of its pages (50 connections a call) serves all whose turn comes while it is young. It
-serves each connection once, so that readings in a row are readings of their own.
+Of a region where many connections are watched one reading of its pages (50 connections a call)
+serves all whose turn comes while it is young. It serves each connection once, so that readings in
+a row are readings of their own. Who will come again says when, so that the first of many who come
+at the same moment reads pages at once.
 
 What nothing may be older than, the reading before a send for example, is not read here.
 """
@@ -10,23 +11,28 @@ What nothing may be older than, the reading before a send for example, is not re
 import asyncio
 import time
 from collections.abc import Callable
+from math import inf
 from typing import NamedTuple
 
 import structlog
 
 from bot.errors import AlibabaError
 from bot.execution.cloud import ConnectionReads
+from bot.lifecycle.proof import together
 from bot.models import Connection
 
 log = structlog.get_logger(__name__)
 
 PAGE_ROWS = 50
 
-UNKNOWN_COST = 3
-"""How many calls the pages of a region are taken to cost before they were read."""
+UNKNOWN_COST = 1
+"""How many calls the pages of a region are taken to cost before they were read: few have more."""
 
 DEMAND_SECONDS = 1.0
-"""How many connections of a region are wanted is counted over so many seconds."""
+"""Connections of a region that are wanted within so many seconds are wanted at once."""
+
+SOON = 0.5
+"""Seconds until somebody who said when they come again is as good as here."""
 
 _BACKOFF_SECONDS = 30.0
 """For how long a region whose pages could not be read is read one by one."""
@@ -95,13 +101,29 @@ class RegionPages:
         # Shielded: others wait for it too.
         return await asyncio.shield(task)
 
+    def again(self, region: str, vpn_connection_id: str, at: float, delay: float) -> float:
+        """When to want a connection again, about `delay` after `at`; returns the delay.
+
+        Where so many of its region are wanted that pages are worth it, that is when others come.
+        """
+        if len(self._wanted_by(region, inf)) > self._cost(region):
+            delay = together(at, delay) - at
+        self._wanted[region][vpn_connection_id] = self._clock() + delay
+        return delay
+
     def _worth_it(self, region: str, vpn_connection_id: str) -> bool:
         now = self._clock()
+        self._wanted.setdefault(region, {})[vpn_connection_id] = now
+        many = len(self._wanted_by(region, now + SOON)) > self._cost(region)
+        return many and now >= self._not_before.get(region, 0.0)
+
+    def _wanted_by(self, region: str, until: float) -> list[str]:
+        """The connections that were wanted just now or will be by then."""
         wanted = self._wanted.setdefault(region, {})
-        wanted[vpn_connection_id] = now
-        for one in [one for one, at in wanted.items() if at < now - DEMAND_SECONDS]:
+        since = self._clock() - DEMAND_SECONDS
+        for one in [one for one, at in wanted.items() if at < since]:
             del wanted[one]
-        return len(wanted) > self._cost(region) and now >= self._not_before.get(region, 0.0)
+        return [one for one, at in wanted.items() if at <= until]
 
     def _cost(self, region: str) -> int:
         page = self._pages.get(region)

@@ -22,7 +22,6 @@ from bot.errors import (
     SlackError,
     SlackRateLimited,
     StoreUnavailable,
-    StoreWentBack,
     Throttled,
 )
 from bot.execution.cause import cause
@@ -38,7 +37,6 @@ from bot.execution.context import (
 )
 from bot.execution.reading import Reading
 from bot.lifecycle import route_change
-from bot.lifecycle.proof import next_poll
 from bot.lifecycle.route_change import MOOT
 from bot.metrics import SEALS_BROKEN
 from bot.models import (
@@ -145,9 +143,7 @@ async def _record_and_call(context: StepContext, claim: Claim, request: Request)
         log.info("stopped_before_send", request=request.id)
         return None
     try:
-        await context.requests.secured(request)
-    except StoreWentBack:
-        raise
+        await context.requests.secured()
     except StoreUnavailable as error:
         # A failover could forget the approval and this send, and nobody would watch it.
         log.warning("not_replicated", error=str(error))
@@ -159,8 +155,8 @@ async def _record_and_call(context: StepContext, claim: Claim, request: Request)
     except AlibabaError as error:
         return await _call_failed(context, claim, request, error)
     at = await context.lately()
-    await context.change(claim, lambda r: route_change.accept(r, at, alibaba_id))
-    return at + next_poll(0.0, context.limits.operation)
+    request = await context.change(claim, lambda r: route_change.accept(r, at, alibaba_id))
+    return await context.next_poll(request, at)
 
 
 async def _recheck_approvers(context: StepContext, claim: Claim, request: Request) -> float | None:

@@ -10,7 +10,6 @@ from bot.lifecycle import route_change
 from bot.lifecycle.proof import (
     NO_LONGER_CHECKED,
     RECONCILE_SECONDS,
-    next_poll,
     next_reconcile,
     proven,
 )
@@ -33,19 +32,22 @@ async def step(context: StepContext, claim: Claim, request: Request) -> float | 
         if claim.now > context.deadline(request):
             return await context.too_late(claim)
         return await context.wait(claim, error)
-    request = await context.observe(claim, request, reading)
     route, at = in_hand(request), await context.lately()
-    began = route_change.perhaps_accepted_at(request, route) or route.first_sent_at
-    if proven(route.watch):
-        request = await context.change(claim, lambda r: route_change.end(r, at, DONE[r.operation]))
-        await context.rate_limits.took(request.region, at - began)
+    seen, number = observation(reading, route.route), request.current
+
+    def observed(request: Request) -> Request:
+        request = route_change.observe(request, at, seen)
+        if proven(in_hand(request).watch):
+            return route_change.end(request, at, DONE[request.operation])
+        return request
+
+    request = await context.change(claim, observed)
+    if request.current != number:
+        await context.took(request, route, at)
         return at if request.state.open else None
     if at > context.deadline(request):
         return await context.too_late(claim)
-    # `updating` is looked for as if nothing were known: it is what makes the proof short.
-    seen = route.watch.updating_seen
-    expected = await context.rate_limits.expected(request.region) if seen else None
-    return at + next_poll(at - began, context.deadline(request) - at, expected)
+    return await context.next_poll(request, at)
 
 
 async def reconcile(context: StepContext, claim: Claim, request: Request) -> float | None:

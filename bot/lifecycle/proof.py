@@ -21,6 +21,7 @@ Of a restoration the same, with the route present, next hop and weight included.
 alone proves nothing. All delays are in seconds.
 """
 
+from collections.abc import Sequence
 from hashlib import blake2b
 
 import msgspec
@@ -52,12 +53,15 @@ RECONCILE_SECONDS = 24 * 3600.0
 NO_LONGER_CHECKED = "no longer looked at"
 """What is noted when that time is over."""
 
-EARLY = 0.9
-LATE = 1.1
-"""Between so many times the shortest and the longest of lately it is expected to end."""
+DOUBT = 0.3
+"""One that is known says how long the next one takes give or take so much; of n, the n-th part."""
 
-CLOSE_PARTS = 6
+CLOSE_PARTS = 5
 """Into so many parts polls divide what lies between the shortest and the longest."""
+
+TOGETHER = 1.5
+"""Polls of connections that are read together are due at multiples of so many first polls, and
+of twice that, and so on."""
 
 FIRST_RECONCILE = 30.0
 SLOWEST_RECONCILE = 900.0
@@ -97,29 +101,50 @@ def proven(watch: Watch) -> bool:
     return watch.settled_reads >= needed
 
 
+def expected(lately: Sequence[float]) -> tuple[float, float] | None:
+    """Between which times the next one is expected to end, by how long the latest took."""
+    if not lately:
+        return None
+    doubt = DOUBT / len(lately)
+    return min(lately) * (1 - doubt), max(lately) * (1 + doubt)
+
+
 def next_poll(
     elapsed: float, remaining: float, expected: tuple[float, float] | None = None
 ) -> float:
     """The delay before the next poll: quick at first, slower later, never past the deadline.
 
     `elapsed` counts from the send, `remaining` to the deadline; at the deadline it is 0.
-    `expected`: the shortest and the longest that it has taken lately, where that is known. Before
-    that it is polled seldom, and closely while it is expected to end. One that is quicker than
-    all of lately is seen after at most twice its time, and 10 s.
+    `expected`: between which times it is expected to end, where that is known. Before that it is
+    polled seldom, but not past half of what remains, and closely while it is expected to end. One
+    that is quicker than expected is seen some ten seconds late, and the next ones are then
+    expected as early.
     """
     delay = _between(FIRST_POLL, elapsed / POLL_PART, SLOWEST_POLL)
     if expected is not None:
-        delay = _expecting(elapsed, delay, *expected)
+        delay = min(_expecting(elapsed, delay, *expected), max(delay, remaining / 2))
     return max(0.0, min(delay, remaining))
 
 
 def _expecting(elapsed: float, delay: float, shortest: float, longest: float) -> float:
-    early = EARLY * shortest - elapsed
+    closely = _between(FIRST_POLL, (longest - shortest) / CLOSE_PARTS, SLOWEST_POLL)
+    early = shortest + closely / 2 - elapsed
     if early > 0:
-        return min(max(FIRST_POLL, early), max(delay, elapsed), SLOWEST_POLL)
-    if elapsed <= LATE * longest:
-        return _between(FIRST_POLL, (longest - shortest) / CLOSE_PARTS, delay)
-    return delay
+        return max(FIRST_POLL, early / max(1, round(early / SLOWEST_POLL)))
+    return min(closely, delay) if elapsed <= longest else delay
+
+
+def together(at: float, delay: float) -> float:
+    """When to poll next about so long after `at`, so that many are polled at the same moment.
+
+    The longer the delay the coarser the moments, and those of long delays are some of those of
+    short ones. Polls stay as far apart as the first is from the send, but for a tenth.
+    """
+    every = FIRST_POLL * TOGETHER
+    while every * 2 <= delay:
+        every *= 2
+    moment = round((at + delay) / every) * every
+    return moment if moment >= at + FIRST_POLL * 0.9 else moment + every
 
 
 def next_reconcile(elapsed: float) -> float:

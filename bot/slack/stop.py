@@ -2,13 +2,14 @@
 
 from typing import ClassVar
 
+import structlog
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.errors import Unreadable, UserError
 from bot.models import RequestState, Verdict
 from bot.slack import payloads
 from bot.slack.budget import Priority
-from bot.slack.decisions import NO_REQUEST, decide, tell_unreadable
+from bot.slack.decisions import UNREADABLE, decide
 from bot.slack.listeners import ListenerContext
 from bot.slack.messages.buttons import STOP
 from bot.slack.messages.stops import answer_awaited, not_stopped, stopped
@@ -16,6 +17,8 @@ from bot.slack.payload import Body
 from bot.slack.payloads import REQUEST_ID, InboxItem
 from bot.slack.router import HandlerContext, Router
 from bot.store import Claim
+
+log = structlog.get_logger(__name__)
 
 router = Router()
 
@@ -59,14 +62,15 @@ async def cancel(
 async def stop(context: HandlerContext, claim: Claim, item: InboxItem, target: str) -> float | None:
     """Stop a request, or say why not; returns when to look again where a send decides that."""
     if not REQUEST_ID.fullmatch(target):
-        await context.responder.tell(item, NO_REQUEST)
+        await context.responder.tell(item, "This does not name a request. Please ask again.")
         return None
     try:
         result = await context.approval.stop(
             target, item.user, delivery=claim.id, said_at=item.said_at
         )
     except Unreadable:
-        await tell_unreadable(context, item, target)
+        log.error("record_unreadable", request=target)  # noqa: TRY400 - it says enough
+        await context.responder.tell(item, UNREADABLE.format(target))
         return None
     except UserError as error:
         await context.responder.explain(item, error)

@@ -43,7 +43,7 @@ _TYPES = {
 
 BY_THEMSELVES = frozenset(
     (
-        *("DEL", "EXISTS", "GET", "HMGET", "HVALS", "INCR", "LPOS", "LPUSH", "LRANGE", "LTRIM"),
+        *("DEL", "EXISTS", "GET", "HMGET", "HVALS", "INCR", "LPOS", "LRANGE"),
         *("MGET", "SET", "SMEMBERS", "SREM", "XRANGE", "XTRIM", "ZADD", "ZRANGE", "ZREM"),
         *("ZREMRANGEBYSCORE", "ZREVRANGE", "ZREVRANGEBYSCORE", "ZSCORE"),
     )

@@ -1,11 +1,13 @@
 """The rate limits of the VPC API, shared by all replicas; never needed for safety.
 
-A quota and a pause belong to one action in one region. Also kept here: how long deletions have
-taken lately, which a progress bar is measured against.
+A quota and a pause belong to one action in one region. Also kept here: how long changes have taken
+lately, in a region and of a connection, which progress bars and polls go by.
 """
 
 import time
+from collections.abc import Sequence
 from math import ceil
+from secrets import token_hex
 from statistics import median
 
 from bot.models import Value
@@ -19,8 +21,25 @@ _REMEMBERED = 20
 _KEPT_SECONDS = 20.0
 """For how long they are kept in mind: every card and every poll asks for them."""
 
-_ENOUGH = 5
-"""So many deletions say when the next one may be expected to end."""
+_RECEIPT_SECONDS = 60
+_REMEMBERED_OF_ONE = 5
+_REMEMBERED_SECONDS = 30 * 24 * 3600
+"""How many durations of one connection are remembered, and for how long after the last."""
+
+_TOOK = Script(
+    """
+-- Run again after a lost reply, this finds that it was done.
+if not redis.call('SET', KEYS.took, '', 'NX', 'EX', ARGV.receipt_seconds) then return 0 end
+redis.call('LPUSH', KEYS.all, ARGV.seconds)
+redis.call('LTRIM', KEYS.all, 0, ARGV.most - 1)
+redis.call('LPUSH', KEYS.own, ARGV.seconds)
+redis.call('LTRIM', KEYS.own, 0, ARGV.most_own - 1)
+redis.call('EXPIRE', KEYS.own, ARGV.remembered)
+return 1
+""",
+    keys=("took", "all", "own"),
+    args=("seconds", "most", "most_own", "remembered", "receipt_seconds"),
+)
 
 
 _TAKE = Script(
@@ -118,12 +137,12 @@ _RESERVED_SECONDS = 120
 
 
 class RateLimits:
-    """Quotas, pauses and usual durations, by region."""
+    """Quotas and pauses by region, and how long changes have taken lately."""
 
     def __init__(self, database: Database) -> None:
         """Keep them in `database`."""
         self._db = database
-        self._lately: dict[str, tuple[list[float], float]] = {}
+        self._lately: dict[str, tuple[Sequence[float], float]] = {}
 
     async def take(
         self, region: str, action: str, *, calls: int, every: float, burst: int
@@ -173,26 +192,30 @@ class RateLimits:
         name = key("pause", region, action)
         await self._db.command("SET", name, f"{until:.3f}", "EX", max(1, ceil(seconds)))
 
-    async def took(self, region: str, seconds: float) -> None:
-        """Remember how long a deletion took."""
-        await self._db.command("LPUSH", key("durations", region), f"{seconds:.1f}")
-        await self._db.command("LTRIM", key("durations", region), 0, _REMEMBERED - 1)
-        self._lately.pop(region, None)
+    async def took(self, region: str, vpn_connection_id: str, seconds: float) -> None:
+        """Remember how long a change of a connection in `region` took."""
+        known = (key("durations", region), key("durations", region, vpn_connection_id))
+        most = (_REMEMBERED, _REMEMBERED_OF_ONE, _REMEMBERED_SECONDS, _RECEIPT_SECONDS)
+        keys = (key("took", token_hex(8)), *known)
+        await self._db.run(_TOOK, keys, f"{seconds:.1f}", *most)
+        for name in known:
+            self._lately.pop(name, None)
 
     async def usual(self, region: str) -> float:
         """How many seconds a deletion usually takes in `region`, or took some seconds ago."""
-        lately = await self._durations(region)
-        return median(lately) if lately else USUAL_SECONDS
+        known = await self._known(key("durations", region))
+        return median(known) if known else USUAL_SECONDS
 
-    async def expected(self, region: str) -> tuple[float, float] | None:
-        """The shortest and the longest that deletions took lately; None: too few are known."""
-        lately = await self._durations(region)
-        return (min(lately), max(lately)) if len(lately) >= _ENOUGH else None
+    async def durations(self, region: str, vpn_connection_id: str) -> Sequence[float]:
+        """How many seconds the latest changes of a connection took; if none, of its region."""
+        own = await self._known(key("durations", region, vpn_connection_id))
+        return own or await self._known(key("durations", region))
 
-    async def _durations(self, region: str) -> list[float]:
-        lately, until = self._lately.get(region, ([], 0.0))
+    async def _known(self, name: str) -> Sequence[float]:
+        known, until = self._lately.get(name, ((), 0.0))
         if (now := time.monotonic()) >= until:
-            found = await self._db.command("LRANGE", key("durations", region), 0, -1)
-            lately = list(map(float, found))
-            self._lately[region] = lately, now + _KEPT_SECONDS
-        return lately
+            known = tuple(map(float, await self._db.command("LRANGE", name, 0, -1)))
+            for old in [one for one, (_, end) in self._lately.items() if end <= now]:
+                del self._lately[old]
+            self._lately[name] = known, now + _KEPT_SECONDS
+        return known

@@ -403,9 +403,21 @@ async def test_what_was_told_is_kept_as_long_as_its_request(db: Database, store:
 async def test_the_usual_duration_is_the_median_of_the_last_ones(store: Store) -> None:
     assert await store.rate_limits.usual("cn-hangzhou") == USUAL_SECONDS
     for seconds in (500.0, *[30.0] * 15, *[60.0] * 5, 44.0):
-        await store.rate_limits.took("cn-hangzhou", seconds)
+        await store.rate_limits.took("cn-hangzhou", "vco-1", seconds)
     assert await store.rate_limits.usual("cn-hangzhou") == 30.0
     assert await store.rate_limits.usual("eu-central-1") == USUAL_SECONDS
+
+
+async def test_a_connection_has_its_own_durations_or_those_of_its_region(store: Store) -> None:
+    limits = store.rate_limits
+    assert list(await limits.durations("cn-hangzhou", "vco-1")) == []
+    for seconds in (10.0, 11.0, 12.0, 13.0, 14.0, 15.0):
+        await limits.took("cn-hangzhou", "vco-1", seconds)
+    await limits.took("cn-hangzhou", "vco-2", 20.0)
+    assert sorted(await limits.durations("cn-hangzhou", "vco-1")) == [11.0, 12.0, 13.0, 14.0, 15.0]
+    assert list(await limits.durations("cn-hangzhou", "vco-2")) == [20.0]
+    assert len(await limits.durations("cn-hangzhou", "vco-3")) == 7
+    assert list(await limits.durations("eu-central-1", "vco-1")) == []
 
 
 def test_a_script_that_names_what_it_is_not_given_is_not_built() -> None:

@@ -3,7 +3,9 @@
 from counting import Asked, Commands
 from stage import Stage, delete_command
 
+from bot.models import RouteKind
 from bot.sandbox.slack.messages import text_of
+from bot.sandbox.vpc.seed import HANGZHOU
 from bot.sandbox.vpc.world import Pace
 
 _MOST_COMMANDS = 240
@@ -25,7 +27,9 @@ _MOST_CALLS = {
 async def test_one_deletion_asks_no_more_of_anybody_than_it_has_to(hurried: Stage) -> None:
     # What approvers are told directly comes on top, one post and one edit for each.
     await hurried.start_bot(VCO_CALL_UP_TO="0")
-    [route] = hurried.new_routes("counted", pace=Pace(delay=0.1, seconds=2.0))
+    [route] = hurried.new_routes("counted", pace=Pace(delay=0.1, seconds=2.0), bgp=False)
+    for _ in range(10):
+        await hurried.store.rate_limits.took(HANGZHOU, "vco-earlier", 2.1)
     asked = Asked(hurried)
     async with Commands(hurried.redis_url) as commands:
         card = await hurried.ask(delete_command(route))
@@ -37,6 +41,22 @@ async def test_one_deletion_asks_no_more_of_anybody_than_it_has_to(hurried: Stag
     assert sum(commands.sent.values()) <= most, commands.sent
     assert asked.cloud["DeleteVcoRouteEntry"] == 1
     # The preview, the reading before the send, and the one that proves it.
-    assert asked.cloud["DescribeVcoRouteEntries"] <= 2 + 2 + 1
+    assert asked.cloud["DescribeVcoRouteEntries"] == 3
+    # Two of these have read the connection. Then it is looked whether the task has begun, and
+    # again when it is expected to end.
+    assert asked.cloud["DescribeVpnConnection"] <= 2 + 2 + 2
+    assert asked.cloud["DescribeVpnConnections"] == 0
     for method, most in _MOST_CALLS.items():
         assert asked.slack[method] <= most, asked.slack
+
+
+async def test_routes_learned_over_bgp_are_listed_before_the_send_and_not_for_the_proof(
+    hurried: Stage,
+) -> None:
+    await hurried.start_bot()
+    [route] = hurried.new_routes("learned")
+    hurried.vpc.add_route(route.vpn_connection_id, "10.0.128.0/24", kind=RouteKind.BGP)
+    asked = Asked(hurried)
+    card = await hurried.approved(route)
+    await hurried.until_ended(card)
+    assert asked.cloud["DescribeVcoRouteEntries"] == 2 + 2 + 1

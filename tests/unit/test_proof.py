@@ -1,13 +1,22 @@
 """When a deletion is proven, and when to look again."""
 
 from itertools import pairwise
+from statistics import mean
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from bot.lifecycle.proof import backoff, fold, next_poll, next_reconcile, proven
+from bot.lifecycle.proof import (
+    backoff,
+    expected,
+    fold,
+    next_poll,
+    next_reconcile,
+    proven,
+    together,
+)
 from bot.models import Observation, Watch
 
 UPDATING = Observation(state="updating")
@@ -159,6 +168,7 @@ TestTheRuleRestated = TheRuleRestated.TestCase
 # --- when to look again --------------------------------------------------------------
 
 SECONDS = st.floats(0, 1e6)
+MOST_SELDOM = 15
 
 
 def test_polls_are_quick_at_first_and_slower_later() -> None:
@@ -176,11 +186,25 @@ def test_a_usual_deletion_costs_few_polls() -> None:
     assert elapsed < 46
 
 
-def test_where_it_is_known_how_long_they_take_a_deletion_costs_a_third_fewer_polls() -> None:
+def test_where_it_is_known_how_long_they_take_a_deletion_costs_half_the_polls() -> None:
     for seconds in (36.0, 40.0, 44.0):
         polls, late = polled(seconds, (35.0, 45.0))
-        assert polls <= 15
-        assert late <= 1.7
+        assert polls <= 9
+        assert late <= 2.0
+        assert polls <= polled(seconds, None)[0] / 2
+
+
+def test_where_tasks_take_twelve_to_twenty_seconds_five_polls_see_the_end_soon() -> None:
+    lately = [12.3 + 8 * (n + 0.5) / 20 for n in range(20)]
+    found = [polled(12.3 + 8 * n / 200, expected(lately)) for n in range(200)]
+    assert mean(polls for polls, _ in found) < 5
+    assert mean(late for _, late in found) < 0.9
+
+
+def test_the_fewer_are_known_the_wider_the_time_is_in_which_the_next_is_expected() -> None:
+    assert expected([]) is None
+    assert expected([10.0]) == pytest.approx((7.0, 13.0))
+    assert expected([10.0, 20.0] * 5) == pytest.approx((9.7, 20.6))
 
 
 @given(st.floats(2, 300), st.floats(1, 300), st.floats(0, 100))
@@ -188,10 +212,14 @@ def test_one_that_is_quicker_or_slower_than_expected_is_not_missed_for_long(
     seconds: float, shortest: float, more: float
 ) -> None:
     _, late = polled(seconds, (shortest, shortest + more))
-    assert late <= min(seconds, 10.0) + 1.0
+    assert late <= (MOST_SELDOM if seconds < shortest + more else max(1.0, seconds / 8) + 1.0)
 
 
-def polled(seconds: float, expected: tuple[float, float]) -> tuple[int, float]:
+def test_after_half_of_the_time_that_is_left_it_is_looked_in_any_case() -> None:
+    assert next_poll(2.0, 10.0, (11.0, 12.0)) == 5.0
+
+
+def polled(seconds: float, expected: tuple[float, float] | None) -> tuple[int, float]:
     """How often one that takes so long is polled, and how late its end is seen."""
     elapsed, polls = 1.0, 1
     while elapsed < seconds:
@@ -213,7 +241,21 @@ def test_polls_never_pass_the_deadline(
 @given(SECONDS, SECONDS, SECONDS)
 def test_polls_are_at_least_a_second_apart(elapsed: float, one: float, other: float) -> None:
     expected = min(one, other), max(one, other)
-    assert 1 <= next_poll(elapsed, 1e9, expected) <= 10
+    assert 1 <= next_poll(elapsed, 1e9, expected) <= MOST_SELDOM
+
+
+@given(st.floats(1e9, 2e9), st.floats(1, 15))
+def test_polls_at_the_same_moments_come_about_as_often(at: float, delay: float) -> None:
+    moment = together(at, delay)
+    assert 0.9 <= moment - at <= max(2.4, delay * 1.5)
+    assert moment % 1.5 in (0.0, 1.5)
+
+
+def test_whoever_is_polled_at_about_the_same_time_is_polled_at_the_same_moment() -> None:
+    at = 1_700_000_000.0
+    for delay in (1.0, 1.7, 2.2, 3.1, 5.0, 10.0):
+        assert len({together(at + 0.1 * n, delay) for n in range(8)}) <= 2
+    assert {together(at + n, 4.0) % 3.0 for n in range(100)} == {0.0}
 
 
 @given(SECONDS, SECONDS)

@@ -1,12 +1,14 @@
 """Connections that many wait for are read by pages, where that costs fewer calls."""
 
 import asyncio
+from statistics import mean
 
 import pytest
 from builders import REGION
 
 from bot.errors import AlibabaError, OutcomeUnknown
 from bot.execution.region_pages import DEMAND_SECONDS, UNKNOWN_COST, RegionPages
+from bot.lifecycle.proof import FIRST_POLL, expected, next_poll
 from bot.models import Connection, RouteList
 
 AGE = 0.5
@@ -76,6 +78,62 @@ async def test_many_are_read_together(region: Region, pages: RegionPages) -> Non
     # One before it is known that there are more: the pages of ten connections are one call.
     assert region.calls.count("pages") == 1
     assert len(region.calls) <= 2
+
+
+async def test_of_many_who_said_when_they_come_the_first_reads_pages(
+    region: Region, pages: RegionPages
+) -> None:
+    delays = [pages.again(REGION, name, region.now, 6.0) for name in NAMES]
+    region.now += delays[-1] - 0.2
+    await read(pages, *NAMES)
+    assert region.calls == ["pages"]
+
+
+async def test_a_few_come_again_exactly_when_they_want_and_many_at_the_same_moment(
+    pages: RegionPages,
+) -> None:
+    moments = [n / 10 + pages.again(REGION, name, n / 10, 5.0) for n, name in enumerate(NAMES)]
+    alone = UNKNOWN_COST + 1
+    assert moments[:alone] == pytest.approx([5.0 + n / 10 for n in range(alone)])
+    assert set(moments[alone:]) == {6.0}
+
+
+async def test_who_said_that_they_come_and_did_not_make_no_pages_worth_reading(
+    region: Region, pages: RegionPages
+) -> None:
+    for name in NAMES[1:]:
+        pages.again(REGION, name, region.now, 5.0)
+    await read(pages, NAMES[0])
+    region.now += 6.0 + DEMAND_SECONDS + 0.1
+    assert pages.again(REGION, NAMES[0], 0.1, 5.0) == 5.0
+    await read(pages, NAMES[0])
+    assert region.calls == [NAMES[0]] * 2
+
+
+async def test_ten_that_are_watched_at_once_cost_a_call_each_and_their_ends_are_seen_soon(
+    region: Region, pages: RegionPages
+) -> None:
+    """Sent within two seconds, for tasks of twelve to twenty, as such tasks took before."""
+    earlier = expected([12.0 + 8 * (n + 0.5) / 20 for n in range(20)])
+    due = {name: region.now + 0.2 * n for n, name in enumerate(NAMES)}
+    sent, late = dict[str, float](), []
+    while due:
+        name = min(due, key=lambda one: due[one])
+        region.now = max(region.now, due.pop(name)) + 0.02
+        if name not in sent:
+            sent[name] = region.now
+            due[name] = region.now + pages.again(REGION, name, region.now, FIRST_POLL)
+            continue
+        await pages.connection(REGION, name, age=AGE)
+        passed = region.now - sent[name]
+        took = 12.4 + 8 * (NAMES.index(name) * 7 % 10) / 10
+        if passed > took:
+            late.append(passed - took)
+            continue
+        delay = next_poll(passed, 600.0, earlier)
+        due[name] = region.now + pages.again(REGION, name, region.now, delay)
+    assert len(region.calls) <= len(NAMES)
+    assert mean(late) < 1.0
 
 
 async def test_nobody_finds_the_same_reading_twice(region: Region, pages: RegionPages) -> None:

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from bot import lifecycle
 from bot.models import Decision, Request, RequestState, Verdict
 from bot.slack.messages.buttons import stop_button
-from bot.slack.messages.card import facts, ids
+from bot.slack.messages.card import facts, first_line, ids
 from bot.slack.messages.card_body import deciding_buttons
-from bot.slack.messages.first_line import first_line
 from bot.slack.messages.labels import (
     DECIDED,
     GIVEN,
@@ -26,14 +25,12 @@ from bot.slack.messages.mrkdwn import (
     clock,
     context,
     header,
-    leads_somewhere,
     literal,
     mention,
     place,
     prose,
     quoted,
     section,
-    some_are,
     what,
 )
 
@@ -87,7 +84,8 @@ def _line(request: Request) -> str:
 def _how(request: Request) -> str:
     match request.state:
         case RequestState.PENDING:
-            more = some_are(lifecycle.missing(request), "more approval")
+            missing = lifecycle.missing(request)
+            more = "1 more approval is" if missing == 1 else f"{missing} more approvals are"
             return f"{more} needed until {clock(request.expires_at)}."
         case RequestState.EXPIRED:
             return f"The time was over {clock(request.expires_at)}. Nothing was sent."
@@ -112,5 +110,5 @@ def _last(request: Request) -> Decision | None:
 
 
 def _way(link: str, text: str) -> Iterator[Block]:
-    if leads_somewhere(link):
+    if link.startswith("http"):
         yield context(f"<{link}|{text}>")
