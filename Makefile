@@ -22,7 +22,7 @@ COMPILE := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.
 PAGE := bot/sandbox/slack/page
 
 .DEFAULT_GOAL := help
-.PHONY: help sandbox test test-quick chaos mutations bench contract pictures lint fmt lock audit image
+.PHONY: help sandbox doctor test test-quick chaos mutations bench contract pictures lint fmt lock audit image
 .PHONY: clean
 
 help: ## What can be made
@@ -30,6 +30,12 @@ help: ## What can be made
 
 sandbox: .venv/sandbox ## Try the bot: a local Slack, a local cloud, the real bot
 	@exec $(BIN)/python -m bot sandbox $(ARGS)
+
+# With the settings of the sandbox that runs beside it.
+doctor: .venv/sandbox ## Check the sandbox that runs, as a deployment is checked
+	@test -f .sandbox/bot.env || { echo "Start the sandbox first: make sandbox" >&2; exit 1; }
+	@while IFS= read -r line; do export "$$line"; done <.sandbox/bot.env; \
+		exec $(BIN)/python -m bot doctor $(ARGS)
 
 # Containers often forbid it; then every worker compiles everything anew.
 test: export PYTHONDONTWRITEBYTECODE =

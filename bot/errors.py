@@ -145,6 +145,10 @@ class StoreUnavailable(StoreError):
     """An outage: Redis does not answer, or takes no writes for now. It passes by itself."""
 
 
+class StoreWentBack(StoreUnavailable):
+    """A failover has forgotten what was recorded a moment ago: all that follows begins anew."""
+
+
 class StoreRefused(StoreError):
     """Redis forbids a command to our user, knows no such command, or does not let us in.
 

@@ -17,6 +17,16 @@ from prometheus_client import (
 
 from bot.version import VERSION
 
+CLOUD_ACTIONS = (
+    "CreateVcoRouteEntry",
+    "DeleteVcoRouteEntry",
+    "DescribeRegions",
+    "DescribeVcoRouteEntries",
+    "DescribeVpnConnection",
+    "DescribeVpnConnections",
+)
+"""The calls of Alibaba Cloud that this bot makes."""
+
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 GCCollector(registry=REGISTRY)
@@ -194,3 +204,13 @@ ALARMS = Counter(
     ("what",),
     registry=REGISTRY,
 )
+
+# Of what is counted once in a while the first time is the alarm: a series that begins at 1 has not
+# increased, so these are there at 0.
+for _what in ("due_lost", "fence_broken", "outcome_forgotten", "record_lost", "went_back"):
+    ALARMS.labels(_what)
+for _kind in ("delivery", "request"):
+    SEALS_BROKEN.labels(_kind)
+for _action in CLOUD_ACTIONS:
+    for _result in ("CredentialsRejected", "PermissionDenied", "Throttled"):
+        CLOUD_CALLS.labels(_action, _result)

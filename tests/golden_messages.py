@@ -49,8 +49,10 @@ from bot.slack.forms.fields import Form, route_value
 from bot.slack.forms.glass_view import confirm_form, failed_form, looking_form
 from bot.slack.forms.lookup import ConnectionRoutes
 from bot.slack.forms.view import delete_form, lookup_form
-from bot.slack.messages.app_home import AppHomeData, closed, view
-from bot.slack.messages.card import View, card
+from bot.slack.messages.app_home import closed, view
+from bot.slack.messages.card import card
+from bot.slack.messages.card_body import View
+from bot.slack.messages.concerns import AppHomeData
 from bot.slack.messages.decision_forms import (
     approve_form,
     countersign_form,

@@ -28,7 +28,7 @@ from bot.sandbox.vpc.faults import Armed, Fault, FaultKind
 from bot.sandbox.vpc.service import Call
 from bot.sandbox.vpc.world import Pace
 from bot.service.run import run
-from bot.slack.messages.card import APPROVE, CANCEL, COUNTERSIGN, REJECT, RESTORE
+from bot.slack.messages.buttons import APPROVE, CANCEL, COUNTERSIGN, REJECT, RESTORE
 from bot.slack.posted import DIRECT
 from bot.store import Database, Store
 from bot.store.client import DUE

@@ -170,7 +170,7 @@ class Approval:
         log.info("stop_asked", request=request_id, decided=decided)
         if decided:
             # What is said of an end is never taken back, so a failover must not forget it.
-            await self._requests.secured()
+            await self._requests.secured(result)
         return Result(result, decided=decided)
 
     async def _known(self, request_id: str) -> Request:

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from fnmatch import filter as glob_filter
 
 from bot.cli.checks import alibaba, people, redis, slack
+from bot.cli.checks import settings as checked
 from bot.cli.checks.finding import Finding, Level, ok, warning
 from bot.cli.listing import as_json, fields
 from bot.cli.policy_live import unmatched
 from bot.config.settings import Settings
-from bot.errors import SlackError, StoreError
+from bot.errors import SettingsError, SlackError, StoreError
 from bot.execution.rate_limit import CHANGES, Quotas
 from bot.models import Operation
 from bot.policy.lint import lint
@@ -25,22 +26,26 @@ _READ = "DescribeVcoRouteEntries"
 
 
 async def examine(settings: Settings, *, json: bool = False) -> int:
-    """Check everything and print a line each; returns the exit status, 1 where one is a failure.
-
-    Raises:
-        SettingsError: the policy file is wrong.
-    """
-    app = App(settings)
+    """Check everything; returns the exit status of `report`."""
     try:
-        findings = await _findings(app)
+        app = App(settings)
+    except SettingsError as error:
+        return report(checked.of_policy(error.lines), json=json)
+    try:
+        findings = await _looked_at(app)
     finally:
         await app.close()
+    return report(findings, json=json)
+
+
+def report(findings: Sequence[Finding], *, json: bool) -> int:
+    """Print a line each; returns the exit status, 1 where one is a failure."""
     lines = [as_json(fields(finding)) if json else str(finding) for finding in findings]
     print("\n".join(lines))  # noqa: T201 - the command's output
     return 1 if any(finding.level is Level.FAILURE for finding in findings) else 0
 
 
-async def _findings(app: App) -> list[Finding]:
+async def _looked_at(app: App) -> list[Finding]:
     found = [
         warning("settings", line, "correct the name, or remove it")
         for line in app.settings.warnings
@@ -48,7 +53,7 @@ async def _findings(app: App) -> list[Finding]:
     found += await redis.examine(app.store, app.settings.redis.kind)
     store_answers = found[-1].check != "redis"
     if store_answers:
-        found.append(await _store_clock(app))
+        found += [await _seal(app), await _store_clock(app)]
     found += await _slack(app)
     found += [warning("policy", line, "look at that line") for line in lint(app.policy.policy)]
     found += await _alibaba(app, store_answers=store_answers)
@@ -61,6 +66,14 @@ async def _store_clock(app: App) -> Finding:
         return alibaba.clock(check, time.time() - await app.store.database.now())
     except StoreError:
         return ok(check, "not told")
+
+
+async def _seal(app: App) -> Finding:
+    try:
+        broken, count = await app.store.requests.seals_broken()
+    except StoreError:
+        return ok("redis seal", "not told: Redis does not answer")
+    return redis.seal(broken, count, on=bool(app.settings.seal_keys))
 
 
 async def _slack(app: App) -> list[Finding]:
@@ -100,16 +113,21 @@ async def _alibaba(app: App, *, store_answers: bool) -> list[Finding]:
     found.append(finding)
     if app.vpc.clock_ahead is not None:
         found.append(alibaba.clock("clock and alibaba", app.vpc.clock_ahead))
-    if not known:
+    if known is not None and not known:
         return found
     policy = app.policy.policy
-    named = {r for rule in policy.rules for p in rule.regions for r in glob_filter(known, p)}
-    for number, name in enumerate(alibaba.used_regions(app.settings.region, sorted(named))):
+    patterns = [pattern for rule in policy.rules for pattern in rule.regions]
+    named = {region for one in patterns for region in glob_filter(known or (), one)}
+    tried = False
+    for name in alibaba.used_regions(app.settings.region, [*named, *app.settings.regions]):
         finding, connections = await alibaba.region(app.vpc, name, known)
         found.append(finding)
-        if finding.level is Level.OK and not number:
+        if finding.level is not Level.OK:
+            continue
+        if not tried:
             found += await alibaba.permissions(app.vpc, name, connections)
-        if finding.level is Level.OK and store_answers:
+            tried = True
+        if store_answers:
             found += await _quotas(app, name)
     lines = await unmatched(policy, app.vpc, app.settings.region)
     return found + [warning("policy", line, "look at that line") for line in lines]

@@ -26,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand; returns the exit status.
 
     0: all is well, or it was asked to stop. 1: a check failed, or a part of the bot has ended
-    unasked and it wants to be started again. 2: the settings are wrong.
+    unasked and it wants to be started again. 2: the settings are wrong; `doctor`, which is there
+    to find that out, has a line for each, and 1.
     """
     parser = argparse.ArgumentParser(
         prog="vco-route-bot",
@@ -114,11 +115,15 @@ def _serve() -> int:
 
 
 def _doctor(given: argparse.Namespace) -> int:
-    from bot.cli.doctor import examine
+    from bot.cli.checks.settings import of_settings
+    from bot.cli.doctor import examine, report
     from bot.config.settings import Settings
     from bot.logs import configure
 
-    settings = Settings.from_env(os.environ, terminal=True)
+    try:
+        settings = Settings.from_env(os.environ, terminal=True)
+    except SettingsError as error:
+        return report(of_settings(error.lines), json=given.json)
     # Its lines say it all: what goes wrong meanwhile is what it is there to tell.
     configure(settings.log_format, level="CRITICAL", secrets=settings.secrets)
     return asyncio.run(examine(settings, json=given.json))

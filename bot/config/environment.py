@@ -113,13 +113,14 @@ def secret(prefix: str = "") -> Callable[[str], Secret]:
 
 
 SEAL_KEY_BYTES = 32
+MAKE_KEY = "openssl rand -base64 48"
 _SEAL_KEY_SIGNS = 10
 
 
 def seal_keys(text: str) -> tuple[Secret, ...]:
     """Keys for seals, comma-separated: the first one seals, the others are still believed."""
     keys = [key.strip() for key in text.split(",")]
-    how = "make one with: openssl rand -base64 48"
+    how = f"make one with: {MAKE_KEY}"
     for key in keys:
         if len(key.encode()) < SEAL_KEY_BYTES:
             raise ValueError(f"has a key of less than {SEAL_KEY_BYTES} bytes: {how}")

@@ -35,6 +35,7 @@ from bot.config.environment import (
 )
 from bot.config.redis_url import RedisTarget
 from bot.config.secret import Secret
+from bot.errors import SettingsError
 from bot.models import People
 from bot.policy import approvers
 
@@ -60,6 +61,12 @@ def _endpoint(text: str) -> str:
 
 def _regions(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(REGION_ID(one.strip()) for one in text.split(",")))
+
+
+def _signing_secret(text: str) -> Secret:
+    if text.startswith(("xox", "xapp-")):
+        raise ValueError("is a token: the Signing Secret is another one, in Basic Information")
+    return secret()(text)
 
 
 def _database(text: str) -> RedisTarget:
@@ -103,6 +110,11 @@ NETWORK = (
     Variable("SSL_CERT_FILE", certificates),
     Variable("SSL_CERT_DIR", directory),
 )
+
+
+_KEY_ID = Variable("ALIBABA_CLOUD_ACCESS_KEY_ID", secret())
+"""Read by the vendor's chain alone. Quotes around it would reach the cloud, which knows no such
+key."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +181,7 @@ class Settings(SlackSettings, CloudSettings, DatabaseSettings, ApproverSettings,
     """What the environment says. Times are in seconds; None is a variable that is not set."""
 
     slack_app_token: Secret | None = optional("SLACK_APP_TOKEN", secret("xapp-"))
-    slack_signing_secret: Secret | None = optional("SLACK_SIGNING_SECRET", secret())
+    slack_signing_secret: Secret | None = optional("SLACK_SIGNING_SECRET", _signing_secret)
     # The vendor's credential chain reads these by itself; here they are known so as to be masked.
     access_key_secret: Secret | None = optional("ALIBABA_CLOUD_ACCESS_KEY_SECRET", secret())
     security_token: Secret | None = optional("ALIBABA_CLOUD_SECURITY_TOKEN", secret())
@@ -209,7 +221,12 @@ class Settings(SlackSettings, CloudSettings, DatabaseSettings, ApproverSettings,
             SettingsError: Something is missing or wrong; a line for each.
         """
         log_format = LogFormat.CONSOLE if terminal else LogFormat.JSON
-        return cls.load(env, log_format=log_format, warnings=cls._unknown(env))
+        unknown = cls._unknown(env)
+        try:
+            return cls.load(env, log_format=log_format, warnings=unknown)
+        except SettingsError as error:
+            # What is missing may be there with a typo in its name.
+            raise SettingsError([*error.lines, *unknown]) from None
 
     @classmethod
     def conflicts(cls, texts: Texts) -> Iterator[str]:
@@ -220,6 +237,9 @@ class Settings(SlackSettings, CloudSettings, DatabaseSettings, ApproverSettings,
                 "SLACK_SIGNING_SECRET: is not set: copy it from Basic Information in the Slack "
                 "app's settings, or set SLACK_APP_TOKEN to use Socket Mode"
             )
+        problems: list[str] = []
+        _KEY_ID.read(texts, problems)
+        yield from problems
         pair = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET")
         for name, other in (pair, pair[::-1]):
             if other in texts and name not in texts:

@@ -22,6 +22,7 @@ from bot.errors import (
     SlackError,
     SlackRateLimited,
     StoreUnavailable,
+    StoreWentBack,
     Throttled,
 )
 from bot.execution.cause import cause
@@ -143,7 +144,9 @@ async def _record_and_call(context: StepContext, claim: Claim, request: Request)
         log.info("stopped_before_send", request=request.id)
         return None
     try:
-        await context.requests.secured()
+        await context.requests.secured(request)
+    except StoreWentBack:
+        raise
     except StoreUnavailable as error:
         # A failover could forget the approval and this send, and nobody would watch it.
         log.warning("not_replicated", error=str(error))

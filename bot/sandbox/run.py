@@ -36,6 +36,8 @@ TASK_DELAY = 1.0
 LEASE_SECONDS = 10
 """Who kills the bot in the middle of a step does not want to wait for the usual lease."""
 
+SEAL_KEY = "local-sandbox-seal-key-0123456789"
+
 POLICY = Path(__file__).with_name("policy.toml")
 """What the bot goes by here: more than one approval, break-glass, what is never deleted."""
 
@@ -69,6 +71,7 @@ class Sandbox:
         self._log = log
         self._port = port
         self._policy = policy
+        self._env: dict[str, str] = {}
         self._usual = task_seconds + TASK_DELAY
         self._trouble = ""
         self._stack = contextlib.AsyncExitStack()
@@ -77,6 +80,11 @@ class Sandbox:
     def url(self) -> str:
         """Where the page is."""
         return self.slack.url
+
+    @property
+    def settings(self) -> str:
+        """What the bot was started with, as a file of variables; every secret of it is invented."""
+        return "".join(f"{name}={value}\n" for name, value in sorted(self._env.items()))
 
     async def __aenter__(self) -> Self:
         """Start everything and wait until the bot is ready."""
@@ -87,7 +95,8 @@ class Sandbox:
             stack.push_async_callback(self.vpc.close)
             await self.vpc.start()
             await _remember_durations(self._valkey.url, self._usual)
-            self.bot = BotProcess(self._environment(), log=self._log)
+            self._env = self._environment()
+            self.bot = BotProcess(self._env, log=self._log)
             stack.push_async_callback(self.bot.stop)
             self._join()
             await self._start_bot()
@@ -113,7 +122,11 @@ class Sandbox:
     def _environment(self) -> dict[str, str]:
         env = environment(self.slack, self.vpc, self._valkey.url)
         del env["VCO_APPROVERS"]
-        return env | {"VCO_POLICY_FILE": str(self._policy), "VCO_LEASE": str(LEASE_SECONDS)}
+        return env | {
+            "VCO_POLICY_FILE": str(self._policy),
+            "VCO_LEASE": str(LEASE_SECONDS),
+            "VCO_SEAL_KEY": SEAL_KEY,
+        }
 
     @property
     def trouble(self) -> str:
@@ -213,6 +226,7 @@ async def _run() -> None:
         loop.add_signal_handler(name, stop.set)
     log = _new_log()
     async with Sandbox(log=log, port=PORT) as sandbox:
+        (_DIRECTORY / "bot.env").write_text(sandbox.settings)
         _welcome(sandbox.url, log)
         if sandbox.trouble:
             print(f"  The bot did not start: {sandbox.trouble}", file=sys.stderr)  # noqa: T201
@@ -231,7 +245,8 @@ def _welcome(url: str, log: Path) -> None:
     print(  # noqa: T201 - the command's output
         f"\n  vco-route sandbox: {url}\n\n"
         "  Ask as Alice, switch to Bob or Carol, approve, and watch the route go.\n"
-        f"  The bot's log: {log}. Ctrl-C stops everything.\n",
+        f"  The bot's log: {log}, its settings: {_DIRECTORY / 'bot.env'}.\n"
+        "  `make doctor` checks it, as it checks a deployment. Ctrl-C stops everything.\n",
         flush=True,
     )
     if sys.stdout.isatty():

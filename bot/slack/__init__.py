@@ -20,8 +20,8 @@ From a click to its decision:
 
 What Slack shows:
 
-- `cards`       keeps the card and the thread of each request true; `posted` finds what was posted
-                before an answer was lost
+- `cards`       keeps the card and the thread of each request true; `bars`: how often its bar moves
+- `posted`      finds what was posted before an answer was lost
 - `direct`      asks approvers directly, and keeps those messages true; `approvers`: whom
 - `related`     the other requests that a card shows
 - `messages`    values → messages, and all of their words; pure (knows none of the others)

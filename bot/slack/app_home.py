@@ -20,7 +20,8 @@ from bot.slack.budget import Priority
 from bot.slack.directory import looking_up
 from bot.slack.listeners import ListenerContext
 from bot.slack.lookups import read_shown
-from bot.slack.messages.app_home import AppHomeData, closed, groups_of, view
+from bot.slack.messages.app_home import closed, view
+from bot.slack.messages.concerns import AppHomeData, groups_of
 from bot.slack.payload import Body, part, word
 from bot.slack.payloads import InboxItem
 from bot.slack.router import HandlerContext, Router

@@ -5,12 +5,10 @@ it when it looks different, or say the next line of the thread. When Slack is aw
 and the record goes on; when it is back, the latest card and every line are still to come.
 """
 
-import hashlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-import msgspec
 import structlog
 from msgspec.structs import replace
 
@@ -19,10 +17,13 @@ from bot.errors import ScopeMissing, SlackRateLimited, SlackRejected
 from bot.lifecycle import route_change
 from bot.metrics import ALARMS, STAGE_SECONDS
 from bot.models import Decision, Request, RequestState, Verdict
+from bot.slack.bars import REFRESH_SECONDS, Bars
 from bot.slack.budget import Priority
-from bot.slack.messages.card import Message, View, card
+from bot.slack.messages.card import card
+from bot.slack.messages.card_body import View
+from bot.slack.messages.mrkdwn import Message
 from bot.slack.messages.timeline import broadcast, forgotten, lines
-from bot.slack.posted import CARD, PostedMessages, metadata
+from bot.slack.posted import CARD, PostedMessages, content_hash, metadata
 from bot.slack.related import related, unlinked
 from bot.slack.web import Slack
 from bot.store import CardState, Claim, Store, Stored
@@ -49,12 +50,6 @@ _PROGRESSING = (RequestState.APPROVED, RequestState.EXECUTING)
 
 _NOT_SENT = "not_sent"
 """What the card of a request shows that failed before anything was sent: no outcome."""
-
-REFRESH_SECONDS = 3.0
-"""How often a progress bar moves at most."""
-
-BARS_A_MINUTE = 25
-"""How many edits of all cards together move bars: half of what Slack allows, about 50 a minute."""
 
 _IN_A_STEP = 2.0
 _PART_OF_LEASE = 8
@@ -143,7 +138,7 @@ class CardPublisher:
         request = stored.request
         view = await self._view(claim, stored)
         message = card(request, view)
-        shown = _hash(message)
+        shown = content_hash(message)
         if not posted.card_ts:
             place = await self._post_once(claim, request, posted, CARD, message)
             STAGE_SECONDS.labels("card").observe(max(0.0, claim.now - request.created_at))
@@ -161,7 +156,7 @@ class CardPublisher:
             return claim.now
         if not request.state.open:
             # What is said of an end is never taken back, so a failover must not forget it.
-            await self._store.requests.secured()
+            await self._store.requests.secured(request)
         if posted.shown != shown and not posted.fixed:
             return await self._change(claim, request, posted, message, shown)
         if posted.said < len(request.timeline):
@@ -334,25 +329,6 @@ class CardPublisher:
         await self._store.card_states.save(claim, posted, retain=retain)
 
 
-class Bars:
-    """How many cards have a bar that moves, and how often each may."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Nothing moves yet."""
-        self._clock = clock
-        self._until: dict[str, float] = {}
-
-    def pause(self, request_id: str) -> float:
-        """Seconds until the bar of a card moves again, one of all those that do."""
-        now = self._clock()
-        self._until = {id_: until for id_, until in self._until.items() if until > now}
-        self._until[request_id] = now
-        pause = max(REFRESH_SECONDS, len(self._until) * 60 / BARS_A_MINUTE)
-        # Who has not come back by twice its time has no bar any more.
-        self._until[request_id] = now + 2 * pause
-        return pause
-
-
 def edit_priority(request: Request, posted: CardState) -> Priority:
     """How urgent it is that a card changes: its end, its state, or only its bar."""
     if not request.state.open:
@@ -372,7 +348,3 @@ def _placed(posted: CardState, place: PostedMessage, shown: str, state: str) -> 
     return replace(
         posted, channel=place.channel, card_ts=place.ts, shown=known, state=stands, posting=""
     )
-
-
-def _hash(message: Message) -> str:
-    return hashlib.sha256(msgspec.json.encode(message)).hexdigest()[:16]

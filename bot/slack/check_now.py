@@ -1,13 +1,12 @@
 """Check now: have what is unconfirmed read at once, and not when its turn comes."""
 
-import structlog
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.errors import Unreadable, UserError
 from bot.models import Request, RequestState
 from bot.policy import check_age
 from bot.slack import payloads
-from bot.slack.decisions import UNREADABLE
+from bot.slack.decisions import NO_REQUEST, tell_unreadable
 from bot.slack.listeners import ListenerContext
 from bot.slack.messages.buttons import CHECK
 from bot.slack.messages.unconfirmed import checked_lately, checking, nothing_to_check
@@ -15,8 +14,6 @@ from bot.slack.payload import Body
 from bot.slack.payloads import REQUEST_ID, InboxItem
 from bot.slack.router import HandlerContext, Router
 from bot.store import Claim
-
-log = structlog.get_logger(__name__)
 
 router = Router()
 
@@ -39,15 +36,15 @@ async def clicked(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
 @router.handles(CheckClicked)
 async def check(context: HandlerContext, claim: Claim, item: CheckClicked) -> None:
     """Make its next reading due; the card tells what was seen."""
+    if not REQUEST_ID.fullmatch(item.request_id):
+        await context.responder.tell(item, NO_REQUEST)
+        return
     try:
         check_age(item.said_at, claim.now)
         await context.access.check(item.user)
-        if not REQUEST_ID.fullmatch(item.request_id):
-            raise UserError("This does not name a request.")  # noqa: TRY301 - told as the others
         stored = await context.store.requests.get(item.request_id)
     except Unreadable:
-        log.error("record_unreadable", request=item.request_id)  # noqa: TRY400 - it says enough
-        await context.responder.tell(item, UNREADABLE.format(item.request_id))
+        await tell_unreadable(context, item, item.request_id)
         return
     except UserError as error:
         await context.responder.explain(item, error)

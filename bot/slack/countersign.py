@@ -13,7 +13,7 @@ from bot.slack import payloads
 from bot.slack.budget import Priority
 from bot.slack.decisions import DecisionClicked, decide
 from bot.slack.ended import restore
-from bot.slack.listeners import NOT_STORED, ListenerContext
+from bot.slack.listeners import ListenerContext
 from bot.slack.messages.buttons import COUNTERSIGN
 from bot.slack.messages.decision_forms import (
     COUNTERSIGN_FORM,
@@ -60,12 +60,8 @@ async def submitted(context: ListenerContext, ack: AsyncAck, body: Body) -> None
     """Store what was chosen."""
     word = payloads.chosen(body, WORD_BLOCK, WORD_ACTION)
     item = CountersignSubmitted(**payloads.from_metadata(body), word=word)
-    if word not in WORDS:
-        await ack(response_action="errors", errors={WORD_BLOCK: "Please choose one."})
-    elif await context.put(body, item):
-        await ack()
-    else:
-        await ack(response_action="errors", errors={WORD_BLOCK: NOT_STORED[:150]})
+    wrong = {} if word in WORDS else {WORD_BLOCK: "Please choose one."}
+    await context.keep_form(ack, body, item, wrong, WORD_BLOCK)
 
 
 @router.handles(CountersignSubmitted)

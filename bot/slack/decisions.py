@@ -14,9 +14,8 @@ from bot.models import Request, RequestState, Verdict
 from bot.policy import same_block
 from bot.slack import payloads
 from bot.slack.budget import Priority
-from bot.slack.listeners import NOT_STORED, ListenerContext
+from bot.slack.listeners import ListenerContext
 from bot.slack.messages.buttons import APPROVE, CANCEL, REJECT
-from bot.slack.messages.card import first_line
 from bot.slack.messages.decision_forms import (
     APPROVE_FORM,
     NOT_TYPED,
@@ -24,11 +23,13 @@ from bot.slack.messages.decision_forms import (
     REASON_BLOCK,
     REASON_LIMIT,
     REJECT_FORM,
+    SAY_WHY,
     TYPED_ACTION,
     TYPED_BLOCK,
     approve_form,
     reject_form,
 )
+from bot.slack.messages.first_line import first_line
 from bot.slack.messages.mrkdwn import Block
 from bot.slack.messages.replies import done, late
 from bot.slack.modals import known_request, open_or_keep, surely_refused
@@ -41,7 +42,8 @@ log = structlog.get_logger(__name__)
 
 router = Router()
 
-UNREADABLE = (
+NO_REQUEST = "This does not name a request. Please ask again."
+_UNREADABLE = (
     "Request `{}` can't be read by this version of the bot. Nothing was recorded; "
     "the bot's operator has to look at it."
 )
@@ -112,18 +114,14 @@ async def approval_submitted(context: ListenerContext, ack: AsyncAck, body: Body
         verdict=Verdict.APPROVED,
         typed=payloads.typed(body, TYPED_BLOCK, TYPED_ACTION).strip()[:100],
     )
-    said = NOT_STORED[:150]
     try:
         request = await known_request(context, click.request_id)
     except (StoreError, TimeoutError):
         request = None
     wanted = request.terms.typed if request and request.state is RequestState.PENDING else ""
-    if wanted and not same_block(click.typed, wanted):
-        said = NOT_TYPED.format(wanted)
-    elif await context.put(body, click):
-        await ack()
-        return
-    await ack(response_action="errors", errors={TYPED_BLOCK: said})
+    right = not wanted or same_block(click.typed, wanted)
+    wrong = {} if right else {TYPED_BLOCK: NOT_TYPED.format(wanted)}
+    await context.keep_form(ack, body, click, wrong, TYPED_BLOCK)
 
 
 @router.view(REJECT_FORM)
@@ -133,12 +131,8 @@ async def rejection_submitted(context: ListenerContext, ack: AsyncAck, body: Bod
     submitted = RejectionSubmitted(
         **payloads.from_metadata(body), reason=plain(reason)[:REASON_LIMIT]
     )
-    if not submitted.reason:
-        await ack(response_action="errors", errors={REASON_BLOCK: "Please say why."})
-    elif await context.put(body, submitted):
-        await ack()
-    else:
-        await ack(response_action="errors", errors={REASON_BLOCK: NOT_STORED[:150]})
+    wrong = {} if submitted.reason else {REASON_BLOCK: SAY_WHY}
+    await context.keep_form(ack, body, submitted, wrong, REASON_BLOCK)
 
 
 def _clicked(body: Body, verdict: Verdict) -> DecisionClicked:
@@ -171,7 +165,7 @@ async def decide(  # noqa: PLR0913, PLR0917 - what was clicked, and what was sai
 ) -> None:
     """Record a verdict, or say why not."""
     if not REQUEST_ID.fullmatch(target):
-        await context.responder.tell(item, "This does not name a request. Please ask again.")
+        await context.responder.tell(item, NO_REQUEST)
         return
     try:
         if verdict is Verdict.COUNTERSIGNED:
@@ -189,8 +183,7 @@ async def decide(  # noqa: PLR0913, PLR0917 - what was clicked, and what was sai
                 said_at=item.said_at,
             )
     except Unreadable:
-        log.error("record_unreadable", request=target)  # noqa: TRY400 - it says enough
-        await context.responder.tell(item, UNREADABLE.format(target))
+        await tell_unreadable(context, item, target)
         return
     except UserError as error:
         await _explain(context, item, target, error)
@@ -198,6 +191,12 @@ async def decide(  # noqa: PLR0913, PLR0917 - what was clicked, and what was sai
     text = done(result.request) if result.decided else late(result.request, item.user)
     if text:
         await context.responder.tell(item, text, channel=result.request.channel)
+
+
+async def tell_unreadable(context: HandlerContext, item: InboxItem, target: str) -> None:
+    """Say that another version wrote the request, and that nothing came of the click."""
+    log.error("record_unreadable", request=target)
+    await context.responder.tell(item, _UNREADABLE.format(target))
 
 
 async def _explain(context: HandlerContext, item: InboxItem, target: str, error: UserError) -> None:

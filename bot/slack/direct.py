@@ -5,10 +5,8 @@ buttons. What it shows follows from the record, as with the card. Whoever can't 
 nobody else from being called. All of it goes after everything else that Slack is asked for.
 """
 
-import hashlib
 from collections.abc import Iterator
 
-import msgspec
 import structlog
 from msgspec.structs import replace
 
@@ -26,7 +24,7 @@ from bot.slack.budget import Priority
 from bot.slack.cards import call_by_call
 from bot.slack.messages.direct import direct_message
 from bot.slack.messages.mrkdwn import Message
-from bot.slack.posted import DIRECT, PostedMessages, metadata
+from bot.slack.posted import DIRECT, PostedMessages, content_hash, metadata
 from bot.slack.web import Slack
 from bot.store import Claim, DirectMessage, DirectState, Store
 
@@ -182,7 +180,7 @@ class DirectMessagePublisher:
         if message.ts:
             where = (message.channel, message.ts)
             await self._slack.update(*where, *wanted, metadata=bears, priority=Priority.DIRECT)
-            return replace(message, shown=_hash(wanted))
+            return replace(message, shown=content_hash(wanted))
         if not message.channel:
             if (known := self._channels.get(message.user)) is None:
                 return replace(message, channel=await self._open(message.user))
@@ -205,7 +203,7 @@ class DirectMessagePublisher:
             # Surely nothing was posted: there is nothing to look for the next time.
             await self._save(claim, request, state.with_message(replace(message, posting=False)))
             raise
-        return replace(message, channel=channel, ts=ts, shown=_hash(wanted), posting=False)
+        return replace(message, channel=channel, ts=ts, shown=content_hash(wanted), posting=False)
 
     async def _open(self, user: str) -> str:
         channel = await self._slack.open_direct(user)
@@ -234,7 +232,7 @@ def _due(request: Request, message: DirectMessage, wanted: Message) -> bool:
     if message.lost:
         return False
     if message.ts:
-        return message.shown != _hash(wanted)
+        return message.shown != content_hash(wanted)
     asked = request.state is RequestState.PENDING and message.user not in request.approvers
     return asked or message.posting
 
@@ -244,7 +242,3 @@ def _may_come_late(request: Request, message: DirectMessage, now: float) -> bool
     decided_at = max((d.at for d in request.decisions), default=request.ended_at)
     pending = request.state is RequestState.PENDING
     return message.posting and not pending and now < decided_at + _LATE_SECONDS
-
-
-def _hash(message: Message) -> str:
-    return hashlib.sha256(msgspec.json.encode(message)).hexdigest()[:16]

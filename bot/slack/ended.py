@@ -13,13 +13,14 @@ from bot.command.text import plain
 from bot.models import Draft, Request
 from bot.preview.rollback import can_roll_back, repeated_draft, rollback_draft
 from bot.slack import payloads
-from bot.slack.listeners import NOT_STORED, ListenerContext
+from bot.slack.listeners import ListenerContext
 from bot.slack.messages.buttons import AGAIN, RESTORE
 from bot.slack.messages.decision_forms import (
     REASON_ACTION,
     REASON_BLOCK,
     REASON_LIMIT,
     RESTORE_FORM,
+    SAY_WHY,
     restore_form,
 )
 from bot.slack.messages.mrkdwn import Block
@@ -80,12 +81,8 @@ async def submitted(context: ListenerContext, ack: AsyncAck, body: Body) -> None
     """Store it with its reason."""
     reason = payloads.typed(body, REASON_BLOCK, REASON_ACTION)
     item = RestoreSubmitted(**payloads.from_metadata(body), reason=plain(reason)[:REASON_LIMIT])
-    if not item.reason:
-        await ack(response_action="errors", errors={REASON_BLOCK: "Please say why."})
-    elif await context.put(body, item):
-        await ack()
-    else:
-        await ack(response_action="errors", errors={REASON_BLOCK: NOT_STORED[:150]})
+    wrong = {} if item.reason else {REASON_BLOCK: SAY_WHY}
+    await context.keep_form(ack, body, item, wrong, REASON_BLOCK)
 
 
 @router.handles(RestoreClicked)

@@ -6,7 +6,7 @@ once that nothing was. Everything slow happens in `bot.slack.inbox`.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 from msgspec.structs import replace
@@ -91,14 +91,27 @@ class ListenerContext:
         if await self.put(body, item) or await self.reply(item.response_url, NOT_STORED):
             await ack()
 
+    async def keep_form(
+        self, ack: AsyncAck, body: Body, item: InboxItem, wrong: Mapping[str, str], field: str
+    ) -> None:
+        """Store a form that was sent in; or say below its fields what is `wrong`.
+
+        That it could not be stored stands below `field`.
+        """
+        if wrong:
+            await ack(response_action="errors", errors=dict(wrong))
+        elif await self.put(body, item):
+            await ack()
+        else:
+            await ack(response_action="errors", errors={field: NOT_STORED})
+
     async def put(self, body: Body, item: InboxItem, noted: str = NOTED) -> bool:
         """Store an item; `noted` is what its sender hears if its answer is long in coming."""
         payload_id, ago = payloads.payload_id(body), seconds_ago(body)
         try:
             await self._put(payload_id, item, ago)
         except (StoreError, TimeoutError) as error:
-            log.error("payload_not_stored", error=type(error).__name__, user=item.user)  # noqa: TRY400 - no traceback wanted
-            DELIVERIES.labels("no").inc()
+            not_stored(item, error)
             return False
         DELIVERIES.labels("yes").inc()
         # Who still waits for an acknowledgement goes first; the worker claims by itself soon.
@@ -144,3 +157,9 @@ class ListenerContext:
                 await self.store.inbox.put(payload_id, payloads.encode(dated))
         finally:
             self._turns.release()
+
+
+def not_stored(item: InboxItem, error: Exception) -> None:
+    """Log and count what could not be recorded; its sender is told."""
+    log.error("payload_not_stored", error=type(error).__name__, user=item.user)
+    DELIVERIES.labels("no").inc()

@@ -15,7 +15,7 @@ from bot.errors import Refused, SlackError, StoreError, Unreadable
 from bot.models import Members, Request, Verdict
 from bot.policy import authorize_on_record
 from bot.slack import payloads
-from bot.slack.listeners import NO_FORM, NOT_STORED, STORE_SECONDS, ListenerContext
+from bot.slack.listeners import NO_FORM, NOT_STORED, STORE_SECONDS, ListenerContext, not_stored
 from bot.slack.messages.mrkdwn import Block
 from bot.slack.payload import Body
 from bot.slack.payloads import REQUEST_ID, InboxItem
@@ -37,8 +37,9 @@ async def open_or_keep(
     target = payloads.value(body, 100)
     try:
         request = await known_request(context, target)
-    except (StoreError, TimeoutError):
+    except (StoreError, TimeoutError) as error:
         # Nor could it be stored; and of the three seconds there is only one left.
+        not_stored(click, error)
         if await context.reply(click.response_url, NOT_STORED):
             await ack()
         return

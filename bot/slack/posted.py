@@ -4,11 +4,14 @@ A post is announced in the store before it is made. Whoever finds it announced a
 looks here first, so that a lost answer or a killed process does not say a thing twice.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 
+import msgspec
 import structlog
 
 from bot.errors import SlackRejected
+from bot.slack.messages.mrkdwn import Message
 from bot.slack.payload import Json
 from bot.slack.web import Slack
 
@@ -28,6 +31,11 @@ def metadata(request_id: str, part: str, shows: str = "") -> Json:
     """What a message bears: which part of which request it is; of a card, the state it shows."""
     more = {"shows": shows} if shows else {}
     return {"event_type": EVENT_TYPE, "event_payload": {"request": request_id, "part": part} | more}
+
+
+def content_hash(message: Message) -> str:
+    """What tells apart how a message looks from how it looked before."""
+    return hashlib.sha256(msgspec.json.encode(message)).hexdigest()[:16]
 
 
 class PostedMessages:

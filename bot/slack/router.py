@@ -81,11 +81,11 @@ class Router:
 
     def __init__(self, *others: "Router") -> None:
         """All that the `others` have."""
-        self._listeners: list[tuple[str, Id, Listener]] = []
-        self._handlers: dict[type[InboxItem], Handler[Any]] = {}
+        self.listeners: list[tuple[str, Id, Listener]] = []
+        self.handlers: dict[type[InboxItem], Handler[Any]] = {}
         for other in others:
-            self._listeners += other._listeners  # noqa: SLF001 - of the same class
-            self._handlers |= other._handlers  # noqa: SLF001 - the same
+            self.listeners += other.listeners
+            self.handlers |= other.handlers
 
     def command(self, name: str) -> Callable[[Listener], Listener]:
         """Listen to a slash command."""
@@ -115,7 +115,7 @@ class Router:
         """Handle items of this type; what is stored of them stays readable, see their tag."""
 
         def register(handler: Handler[Item]) -> Handler[Item]:
-            self._handlers[type_] = handler
+            self.handlers[type_] = handler
             return handler
 
         return register
@@ -123,11 +123,11 @@ class Router:
     @property
     def items(self) -> tuple[type[InboxItem], ...]:
         """All types of items that are handled."""
-        return tuple(self._handlers)
+        return tuple(self.handlers)
 
     def listen(self, app: AsyncApp, context: ListenerContext) -> None:
         """Listen on `app`."""
-        for kind, id_, listener in self._listeners:
+        for kind, id_, listener in self.listeners:
             if kind == "event":
                 app.event(id_, middleware=[_for_event(listener, context)])(_nothing)
             else:
@@ -135,7 +135,7 @@ class Router:
 
     async def handle(self, context: HandlerContext, claim: Claim, item: InboxItem) -> float | None:
         """Handle an item; returns when to go on, or None."""
-        return await self._handlers[type(item)](context, claim, item)
+        return await self.handlers[type(item)](context, claim, item)
 
     def decode(self, content: str) -> InboxItem:
         """An item from the inbox.
@@ -148,7 +148,7 @@ class Router:
 
     def _listens(self, kind: str, *ids: Id) -> Callable[[Listener], Listener]:
         def register(listener: Listener) -> Listener:
-            self._listeners += [(kind, id_, listener) for id_ in ids]
+            self.listeners += [(kind, id_, listener) for id_ in ids]
             return listener
 
         return register

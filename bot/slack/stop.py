@@ -2,14 +2,13 @@
 
 from typing import ClassVar
 
-import structlog
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.errors import Unreadable, UserError
 from bot.models import RequestState, Verdict
 from bot.slack import payloads
 from bot.slack.budget import Priority
-from bot.slack.decisions import UNREADABLE, decide
+from bot.slack.decisions import NO_REQUEST, decide, tell_unreadable
 from bot.slack.listeners import ListenerContext
 from bot.slack.messages.buttons import STOP
 from bot.slack.messages.stops import answer_awaited, not_stopped, stopped
@@ -17,8 +16,6 @@ from bot.slack.payload import Body
 from bot.slack.payloads import REQUEST_ID, InboxItem
 from bot.slack.router import HandlerContext, Router
 from bot.store import Claim
-
-log = structlog.get_logger(__name__)
 
 router = Router()
 
@@ -62,15 +59,14 @@ async def cancel(
 async def stop(context: HandlerContext, claim: Claim, item: InboxItem, target: str) -> float | None:
     """Stop a request, or say why not; returns when to look again where a send decides that."""
     if not REQUEST_ID.fullmatch(target):
-        await context.responder.tell(item, "This does not name a request. Please ask again.")
+        await context.responder.tell(item, NO_REQUEST)
         return None
     try:
         result = await context.approval.stop(
             target, item.user, delivery=claim.id, said_at=item.said_at
         )
     except Unreadable:
-        log.error("record_unreadable", request=target)  # noqa: TRY400 - it says enough
-        await context.responder.tell(item, UNREADABLE.format(target))
+        await tell_unreadable(context, item, target)
         return None
     except UserError as error:
         await context.responder.explain(item, error)

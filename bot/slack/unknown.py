@@ -15,7 +15,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
 from bot.slack import payloads
-from bot.slack.messages.mrkdwn import Block, section
+from bot.slack.messages.mrkdwn import Block, modal, section
 from bot.slack.payload import Body, Json
 from bot.slack.payloads import InboxItem
 from bot.slack.router import HEARD, HandlerContext, Router
@@ -126,10 +126,6 @@ def _acknowledged(body: Json, text: str) -> BoltResponse:
 
 def _instead(text: str) -> Block:
     """The acknowledgement that shows `text` where the form was."""
-    view = {
-        "type": "modal",
-        "title": {"type": "plain_text", "text": "Late" if text == LATE else "Nothing happened"},
-        "close": {"type": "plain_text", "text": "Close"},
-        "blocks": [section(text)],
-    }
+    title = "Late" if text == LATE else "Nothing happened"
+    view = modal(title, [section(text)])
     return {"response_action": "update", "view": view}

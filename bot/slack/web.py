@@ -8,7 +8,7 @@ wait for, see `bot.slack.budget`.
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import aiohttp
 import structlog
@@ -29,10 +29,9 @@ from bot.logs import LimitedLog
 from bot.metrics import SLACK_CALLS, SLACK_HELD_BACK, SLACK_LIMITED
 from bot.slack.addresses import is_slacks
 from bot.slack.budget import RATES, SPECIAL, Budget, Priority
+from bot.slack.payload import Json
 
 log = structlog.get_logger(__name__)
-
-Block = dict[str, Any]
 
 _TRANSIENT = frozenset(
     {
@@ -140,8 +139,8 @@ class Slack:
         self,
         method: str,
         priority: Priority = Priority.DECISION,
-        **arguments: Any,  # noqa: ANN401 - JSON
-    ) -> dict[str, Any]:
+        **arguments: object,
+    ) -> Json:
         """Call `method` and return its answer.
 
         Raises:
@@ -154,12 +153,12 @@ class Slack:
         self._pay(method, channel, priority)
         return await self._send(method, channel, {"json": arguments})
 
-    async def read(self, method: str, **arguments: str) -> dict[str, Any]:
+    async def read(self, method: str, **arguments: str) -> Json:
         """Call a method that takes its arguments as a form, as Slack's reads do."""
         self._pay(method, "", Priority.DECISION)
         return await self._send(method, "", {"data": arguments})
 
-    async def read_claimed(self, method: str, **arguments: str) -> dict[str, Any]:
+    async def read_claimed(self, method: str, **arguments: str) -> Json:
         """The same after a `claim`."""
         return await self._send(method, "", {"data": arguments})
 
@@ -192,7 +191,7 @@ class Slack:
             budget = self._budgets[method, channel] = Budget(RATES.get(method, SPECIAL), now)
         return budget
 
-    async def _send(self, method: str, channel: str, body: dict[str, Any]) -> dict[str, Any]:
+    async def _send(self, method: str, channel: str, body: Json) -> Json:
         try:
             data, headers = await self._answered(method, channel, body)
         except SlackError as error:
@@ -204,8 +203,8 @@ class Slack:
         return data
 
     async def _answered(
-        self, method: str, channel: str, body: dict[str, Any]
-    ) -> tuple[dict[str, Any], Mapping[str, str]]:
+        self, method: str, channel: str, body: Json
+    ) -> tuple[Json, Mapping[str, str]]:
         """The answer, and its headers."""
         try:
             with tracing.span(f"slack {method}", rpc_system_name="slack", rpc_method=method):
@@ -237,18 +236,18 @@ class Slack:
         self,
         channel: str,
         text: str,
-        blocks: list[Block],
+        blocks: list[Json],
         *,
         thread_ts: str = "",
         broadcast: bool = False,
-        metadata: Block | None = None,
+        metadata: Json | None = None,
         priority: Priority = Priority.DECISION,
     ) -> tuple[str, str]:
         """Post a message; returns the channel's ID and the message's `ts`.
 
         `broadcast`: one in a thread is shown in the channel as well.
         """
-        more: dict[str, Any] = {"thread_ts": thread_ts} if thread_ts else {}
+        more: Json = {"thread_ts": thread_ts} if thread_ts else {}
         if thread_ts and broadcast:
             more["reply_broadcast"] = True
         if metadata:
@@ -270,21 +269,21 @@ class Slack:
         channel: str,
         ts: str,
         text: str,
-        blocks: list[Block],
+        blocks: list[Json],
         *,
-        metadata: Block | None = None,
+        metadata: Json | None = None,
         priority: Priority = Priority.DECISION,
     ) -> None:
         """Edit a message of ours."""
-        more: dict[str, Any] = {"metadata": metadata} if metadata else {}
+        more: Json = {"metadata": metadata} if metadata else {}
         what = {"channel": channel, "ts": ts, "text": text, "blocks": blocks}
         await self.call("chat.update", priority, **what, **more)
 
     async def post_ephemeral(
-        self, channel: str, user: str, text: str, blocks: Sequence[Block] = ()
+        self, channel: str, user: str, text: str, blocks: Sequence[Json] = ()
     ) -> None:
         """Tell one person something, in a channel, that only they see."""
-        more: dict[str, Any] = {"blocks": list(blocks)} if blocks else {}
+        more: Json = {"blocks": list(blocks)} if blocks else {}
         await self.call("chat.postEphemeral", channel=channel, user=user, text=text, **more)
 
     async def open_direct(self, user: str) -> str:
@@ -298,19 +297,19 @@ class Slack:
         answer = await self.read("chat.getPermalink", channel=channel, message_ts=ts)
         return _text(answer, "permalink")
 
-    async def open_view(self, trigger_id: str, view: Block) -> OpenView:
+    async def open_view(self, trigger_id: str, view: Json) -> OpenView:
         """Open a modal; Slack takes it within 3 seconds of the click."""
         answer = await self.call("views.open", trigger_id=trigger_id, view=view)
         opened = answer.get("view")
         opened = opened if isinstance(opened, dict) else {}
         return OpenView(_text(opened, "id"), _text(opened, "hash"))
 
-    async def update_view(self, view_id: str, view: Block, version: str = "") -> None:
+    async def update_view(self, view_id: str, view: Json, version: str = "") -> None:
         """Edit a modal; given its `version`, only if nobody has since (`hash_conflict`)."""
-        guard: dict[str, Any] = {"hash": version} if version else {}
+        guard: Json = {"hash": version} if version else {}
         await self.call("views.update", view_id=view_id, view=view, **guard)
 
-    async def publish_home(self, user: str, view: Block, priority: Priority) -> None:
+    async def publish_home(self, user: str, view: Json, priority: Priority) -> None:
         """Show a person their App Home."""
         await self.call("views.publish", priority, user_id=user, view=view)
 
@@ -318,7 +317,7 @@ class Slack:
         self,
         response_url: str,
         text: str,
-        blocks: Sequence[Block] = (),
+        blocks: Sequence[Json] = (),
     ) -> None:
         """Answer a command or a click privately, beside whatever was said before.
 
@@ -344,7 +343,7 @@ class Slack:
         if status >= _NO_SUCCESS:
             raise SlackRejected("response_url", f"http_{status}")
 
-    async def _post_to(self, address: str, body: dict[str, Any]) -> tuple[int, bytes]:
+    async def _post_to(self, address: str, body: Json) -> tuple[int, bytes]:
         """Post JSON to an address and nowhere else, by the way that all calls to Slack take."""
         async with (
             aiohttp.ClientSession(timeout=_RESPOND) as session,
@@ -381,14 +380,15 @@ def _label(method: str) -> str:
     return method if method in RATES else "other"
 
 
-def _retry_after(headers: Any, unsaid: float) -> float:  # noqa: ANN401 - slack_sdk leaves it untyped
+def _retry_after(headers: object, unsaid: float) -> float:
+    known = headers if isinstance(headers, Mapping) else {}
     try:
-        return max(1.0, float(headers.get("Retry-After", headers.get("retry-after", unsaid))))
-    except (AttributeError, TypeError, ValueError):
+        return max(1.0, float(known.get("Retry-After", known.get("retry-after", unsaid))))
+    except (TypeError, ValueError):
         return unsaid
 
 
-def _text(answer: dict[str, Any], field: str) -> str:
+def _text(answer: Json, field: str) -> str:
     value = answer.get(field)
     if not isinstance(value, str) or not value:
         raise SlackUnavailable(f"an answer without {field}")

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 from msgspec.structs import asdict
 
-from bot.errors import BotError, RecordLost, SealBroken, StaleFence, StoreError
+from bot.errors import BotError, RecordLost, SealBroken, StaleFence, StoreError, StoreWentBack
 from bot.models import Event, Request, RequestState, VcoRoute
 from bot.policy.limits import Limit, asking, over
 from bot.store.audit import APPEND, AUDIT, AUDIT_HEAD, digest
@@ -336,6 +336,11 @@ class Requests:
         """The ids of all requests that are pending, approved or executing, sorted."""
         return sorted(set(map(str, await self._db.command("HVALS", OPEN))))
 
+    async def seals_broken(self) -> tuple[list[str], int]:
+        """The open requests that do not bear our seal, and how many there are to be looked at."""
+        found = (await self.many(await self.open_ids())).stored
+        return [s.request.id for s in found if self._seals.wrong(s.request, s.seal)], len(found)
+
     async def holders(self, request: Request) -> list[Request]:
         """The open requests, other than `request`, that hold one of its routes.
 
@@ -378,15 +383,19 @@ class Requests:
         reply = await self._db.command("LPOS", _queue(request), request.id)
         return None if reply is None else int(reply)
 
-    async def secured(self) -> None:
-        """Wait until all that was recorded is on as many replicas as is asked for.
+    async def secured(self, known: Request) -> None:
+        """Wait until all that was recorded of a request is on as many replicas as is asked for.
 
         Before anything is done or said that can't be taken back: a failover must not forget it.
 
         Raises:
             StoreUnavailable: it did not come to be in time.
+            StoreWentBack: a failover has forgotten it.
         """
-        await self._replicas.reached()
+        found = decoded(known.id, await self._replicas.reached(*self.reading(known.id)))
+        timeline = found.request.timeline if found is not None else ()
+        if timeline[: len(known.timeline)] != known.timeline:
+            raise StoreWentBack(f"a failover has forgotten what was recorded of {known.id}")
 
     async def rejoin(self, request: Request) -> None:
         """Put a request that holds its connection back at the head of the queue.

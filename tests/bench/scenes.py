@@ -19,7 +19,7 @@ from bot.sandbox.slack.messages import Message, find_element
 from bot.sandbox.vpc.faults import FaultKind
 from bot.sandbox.vpc.service import Call
 from bot.sandbox.vpc.world import Pace
-from bot.slack.messages.card import APPROVE
+from bot.slack.messages.buttons import APPROVE
 from bot.store.client import CLAIMS, DUE
 
 LEASE = 10

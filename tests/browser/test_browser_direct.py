@@ -12,7 +12,7 @@ from playwright.async_api import Browser, async_playwright, expect
 from bot.sandbox.run import Sandbox
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL
 from bot.sandbox.vpc import seed
-from bot.slack.messages.card import APPROVE, REJECT
+from bot.slack.messages.buttons import APPROVE, REJECT
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

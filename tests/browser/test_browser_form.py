@@ -9,7 +9,7 @@ from bot.models import VcoRoute
 from bot.sandbox.run import Sandbox
 from bot.sandbox.vpc import seed
 from bot.slack.forms.fields import SHORTCUT, route_value
-from bot.slack.messages.card import APPROVE
+from bot.slack.messages.buttons import APPROVE
 
 __all__ = ["browser", "sandbox", "tab"]
 

@@ -9,7 +9,7 @@ from bot.models import VcoRoute
 from bot.sandbox.run import Sandbox
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL
 from bot.sandbox.vpc import seed
-from bot.slack.messages.card import APPROVE, COUNTERSIGN
+from bot.slack.messages.buttons import APPROVE, COUNTERSIGN
 
 __all__ = ["browser", "sandbox", "tab"]
 

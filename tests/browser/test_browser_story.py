@@ -18,7 +18,7 @@ from bot.sandbox.run import Sandbox
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, GINA, NETWORK_OPS
 from bot.sandbox.vpc import seed
 from bot.sandbox.vpc.faults import Fault, FaultKind
-from bot.slack.messages.card import APPROVE, REJECT, RESTORE, STOP
+from bot.slack.messages.buttons import APPROVE, REJECT, RESTORE, STOP
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

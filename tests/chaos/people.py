@@ -14,7 +14,7 @@ from bot.sandbox.slack.messages import Message, find_element, text_of
 from bot.sandbox.slack.state import Hook
 from bot.sandbox.slack.views import View
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, GINA, NETWORK_OPS, Json
-from bot.slack.messages.card import APPROVE, CANCEL, REJECT, STOP
+from bot.slack.messages.buttons import APPROVE, CANCEL, REJECT, STOP
 from bot.slack.posted import CARD, DIRECT
 from chaos.plan import APPROVERS, Act, Ask, Click
 from chaos.world import World, connection_id, dest, region

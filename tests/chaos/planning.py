@@ -37,7 +37,7 @@ def plan(seed: str, number: int, mode: Mode = Mode.HTTP) -> Plan:
     faults = _once(faults)
     if number % 3:
         asks, aimed = _aimed(asks, f"{seed}/{number}")
-        faults += aimed
+        asks, faults = _sent_unreplicated(asks, [*faults, *aimed])
     silent = any(f.kind in _RARE for f in faults)
     replica = any(f.kind is Kind.FAILOVER for f in faults)
     operation = random.choice((30, 6, 6, 6) if silent else (30, 30, 6))
@@ -84,6 +84,24 @@ def _aimed(asks: tuple[Ask, ...], seed: str) -> tuple[tuple[Ask, ...], list[Faul
     added = replace(fault, kind=Kind.ROUTE_ADDED, at=_round(ask.at + 1.5), detail="")
     added = replace(added, target=ask.connection, skip=ask.routes[0])
     return (*asks[:hit], late, *asks[hit + 1 :]), [added]
+
+
+def _sent_unreplicated(
+    asks: tuple[Ask, ...], faults: list[Fault]
+) -> tuple[tuple[Ask, ...], list[Fault]]:
+    """The same, where in a failover the first approval comes while no replica hears of it."""
+    away = next((f for f in faults if f.kind is Kind.FAILOVER), None)
+    hit = next((n for n, a in enumerate(asks) if any(b.click is Click.APPROVE for b in a.acts)), -1)
+    if away is None or hit < 0:
+        return asks, faults
+    ask, longer = asks[hit], replace(away, seconds=max(away.seconds, 3.0))
+    # The card is there within a second as a rule.
+    begins = max(away.at, ask.at + 1.0)
+    who = next(act.who for act in ask.acts if act.click is Click.APPROVE)
+    late = Act(after=_round(begins + 0.3 - ask.at), who=who, click=Click.APPROVE)
+    aimed = replace(ask, acts=(late,))
+    others = [f for f in faults if f is not away]
+    return (*asks[:hit], aimed, *asks[hit + 1 :]), [*others, replace(longer, at=_round(begins))]
 
 
 def _kinds(random: Random, mode: Mode, number: int) -> list[Kind]:

@@ -8,7 +8,7 @@ from stage import lines_of
 
 from bot.models import Event, EventKind, RequestState, RouteState, Verdict
 from bot.sandbox.slack.messages import Message, find_element, text_of
-from bot.slack.messages.card import APPROVE, CANCEL, REJECT
+from bot.slack.messages.buttons import APPROVE, CANCEL, REJECT
 from chaos.evidence import Case, Evidence
 from chaos.people import Clicked, answers
 from chaos.plan import Kind

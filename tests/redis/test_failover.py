@@ -4,16 +4,18 @@ So nothing is sent, and no end is told, that the replica has not been told first
 """
 
 import pytest
+from builders import a_request, decided
 from databases import database
 from redis_shapes import MovingAddress, Server, cluster, partitioned, replicated
 from stage import Stage, delete_command
 from waiting import until
 
-from bot.errors import StoreUnavailable
-from bot.models import EventKind, RequestState
+from bot.errors import StoreUnavailable, StoreWentBack
+from bot.lifecycle.request import record_decision
+from bot.models import EventKind, Request, RequestState, Verdict
 from bot.sandbox.slack.messages import Message, find_element
 from bot.sandbox.vpc.world import Pace
-from bot.slack.messages.card import APPROVE, RESTORE
+from bot.slack.messages.buttons import APPROVE, RESTORE
 from bot.store import Store
 from bot.store.health import OK, WARNING, Health, unguarded
 from bot.store.replicas import Replicas
@@ -78,15 +80,49 @@ async def test_an_end_that_a_failover_would_forget_is_not_told() -> None:
 async def test_without_the_replicas_that_are_asked_for_it_is_said_that_nothing_is_sent() -> None:
     async with partitioned() as (master, replica, line), database(master.url, now=0) as db:
         store = Store(db)
-        await store.requests.secured()
+        await store.replicas.reached()
         assert await store.health.survives() == OK
         line.flowing.clear()
         with pytest.raises(StoreUnavailable, match="0 of 1 replicas"):
-            await store.requests.secured()
+            await store.replicas.reached()
         assert (await store.health.survives()).startswith("nothing is sent")
         line.flowing.set()
         await until_secured(store)
         assert await replica.ask("EXISTS", "{vco}:replicated") == 1
+
+
+async def test_the_replicas_of_another_master_say_nothing_of_what_it_never_heard() -> None:
+    async with (
+        partitioned() as (master, replica, line),
+        MovingAddress(master) as address,
+        database(address.redis_url, now=0) as db,
+    ):
+        store = Store(db)
+        asked = await store.requests.create(a_request())
+        await store.requests.secured(asked)
+        line.flowing.clear()
+        decision = decided(Verdict.APPROVED)
+        approved = await store.requests.update(asked.id, lambda r: record_decision(r, decision))
+        assert approved is not None
+        with pytest.raises(StoreUnavailable, match="0 of 1 replicas"):
+            await store.requests.secured(approved)
+
+        await promote(master, replica, address)
+        # The new master asks for no replica: there is nothing to wait for, and yet it won't do.
+        with pytest.raises(StoreWentBack, match=approved.id):
+            await until(lambda: outlived(store, approved))
+        await store.requests.secured(asked)
+
+
+async def outlived(store: Store, known: Request) -> bool:
+    """Whether the database knows it still; not yet, where the failover is under way."""
+    try:
+        await store.requests.secured(known)
+    except StoreWentBack:
+        raise
+    except StoreUnavailable:
+        return False
+    return True
 
 
 async def until_secured(store: Store) -> None:

@@ -25,7 +25,7 @@ from bot.models import Event, EventKind, RequestState, RouteState, Verdict
 from bot.sandbox.slack import workspace
 from bot.sandbox.valkey import EmbeddedValkey
 from bot.sandbox.vpc.world import Pace
-from bot.slack.messages.card import APPROVE
+from bot.slack.messages.buttons import APPROVE
 from bot.store import Database, Store
 from bot.store.audit import verify
 from bot.store.client import CLAIMS, DUE, TAG, Script, key

@@ -82,9 +82,10 @@ async def test_while_redis_is_away_nothing_is_recorded_and_everybody_is_told_so_
         else:
             os.kill(pid, signal.SIGSTOP)
         try:
-            acks = await asyncio.gather(
-                stage.command(DELETE_ONE), stage.command("status"), stage.approve(card)
-            )
+            with structlog.testing.capture_logs() as logs:
+                acks = await asyncio.gather(
+                    stage.command(DELETE_ONE), stage.command("status"), stage.approve(card)
+                )
         finally:
             if how == "killed":
                 await own_valkey.start()
@@ -93,6 +94,7 @@ async def test_while_redis_is_away_nothing_is_recorded_and_everybody_is_told_so_
         assert all(map(at_once, acks)), acks
         assert acks[0].body == acks[1].body == NOT_STORED
         await stage.until_told(BOB, NOT_STORED)
+        assert [e["event"] for e in logs].count("payload_not_stored") == len(acks)
 
         assert len(stage.cards()) == before
         assert (await stage.request(card)).state is RequestState.PENDING

@@ -17,7 +17,7 @@ from bot.models import EventKind, RequestState
 from bot.sandbox.slack.workspace import ALICE, BOB, NETWORK_OPS
 from bot.sandbox.valkey import EmbeddedValkey
 from bot.slack import inbox as answers
-from bot.slack.messages.card import APPROVE
+from bot.slack.messages.buttons import APPROVE
 from bot.store import Database, Work
 from bot.store.client import key
 from bot.store.work import Idle

@@ -10,7 +10,7 @@ from bot.sandbox.process import BotProcess
 from bot.sandbox.slack.messages import Message, find_element, text_of
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, DORA, GINA, NETOPS, NETWORK_OPS
 from bot.sandbox.vpc.faults import FaultKind
-from bot.slack.messages.card import APPROVE, CANCEL, REJECT, STOP
+from bot.slack.messages.buttons import APPROVE, CANCEL, REJECT, STOP
 from bot.slack.posted import DIRECT
 
 

@@ -20,7 +20,7 @@ from bot.sandbox.slack.workspace import BOB
 from bot.sandbox.vpc.world import Pace
 from bot.slack import payloads
 from bot.slack.app_home import HomeOpened
-from bot.slack.messages.card import APPROVE
+from bot.slack.messages.buttons import APPROVE
 from bot.store import Store, Work
 from bot.store.audit import AUDIT, AUDIT_CUT, AUDIT_HEAD, STORE
 from bot.store.client import DUE, FENCE, key

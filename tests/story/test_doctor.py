@@ -33,6 +33,7 @@ from bot.sandbox.valkey import EmbeddedValkey, free_port
 from bot.sandbox.vpc import seed
 from bot.sandbox.vpc.faults import Fault, FaultKind
 
+SEAL_KEY = "of-this-test-0123456789-abcdefghij"
 ALONE = "redis replicas: there is no replica: what is lost with this server is lost"
 
 
@@ -58,7 +59,7 @@ class Doctor:
         self, changes: Mapping[str, str], *, socket_mode: bool = False
     ) -> dict[str, list[str]]:
         """The same."""
-        env = self.stage.environment(socket_mode=socket_mode) | dict(changes)
+        env = self.stage.environment(socket_mode=socket_mode, VCO_SEAL_KEY=SEAL_KEY) | dict(changes)
         status = await examine(Settings.from_env(env))
         levels: dict[str, list[str]] = {"ok": [], "warning": [], "failure": []}
         for line in self._capsys.readouterr().out.splitlines():
@@ -140,8 +141,8 @@ async def test_the_command_prints_lines_or_json_and_nothing_else(stage: Stage) -
 
 async def test_the_command_says_what_keeps_it_from_looking() -> None:
     status, out, err = await run("doctor", SLACK_BOT_TOKEN="of-no-kind")
-    assert (status, out) == (2, "")
-    assert "SLACK_BOT_TOKEN: must start with xoxb-" in err
+    assert (status, err) == (1, "")
+    assert "failure  SLACK_BOT_TOKEN: must start with xoxb-" in out
 
 
 # --- one thing broken, one line --------------------------------------------------------------
@@ -367,11 +368,21 @@ async def test_credentials_that_can_not_be_had_have_their_line(stage: Stage) -> 
     assert "alibaba endpoint" not in out
 
 
-@pytest.mark.parametrize("code", ["Forbidden", "InvalidAccessKeyId.NotFound"])
+@pytest.mark.parametrize("code", ["InvalidAccessKeyId.NotFound", "SignatureDoesNotMatch"])
 async def test_an_endpoint_that_refuses_us_is_told_with_the_mend(doctor: Doctor, code: str) -> None:
     doctor.stage.vpc.faults.add(Fault(kind=FaultKind.ERROR, code=code, times=None))
     said = only(await doctor(), "failure")
     assert said.startswith(f"alibaba endpoint: {code}")
+
+
+async def test_a_role_without_any_policy_lacks_each_action_that_is_needed(doctor: Doctor) -> None:
+    doctor.stage.vpc.faults.add(forbid("*"))
+    said = await doctor()
+    lacking = [line.partition(": ")[0] for line in said["failure"]]
+    assert lacking == [
+        "permission vpc:DescribeVpnConnection",
+        "permission vpc:DescribeVcoRouteEntries",
+    ]
 
 
 @pytest.mark.parametrize(

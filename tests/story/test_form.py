@@ -29,10 +29,9 @@ from bot.sandbox.valkey import EmbeddedValkey
 from bot.sandbox.vpc import seed
 from bot.sandbox.vpc.faults import Fault, FaultKind
 from bot.slack.forms import fields
-from bot.slack.forms.deleting import NOT_STORED
 from bot.slack.forms.fields import PICK_CONNECTION, PICK_REGION, PICK_ROUTES, route_value
 from bot.slack.forms.lookup import TOO_SLOW
-from bot.slack.listeners import NO_FORM
+from bot.slack.listeners import NO_FORM, NOT_STORED
 from bot.slack.messages.buttons import NEW
 
 __all__ = ["no_traceback"]

@@ -26,7 +26,7 @@ from bot.sandbox.slack.workspace import (
 )
 from bot.sandbox.vpc import seed
 from bot.service.app import App
-from bot.slack.messages.card import APPROVE
+from bot.slack.messages.buttons import APPROVE
 
 OTHER_ROUTE = f"delete {seed.ORDINARY} {seed.LONE_DEST}"
 

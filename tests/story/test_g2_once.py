@@ -13,7 +13,7 @@ from bot.sandbox.slack.messages import text_of
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL
 from bot.sandbox.vpc.faults import Fault, FaultKind
 from bot.sandbox.vpc.world import Pace
-from bot.slack.messages.card import APPROVE
+from bot.slack.messages.buttons import APPROVE
 
 
 async def test_twenty_clicks_at_once_are_one_approval(brisk: Stage) -> None:

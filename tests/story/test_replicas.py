@@ -17,7 +17,7 @@ from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.workspace import BOB, CAROL
 from bot.sandbox.vpc.world import Pace
 from bot.slack.connection import SOCKETS
-from bot.slack.messages.card import APPROVE
+from bot.slack.messages.buttons import APPROVE
 
 ROOT = Path(__file__).parents[2]
 DELETE = "DeleteVcoRouteEntry"

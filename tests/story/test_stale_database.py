@@ -12,7 +12,7 @@ from bot.metrics import ALARMS
 from bot.models import RequestState
 from bot.sandbox.slack.messages import Message, text_of
 from bot.sandbox.slack.workspace import ALICE, BOB
-from bot.slack.messages.card import APPROVE, CANCEL
+from bot.slack.messages.buttons import APPROVE, CANCEL
 
 FORGOTTEN = "The bot's database went back in time"
 

@@ -36,7 +36,7 @@ from bot.models import (
 from bot.sandbox.slack.arguments import checked_view
 from bot.sandbox.slack.blocks import problems_in_view
 from bot.sandbox.slack.messages import text_of
-from bot.slack.messages.app_home import MOST_ENDED, MOST_MINE, AppHomeData, places, view
+from bot.slack.messages.app_home import view
 from bot.slack.messages.buttons import (
     AGAIN,
     APPROVE,
@@ -46,6 +46,7 @@ from bot.slack.messages.buttons import (
     REJECT,
     RESTORE,
 )
+from bot.slack.messages.concerns import MOST_ENDED, MOST_MINE, AppHomeData, places
 from bot.slack.messages.replies import Row
 from bot.store import CardState
 

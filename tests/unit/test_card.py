@@ -45,7 +45,7 @@ from bot.models import (
 from bot.sandbox.slack.arguments import MOST_BLOCKS_TEXT
 from bot.sandbox.slack.blocks import problems_in_blocks
 from bot.sandbox.slack.messages import text_of
-from bot.slack.messages.card import (
+from bot.slack.messages.buttons import (
     AGAIN,
     APPROVE,
     CANCEL,
@@ -54,11 +54,11 @@ from bot.slack.messages.card import (
     REJECT,
     RESTORE,
     STOP,
-    View,
-    card,
-    first_line,
 )
+from bot.slack.messages.card import card
+from bot.slack.messages.card_body import View
 from bot.slack.messages.decision_forms import restore_form
+from bot.slack.messages.first_line import first_line
 from bot.slack.messages.mrkdwn import clock
 
 VIEW = View(now=1120.0)

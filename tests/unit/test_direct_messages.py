@@ -10,7 +10,9 @@ from bot.lifecycle import route_change
 from bot.models import Request, RequestState, Terms, Verdict, WaitCause
 from bot.sandbox.slack.blocks import problems_in_blocks
 from bot.sandbox.slack.messages import find_element, text_of
-from bot.slack.messages.card import APPROVE, CANCEL, REJECT, STOP, View, card
+from bot.slack.messages.buttons import APPROVE, CANCEL, REJECT, STOP
+from bot.slack.messages.card import card
+from bot.slack.messages.card_body import View
 from bot.slack.messages.direct import direct_message
 
 LINK = "https://acme.slack.com/archives/C0NETOPS/p1"

@@ -34,8 +34,10 @@ from bot.slack.forms.fields import Form, route_value
 from bot.slack.forms.lookup import ConnectionRoutes
 from bot.slack.forms.view import delete_form
 from bot.slack.messages import replies
-from bot.slack.messages.app_home import AppHomeData, view
-from bot.slack.messages.card import View, card
+from bot.slack.messages.app_home import view
+from bot.slack.messages.card import card
+from bot.slack.messages.card_body import View
+from bot.slack.messages.concerns import AppHomeData
 from bot.slack.messages.decision_forms import approve_form
 from bot.slack.messages.history import HistoryFound, history
 from bot.slack.messages.mrkdwn import code, literal, paragraphs, prose, visible

@@ -20,9 +20,12 @@ from bot.models import (
 )
 from bot.sandbox.slack.blocks import problems_in_blocks
 from bot.sandbox.slack.messages import text_of
-from bot.slack.messages.app_home import AppHomeData, view
+from bot.slack.messages.app_home import view
 from bot.slack.messages.buttons import AGAIN, COUNTERSIGN, RESTORE
-from bot.slack.messages.card import View, card, first_line
+from bot.slack.messages.card import card
+from bot.slack.messages.card_body import View
+from bot.slack.messages.concerns import AppHomeData
+from bot.slack.messages.first_line import first_line
 from bot.slack.messages.replies import Row
 from bot.slack.messages.timeline import broadcast, line
 from bot.store import CardState

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
+from bot.execution.rate_limit import CHANGES
 from bot.metrics import REGISTRY
 from bot.version import VERSION
 
-MONITORING = Path(__file__).parents[2] / "docs" / "monitoring"
+ROOT = Path(__file__).parents[2]
+MONITORING = ROOT / "docs" / "monitoring"
 RULES: list[dict[str, Any]] = yaml.safe_load((MONITORING / "alerts.yml").read_text())["groups"]
 DASHBOARD: dict[str, Any] = json.loads((MONITORING / "dashboard.json").read_text())
 
@@ -92,6 +95,39 @@ def test_every_alert_says_what_is_wrong_and_what_to_do() -> None:
     for rule in rules():
         assert rule["labels"]["severity"] in ("critical", "warning")
         assert {"summary", "action"} <= rule["annotations"].keys()
+
+
+_FRESH = """
+from prometheus_client import generate_latest
+from bot.metrics import REGISTRY
+print(generate_latest(REGISTRY).decode())
+"""
+
+
+def test_what_an_alert_sees_increase_is_there_before_its_first_time() -> None:
+    """A series that begins at 1 has not increased: the first alarm of a process would be missed."""
+    # In a process of its own: other tests have counted in this one.
+    fresh = subprocess.run(  # noqa: S603 - code of ours
+        [sys.executable, "-c", _FRESH], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout
+    code = "\n".join(path.read_text() for path in (ROOT / "bot").rglob("*.py"))
+    counted = {
+        "vco_route_alarms_total": {
+            f'what="{one}"' for one in re.findall(r'ALARMS\.labels\("(\w+)"', code)
+        },
+        "vco_route_seals_broken_total": {
+            f'kind="{one}"' for one in re.findall(r'SEALS_BROKEN\.labels\("(\w+)"', code)
+        },
+        "vco_route_cloud_calls_total": {
+            f'action="{action}",result="{result}"'
+            for action in {*CHANGES.values(), *re.findall(r'Call\(\s*action="(\w+)"', code)}
+            for result in ("CredentialsRejected", "PermissionDenied", "Throttled")
+        },
+    }
+    increasing = {name for rule in rules() for name in re.findall(r"increase\((\w+)", rule["expr"])}
+    assert counted.keys() == increasing
+    for name, labels in counted.items():
+        assert labels <= set(re.findall(rf"^{name}\{{(.*)\}} 0\.0$", fresh, re.MULTILINE))
 
 
 def test_promtool_takes_the_rules() -> None:

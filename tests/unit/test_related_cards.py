@@ -23,9 +23,11 @@ from bot.preview.crossing import would_void
 from bot.preview.impact import impacts
 from bot.sandbox.slack.blocks import problems_in_blocks
 from bot.sandbox.slack.messages import text_of
-from bot.slack.messages.app_home import AppHomeData, view
+from bot.slack.messages.app_home import view
 from bot.slack.messages.buttons import RESTORE
-from bot.slack.messages.card import View, card
+from bot.slack.messages.card import card
+from bot.slack.messages.card_body import View
+from bot.slack.messages.concerns import AppHomeData
 from bot.slack.messages.related import MOST_BESIDE, Related, closest
 from bot.slack.messages.replies import Row
 from bot.slack.messages.timeline import line

@@ -37,9 +37,12 @@ from bot.models import (
 )
 from bot.policy import approved_by, authorize_on_record
 from bot.sandbox.slack.messages import find_element, text_of
-from bot.slack.messages.app_home import AppHomeData, view
+from bot.slack.messages.app_home import view
 from bot.slack.messages.buttons import STOP
-from bot.slack.messages.card import View, card, first_line
+from bot.slack.messages.card import card
+from bot.slack.messages.card_body import View
+from bot.slack.messages.concerns import AppHomeData
+from bot.slack.messages.first_line import first_line
 from bot.slack.messages.mrkdwn import clock
 from bot.slack.messages.replies import Row
 from bot.slack.messages.stops import not_stopped

@@ -62,10 +62,18 @@ def clock(check: str, ahead: float | None) -> Finding:
     return ok(check, f"{abs(ahead):.0f} s apart")
 
 
-async def regions(vpc: VpcClient) -> tuple[Finding, Sequence[str]]:
-    """Whether the endpoint answers, believes our signature, and which regions there are."""
+async def regions(vpc: VpcClient) -> tuple[Finding, Sequence[str] | None]:
+    """Whether the endpoint answers and believes our signature; which regions there are.
+
+    None: that is not told, and nothing else is wrong.
+    """
     try:
         found = await vpc.regions()
+    except PermissionDenied:
+        action = "vpc:DescribeRegions"
+        said = "denied: names are looked for in the regions of the settings alone"
+        mend = f"leave it so, or {_ALLOW.format(action=action)}"
+        return warning(f"permission {action}", said, mend), None
     except AlibabaError as error:
         said = f"{error.code}: {error.meaning}".strip()
         return failure("alibaba endpoint", said, error.next_step), ()
@@ -73,12 +81,12 @@ async def regions(vpc: VpcClient) -> tuple[Finding, Sequence[str]]:
 
 
 async def region(
-    vpc: VpcClient, name: str, known: Sequence[str]
+    vpc: VpcClient, name: str, known: Sequence[str] | None
 ) -> tuple[Finding, Sequence[Connection]]:
     """Whether a region that is used is there and can be reached, and its connections."""
     check = f"alibaba region {name}"
-    if name not in known:
-        mend = "look at ALIBABA_CLOUD_REGION_ID and at `regions` in the policy"
+    if known is not None and name not in known:
+        mend = "look at ALIBABA_CLOUD_REGION_ID, VCO_REGIONS, and `regions` in the policy"
         return failure(check, "there is no such region", mend), ()
     try:
         found = await vpc.connections(name)

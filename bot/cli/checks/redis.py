@@ -3,9 +3,10 @@
 `Facts` is what a server says of itself (`INFO`), empty where it says nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bot.cli.checks.finding import NOT_TOLD, Finding, failure, ok, warning, worst
+from bot.config.environment import MAKE_KEY
 from bot.config.redis_url import RedisKind
 from bot.store import Store
 from bot.store.health import OK, WARNING, evicting, forgetting
@@ -131,3 +132,18 @@ def replicas(word: str) -> Finding:
         mend = "add a replica, and set min-replicas-to-write 1 and min-replicas-max-lag 10"
         return warning("redis replicas", word.removeprefix(WARNING), mend)
     return failure("redis replicas", word, "bring the replicas back; what waits goes on by itself")
+
+
+def seal(broken: Sequence[str], count: int, *, on: bool) -> Finding:
+    """Whether what is open bears the seal; `broken` are those of `count` that do not."""
+    if not on:
+        found = "VCO_SEAL_KEY is not set: whoever can write to Redis can approve"
+        return warning("redis seal", found, f"give all replicas one: {MAKE_KEY}")
+    if broken:
+        found = f"{len(broken)} of {count} open requests do not bear it: {', '.join(broken[:3])}"
+        mend = (
+            "give all replicas the same VCO_SEAL_KEY, an earlier key behind a comma; "
+            "what was asked for before there was one has to be asked for anew"
+        )
+        return failure("redis seal", found, mend)
+    return ok("redis seal", f"what is open bears it: {count}")

@@ -222,12 +222,7 @@ async def sent(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
         errors[REASON_BLOCK] = NEEDS_REASON
     if carried.typed and not same_block(item.typed, carried.typed):
         errors[TYPED_BLOCK] = NOT_TYPED.format(carried.typed)
-    if not errors and not await context.put(body, item):
-        errors[REASON_BLOCK] = NOT_STORED[:150]
-    if errors:
-        await ack(response_action="errors", errors=errors)
-    else:
-        await ack()
+    await context.keep_form(ack, body, item, errors, REASON_BLOCK)
 
 
 @router.handles(GlassConfirmed)

@@ -52,7 +52,6 @@ router = Router()
 ACCESS_SECONDS = 1.0
 """How long the opening of a form waits to learn who opens it; Slack waits 3 seconds in all."""
 
-NOT_STORED = "This could not be recorded: the bot's store does not answer. Please try again."
 NO_CHANNEL = "In which channel? The approvers see the card there."
 NO_CHOICE = "None of its routes can be chosen yet: wait a moment, or choose or type another."
 
@@ -269,12 +268,8 @@ async def sent(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
         draft_of(given)
     except Faults as faults:
         errors |= faults.fields
-    if not errors and not await context.put(body, given):
-        errors[fields.REASON] = NOT_STORED
-    if errors:
-        await ack(response_action="errors", errors=_placed(body, errors))
-    else:
-        await ack()
+    wrong = _placed(body, errors) if errors else {}
+    await context.keep_form(ack, body, given, wrong, fields.REASON)
 
 
 def _placed(body: Body, errors: Mapping[str, str]) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """The form of break-glass: what would run at once, and why. Pure."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import msgspec
 
@@ -16,13 +15,14 @@ from bot.slack.messages.decision_forms import (
     TYPED_BLOCK,
     text_input,
 )
-from bot.slack.messages.labels import DISMISS, Symbol, words
+from bot.slack.messages.labels import Symbol, words
 from bot.slack.messages.mrkdwn import (
     Block,
     code,
     context,
     duration,
     literal,
+    modal,
     named,
     prose,
     section,
@@ -94,16 +94,8 @@ def confirm_form(request: Request, command: str) -> Block:
 
 
 def _modal(blocks: Iterable[Block], *, submit: str = "", carried: Kept | None = None) -> Block:
-    more: Mapping[str, Any] = {"submit": {"type": "plain_text", "text": submit}} if submit else {}
-    return {
-        "type": "modal",
-        "callback_id": CALLBACK,
-        "private_metadata": msgspec.json.encode(carried or Kept()).decode(),
-        "title": {"type": "plain_text", "text": "Break-glass"},
-        "close": {"type": "plain_text", "text": DISMISS},
-        "blocks": list(blocks),
-        **more,
-    }
+    metadata = msgspec.json.encode(carried or Kept()).decode()
+    return modal("Break-glass", blocks, callback_id=CALLBACK, metadata=metadata, submit=submit)
 
 
 def refused(problem: str, mend: str) -> str:

@@ -9,7 +9,7 @@ from bot.errors import Refused
 from bot.models import Network, Operation, Terms
 from bot.policy import Matter, Policy, Rule, rule_for, terms_for
 from bot.slack.messages.labels import Symbol
-from bot.slack.messages.mrkdwn import Block, context, literal, named, prose, section
+from bot.slack.messages.mrkdwn import Block, context, literal, named, prose, section, some
 
 MOST_PROTECTED = 5
 """How many protected prefixes are named before the rest is counted."""
@@ -29,10 +29,10 @@ def needs(policy: Policy, matter: Matter, blocks: Sequence[Network]) -> Iterator
 
 
 def _approval(terms: Terms) -> str:
-    some = "1 approval" if terms.approvals == 1 else f"{terms.approvals} approvals"
     own = "" if terms.self_approval else ", not from you"
     typed = f"; each types {literal(terms.typed)}, for it is a wide route" if terms.typed else ""
-    return f"Needs {some} from {named(terms.approvers.ids)}{own}{typed}."
+    approvals, who = some(terms.approvals, "approval"), named(terms.approvers.ids)
+    return f"Needs {approvals} from {who}{own}{typed}."
 
 
 def _protected(rule: Rule) -> str:

@@ -25,8 +25,8 @@ from bot.slack.forms.fields import (
 )
 from bot.slack.forms.lookup import ConnectionRoutes, Unavailable
 from bot.slack.forms.needs import needs
-from bot.slack.messages.card import first_line
 from bot.slack.messages.card_body import preview
+from bot.slack.messages.first_line import first_line
 from bot.slack.messages.labels import CHOOSE_THIS, Symbol
 from bot.slack.messages.mrkdwn import (
     Block,
@@ -34,9 +34,11 @@ from bot.slack.messages.mrkdwn import (
     context,
     cut,
     literal,
+    modal,
     plain,
     prose,
     section,
+    some,
     visible,
 )
 
@@ -193,15 +195,13 @@ _BY_HAND = {"Enter the id by hand": fields.TYPE_INSTEAD}
 
 
 def _modal(form: Form, asked: Iterable[Block], ways: Mapping[str, str]) -> Block:
-    return {
-        "type": "modal",
-        "callback_id": fields.CALLBACK,
-        "private_metadata": fields.to_metadata(form),
-        "title": {"type": "plain_text", "text": "Delete routes"},
-        "submit": {"type": "plain_text", "text": "Ask for approval"},
-        "close": {"type": "plain_text", "text": "Cancel"},
-        "blocks": [*asked, _reason(form), *_channel(form), _ways(ways)],
-    }
+    return modal(
+        "Delete routes",
+        [*asked, _reason(form), *_channel(form), _ways(ways)],
+        callback_id=fields.CALLBACK,
+        metadata=fields.to_metadata(form),
+        submit="Ask for approval",
+    )
 
 
 # --- chosen from what is there -------------------------------------------------------------
@@ -250,10 +250,9 @@ def _obstacle(form: Form, seen: ConnectionRoutes) -> str:
 
 
 def _about(seen: ConnectionRoutes) -> Block:
-    count = len(deletable(seen.routes))
     learned = sum(r.kind is RouteKind.BGP for r in seen.routes)
     more = f", and {learned} learned over BGP that can't be deleted here" if learned else ""
-    has = f"{count} route{'' if count == 1 else 's'}{more}"
+    has = f"{some(len(deletable(seen.routes)), 'route')}{more}"
     return context(f"*{literal(seen.connection.state)}* · {has}")
 
 

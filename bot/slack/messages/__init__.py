@@ -12,6 +12,6 @@
 - `direct`      the direct message to an approver
 - `replies`     what one person is told of their command or click; lists and status
 - `receipt`, `history`   all that is recorded of a request; which requests there were
-- `app_home`    the App Home, and which request stands where
+- `app_home`    the App Home; `concerns`: which request stands where in it
 - `decision_forms`   the modals that ask for a reason, and for a wide prefix
 """

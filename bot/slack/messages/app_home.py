@@ -1,12 +1,9 @@
 """The App Home: what waits for you, what is in flight, what you asked for, how it went. Pure.
 
-Each request stands once in somebody's App Home, where it matters most to them: it waits for them,
-or is being done, or was asked for by them, or has ended lately. How far it is shows its card.
+Where each request stands is in `concerns`; how far it is shows its card.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from types import MappingProxyType
-from typing import NamedTuple
 
 from bot import lifecycle
 from bot.command import EXAMPLE, PREFIX
@@ -23,8 +20,9 @@ from bot.slack.messages.buttons import (
     restore_button,
     stop_button,
 )
-from bot.slack.messages.card import first_line
 from bot.slack.messages.card_body import UNSURE, buttons, uncovered
+from bot.slack.messages.concerns import AppHomeData, places, taken_back
+from bot.slack.messages.first_line import first_line
 from bot.slack.messages.impacts import impact_lines
 from bot.slack.messages.labels import DELETE_A_ROUTE, Symbol, nothing, verdict_word
 from bot.slack.messages.monitored import worse
@@ -36,6 +34,7 @@ from bot.slack.messages.mrkdwn import (
     context,
     cut,
     header,
+    linked,
     literal,
     mention,
     named,
@@ -44,133 +43,7 @@ from bot.slack.messages.mrkdwn import (
     quoted,
     section,
 )
-from bot.slack.messages.related import stands
 from bot.slack.messages.replies import Row
-
-MOST_MINE = 3
-"""How many ended requests of their own a person sees."""
-
-MOST_ENDED = 10
-"""How many others that have ended."""
-
-
-_NOTHING: Mapping[str, Request] = MappingProxyType({})
-
-_WORSE_SECONDS = 24 * 3600.0
-
-
-class AppHomeData(NamedTuple):
-    """Everything that is open and what has ended lately; the same for all.
-
-    `members`: who is in the groups that may decide on what waits; a group that could not be
-    read is missing. `unreadable`: ids of records that this version can't read. `now` is in seconds
-    since the epoch.
-    """
-
-    rows: tuple[Row, ...] = ()
-    members: Members = MappingProxyType({})
-    unreadable: tuple[str, ...] = ()
-    now: float = 0.0
-
-
-class Places(NamedTuple):
-    """The rows of one person's Home, by where they stand, and the groups that may hide more."""
-
-    waiting: list[Row]
-    worse: list[Row]
-    running: list[Row]
-    elsewhere: list[Row]
-    asked: list[Row]
-    ended: list[Row]
-    unread: tuple[str, ...]
-
-
-def groups_of(requests: Iterable[Request]) -> set[str]:
-    """The groups whose members have to be known to say who may decide on these, or stop them."""
-    asked = (r for r in requests if undecided(r) or r.waiting)
-    return {group for request in asked for group in request.terms.approvers.groups}
-
-
-def undecided(request: Request) -> bool:
-    """Whether it waits for an approval, or for a countersignature."""
-    return request.state is RequestState.PENDING or _unsigned(request)
-
-
-def places(data: AppHomeData, user: str) -> Places:
-    """Where each request stands in the Home of `user`."""
-    rows = sorted(data.rows, key=lambda row: row.request.created_at)
-    waiting, rest = _split(rows, lambda r: waits_for(r, user, data.members))
-    back = taken_back(rows)
-    degraded, rest = _split(rest, lambda r: r.id not in back and _worse_lately(r, data.now))
-    pending, rest = _split(rest, lambda r: r.state is RequestState.PENDING)
-    running, ended = _split(rest, lambda r: r.state.open)
-    ended.sort(key=lambda row: row.request.ended_at, reverse=True)
-    own, elsewhere = _split(pending, lambda r: r.requester == user)
-    mine = [row for row in ended if row.request.requester == user][:MOST_MINE]
-    others = [row for row in ended if row not in mine][:MOST_ENDED]
-    return Places(
-        waiting=waiting,
-        worse=degraded[::-1],
-        running=running,
-        elsewhere=elsewhere,
-        asked=own[::-1] + mine,
-        ended=others,
-        unread=_unread(rows, user, data.members),
-    )
-
-
-def taken_back(rows: Iterable[Row]) -> dict[str, Request]:
-    """By its id what was taken back, or is being, and the request that does so."""
-    later = sorted((row.request for row in rows), key=lambda r: r.created_at)
-    return {r.origin: r for r in later if r.origin and stands(r)}
-
-
-def _worse_lately(request: Request, now: float) -> bool:
-    """Whether something is down since its change; what nobody has minded for a day is no news."""
-    return bool(request.degraded) and now - request.degraded[0].at < _WORSE_SECONDS
-
-
-def waits_for(request: Request, user: str, members: Members) -> bool:
-    """Whether `user` may decide on it, as far as its terms say, and has not.
-
-    Whether they really may is asked anew at the click.
-    """
-    return _could(request, user) and request.terms.approvers.include(user, members)
-
-
-def _could(request: Request, user: str) -> bool:
-    """Whether it would wait for `user`, if they were an approver."""
-    mine = request.requester == user
-    if request.state is RequestState.PENDING:
-        return user not in request.approvers and (request.terms.self_approval or not mine)
-    return _unsigned(request) and not mine
-
-
-def _unsigned(request: Request) -> bool:
-    return request.glass_broken and not request.countersigned
-
-
-def _unread(rows: Iterable[Row], user: str, members: Members) -> tuple[str, ...]:
-    """The groups that could not be read, and in which `user` may be."""
-    hidden = (
-        group
-        for row in rows
-        if _could(row.request, user) and not waits_for(row.request, user, members)
-        for group in row.request.terms.approvers.unread(members)
-    )
-    return tuple(dict.fromkeys(hidden))
-
-
-def _split(rows: Iterable[Row], of: Callable[[Request], bool]) -> tuple[list[Row], list[Row]]:
-    """The rows whose request is one `of` them, and the others."""
-    found: list[Row] = []
-    others: list[Row] = []
-    for row in rows:
-        (found if of(row.request) else others).append(row)
-    return found, others
-
-
-# --- rows ------------------------------------------------------------------------------
 
 _NAMED = 3
 """How many routes an enumeration names before it counts the rest."""
@@ -179,7 +52,7 @@ _WHY_LIMIT = 300
 """Characters of a reason, or of what went wrong: the card has all of it."""
 
 
-def waiting(row: Row, user: str) -> Iterator[Block]:
+def _waiting(row: Row, user: str) -> Iterator[Block]:
     """What `user` is asked to decide on, with what they have to know for it."""
     request = row.request
     if request.state is RequestState.PENDING:
@@ -194,7 +67,7 @@ def waiting(row: Row, user: str) -> Iterator[Block]:
     yield {"type": "actions", "elements": [countersign_button(request)]}
 
 
-def running(row: Row, user: str, members: Members) -> Iterator[Block]:
+def _running(row: Row, user: str, members: Members) -> Iterator[Block]:
     """What is being done; what has not begun, whoever may do so stops from here."""
     request = row.request
     may_stop = request.requester == user or request.terms.approvers.include(user, members)
@@ -203,11 +76,11 @@ def running(row: Row, user: str, members: Members) -> Iterator[Block]:
     yield context(*_name(row.request), f"{_who(row.request)} · {code(row.request.id)}")
 
 
-def asked(row: Row, back: Mapping[str, Request] = _NOTHING) -> Iterator[Block]:
+def _asked(row: Row, back: Mapping[str, Request]) -> Iterator[Block]:
     """What its reader asked for: who has to decide, or how it ended."""
     request = row.request
     if request.state is not RequestState.PENDING:
-        yield from ended(row, back)
+        yield from _ended(row, back)
         return
     [cancel] = _actions(request, CANCEL)["elements"]
     yield section(_title(row)) | {"accessory": cancel}
@@ -215,12 +88,12 @@ def asked(row: Row, back: Mapping[str, Request] = _NOTHING) -> Iterator[Block]:
     yield _about(request, said)
 
 
-def mentioned(row: Row) -> str:
+def _mentioned(row: Row) -> str:
     """What others are asked to decide on, in one line."""
     return f"• {_link(row)} · {_who(row.request)} · {_needs(row.request)}"
 
 
-def ended(row: Row, back: Mapping[str, Request] = _NOTHING) -> Iterator[Block]:
+def _ended(row: Row, back: Mapping[str, Request]) -> Iterator[Block]:
     """How a request ended, with what can be done about that."""
     request = row.request
     rollback = back.get(request.id)
@@ -243,8 +116,7 @@ def _title(row: Row) -> str:
 
 
 def _link(row: Row, rollback: Request | None = None) -> str:
-    line = literal(first_line(row.request, rollback))
-    return f"<{row.posted.link}|{line}>" if row.posted.link.startswith("http") else line
+    return linked(row.posted.link, literal(first_line(row.request, rollback)))
 
 
 def _impact(request: Request) -> Iterator[str]:
@@ -342,13 +214,13 @@ def view(data: AppHomeData, user: str) -> Block:
     blocks = [
         {"type": "actions", "elements": [button(DELETE_A_ROUTE, NEW, "new", style="primary")]},
         *_warning(data.unreadable),
-        *_part("Waits for you", found.waiting, lambda row: waiting(row, user), apart=True),
+        *_part("Waits for you", found.waiting, lambda row: _waiting(row, user), apart=True),
         *_unread_groups(found.unread),
-        *_worse(found.worse),
-        *_part("In flight", found.running, lambda row: running(row, user, data.members)),
+        *_worse(found.worse, back),
+        *_part("In flight", found.running, lambda row: _running(row, user, data.members)),
         *_elsewhere(found.elsewhere),
-        *_part("You asked for", found.asked, lambda row: asked(row, back)),
-        *_part("Recent outcomes", found.ended, lambda row: ended(row, back), most=most),
+        *_part("You asked for", found.asked, lambda row: _asked(row, back)),
+        *_part("Recent outcomes", found.ended, lambda row: _ended(row, back), most=most),
         *_how_to_ask(),
     ]
     return {"type": "home", "blocks": blocks}
@@ -385,17 +257,17 @@ def _more(rows: Sequence[Row]) -> Iterator[Block]:
         yield context(f"… and {len(rows)} more: {', '.join(sorted(ways, reverse=True))}")
 
 
-def _worse(rows: Sequence[Row]) -> Iterator[Block]:
+def _worse(rows: Sequence[Row], back: Mapping[str, Request]) -> Iterator[Block]:
     """What is down since a change and not taken back; where nothing is, there is nothing to say."""
     if rows:
-        yield from _part("Worse since a change", rows, ended)
+        yield from _part("Worse since a change", rows, lambda row: _ended(row, back))
 
 
 def _elsewhere(rows: Sequence[Row]) -> Iterator[Block]:
     """What waits for somebody else; where there is nothing, there is nothing to say."""
     if rows:
         yield header("Waits for others")
-        yield section("\n".join(map(mentioned, rows[:_MOST_MENTIONED])))
+        yield section("\n".join(map(_mentioned, rows[:_MOST_MENTIONED])))
         yield from _more(rows[_MOST_MENTIONED:])
 
 

@@ -11,14 +11,6 @@ from bot import lifecycle
 from bot.models import Request, RequestState, Verdict
 from bot.preview.rollback import can_ask_again, can_roll_back
 from bot.slack.messages.buttons import (
-    AGAIN,
-    APPROVE,
-    CANCEL,
-    CHECK,
-    COUNTERSIGN,
-    REJECT,
-    RESTORE,
-    STOP,
     again_button,
     check_button,
     countersign_button,
@@ -53,23 +45,6 @@ from bot.slack.messages.mrkdwn import (
     section,
 )
 from bot.slack.messages.related import Related, beside, stands, taken_back
-
-__all__ = [
-    "AGAIN",
-    "APPROVE",
-    "CANCEL",
-    "CHECK",
-    "COUNTERSIGN",
-    "REJECT",
-    "RESTORE",
-    "STOP",
-    "Message",
-    "View",
-    "card",
-    "facts",
-    "first_line",
-    "ids",
-]
 
 
 def card(request: Request, view: View) -> Message:

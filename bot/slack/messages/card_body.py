@@ -49,6 +49,7 @@ from bot.slack.messages.mrkdwn import (
     route_words,
     section,
     sentence,
+    some_are,
 )
 from bot.slack.messages.related import Related, voided_by
 from bot.slack.messages.stays import stays_words
@@ -149,7 +150,7 @@ def _starts(request: Request) -> str:
     """When it runs, once this approval is given."""
     more = lifecycle.missing(request) - 1
     if more > 0:
-        return f"{more} more approval{'s are' if more > 1 else ' is'} needed after yours."
+        return f"{some_are(more, 'more approval')} needed after yours."
     if request.snapshot.connection.attached:
         return "It runs at once."
     return "It runs as soon as the connection is attached."

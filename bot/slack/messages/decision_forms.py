@@ -4,20 +4,19 @@ What has to be typed says the policy, for a prefix that is wide.
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 from bot.models import Operation, Request
 from bot.preview.rollback import can_roll_back
 from bot.slack.messages.buttons import verifies_first
-from bot.slack.messages.card import first_line
 from bot.slack.messages.card_body import ending, impact, preview
-from bot.slack.messages.labels import DISMISS, REJECT_WORD, words
+from bot.slack.messages.first_line import first_line
+from bot.slack.messages.labels import REJECT_WORD, words
 from bot.slack.messages.mrkdwn import (
     Block,
     context,
-    cut,
     literal,
     mention,
+    modal,
     quoted,
     section,
     sentence,
@@ -47,10 +46,8 @@ WORDS = {RIGHT: "seen, was right", WRONG: "was wrong"}
 WORSE = "Worse since {}: tunnels or BGP are down"
 """The reason that is filled in where monitoring has seen something fall."""
 
+SAY_WHY = "Please say why."
 NOT_TYPED = "That doesn't match. Type {}."
-
-_TITLE_LIMIT = 24
-"""Characters of a modal's title, and of its buttons (Slack, views reference)."""
 
 
 def approve_form(request: Request) -> Block:
@@ -117,7 +114,7 @@ def text_input(  # noqa: PLR0913 - what a field is made of, by name
     initial: str = "",
 ) -> Block:
     """A field for a line of text."""
-    element: dict[str, Any] = {
+    element: Block = {
         "type": "plain_text_input",
         "action_id": action_id,
         "max_length": limit,
@@ -132,15 +129,7 @@ def text_input(  # noqa: PLR0913 - what a field is made of, by name
 def _form(
     callback_id: str, request: Request, title: str, submit: str, blocks: Iterable[Block]
 ) -> Block:
-    return {
-        "type": "modal",
-        "callback_id": callback_id,
-        "private_metadata": request.id,
-        "title": {"type": "plain_text", "text": cut(title, _TITLE_LIMIT)},
-        "submit": {"type": "plain_text", "text": cut(submit, _TITLE_LIMIT)},
-        "close": {"type": "plain_text", "text": DISMISS},
-        "blocks": list(blocks),
-    }
+    return modal(title, blocks, callback_id=callback_id, metadata=request.id, submit=submit)
 
 
 def _about(request: Request) -> list[Block]:

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from bot import lifecycle
 from bot.models import Decision, Request, RequestState, Verdict
 from bot.slack.messages.buttons import stop_button
-from bot.slack.messages.card import facts, first_line, ids
+from bot.slack.messages.card import facts, ids
 from bot.slack.messages.card_body import deciding_buttons
+from bot.slack.messages.first_line import first_line
 from bot.slack.messages.labels import (
     DECIDED,
     GIVEN,
@@ -25,12 +26,14 @@ from bot.slack.messages.mrkdwn import (
     clock,
     context,
     header,
+    leads_somewhere,
     literal,
     mention,
     place,
     prose,
     quoted,
     section,
+    some_are,
     what,
 )
 
@@ -84,8 +87,7 @@ def _line(request: Request) -> str:
 def _how(request: Request) -> str:
     match request.state:
         case RequestState.PENDING:
-            missing = lifecycle.missing(request)
-            more = "1 more approval is" if missing == 1 else f"{missing} more approvals are"
+            more = some_are(lifecycle.missing(request), "more approval")
             return f"{more} needed until {clock(request.expires_at)}."
         case RequestState.EXPIRED:
             return f"The time was over {clock(request.expires_at)}. Nothing was sent."
@@ -110,5 +112,5 @@ def _last(request: Request) -> Decision | None:
 
 
 def _way(link: str, text: str) -> Iterator[Block]:
-    if link.startswith("http"):
+    if leads_somewhere(link):
         yield context(f"<{link}|{text}>")

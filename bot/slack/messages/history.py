@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from bot.history import Found, Kin, Kinship, is_request
 from bot.models import Decision, Request, Verdict
-from bot.slack.messages.card import first_line
+from bot.slack.messages.first_line import first_line
 from bot.slack.messages.labels import Symbol, verdict_word
 from bot.slack.messages.mrkdwn import (
     BLOCKS_LIMIT,
@@ -16,10 +16,12 @@ from bot.slack.messages.mrkdwn import (
     context,
     cut,
     length,
+    linked,
     literal,
     mention,
     quoted,
     section,
+    some,
 )
 from bot.store import CardState
 
@@ -73,7 +75,7 @@ def _fallback(found_history: HistoryFound, about: str | None) -> str:
     if not found_history.rows:
         return _title(about, found_history)
     count = len(found_history.rows) + found_history.more
-    requests = "1 request" if count == 1 else f"{count:,} requests"
+    requests = some(count, "request")
     newest = literal(first_line(found_history.rows[0][0].request))
     return f"{_title(about, found_history)}: {requests}. {newest}"
 
@@ -81,9 +83,8 @@ def _fallback(found_history: HistoryFound, about: str | None) -> str:
 def _row(found: Found, posted: CardState, about: str | None) -> Iterator[Block]:
     request = found.request
     line = literal(first_line(request))
-    linked = f"<{posted.link}|{line}>" if posted.link.startswith("http") else line
     mark = "→ " if is_request(about) and request.id == about else ""
-    lines = [f"{mark}*{linked}*", _who(request), *_kin(found)]
+    lines = [f"{mark}*{linked(posted.link, line)}*", _who(request), *_kin(found)]
     reason = [quoted(cut(request.reason, _REASON_LIMIT))] if request.reason else []
     yield section("\n".join(lines))
     if reason:
@@ -150,5 +151,5 @@ def _notes(found_history: HistoryFound, more: int) -> Iterator[str]:
     if found_history.searched:
         yield f"Only the newest {found_history.searched:,} requests were looked through."
     if found_history.unreadable:
-        records = "record" if found_history.unreadable == 1 else "records"
-        yield f"{Symbol.LOOK} {found_history.unreadable:,} {records} can't be read by this version"
+        records = some(found_history.unreadable, "record")
+        yield f"{Symbol.LOOK} {records} can't be read by this version"

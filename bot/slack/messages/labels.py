@@ -139,11 +139,12 @@ WITHDRAW = "Withdraw"
 STOP_WORD = "Stop"
 CHECK_NOW = "Check now"
 DISMISS = "Cancel"
+CLOSE = "Close"
 CHOOSE_THIS = "Choose"
 RUN_THIS = "Run this"
 DELETE_A_ROUTE = "Delete a route"
-"""What the buttons of a decision are called, what closes a dialog without one, what takes one of
-several commands, or the corrected one, and what opens the form."""
+"""What the buttons of a decision are called, what closes a dialog without one, or one that asks
+nothing, what takes one of several commands, or the corrected one, and what opens the form."""
 
 
 NOT_STARTED = "Not started"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from bot.models import Event, EventKind, Request
 from bot.slack.messages.labels import Symbol
 from bot.slack.messages.mrkdwn import clock, duration, prose, utc
-from bot.slack.messages.style import SLACK, Style
+from bot.slack.messages.style import Style
 
 
 def down(request: Request) -> str:
@@ -45,13 +45,13 @@ def quiet(request: Request) -> Iterator[str]:
         yield f"Tunnels and BGP as before, watched until {clock(over.at)}."
 
 
-def degraded_line(request: Request, details: Mapping[str, str], style: Style = SLACK) -> str:
+def degraded_line(request: Request, details: Mapping[str, str], style: Style) -> str:
     """What the thread says when something has become worse; `details` as `style` writes them."""
     worse = style.strong("Worse than before this change")
     return f"{Symbol.LOOK} {worse}: {details['what']}. {_people(request, style)}"
 
 
-def over_line(request: Request, details: Mapping[str, str], style: Style = SLACK) -> str | None:
+def over_line(request: Request, details: Mapping[str, str], style: Style) -> str | None:
     """How the monitoring ended; None where nothing was known that could have become worse."""
     watched = f"Watched for {duration(request.terms.watch)}"
     if worse := details.get("degraded"):

@@ -12,7 +12,7 @@ from typing import Any
 from unicodedata import category
 
 from bot.models import Request, VcoRoute
-from bot.slack.messages.labels import words
+from bot.slack.messages.labels import CLOSE, DISMISS, words
 
 Block = dict[str, Any]
 
@@ -102,19 +102,38 @@ def utc(at: float, *, seconds: bool = False, day: bool = False) -> str:
 
 def duration(seconds: float) -> str:
     """A length of time for people: `41 s`, `3 min 5 s`, `2 h 10 min`."""
-    whole = max(0, round(seconds))
-    if whole < 60:  # noqa: PLR2004 - a minute
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:  # noqa: PLR2004 - an hour
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    minutes, rest = divmod(max(0, round(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    if hours:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    if minutes:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{rest} s"
 
 
 def mention(slack_id: str) -> str:
     """A person or a user group, so that it is pinged."""
     return f"<!subteam^{slack_id}>" if slack_id.startswith("S") else f"<@{slack_id}>"
+
+
+def linked(link: str, said: str) -> str:
+    """Mrkdwn that leads to `link`; as it is, where there is none."""
+    return f"<{link}|{said}>" if leads_somewhere(link) else said
+
+
+def leads_somewhere(link: str) -> bool:
+    """Whether it is an address: what has no card in Slack has none, or says why in its place."""
+    return link.startswith("http")
+
+
+def some(count: int, noun: str) -> str:
+    """`1 approval`, `2 approvals`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def some_are(count: int, noun: str) -> str:
+    """`1 approval is`, `2 approvals are`."""
+    return f"{some(count, noun)} {'is' if count == 1 else 'are'}"
 
 
 _MOST_IN_A_LINE = 3
@@ -246,6 +265,32 @@ def button(text: str, action_id: str, value: str, **more: object) -> Block:
         "action_id": action_id,
         "value": value,
         **more,
+    }
+
+
+_TITLE_LIMIT = 24
+"""Characters of a modal's title, and of its buttons (Slack, views reference)."""
+
+
+def modal(
+    title: str,
+    blocks: Iterable[Block],
+    *,
+    callback_id: str = "",
+    metadata: str = "",
+    submit: str = "",
+) -> Block:
+    """A form, or what is shown in place of one: without `submit` it can only be closed."""
+    names = {"title": title, "submit": submit, "close": DISMISS if submit else CLOSE}
+    return {
+        "type": "modal",
+        **({"callback_id": callback_id, "private_metadata": metadata} if callback_id else {}),
+        **{
+            name: {"type": "plain_text", "text": cut(text, _TITLE_LIMIT)}
+            for name, text in names.items()
+            if text
+        },
+        "blocks": list(blocks),
     }
 
 

@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from bot import lifecycle
 from bot.models import (
     Decision,
-    Event,
     EventKind,
     Impact,
     LiveRoute,
@@ -24,11 +23,10 @@ from bot.models import (
     Tunnel,
     Verdict,
 )
-from bot.slack.messages.card import first_line
 from bot.slack.messages.card_body import proof
+from bot.slack.messages.first_line import first_line
 from bot.slack.messages.impacts import impact_lines
 from bot.slack.messages.labels import Symbol, nothing, verdict_word, words
-from bot.slack.messages.monitored import degraded_line, over_line
 from bot.slack.messages.mrkdwn import (
     BLOCKS_LIMIT,
     SECTION_LIMIT,
@@ -39,6 +37,7 @@ from bot.slack.messages.mrkdwn import (
     cut,
     duration,
     header,
+    leads_somewhere,
     length,
     literal,
     mention,
@@ -48,9 +47,12 @@ from bot.slack.messages.mrkdwn import (
     route_words,
     section,
     shares,
+    some,
+    some_are,
     whole_lines,
 )
 from bot.slack.messages.style import SLACK, TERMINAL, Style
+from bot.slack.messages.timeline import since
 from bot.store import CardState, Stored
 
 
@@ -117,10 +119,6 @@ def _quotes(everything: Iterable[Part]) -> list[list[Block]]:
     return [[plain(f"“{cut(one, next(limits) - 2)}”") for one in quotes] for quotes in kept]
 
 
-_AFTERWARDS = (
-    *(EventKind.TROUBLE, EventKind.COUNTERSIGN_REMINDER),
-    *(EventKind.DEGRADED, EventKind.RECOVERED, EventKind.MONITORED),
-)
 _MOST_AFTERWARDS = 5
 
 
@@ -154,7 +152,7 @@ def _about(style: Style, request: Request, posted: CardState) -> Part:
         lines.append(f"Ended {style.time(request.ended_at)}")
     if request.state is RequestState.VOID:
         lines.append(f"{nothing(request)}: {style.prose(request.why)}")
-    if posted.link.startswith("http"):
+    if leads_somewhere(posted.link):
         lines.append(style.link(posted.link, "Card and thread"))
     return Part(tuple(lines), (request.reason,) if request.reason else ())
 
@@ -165,8 +163,7 @@ def _about(style: Style, request: Request, posted: CardState) -> Part:
 def _decisions(style: Style, request: Request) -> Part:
     lines = [style.strong("Decisions"), *(_decision(style, one) for one in request.decisions)]
     if request.state is RequestState.PENDING:
-        missing = lifecycle.missing(request)
-        lines.append(f"{missing} approval{'s are' if missing != 1 else ' is'} missing")
+        lines.append(f"{some_are(lifecycle.missing(request), 'approval')} missing")
     if request.glass_broken and not request.countersigned:
         until = request.created_at + request.terms.countersign
         lines.append(f"{Symbol.LOOK} Not countersigned yet; due {style.time(until)}")
@@ -190,8 +187,7 @@ def _terms(style: Style, request: Request) -> str:
     approvers = named(terms.approvers.ids, style.mention)
     if request.glass_broken:
         return f"{rule}a countersignature of {approvers} within {duration(terms.countersign)}"
-    approvals = "1 approval" if terms.approvals == 1 else f"{terms.approvals} approvals"
-    said = [f"{rule}{approvals} of {approvers}"]
+    said = [f"{rule}{some(terms.approvals, 'approval')} of {approvers}"]
     if terms.typed:
         said.append(f"each typing {style.code(terms.typed)}")
     if terms.self_approval:
@@ -226,43 +222,10 @@ def _tunnel(style: Style, tunnel: Tunnel) -> str:
 
 def _afterwards(style: Style, request: Request) -> Iterator[Part]:
     """What was seen of the connection since, what needed attention; in the thread's words."""
-    events = [e for e in request.timeline if e.kind in _AFTERWARDS]
-    lines = [one for event in events if (one := _told(style, request, event))]
+    told = ((event.at, since(request, event, style)) for event in request.timeline)
+    lines = [f"{style.time(at)}: {said}" for at, said in told if said]
     if lines:
         yield Part((style.strong("Also"), *lines[-_MOST_AFTERWARDS:]))
-
-
-def _told(style: Style, request: Request, event: Event) -> str:
-    said = _since(style, request, event)
-    if said and event.route is not None and len(request.routes) > 1:
-        said = f"{style.code(event.route.route_dest)} · {said}"
-    return f"{style.time(event.at)}: {said}" if said else ""
-
-
-def _since(style: Style, request: Request, event: Event) -> str:
-    details = {name: style.prose(said) for name, said in event.details.items()}
-    what, requester = details.get("what", ""), style.mention(request.requester)
-    match event.kind:
-        case EventKind.TROUBLE:
-            return f"Needs attention: {what} {requester}"
-        case EventKind.COUNTERSIGN_REMINDER:
-            return _reminder(style, request, overdue="overdue" in details)
-        case EventKind.DEGRADED:
-            return degraded_line(request, {"what": what}, style)
-        case EventKind.RECOVERED:
-            return "Tunnels and BGP are as they were before this change."
-        case EventKind.MONITORED:
-            return over_line(request, details, style) or ""
-        case _:
-            return ""
-
-
-def _reminder(style: Style, request: Request, *, overdue: bool) -> str:
-    approvers = named(request.terms.approvers.ids, style.mention)
-    if overdue:
-        over = "the time to countersign this break-glass is over, and nobody has."
-        return f"{Symbol.LOOK} {approvers}: {over}"
-    return f"{approvers}: this break-glass still waits for a countersignature."
 
 
 def _audit(style: Style, stored: Stored) -> Part:

@@ -12,7 +12,17 @@ from bot.preview.crossing import would_void
 from bot.slack.messages.first_line import done, short_line
 from bot.slack.messages.impacts import restated
 from bot.slack.messages.labels import Symbol, words
-from bot.slack.messages.mrkdwn import Block, clock, code, literal, mention, prose, section
+from bot.slack.messages.mrkdwn import (
+    Block,
+    clock,
+    code,
+    leads_somewhere,
+    linked,
+    literal,
+    mention,
+    prose,
+    section,
+)
 
 MOST_BESIDE = 3
 """How many other requests on the same connection a card names."""
@@ -99,13 +109,9 @@ def _voids(request: Request, other: Request) -> str:
 
 
 def _linked(related: Related) -> str:
-    return _link(related.link, literal(short_line(related.request)))
+    return linked(related.link, literal(short_line(related.request)))
 
 
 def _linked_id(related: Related) -> str:
     said = related.request.id
-    return _link(related.link, literal(said)) if related.link.startswith("http") else code(said)
-
-
-def _link(link: str, said: str) -> str:
-    return f"<{link}|{said}>" if link.startswith("http") else said
+    return linked(related.link, literal(said)) if leads_somewhere(related.link) else code(said)

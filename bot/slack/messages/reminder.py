@@ -18,6 +18,7 @@ from bot.slack.messages.mrkdwn import (
     place,
     quoted,
     section,
+    some_are,
     what,
 )
 
@@ -39,8 +40,8 @@ def reminder(request: Request, event: Event) -> Message:
 
 
 def _call(request: Request, event: Event) -> str:
-    missing, until = lifecycle.missing(request), clock(request.expires_at)
-    approvals = "1 approval is" if missing == 1 else f"{missing} approvals are"
+    until = clock(request.expires_at)
+    approvals = some_are(lifecycle.missing(request), "approval")
     if called := event.details.get("called"):
         some = "1 of you has" if called == "1" else f"{literal(called)} of you have"
         who = named(request.terms.approvers.ids)

@@ -16,7 +16,7 @@ from bot.errors import (
 )
 from bot.models import Connection, Decision, Operation, Request, RequestState, RouteList, Verdict
 from bot.slack.messages.buttons import CHOOSE
-from bot.slack.messages.card import first_line
+from bot.slack.messages.first_line import first_line
 from bot.slack.messages.impacts import BGP_UNKNOWN
 from bot.slack.messages.labels import (
     CHOOSE_THIS,
@@ -32,11 +32,13 @@ from bot.slack.messages.mrkdwn import (
     button,
     clock,
     code,
+    linked,
     literal,
     mention,
     prose,
     route_words,
     section,
+    some,
 )
 from bot.store import CardState
 
@@ -182,8 +184,7 @@ def _in_flight(request: Request) -> str:
 
 def _missing(request: Request) -> str:
     """How many approvals are missing."""
-    count = lifecycle.missing(request)
-    return f"{count} more approval{'s' if count != 1 else ''}"
+    return some(lifecycle.missing(request), "more approval")
 
 
 class Row(NamedTuple):
@@ -256,8 +257,7 @@ def _head(connection: Connection) -> str:
 
 
 def _linked(request: Request, posted: CardState) -> str:
-    line = literal(first_line(request))
-    return f"<{posted.link}|{line}>" if posted.link.startswith("http") else line
+    return linked(posted.link, literal(first_line(request)))
 
 
 def _pause(count: int) -> list[str]:

@@ -13,7 +13,7 @@ from bot.models import (
     WaitCause,
 )
 from bot.slack.messages.labels import NOT_STARTED, WAITS_FOR, words
-from bot.slack.messages.mrkdwn import clock, code, literal, mention, place, prose
+from bot.slack.messages.mrkdwn import clock, code, literal, mention, place, prose, some_are
 
 _STATE = "connection "
 """How the code of waiting for a connection begins; its state follows."""
@@ -29,8 +29,8 @@ class Wait(NamedTuple):
 def waiting_line(request: Request, route: RouteChange, wait: Wait) -> str:
     """What the route in hand waits for, and until when it is tried."""
     if wait.ahead:
-        some = "1 request is" if wait.ahead == 1 else f"{wait.ahead} requests are"
-        return f"*{NOT_STARTED}*: {some} ahead on {literal(place(request))}."
+        ahead = some_are(wait.ahead, "request")
+        return f"*{NOT_STARTED}*: {ahead} ahead on {literal(place(request))}."
     which = NOT_STARTED
     if not request.waiting:
         which = f"{literal(route.route.route_dest)} not started"

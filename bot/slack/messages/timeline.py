@@ -29,9 +29,11 @@ from bot.slack.messages.mrkdwn import (
     prose,
     quoted,
     section,
+    some_are,
 )
 from bot.slack.messages.reminder import reminder
 from bot.slack.messages.stays import stays_words
+from bot.slack.messages.style import SLACK, Style
 from bot.slack.messages.unconfirmed import last_seen
 
 _GOOD = (RouteState.DELETED, RouteState.RESTORED)
@@ -47,8 +49,7 @@ def line(request: Request, event: Event) -> Message | None:
     said = _said(request, event)
     if said is None:
         return None
-    if event.route is not None and len(request.routes) > 1:
-        said = f"{code(event.route.route_dest)} · {said}"
+    said = _of_route(request, event, said, SLACK)
     blocks: list[Block] = [section(f"{clock(event.at, seconds=True)}  {said}")]
     if reason := event.details.get("reason"):
         blocks.append(context(quoted(reason)))
@@ -108,8 +109,7 @@ def forgotten(request: Request, shows: str) -> Message:
 
 
 def _said(request: Request, event: Event) -> str | None:  # noqa: C901, PLR0911, PLR0912 - one line a kind
-    # A detail that an older version did not record must not keep the thread from going on.
-    details = defaultdict(str, {name: prose(value) for name, value in event.details.items()})
+    details = _details(event, SLACK)
     match event.kind:
         case EventKind.APPROVED:
             return f"Approved by {mention(event.by)}{_of_how_many(request, event)}"
@@ -122,19 +122,6 @@ def _said(request: Request, event: Event) -> str | None:  # noqa: C901, PLR0911,
             return f"Countersigned by {mention(event.by)}"
         case EventKind.TERMS_CHANGED:
             return f"The policy has changed: {_approvers(request)}, {_demanded(request)} now."
-        case EventKind.COUNTERSIGN_REMINDER if "overdue" in details:
-            return (
-                f"{Symbol.LOOK} {_approvers(request)}: the time to countersign this break-glass is "
-                "over, and nobody has."
-            )
-        case EventKind.COUNTERSIGN_REMINDER:
-            return f"{_approvers(request)}: this break-glass still waits for a countersignature."
-        case EventKind.DEGRADED:
-            return degraded_line(request, details)
-        case EventKind.RECOVERED:
-            return "Tunnels and BGP are as they were before this change."
-        case EventKind.MONITORED:
-            return over_line(request, details)
         case EventKind.REJECTED:
             said = f"Rejected by {mention(event.by)}. Nothing was sent."
             return f"{said}{stays_words(request)} {mention(request.requester)}"
@@ -170,10 +157,46 @@ def _said(request: Request, event: Event) -> str | None:  # noqa: C901, PLR0911,
             return _not_sent(request)
         case EventKind.RECONCILED:
             return f"Confirmed after all: {words(request).so}, connection attached"
+        case _:
+            return _since(request, event, SLACK)
+
+
+def since(request: Request, event: Event, style: Style) -> str | None:
+    """What is said of what came after the decision or the change; None of anything else."""
+    said = _since(request, event, style)
+    return said and _of_route(request, event, said, style)
+
+
+def _since(request: Request, event: Event, style: Style) -> str | None:
+    details = _details(event, style)
+    match event.kind:
+        case EventKind.COUNTERSIGN_REMINDER:
+            who = _approvers(request, style)
+            waits = f"{who}: this break-glass still waits for a countersignature."
+            over = "the time to countersign this break-glass is over, and nobody has."
+            return f"{Symbol.LOOK} {who}: {over}" if "overdue" in details else waits
+        case EventKind.DEGRADED:
+            return degraded_line(request, details, style)
+        case EventKind.RECOVERED:
+            return "Tunnels and BGP are as they were before this change."
+        case EventKind.MONITORED:
+            return over_line(request, details, style)
         case EventKind.TROUBLE:
-            return f"Needs attention: {details['what']} {mention(request.requester)}"
+            return f"Needs attention: {details['what']} {style.mention(request.requester)}"
         case _:
             return None
+
+
+def _of_route(request: Request, event: Event, said: str, style: Style) -> str:
+    """The same with the route before it, where there are several."""
+    if event.route is None or len(request.routes) == 1:
+        return said
+    return f"{style.code(event.route.route_dest)} · {said}"
+
+
+def _details(event: Event, style: Style) -> Mapping[str, str]:
+    # A detail that an older version did not record must not keep the thread from going on.
+    return defaultdict(str, {name: style.prose(value) for name, value in event.details.items()})
 
 
 def _ended(request: Request, event: Event) -> str:
@@ -225,13 +248,12 @@ def _of_how_many(request: Request, event: Event) -> str:
 
 def _demanded(request: Request) -> str:
     terms = request.terms
-    count = "1 approval is" if terms.approvals == 1 else f"{terms.approvals} approvals are"
     typing = f", each with {literal(terms.typed)} typed" if terms.typed else ""
-    return f"{count} needed{typing}"
+    return f"{some_are(terms.approvals, 'approval')} needed{typing}"
 
 
-def _approvers(request: Request) -> str:
-    return named(request.terms.approvers.ids)
+def _approvers(request: Request, style: Style = SLACK) -> str:
+    return named(request.terms.approvers.ids, style.mention)
 
 
 def _deciders(request: Request) -> str:
