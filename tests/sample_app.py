@@ -60,7 +60,6 @@ def field(block_id: str, label: str, element: Json, **more: object) -> Json:
 
 def form(connection: str = "", routes: tuple[str, ...] = ()) -> Json:
     """The form as far as it is filled in; its routes stand and fall with the connection."""
-    regions = {"type": "static_select", "options": [option(name, name) for name in CONNECTIONS]}
     search = {"type": "external_select", "min_query_length": 0}
     several = {"type": "multi_external_select", "min_query_length": 0, "max_selected_items": 3}
     here = {
@@ -69,13 +68,8 @@ def form(connection: str = "", routes: tuple[str, ...] = ()) -> Json:
         "filter": {"include": ["public", "private"], "exclude_external_shared_channels": True},
     }
     reason = {"type": "plain_text_input", "max_length": 300, "placeholder": plain("INC-…")}
-    tags = {
-        "type": "multi_static_select",
-        "option_groups": [
-            {"label": plain("Why"), "options": [option("Leak", "leak"), option("Test", "test")]},
-            {"label": plain("Where"), "options": [option("Office", "office")]},
-        ],
-    }
+    leak, test, office = option("Leak", "leak"), option("Test", "test"), option("Office", "office")
+    tags = {"type": "multi_static_select", "options": [leak, test, office]}
     risk = [option("It may interrupt traffic", "traffic", "Somebody will call")]
     impact = [section(f"*If they go:* {', '.join(routes)}")] if routes else []
     chosen = [
@@ -89,13 +83,13 @@ def form(connection: str = "", routes: tuple[str, ...] = ()) -> Json:
         "submit": plain("Ask for approval"),
         "blocks": [
             section("The card goes to the channel, somebody else approves it."),
-            field("region", "Region", regions, dispatch_action=True),
+            field("region", "Region", search, dispatch_action=True),
             field("connection", "Connection", search, dispatch_action=True),
             *(chosen if connection else []),
             field("reason", "Reason", reason, hint=plain("It stands on the card.")),
             field("tags", "Tags", tags, optional=True),
             field("channel", "Channel", here),
-            field("risk", "Risk", {"type": "checkboxes", "options": risk}, optional=True),
+            field("risk", "Risk", {"type": "radio_buttons", "options": risk}, optional=True),
             {"type": "actions", "elements": [button("What is this?", "explain")]},
         ],
     }
@@ -141,18 +135,14 @@ def _searches(app: AsyncApp) -> None:
         if wanted == TOO_MANY:
             await ack(options=[option(str(n), str(n)) for n in range(101)])
             return
-        groups = [
-            {
-                "label": plain(region),
-                "options": [
-                    option(name, vco, f"{vco} · attached")
-                    for vco, name in known.items()
-                    if wanted in name
-                ],
-            }
-            for region, known in CONNECTIONS.items()
-        ]
-        await ack(option_groups=[group for group in groups if group["options"]])
+        known = {vco: name for each in CONNECTIONS.values() for vco, name in each.items()}
+        found = {vco: name for vco, name in known.items() if wanted in name}
+        await ack(options=[option(n, vco, f"{vco} · attached") for vco, n in found.items()])
+
+    @app.options("region")
+    async def regions(ack: AsyncAck, payload: Json) -> None:
+        found = [name for name in CONNECTIONS if payload["value"] in name]
+        await ack(options=[option(name, name) for name in found])
 
     @app.options("routes")
     async def routes(ack: AsyncAck, payload: Json) -> None:

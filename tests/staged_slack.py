@@ -208,13 +208,6 @@ class StagedSlack(LocalSlack):
 
     # --- what they do in forms -----------------------------------------------------------
 
-    async def suggest(
-        self, user: str, view_id: str, action_id: str, *, block_id: str | None = None, typed: str
-    ) -> list[Json]:
-        """Type in an external_select, multi or not: the options that the app gives."""
-        groups = await self.suggest_groups(user, view_id, action_id, block_id=block_id, typed=typed)
-        return [option for group in groups for option in group["options"]]
-
     async def choose(  # noqa: PLR0913 - where, what, how
         self,
         user: str,
@@ -230,7 +223,7 @@ class StagedSlack(LocalSlack):
         `typed` is what is typed into a search first. An option can be chosen only when the app
         has offered it. Returns the Ack where the app is told of the change, else None.
         """
-        view = self._view(user, view_id)
+        view = self._modal(user, view_id)
         if typed is not None:
             await self.suggest(user, view_id, action_id, block_id=block_id, typed=typed)
         found = find_in(view, action_id, block_id)

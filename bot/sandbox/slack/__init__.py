@@ -3,7 +3,7 @@
 workspace     who and what there is
 state         what was said, shown and asked, and a way to wait for a change
 messages, views   what is kept of each; `text_of` is what a person reads
-blocks        Slack's judgement of Block Kit, from `checks`
+blocks        Slack's judgement of Block Kit
 web_api       `/api/<method>`: a table of methods, with scopes and `rate_limits` around it;
               `arguments` reads a call, `channel_methods`, `people_methods` and `view_methods` do it
 deliver       payloads to the app, signed HTTP or `socket_mode`; acks back

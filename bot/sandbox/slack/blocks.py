@@ -1,27 +1,148 @@
 """Block Kit as Slack judges it: what is wrong with these blocks, or with this view.
 
 Pure. Unknown block types, element types and keys are refused, as Slack refuses them, and so is
-what Slack has but the bot never sends.
+what Slack has but the bot never sends. Small checks of JSON values come first, then the tables that
+are made of them. A check yields problems in the words that Slack's `response_metadata.messages`
+uses, each with the JSON pointer of what is wrong.
+
 Source of the limits: docs.slack.dev/reference/block-kit/blocks and .../views.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
-from bot.sandbox.slack.checks import (
-    Check,
-    boolean,
-    by_type,
-    items,
-    number,
-    one_of,
-    plain_text,
-    problem,
-    shape,
-    string,
-    text,
-)
 from bot.sandbox.slack.workspace import Json
+
+Check = Callable[[object, str], Iterator[str]]
+
+
+def problem(words: str, path: str) -> str:
+    """One line of `response_metadata.messages`."""
+    return f"[ERROR] {words} [json-pointer:{path}]"
+
+
+def string(most: int, least: int = 1) -> Check:
+    """A string of `least` to `most` characters."""
+
+    def check(value: object, path: str) -> Iterator[str]:
+        if not isinstance(value, str):
+            yield problem("must provide a string", path)
+        elif len(value) > most:
+            yield problem(f"must be less than {most + 1} characters", path)
+        elif len(value) < least:
+            yield problem(f"must be more than {least - 1} characters", path)
+
+    return check
+
+
+def number(low: int, high: int) -> Check:
+    """A whole number between the bounds, both included."""
+
+    def check(value: object, path: str) -> Iterator[str]:
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            yield problem(f"must be a number from {low} to {high}", path)
+
+    return check
+
+
+def boolean(value: object, path: str) -> Iterator[str]:
+    """True or false."""
+    if not isinstance(value, bool):
+        yield problem("must be a boolean", path)
+
+
+def anything(_value: object, _path: str) -> Iterator[str]:
+    """Tolerated as it is."""
+    yield from ()
+
+
+def one_of(*allowed: str) -> Check:
+    """One of a few words."""
+
+    def check(value: object, path: str) -> Iterator[str]:
+        if value not in allowed:
+            yield problem(f"must be a valid enum value: {', '.join(allowed)}", path)
+
+    return check
+
+
+def items(check_item: Check, most: int, least: int = 1) -> Check:
+    """An array whose items all pass."""
+
+    def check(value: object, path: str) -> Iterator[str]:
+        if not isinstance(value, list):
+            yield problem("must provide an array", path)
+            return
+        if len(value) > most:
+            yield problem(f"no more than {most} items allowed", path)
+        if len(value) < least:
+            yield problem(f"no fewer than {least} items allowed", path)
+        for index, item in enumerate(value):
+            yield from check_item(item, f"{path}/{index}")
+
+    return check
+
+
+def shape(
+    required: Mapping[str, Check],
+    optional: Mapping[str, Check] | None = None,
+    *,
+    either: tuple[str, ...] = (),
+) -> Check:
+    """An object with these keys and no others; a `type` is always allowed.
+
+    Of the keys in `either` one must be there.
+    """
+    known = {"type": anything, **required, **(optional or {})}
+
+    def check(value: object, path: str) -> Iterator[str]:
+        if not isinstance(value, dict):
+            yield problem("must provide an object", path)
+            return
+        for key in required:
+            if key not in value:
+                yield problem(f"missing required field: {key}", path)
+        if either and not any(key in value for key in either):
+            yield problem(f"must define one of: {', '.join(either)}", path)
+        for key, inner in value.items():
+            if key in known:
+                yield from known[key](inner, f"{path}/{key}")
+            else:
+                yield problem(f"invalid additional property: {key}", path)
+
+    return check
+
+
+def by_type(table: Mapping[str, Check]) -> Check:
+    """An object whose `type` selects the check."""
+
+    def check(value: object, path: str) -> Iterator[str]:
+        if not isinstance(value, dict):
+            yield problem("must provide an object", path)
+        elif "type" not in value:
+            yield problem("missing required field: type", path)
+        elif value["type"] not in table:
+            yield problem(f"unsupported type: {value['type']}", f"{path}/type")
+        else:
+            yield from table[value["type"]](value, path)
+
+    return check
+
+
+def plain_text(most: int) -> Check:
+    """A text object that is plain_text."""
+    return by_type({"plain_text": shape({"text": string(most)}, {"emoji": boolean})})
+
+
+def text(most: int) -> Check:
+    """A text object, plain_text or mrkdwn."""
+    return by_type(
+        {
+            "plain_text": shape({"text": string(most)}, {"emoji": boolean}),
+            "mrkdwn": shape({"text": string(most)}, {"verbatim": boolean}),
+        }
+    )
+
 
 STYLE = one_of("primary", "danger")
 CONFIRM = shape(
@@ -33,116 +154,49 @@ CONFIRM = shape(
     },
     {"style": STYLE},
 )
-OPTION = shape({"text": text(75), "value": string(150)}, {"description": text(75)})
-PLAIN_OPTION = shape(
-    {"text": plain_text(75), "value": string(150)}, {"description": plain_text(75)}
-)
-OPTIONS = items(PLAIN_OPTION, 100)
-OPTION_GROUP = shape({"label": plain_text(75), "options": OPTIONS})
-GROUPS = items(OPTION_GROUP, 100)
-
-ACTION: dict[str, Check] = {"action_id": string(255), "focus_on_load": boolean}
-SELECT: dict[str, Check] = {**ACTION, "placeholder": plain_text(150), "confirm": CONFIRM}
-MULTI: dict[str, Check] = {**SELECT, "max_selected_items": number(1, 100)}
-CHOICES: dict[str, Check] = {"options": OPTIONS, "option_groups": GROUPS}
-
-
-def _choosing(check: Check, *initial: str) -> Check:
-    """A select of static options: what is chosen at first must be among them."""
-
-    def whole(value: object, path: str) -> Iterator[str]:
-        yield from check(value, path)
-        if not isinstance(value, dict):
-            return
-        groups = value.get("option_groups") or [{"options": value.get("options") or []}]
-        offered = [option for group in groups for option in group.get("options", [])]
-        for key in initial:
-            chosen = value.get(key, [])
-            for option in chosen if isinstance(chosen, list) else [chosen]:
-                if option not in offered:
-                    yield problem("must match an option exactly", f"{path}/{key}")
-
-    return whole
-
+OPTION = shape({"text": plain_text(75), "value": string(150)}, {"description": plain_text(75)})
+OPTIONS = items(OPTION, 100)
 
 BUTTON = shape(
     {"text": plain_text(75)},
     {
         "action_id": string(255),
-        "url": string(3000),
         "value": string(2000, 0),
         "style": STYLE,
         "confirm": CONFIRM,
         "accessibility_label": string(75),
     },
 )
-STATIC_SELECT = _choosing(
-    shape({}, {**SELECT, **CHOICES, "initial_option": PLAIN_OPTION}, either=tuple(CHOICES)),
-    "initial_option",
-)
-MULTI_STATIC_SELECT = _choosing(
-    shape({}, {**MULTI, **CHOICES, "initial_options": OPTIONS}, either=tuple(CHOICES)),
-    "initial_options",
-)
-PLAIN_TEXT_INPUT = shape(
+CLICKABLE = by_type({"button": BUTTON})
+
+FIELD: dict[str, Check] = {"action_id": string(255), "focus_on_load": boolean}
+SELECT: dict[str, Check] = {**FIELD, "placeholder": plain_text(150)}
+SEARCH: dict[str, Check] = {**SELECT, "min_query_length": number(0, 75)}
+SEVERAL: dict[str, Check] = {"max_selected_items": number(1, 100)}
+WHERE = shape(
     {},
     {
-        **ACTION,
-        "placeholder": plain_text(150),
-        "initial_value": string(3000, 0),
-        "multiline": boolean,
-        "min_length": number(0, 3000),
-        "max_length": number(1, 3000),
+        "include": items(one_of("im", "mpim", "private", "public"), 4),
+        "exclude_external_shared_channels": boolean,
     },
 )
-MIN_QUERY: dict[str, Check] = {"min_query_length": number(0, 75)}
-CONVERSATIONS: dict[str, Check] = {
-    "initial_conversation": string(255),
-    "default_to_current_conversation": boolean,
-    "filter": shape(
-        {},
-        {
-            "include": items(one_of("im", "mpim", "private", "public"), 4),
-            "exclude_external_shared_channels": boolean,
-        },
-    ),
-}
-EXTERNAL_SELECTS: dict[str, Check] = {
-    "external_select": shape({}, {**SELECT, **MIN_QUERY, "initial_option": PLAIN_OPTION}),
-    "multi_external_select": shape({}, {**MULTI, **MIN_QUERY, "initial_options": OPTIONS}),
-}
-BOXES: dict[str, Check] = {
-    "checkboxes": _choosing(
-        shape(
-            {"options": items(OPTION, 10)},
-            {**ACTION, "initial_options": items(OPTION, 10), "confirm": CONFIRM},
-        ),
-        "initial_options",
-    ),
-    "radio_buttons": _choosing(
-        shape(
-            {"options": items(OPTION, 10)},
-            {**ACTION, "initial_option": OPTION, "confirm": CONFIRM},
-        ),
-        "initial_option",
-    ),
-}
-SELECTS: dict[str, Check] = {
-    "static_select": STATIC_SELECT,
-    "multi_static_select": MULTI_STATIC_SELECT,
-    **EXTERNAL_SELECTS,
-    "conversations_select": shape({}, {**SELECT, **CONVERSATIONS}),
-}
-
-# Multi-selects stand in sections and inputs only (slackapi/python-slack-sdk#1631).
-SINGLE = {name: SELECTS[name] for name in SELECTS if not name.startswith("multi_")}
-INTERACTIVE = by_type({"button": BUTTON, **SINGLE, **BOXES})
-ACCESSORY = by_type({"button": BUTTON, **SELECTS, **BOXES})
-ASKING = by_type({"plain_text_input": PLAIN_TEXT_INPUT, **SELECTS, **BOXES})
-IN_CONTEXT = by_type(
+ASKING = by_type(
     {
-        "plain_text": plain_text(3000),
-        "mrkdwn": text(3000),
+        "plain_text_input": shape(
+            {},
+            {
+                **SELECT,
+                "initial_value": string(3000, 0),
+                "max_length": number(1, 3000),
+            },
+        ),
+        "multi_static_select": shape({"options": OPTIONS}, {**SELECT, **SEVERAL}),
+        "external_select": shape({}, {**SEARCH, "initial_option": OPTION}),
+        "multi_external_select": shape({}, {**SEARCH, **SEVERAL}),
+        "conversations_select": shape(
+            {}, {**SELECT, "default_to_current_conversation": boolean, "filter": WHERE}
+        ),
+        "radio_buttons": shape({"options": items(OPTION, 10)}, FIELD),
     }
 )
 
@@ -198,15 +252,14 @@ BLOCK = by_type(
                 **ID,
                 "text": text(3000),
                 "fields": items(text(2000), 10),
-                "accessory": ACCESSORY,
+                "accessory": CLICKABLE,
             },
             either=("text", "fields"),
-            alone=False,
         ),
         "header": shape({"text": plain_text(150)}, ID),
         "divider": shape({}, ID),
-        "context": shape({"elements": items(IN_CONTEXT, 10)}, ID),
-        "actions": shape({"elements": items(INTERACTIVE, 25)}, ID),
+        "context": shape({"elements": items(text(3000), 10)}, ID),
+        "actions": shape({"elements": items(CLICKABLE, 25)}, ID),
         "input": shape(
             {"label": plain_text(2000), "element": ASKING},
             {**ID, "hint": plain_text(2000), "optional": boolean, "dispatch_action": boolean},

@@ -282,14 +282,14 @@ class ClientApi:
         return _result(ack, "This")
 
     async def _options(self, body: Json) -> Json:
-        groups = await self.driver.suggest_groups(
+        options = await self.driver.suggest(
             body["user"],
             body["view_id"],
             body["action_id"],
             block_id=body.get("block_id"),
             typed=body["value"],
         )
-        return {"ok": True, "groups": groups}
+        return {"ok": True, "options": options}
 
     async def _submit(self, body: Json) -> Json:
         ack = await self.driver.submit(body["user"], body["view_id"], body["values"])

@@ -9,7 +9,7 @@ import json
 import msgspec
 
 from bot.sandbox.slack import payloads
-from bot.sandbox.slack.blocks import GROUPS, OPTIONS
+from bot.sandbox.slack.blocks import OPTIONS
 from bot.sandbox.slack.deliver import Ack, Courier, Kind
 from bot.sandbox.slack.messages import Message, find_element
 from bot.sandbox.slack.responses import after_submit, apply_command_ack
@@ -22,26 +22,18 @@ class CannotDo(Exception):
     """There is nothing to click, the channel is not theirs, the form is not open …."""
 
 
-_TABLES = {"options": OPTIONS, "option_groups": GROUPS}
-
-
-def groups_of(ack: Ack) -> list[Json]:
-    """The groups of an answer, `label` and `options`; one without a label where it has none.
+def options_of(ack: Ack) -> list[Json]:
+    """The options of an answer to a search.
 
     Raises:
         CannotDo: there is no answer, or it has nothing that Slack would show.
     """
-    answer = ack.json or {}
-    given = [key for key in _TABLES if key in answer]
-    if ack.error or len(given) != 1:
+    options: list[Json] | None = (ack.json or {}).get("options")
+    if ack.error or options is None:
         raise CannotDo(f"no options: {ack.error or 'the answer has none'}")
-    [key] = given
-    problems = [] if answer[key] == [] else list(_TABLES[key](answer[key], f"/{key}"))
-    if problems:
-        raise CannotDo(f"no options: {problems[0]}")
-    if key == "options":
-        return [{"label": "", "options": answer[key]}]
-    return [{"label": each["label"]["text"], "options": each["options"]} for each in answer[key]]
+    if options and (problem := next(OPTIONS(options, "/options"), "")):
+        raise CannotDo(f"no options: {problem}")
+    return options
 
 
 MIN_QUERY_LENGTH = 3
@@ -104,24 +96,24 @@ class Driver:
 
     # --- searching ---------------------------------------------------------------------
 
-    async def suggest_groups(
+    async def suggest(
         self, user: str, view_id: str, action_id: str, *, block_id: str | None = None, typed: str
     ) -> list[Json]:
-        """Type in a search: the options that are there, in groups; one without a label for all."""
-        view = self._view(user, view_id)
+        """Type in a search: the options that are there."""
+        view = self._modal(user, view_id)
         found = find_in(view, action_id, block_id)
         element = found[1]
         if element["type"] == "conversations_select":
-            return [{"label": "", "options": self._conversations(user, element, typed)}]
+            return self._conversations(user, element, typed)
         if not element["type"].endswith("external_select"):
             raise CannotDo(f"nothing to search in {action_id}")
         least = element.get("min_query_length", MIN_QUERY_LENGTH)
         if len(typed) < least:
             raise CannotDo(f"Type at least {least} characters.")
         payload = payloads.suggestion(self.state, view, found, typed)
-        groups = groups_of(await self.courier.send(Kind.INTERACTIVE, payload))
-        view.offer(action_id, [option for group in groups for option in group["options"]])
-        return groups
+        options = options_of(await self.courier.send(Kind.INTERACTIVE, payload))
+        view.offer(action_id, options)
+        return options
 
     # --- clicking and sending ----------------------------------------------------------
 
@@ -141,7 +133,7 @@ class Driver:
         A `value` chooses that option, or says which of several buttons is meant. `stale` uses an
         element that has gone, as a client does that has not updated yet.
         """
-        view = self._view(user, view_id)
+        view = self._modal(user, view_id)
         if typed:
             self._fill(view, typed)
         found = find_in(view, action_id, block_id, value, stale=stale)
@@ -156,7 +148,7 @@ class Driver:
         value: object = None,
         stale: bool = False,
     ) -> Ack:
-        """Use an element of the Home tab; a `value` says which of several buttons is meant."""
+        """Click a button of the Home tab; a `value` says which of several is meant."""
         home = self.state.homes.get(user)
         if home is None:
             raise CannotDo(f"{user} has no Home tab")
@@ -238,11 +230,10 @@ class Driver:
         value: object = None,
         stale: bool = False,
     ) -> Ack:
-        """Use an element of a message, an ephemeral one too: click a button, choose an option.
+        """Click a button of a message, an ephemeral one too; `value` says which of several.
 
-        A `value` chooses that option, or says which of several buttons is meant.
-        `stale` clicks an element that is gone, in the message as it was, as a client does that
-        has not updated yet.
+        `stale` clicks one that is gone, in the message as it was, as a client does that has not
+        updated yet.
         """
         message = self.state.find(channel, ts, ephemeral=True)
         seen = message is not None and message.ephemeral_to in ("", user)
@@ -253,7 +244,7 @@ class Driver:
             found = find_element(blocks, action_id, block_id, value)
             if found is not None:
                 as_seen = msgspec.structs.replace(message, blocks=blocks)
-                action = self._action(found, value)
+                action = payloads.action_of(self.state, *found, _pressed(found[1]))
                 payload = payloads.message_action(self.state, user, as_seen, action)
                 return await self.courier.send(Kind.INTERACTIVE, payload)
         raise CannotDo(f"no {action_id} in: {json.dumps(message.blocks)}")
@@ -265,10 +256,6 @@ class Driver:
         if view is None or view.user != user:
             raise CannotDo(f"{user} has no modal {view_id}")
         return view
-
-    def _view(self, user: str, view_id: str) -> View:
-        home = self.state.homes.get(user)
-        return home if home is not None and home.id == view_id else self._modal(user, view_id)
 
     def _fill(self, view: View, typed: Typed) -> None:
         try:
@@ -330,11 +317,6 @@ class Driver:
             raise CannotDo(f"{person.name} can't sign in")
         return where
 
-    def _action(self, found: Found, value: object) -> Json:
-        block, element = found
-        done = _pressed(element) if element["type"] == "button" else _chosen(element, value)
-        return payloads.action_of(self.state, block, element, done)
-
 
 def find_in(
     view: View,
@@ -360,10 +342,3 @@ def find_in(
 def _pressed(button: Json) -> Json:
     """What a click on a button says of it."""
     return {"value": button["value"]} if "value" in button else {}
-
-
-def _chosen(element: Json, value: object) -> Json:
-    try:
-        return chosen(element, value, {})
-    except LookupError as error:
-        raise CannotDo(str(error)) from error

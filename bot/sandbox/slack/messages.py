@@ -87,8 +87,6 @@ def with_ids(blocks: list[Json]) -> list[Json]:
 
 
 def _with_action_id(element: Json) -> Json:
-    if element["type"] == "image":
-        return element
     return {**element, "action_id": element.get("action_id") or _id()}
 
 
@@ -113,10 +111,7 @@ def find_element(
     return None
 
 
-_UNSEEN = (
-    *("confirm", "options", "option_groups", "placeholder", "metadata"),
-    *("initial_option", "initial_options"),
-)
+_UNSEEN = ("confirm", "options", "placeholder", "metadata", "initial_option")
 
 
 def text_of(shown: Message | Json | None) -> str:

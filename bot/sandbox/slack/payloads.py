@@ -9,7 +9,7 @@ import secrets
 
 from bot.sandbox.slack.messages import Message, as_api
 from bot.sandbox.slack.state import State
-from bot.sandbox.slack.views import Values, View, kept, view_as_api
+from bot.sandbox.slack.views import View, view_as_api
 from bot.sandbox.slack.workspace import Channel, Json, Workspace
 
 VERIFICATION_TOKEN = "local-verification"  # noqa: S105 - the deprecated field; nobody checks it
@@ -58,8 +58,7 @@ def command(  # noqa: PLR0913 - the parts of what somebody typed
 def message_action(state: State, user: str, message: Message, action: Json) -> Json:
     """The block_actions payload of a click in a message.
 
-    An ephemeral message is not in its payload, only its container is. What was chosen in other
-    elements of the message before is forgotten here; Slack remembers it.
+    An ephemeral message is not in its payload, only its container is.
     """
     channel = state.workspace.channels[message.channel]
     container: Json = {
@@ -75,7 +74,7 @@ def message_action(state: State, user: str, message: Message, action: Json) -> J
         **_interaction(state, user, "block_actions", channel),
         "container": container,
         "channel": {"id": channel.id, "name": _channel_name(channel)},
-        "state": {"values": _with_action(kept(message.blocks, {}), action)},
+        "state": {"values": {}},
         "response_url": url,
         "actions": [action],
     }
@@ -104,7 +103,7 @@ def view_submission(state: State, view: View) -> Json:
 
 
 def suggestion(state: State, view: View, found: tuple[Json, Json], typed: str) -> Json:
-    """The payload that asks for the options of a search in a modal or a Home tab.
+    """The payload that asks for the options of a search in a modal.
 
     It does not say what stands in the other fields (slackapi/bolt-js#1146).
     """
@@ -139,7 +138,7 @@ def action_of(state: State, block: Json, element: Json, chosen: Json) -> Json:
         "action_ts": state.new_ts(),
         **chosen,
     }
-    for key in ("text", "style", "url"):
+    for key in ("text", "style"):
         if key in element:
             shown[key] = element[key]
     return shown
@@ -182,14 +181,6 @@ def home_opened(state: State, user: str) -> Json:
     if home is not None:
         inner["view"] = view_as_api(home, state.workspace)
     return event(state, inner)
-
-
-def _with_action(values: Values, action: Json) -> Values:
-    """What the elements of a message hold after one of them was used."""
-    held = values.get(action["block_id"], {}).get(action["action_id"])
-    if held is not None:
-        held.update({key: action[key] for key in held})
-    return values
 
 
 def _interaction(state: State, user: str, kind: str, viewing: Channel | None = None) -> Json:

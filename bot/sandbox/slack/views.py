@@ -22,10 +22,8 @@ Offered = Mapping[str, Json]
 
 KEYS = {
     "plain_text_input": "value",
-    **dict.fromkeys(("static_select", "external_select", "radio_buttons"), "selected_option"),
-    **dict.fromkeys(
-        ("multi_static_select", "multi_external_select", "checkboxes"), "selected_options"
-    ),
+    **dict.fromkeys(("external_select", "radio_buttons"), "selected_option"),
+    **dict.fromkeys(("multi_static_select", "multi_external_select"), "selected_options"),
     "conversations_select": "selected_conversation",
 }
 """The elements that hold something, and under which key."""
@@ -55,7 +53,7 @@ def chosen(element: Json, value: object, offered: Offered) -> Json:
     Raises:
         LookupError: no such option was offered, or more are chosen than the element allows.
     """
-    key = KEYS.get(element["type"], "selected_option")
+    key = KEYS[element["type"]]
     if isinstance(value, Mapping) and key in value:
         value = value[key]
     if key == "selected_option":
@@ -65,9 +63,7 @@ def chosen(element: Json, value: object, offered: Offered) -> Json:
     several = list(value) if isinstance(value, list | tuple) else [] if value is None else [value]
     if len(several) > element.get("max_selected_items", len(several)):
         raise LookupError(f"{element['action_id']} takes {element['max_selected_items']} at most")
-    if key == "selected_options":
-        return {key: [_option(element, one, offered) for one in several]}
-    return {key: several}
+    return {key: [_option(element, one, offered) for one in several]}
 
 
 def filled(
@@ -166,16 +162,13 @@ def _against(block: Json, element: Json, value: Json) -> str:
         return "" if block.get("optional") else "Please complete this required field."
     if element["type"] != "plain_text_input" or not isinstance(content, str):
         return ""
-    least, most = element.get("min_length", 0), element.get("max_length", 3000)
-    if len(content) < least:
-        return f"Enter at least {least} characters."
+    most = element.get("max_length", 3000)
     return f"Enter at most {most} characters." if len(content) > most else ""
 
 
 def _option(element: Json, value: object, offered: Offered) -> Json:
     wanted = value["value"] if isinstance(value, Mapping) else value
-    groups = element.get("option_groups") or [{"options": element.get("options", [])}]
-    own = {option["value"]: option for group in groups for option in group["options"]}
+    own = {option["value"]: option for option in element.get("options", [])}
     if wanted in own:
         return dict(own[wanted])
     if wanted in offered:

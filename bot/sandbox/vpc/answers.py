@@ -22,6 +22,7 @@ from bot.sandbox.vpc.world import (
 PSK_MARKER: Final = "PSK-MARKER-must-never-leave-the-client"
 BGP_KEY_MARKER: Final = "BGP-KEY-MARKER-must-never-leave-the-client"
 SECRET_MARKERS: Final = (PSK_MARKER, BGP_KEY_MARKER)
+_CUSTOMER_GATEWAY: Final = "cgw-p0wy363lucf1uyae8local"
 T = TypeVar("T")
 
 
@@ -118,9 +119,9 @@ def _connection(connection: ConnectionRecord, now: float) -> JsonObject:
         "AttachInstanceId": "cen-ckg2h6m9q8localcen" if on_transit_router else "",
         "TransitRouterId": "tr-p0we2edef9qr4localtr" if on_transit_router else "",
         "TransitRouterName": "tr-core" if on_transit_router else "",
-        "VpnGatewayId": connection.vpn_gateway_id,
-        "CustomerGatewayId": connection.customer_gateway_id,
-        "ResourceGroupId": connection.resource_group_id,
+        "VpnGatewayId": "",
+        "CustomerGatewayId": _CUSTOMER_GATEWAY,
+        "ResourceGroupId": "rg-acfmzs372ylocal",
         "CreateTime": milliseconds(connection.created_at),
         "InternetIp": "203.0.113.10",
         "LocalSubnet": "0.0.0.0/0",
@@ -181,7 +182,7 @@ def _tunnel(connection: ConnectionRecord, number: int, tunnel: TunnelRecord) -> 
         "Role": "master" if number == 1 else "slave",
         "State": "active",
         "Status": IPSEC[tunnel.up],
-        "CustomerGatewayId": connection.customer_gateway_id,
+        "CustomerGatewayId": _CUSTOMER_GATEWAY,
         "ZoneNo": f"{connection.region}-{'abc'[number % 3]}",
         "TunnelBgpConfig": {
             "LocalAsn": "45104",

@@ -1,15 +1,13 @@
 """Reads the parameters of a call into what is asked, or refuses them as the vendor does.
 
 Parameters that a call does not know are ignored, as the vendor ignores them: DryRun on a
-deletion does delete.
+deletion does delete. What the vendor knows, and the bot never sends, is refused.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network, ip_network
 from typing import Final
-
-import msgspec
 
 from bot.models import RouteKind, Value, VcoRoute
 from bot.sandbox.vpc.refusals import Refusal, invalid, missing
@@ -18,6 +16,9 @@ from bot.sandbox.vpc.world import REGIONS, Change
 VERSION: Final = "2016-04-28"
 MAX_PAGE_SIZE: Final = 50
 MAX_TOKEN_LENGTH: Final = 64
+_FILTERS: Final = (
+    *("VpnConnectionId", "VpnGatewayId", "CustomerGatewayId", "ResourceGroupId", "Tag.1.Key"),
+)
 _NOT_CREATABLE: Final = IPv4Network("100.64.0.0/10")
 
 
@@ -37,7 +38,6 @@ class ChangeRoute(Value, frozen=True):
     client_token: str = ""
     overlay_mode: str = ""
     description: str = ""
-    dry_run: bool = False
 
 
 class ListRoutes(Value, frozen=True):
@@ -57,15 +57,10 @@ class ReadConnection(Value, frozen=True):
 
 
 class ListConnections(Value, frozen=True):
-    """DescribeVpnConnections; an empty filter lets everything through."""
+    """DescribeVpnConnections."""
 
     region: str
     page: Page
-    vpn_connection_id: str = ""
-    vpn_gateway_id: str = ""
-    customer_gateway_id: str = ""
-    resource_group_id: str = ""
-    tags: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class ListRegions(Value, frozen=True):
@@ -96,6 +91,7 @@ def _deletion(parameters: Mapping[str, str]) -> ChangeRoute:
 
 
 def _creation(parameters: Mapping[str, str]) -> ChangeRoute:
+    _refuse(parameters, "DryRun")
     region, route = _region(parameters), _route(parameters)
     if route.network.prefixlen == 0:
         raise invalid("RouteDest", "a default route can't be created")
@@ -110,8 +106,6 @@ def _creation(parameters: Mapping[str, str]) -> ChangeRoute:
         client_token=_client_token(parameters),
         overlay_mode=_choice(parameters, "OverlayMode", ("Ipsec",), ""),
         description=parameters.get("Description", ""),
-        dry_run=_choice(parameters, "DryRun", ("true", "false", "True", "False"), "").lower()
-        == "true",
     )
 
 
@@ -133,15 +127,8 @@ def _connection(parameters: Mapping[str, str]) -> ReadConnection:
 
 
 def _connections(parameters: Mapping[str, str]) -> ListConnections:
-    return ListConnections(
-        region=_region(parameters),
-        page=_page(parameters),
-        vpn_connection_id=parameters.get("VpnConnectionId", ""),
-        vpn_gateway_id=parameters.get("VpnGatewayId", ""),
-        customer_gateway_id=parameters.get("CustomerGatewayId", ""),
-        resource_group_id=parameters.get("ResourceGroupId", ""),
-        tags=_tags(parameters),
-    )
+    _refuse(parameters, *_FILTERS)
+    return ListConnections(region=_region(parameters), page=_page(parameters))
 
 
 _READERS: Final[dict[str, Callable[[Mapping[str, str]], Ask]]] = {
@@ -152,6 +139,13 @@ _READERS: Final[dict[str, Callable[[Mapping[str, str]], Ask]]] = {
     "DescribeVpnConnections": _connections,
     "DescribeRegions": lambda _: ListRegions(),
 }
+
+
+def _refuse(parameters: Mapping[str, str], *names: str) -> None:
+    """What the vendor's API would do with these, and this one can't: nothing ignores a filter."""
+    for name in names:
+        if name in parameters:
+            raise invalid(name, "the local VPC API does not know it")
 
 
 def _needed(parameters: Mapping[str, str], name: str) -> str:
@@ -217,12 +211,3 @@ def _number(parameters: Mapping[str, str], name: str, default: int) -> int:
     if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
         raise invalid(name, "it must be a whole number, 1 or more")
     return int(text)
-
-
-def _tags(parameters: Mapping[str, str]) -> dict[str, str]:
-    tags = {}
-    for number in range(1, 21):
-        key = parameters.get(f"Tag.{number}.Key")
-        if key is not None:
-            tags[key] = parameters.get(f"Tag.{number}.Value", "")
-    return tags

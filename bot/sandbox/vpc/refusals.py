@@ -31,7 +31,6 @@ CATALOGUE: Final[dict[str, tuple[int, str]]] = {
         404,
         "The specified vpn connection instance id does not exist.",
     ),
-    "DryRunOperation": (400, "Request validation has been passed with DryRun flag set."),
     # inferred: no page names the code for a change of a connection without a transit router
     "IncorrectStatus.VpnConnection": (400, "The status of the connection forbids the operation."),
     # idempotence

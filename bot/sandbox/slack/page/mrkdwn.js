@@ -1,10 +1,9 @@
-// Slack's mrkdwn, plain_text and rich_text → DOM nodes: text in, nodes out, never markup.
-// Order of the grammar: fenced code, then lines (quotes, lists), then what stands in a line.
+// Slack's mrkdwn, plain_text and rich_text → DOM nodes: text in, nodes out, never markup. As much of
+// it as the bot writes: no shortcodes of emoji, no fenced code, no quotes or lists.
 // Names in references come from the live state; only harmless schemes of links can be followed.
 
 import { formatDate } from "./dates.js";
 import { h } from "./dom.js";
-import { emoji, EMOJI_CHARACTER, emojiCharacter } from "./emoji.js";
 import { channel, go, parsePermalink, person, store } from "./state.js";
 
 const SCHEMES = new Set(["http:", "https:", "mailto:", "tel:"]);
@@ -69,9 +68,6 @@ function parse(address) {
 
 const ENTITIES = { "&amp;": "&", "&lt;": "<", "&gt;": ">" };
 const MARKS = { "*": "strong", _: "em", "~": "s" };
-const QUOTE = /^(?:&gt;|>) ?/;
-/** @type {[string, RegExp][]} */
-const LISTS = [["ul", /^\s*[•◦▪-] +/], ["ol", /^\s*\d+\. +/]];
 
 /** Undo Slack's three escapes. */
 function unescape(text) {
@@ -81,67 +77,22 @@ function unescape(text) {
 /** A text object of Block Kit (`mrkdwn` or `plain_text`) as nodes. */
 export function textObject(object) {
   if (!object) return [];
-  if (object.type === "mrkdwn") return mrkdwn(object.text);
-  return plain(object.text, object.emoji !== false);
+  return object.type === "mrkdwn" ? mrkdwn(object.text) : plain(object.text);
 }
 
-/** plain_text: nothing is formatted; shortcodes become emoji unless switched off. */
-export function plain(text, withEmoji = true) {
-  return scan(text, withEmoji ? [shortcode, character] : [character]);
+/** plain_text: nothing is formatted. */
+export function plain(text) {
+  return scan(text, [symbol]);
 }
 
 /** mrkdwn as nodes, line breaks and all. */
 export function mrkdwn(text) {
-  const parts = String(text ?? "").split(/```\n?([\s\S]+?)\n?```/);
-  return parts.flatMap((part, i) => {
-    if (i % 2) return [h("pre", { class: "mk-pre" }, code(part))];
-    return lines(trimAround(part, i, parts.length));
-  });
-}
-
-/** The line break beside a fenced block belongs to the fence. */
-function trimAround(part, index, count) {
-  const head = index > 0 ? part.replace(/^\n/, "") : part;
-  return index < count - 1 ? head.replace(/\n$/, "") : head;
-}
-
-function lines(text) {
-  if (!text) return [];
-  const out = [];
-  const rows = text.split("\n");
-  let afterText = false;
-  for (let i = 0; i < rows.length; ) {
-    const [tag, mark] = blockOf(rows[i]);
-    let end = i + 1;
-    if (mark) {
-      while (end < rows.length && mark.test(rows[end])) end += 1;
-      out.push(blockNode(tag, mark, rows.slice(i, end)));
-    } else {
-      if (afterText) out.push(h("br"));
-      out.push(...inline(rows[i]));
-    }
-    afterText = !tag;
-    i = end;
-  }
-  return out;
-}
-
-/** @returns {[string, RegExp] | []} */
-function blockOf(row) {
-  if (QUOTE.test(row)) return ["blockquote", QUOTE];
-  return LISTS.find(([, mark]) => mark.test(row)) ?? [];
-}
-
-function blockNode(tag, mark, rows) {
-  const bare = rows.map((row) => row.replace(mark, ""));
-  if (tag === "blockquote") return h("blockquote", { class: "mk-quote" }, lines(bare.join("\n")));
-  const start = tag === "ol" ? parseInt(rows[0], 10) : null;
-  return h(tag, { class: "mk-list", start }, bare.map((row) => h("li", null, inline(row))));
+  return String(text ?? "").split("\n").flatMap((line, i) => [...(i ? [h("br")] : []), ...inline(line)]);
 }
 
 /** One line of mrkdwn. */
 function inline(text) {
-  return scan(text, [codeSpan, reference, shortcode, marked, entity, bareLink, meter, character]);
+  return scan(text, [codeSpan, reference, marked, entity, bareLink, meter, symbol]);
 }
 
 /** Walk over a text; each rule may take what starts at a position and give nodes for it. */
@@ -200,15 +151,9 @@ function dateNode(target, fallback) {
   return url ? link(unescape(url), text) : node;
 }
 
-function shortcode(text, at) {
-  const m = match(/:([a-z0-9_+-]+):/y, text, at);
-  const node = m && emoji(m[1]);
-  return node && { length: m[0].length, nodes: [node] };
-}
-
-function character(text, at) {
-  const m = match(EMOJI_CHARACTER, text, at);
-  return m && { length: m[0].length, nodes: [emojiCharacter(m[0])] };
+function symbol(text, at) {
+  const m = match(SYMBOL, text, at);
+  return m && { length: m[0].length, nodes: [drawn(m[0])] };
 }
 
 /** *bold*, _italic_, ~strike~: at word boundaries, with no blank just inside. */
@@ -241,7 +186,43 @@ function meter(text, at) {
   return { length: m[0].length, nodes: [bar] };
 }
 
-const STYLES = [["code", "code"], ["strike", "s"], ["italic", "em"], ["bold", "strong"]];
+const SVG = "http://www.w3.org/2000/svg";
+const WHITE = { stroke: "#fff", "stroke-width": "2.2", "stroke-linecap": "round", fill: "none" };
+const dot = (fill) => ["circle", { cx: 10, cy: 10, r: 8.5, fill }];
+const path = (d, attributes) => ["path", { d, ...attributes }];
+
+/** The symbols that states lean on, drawn so that they exist and look the same on every machine. */
+const DRAWN = {
+  "✅": [["rect", { x: 1, y: 1, width: 18, height: 18, rx: 4.5, fill: "#2f9e5b" }], path("M5.5 10.5l3 3 6-7", WHITE)],
+  "❌": [path("M5 5l10 10M15 5 5 15", { ...WHITE, stroke: "#dd2e44", "stroke-width": 3.4 })],
+  "⛔": [dot("#dd2e44"), path("M5.5 10h9", { ...WHITE, "stroke-width": 3 })],
+  "⚠️": [
+    path("M10 2.5 18.5 17.5H1.5z", { fill: "#ffcc4d", stroke: "#ffcc4d", "stroke-width": 2, "stroke-linejoin": "round" }),
+    path("M10 7.5v5M10 15.2v.2", { ...WHITE, stroke: "#3b2f0b" }),
+  ],
+  "⏳": [
+    path("M5 2.5h10M5 17.5h10", { stroke: "#a0642c", "stroke-width": 2.4, "stroke-linecap": "round" }),
+    path("M6 3.5h8v2.8L11 10l3 3.7v2.8H6v-2.8L9 10 6 6.3z", { fill: "#d9ecf7", stroke: "#8fb3c9" }),
+    path("M7.3 6h5.4L10 9.3zM7 16l3-3.2 3 3.2z", { fill: "#f2b544" }),
+  ],
+  "🟠": [dot("#ed8b2e")],
+  "⚪": [dot("#c9d1d8")],
+};
+const SYMBOL = new RegExp(Object.keys(DRAWN).join("|"), "y");
+
+function drawn(character) {
+  const svg = element("svg", { viewBox: "0 0 20 20", class: "emoji", role: "img", "aria-label": character });
+  const title = element("title", {});
+  title.textContent = character;
+  svg.append(title, ...DRAWN[character].map(([tag, attributes]) => element(tag, attributes)));
+  return svg;
+}
+
+function element(tag, attributes) {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  return node;
+}
 
 const CONTAINERS = {
   rich_text_section: (e) => h("div", null, e.elements.map(leaf)),
@@ -252,8 +233,6 @@ const LEAVES = {
   text: (e) => e.text,
   link: (e) => link(e.url, e.text),
   user: (e) => userMention(e.user_id),
-  usergroup: (e) => groupMention(e.usergroup_id),
-  emoji: (e) => emoji(e.name) ?? `:${e.name}:`,
   date: (e) => formatDate(e.timestamp, e.format) ?? e.fallback,
 };
 
@@ -264,8 +243,5 @@ export function richText(elements) {
 
 function leaf(e) {
   const node = LEAVES[e.type]?.(e) ?? "";
-  return STYLES.reduce((inner, [name, tag]) => {
-    if (!e.style?.[name]) return inner;
-    return h(tag, tag === "code" ? { class: "mk-code" } : null, inner);
-  }, node);
+  return e.style?.bold ? h("strong", null, node) : node;
 }

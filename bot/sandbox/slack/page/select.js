@@ -8,8 +8,7 @@ import { channel, post, store } from "./state.js";
 
 /** Where options come from: the element's own list, or the app or the workspace, which are asked. */
 function optionsFor(block, e, env) {
-  const own = e.option_groups?.map((g) => ({ label: g.label.text, options: g.options })) ?? [{ options: e.options }];
-  if (e.options || e.option_groups) return { slow: false, find: (typed) => matching(own, typed) };
+  if (e.options) return { slow: false, find: (typed) => matching(e.options, typed) };
   return { slow: true, find: (typed) => ask(block, e, env, typed) };
 }
 
@@ -21,20 +20,20 @@ function optionOf(held) {
   return { text: { type: "plain_text", text: name }, value: held };
 }
 
-function matching(groups, typed) {
+function matching(options, typed) {
   const wanted = typed.trim().toLowerCase();
   const fits = (o) => `${o.text.text} ${o.description?.text ?? ""}`.toLowerCase().includes(wanted);
-  const found = groups.map((g) => ({ ...g, options: g.options.filter(fits) })).filter((g) => g.options.length);
-  return { groups: found, note: found.length ? "" : "No results" };
+  return found(options.filter(fits));
 }
+
+const found = (options) => ({ options, note: options.length ? "" : "No results" });
 
 async function ask(block, e, env, typed) {
   const { view_id } = env.place();
   const answer = await post("options", {
     user: store.me, view_id, block_id: block.block_id, action_id: e.action_id, value: typed,
   });
-  if (!answer.ok) return { groups: [], note: answer.error };
-  return { groups: answer.groups, note: answer.groups.some((g) => g.options.length) ? "" : "No results" };
+  return answer.ok ? found(answer.options) : { options: [], note: answer.error };
 }
 
 const TALLEST = 290;
@@ -66,16 +65,12 @@ function makeListbox(anchor, { pick, multi }) {
     for (const [name, value] of Object.entries(at)) node.style.setProperty(name, value);
   }
 
-  /** Show groups of options, those in `chosen` (values) marked, and a line of what else to say. */
-  function show(groups, chosen, note) {
-    options = groups.flatMap((g) => g.options);
+  /** Show options, those in `chosen` (values) marked, and a line of what else to say. */
+  function show(offered, chosen, note) {
+    options = offered;
     active = Math.max(multi ? 0 : options.findIndex((o) => chosen.has(o.value)), options.length ? 0 : -1);
-    let i = 0;
-    const rows = groups.flatMap((g) => [
-      g.label && h("li", { class: "select-group", role: "presentation" }, g.label),
-      ...g.options.map((o) => row(o, i++, chosen.has(o.value))),
-    ]);
-    node.replaceChildren(...rows.filter(Boolean), ...(note ? [h("li", { class: "select-note" }, note)] : []));
+    const rows = options.map((o, i) => row(o, i, chosen.has(o.value)));
+    node.replaceChildren(...rows, ...(note ? [h("li", { class: "select-note" }, note)] : []));
     if (!open) {
       open = true;
       node.showPopover();
@@ -139,7 +134,6 @@ export function select(block, e, env, held) {
   const multi = e.type.startsWith("multi_");
   const most = e.max_selected_items ?? Infinity;
   const source = optionsFor(block, e, env);
-  const clearable = !multi && (block.type !== "input" || block.optional);
   const placeholder = e.placeholder?.text ?? (multi ? "Select options" : "Select an option");
   let chosen = [held].flat().filter(Boolean).map(optionOf);
   let typing = false;
@@ -149,15 +143,10 @@ export function select(block, e, env, held) {
 
   const input = h("input", {
     class: "select-input", type: "text", autocomplete: "off", spellcheck: "false", role: "combobox",
-    "aria-expanded": "false", "aria-autocomplete": "list", "aria-label": block.type === "input" ? null : placeholder,
+    "aria-expanded": "false", "aria-autocomplete": "list",
   });
   const chips = h("span", { class: "select-chips" });
-  const clear = h(
-    "button",
-    { class: "select-clear", type: "button", "aria-label": "Clear", title: "Clear", tabindex: "-1", onclick: () => change([]) },
-    icon("close"),
-  );
-  const box = h("div", { class: "select-box f-text" }, chips, input, clear, icon("chevron", "select-mark"));
+  const box = h("div", { class: "select-box f-text" }, chips, input, icon("chevron", "select-mark"));
   const list = makeListbox(box, { pick, multi });
   const node = h("div", { class: multi ? "select multi" : "select" }, box, list.node);
   input.setAttribute("aria-controls", list.node.id);
@@ -169,7 +158,6 @@ export function select(block, e, env, held) {
     chips.replaceChildren(...(multi ? chosen.map(chip) : []));
     if (!typing) input.value = multi || !chosen.length ? "" : chosen[0].text.text;
     input.placeholder = chosen.length ? "" : placeholder;
-    clear.hidden = !clearable || !chosen.length;
     tell();
   }
 
@@ -188,17 +176,17 @@ export function select(block, e, env, held) {
   /** Ask for the options and show them; only the answer to the last question counts. */
   async function load() {
     const question = (asked += 1);
-    const waiting = setTimeout(() => question === asked && show({ groups: [], note: "Searching…" }), SLOW_MS);
-    const found = await source.find(typed());
+    const waiting = setTimeout(() => question === asked && show({ options: [], note: "Searching…" }), SLOW_MS);
+    const answer = await source.find(typed());
     clearTimeout(waiting);
     if (question === asked) answered = question;
-    if (question === asked && document.activeElement === input) show(found);
+    if (question === asked && document.activeElement === input) show(answer);
   }
 
-  function show({ groups, note }) {
+  function show({ options, note }) {
     const full = multi && chosen.length >= most;
-    list.show(groups, values(), full ? `${most} at most: remove one to choose another` : note);
-    list.again = () => show({ groups, note });
+    list.show(options, values(), full ? `${most} at most: remove one to choose another` : note);
+    list.again = () => show({ options, note });
     tell();
   }
 

@@ -42,17 +42,12 @@ function forgetBlocks(parent) {
 function rows(blocks) {
   const seen = new Map();
   return blocks.map((b) => {
-    const id = hasField(b) ? b.block_id : "";
+    const id = b.type === "input" ? b.block_id : "";
     const text = `${id} ${JSON.stringify(b, (name, value) => (name === "block_id" ? undefined : value))}`;
     const nth = (seen.get(text) ?? 0) + 1;
     seen.set(text, nth);
     return { key: `${text} ${nth}`, b };
   });
-}
-
-function hasField(b) {
-  const inside = [b.element, b.accessory, ...(b.elements ?? [])];
-  return inside.some((e) => e && /_select$|_input$|^checkboxes$|^radio_buttons$/.test(e.type));
 }
 
 /** Where the focus is, and how it comes back when its control was rebuilt. */
