@@ -72,11 +72,10 @@ async def test_a_form_is_filled_in_and_sent_with_the_keyboard_alone(
     await keyboard.press("Enter")
     await expect(tab.field("Region")).to_have_value("ap-southeast-1")
 
-    # Typing searches; the options stand in their groups.
+    # Typing searches.
     await keyboard.press("Tab")
     await keyboard.press("ArrowDown")
     await expect(tab.page.get_by_role("option")).to_have_count(3)
-    await expect(tab.page.locator(".select-group")).to_have_text(["cn-hangzhou", "ap-southeast-1"])
     await keyboard.type("shang")
     await expect(tab.page.get_by_role("option")).to_have_count(1)
     await keyboard.press("Enter")

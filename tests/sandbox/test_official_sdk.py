@@ -137,8 +137,7 @@ async def test_it_lists_routes_of_both_kinds(vpc: LocalVpc, sdk: Client, route: 
 async def test_it_understands_whole_connections(vpc: LocalVpc, sdk: Client) -> None:
     vpc.add_connection("vco-abroad", region="cn-hangzhou")
     one = models.DescribeVpnConnectionRequest(region_id=REGION, vpn_connection_id=VCO)
-    tag = models.DescribeVpnConnectionsRequestTag(key="team", value="netops")
-    some = models.DescribeVpnConnectionsRequest(region_id=REGION, page_size=50, tag=[tag])
+    some = models.DescribeVpnConnectionsRequest(region_id=REGION, page_size=50)
 
     single = (await sdk.describe_vpn_connection_async(one)).body
     page = (await sdk.describe_vpn_connections_async(some)).body

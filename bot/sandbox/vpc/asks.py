@@ -127,8 +127,9 @@ def _connection(parameters: Mapping[str, str]) -> ReadConnection:
 
 
 def _connections(parameters: Mapping[str, str]) -> ListConnections:
+    asked = ListConnections(region=_region(parameters), page=_page(parameters))
     _refuse(parameters, *_FILTERS)
-    return ListConnections(region=_region(parameters), page=_page(parameters))
+    return asked
 
 
 _READERS: Final[dict[str, Callable[[Mapping[str, str]], Ask]]] = {
