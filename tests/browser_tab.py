@@ -3,10 +3,19 @@
 import os
 import re
 import shutil
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Locator, Page, ViewportSize, expect
+import pytest_asyncio
+from playwright.async_api import (
+    Browser,
+    Locator,
+    Page,
+    ViewportSize,
+    async_playwright,
+    expect,
+)
 
 from bot.sandbox.slack.workspace import NETWORK_OPS
 
@@ -127,3 +136,13 @@ class Tab:
             await expect(self.page.locator(".gone")).to_have_count(0)
             path = Path(PICTURES) / f"{name}.png"
             await self.page.screenshot(path=path, animations="disabled", caret="hide")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """One browser for a file's tests."""
+    path = find_browser()
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        await browser.close()

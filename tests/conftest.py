@@ -7,9 +7,11 @@ from functools import cache
 import httpx
 import pytest
 import pytest_asyncio
+from databases import HOW_OFTEN, database
 from hypothesis import settings
 from redis.asyncio import Redis
 from stage import Stage
+from staged_slack import StagedSlack, staged_slack
 
 from bot.config.settings import Settings
 from bot.execution import context, send, worker
@@ -18,6 +20,7 @@ from bot.lifecycle import proof as watching
 from bot.sandbox.valkey import EmbeddedValkey
 from bot.sandbox.vpc import seed
 from bot.slack import app_home, budget
+from bot.store import Database, Store, Work
 
 # The official credential chain reads the environment when it is imported.
 os.environ["ALIBABA_CLOUD_ECS_METADATA_DISABLED"] = "true"
@@ -60,6 +63,34 @@ async def valkey_url(valkey_server: EmbeddedValkey) -> str:
     async with Redis.from_url(valkey_server.url) as redis:
         await redis.flushall()
     return valkey_server.url
+
+
+@pytest_asyncio.fixture(params=HOW_OFTEN)
+async def db(valkey_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
+    """A database whose clock stands still; every script arrives once, then twice."""
+    async with database(valkey_url, request.param) as opened:
+        yield opened
+
+
+@pytest.fixture
+def store(db: Database) -> Store:
+    """What is stored there."""
+    return Store(db)
+
+
+@pytest.fixture
+def work(db: Database) -> Work:
+    """What is to be done there."""
+    return Work(db)
+
+
+@pytest_asyncio.fixture
+async def local() -> AsyncIterator[StagedSlack]:
+    """A local Slack with the app installed, and nothing else."""
+    slack = staged_slack()
+    await slack.start()
+    yield slack
+    await slack.close()
 
 
 @pytest_asyncio.fixture

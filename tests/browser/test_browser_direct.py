@@ -6,27 +6,20 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from browser_tab import ARGUMENTS, OUTCOME_MS, SIZE, Tab, find_browser
-from playwright.async_api import Browser, async_playwright, expect
+from browser_tab import OUTCOME_MS, SIZE, Tab, browser
+from playwright.async_api import Browser, expect
 
 from bot.sandbox.run import Sandbox
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL
 from bot.sandbox.vpc import seed
 from bot.slack.messages.buttons import APPROVE, REJECT
 
+__all__ = ["browser"]
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 DEST = seed.SHADOWED_DEST
 COMMAND = f'/vco-route delete {seed.ORDINARY} {DEST} --reason "leaking prod prefix, INC-4211"'
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    path = find_browser()
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

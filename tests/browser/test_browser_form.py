@@ -1,9 +1,9 @@
 """The form for a deletion, filled in by a real browser with nothing but the keyboard."""
 
 import pytest
-from browser_tab import Tab
+from browser_tab import Tab, browser
 from playwright.async_api import expect
-from test_browser_story import browser, sandbox, tab
+from test_browser_story import sandbox, tab
 
 from bot.models import VcoRoute
 from bot.sandbox.run import Sandbox

@@ -1,9 +1,9 @@
 """A connection is found by its name in the sandbox's page; what is nearly it is one press away."""
 
 import pytest
-from browser_tab import Tab
+from browser_tab import Tab, browser
 from playwright.async_api import expect
-from test_browser_story import browser, sandbox, tab
+from test_browser_story import sandbox, tab
 
 from bot.sandbox.run import Sandbox
 from bot.sandbox.vpc import seed

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from browser_tab import ARGUMENTS, OUTCOME_MS, Tab, find_browser
-from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
+from browser_tab import OUTCOME_MS, Tab, browser
+from playwright.async_api import Browser, Page, ViewportSize, expect
 from waiting import until
 
 from bot.sandbox.run import POLICY, Sandbox
@@ -16,19 +16,12 @@ from bot.sandbox.slack.workspace import ALICE, BOB, BOT, CAROL, NETWORK_OPS
 from bot.sandbox.vpc import seed
 from bot.slack.messages.buttons import APPROVE, REJECT
 
+__all__ = ["browser"]
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 COMMAND = f'delete {seed.ORDINARY} {seed.SHADOWED_DEST} --reason "INC-4211"'
 WIDTHS = ((1440, 900), (1024, 768), (390, 844))
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    path = find_browser()
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -1,9 +1,9 @@
 """What a policy asks for, as people meet it in the sandbox: two approvals, typed; one alone."""
 
 import pytest
-from browser_tab import OUTCOME_MS, Tab
+from browser_tab import OUTCOME_MS, Tab, browser
 from playwright.async_api import expect
-from test_browser_story import browser, sandbox, tab
+from test_browser_story import sandbox, tab
 
 from bot.models import VcoRoute
 from bot.sandbox.run import Sandbox

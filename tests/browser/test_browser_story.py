@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from browser_tab import ARGUMENTS, OUTCOME_MS, PICTURES, SIZE, Tab, find_browser
-from playwright.async_api import Browser, async_playwright, expect
+from browser_tab import OUTCOME_MS, PICTURES, SIZE, Tab, browser
+from playwright.async_api import Browser, expect
 from waiting import until
 
 from bot.models import VcoRoute
@@ -19,6 +19,8 @@ from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, GINA, NETWORK_OPS
 from bot.sandbox.vpc import seed
 from bot.sandbox.vpc.faults import Fault, FaultKind
 from bot.slack.messages.buttons import APPROVE, REJECT, RESTORE, STOP
+
+__all__ = ["browser"]
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -31,15 +33,6 @@ SENTENCE = f"🟠 Delete {DEST} · office-shanghai"
 CONFIRM = f"Delete {DEST} from office-shanghai, {seed.ORDINARY} (cn-hangzhou). It runs at once."
 SLOW_COMMAND = f"/vco-route delete {seed.SLOW} 10.30.8.0/24 --region {seed.SINGAPORE}"
 COMMAND = f'/vco-route delete {seed.ORDINARY} {DEST} --reason "leaking prod prefix, INC-4211"'
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    path = find_browser()
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from browser_tab import ARGUMENTS, SIZE, Tab, find_browser
-from playwright.async_api import Browser, async_playwright, expect
+from browser_tab import SIZE, Tab, browser
+from playwright.async_api import Browser, expect
 from sample_app import SHORTCUT, TOO_MANY, button, home, plain, section, serving
 from slack_sdk.web.async_client import AsyncWebClient
 from staged_slack import StagedSlack, staged_slack
@@ -16,16 +16,9 @@ from staged_slack import StagedSlack, staged_slack
 from bot.sandbox import scene
 from bot.sandbox.slack.workspace import ALICE, NETWORK_OPS, Json
 
+__all__ = ["browser"]
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    path = find_browser()
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from slack_sdk.web.async_client import AsyncWebClient
-from staged_slack import StagedSlack, staged_slack
+from staged_slack import StagedSlack
 
 from bot.errors import SlackRateLimited, SlackUnavailable
 from bot.sandbox.scene import BOT_TOKEN
@@ -22,14 +22,6 @@ CLICK = Asker("click-1", Priority.DECISION)
 def user(name: str) -> Key:
     """The look-up of a person."""
     return Key("users.info", "user", name)
-
-
-@pytest_asyncio.fixture
-async def local() -> AsyncIterator[StagedSlack]:
-    slack = staged_slack()
-    await slack.start()
-    yield slack
-    await slack.close()
 
 
 @pytest_asyncio.fixture

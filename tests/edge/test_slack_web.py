@@ -1,12 +1,10 @@
 """Slack's Web API as it is called: its answers, good and bad, in our own words."""
 
-from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import pytest
-import pytest_asyncio
 from slack_sdk.web.async_client import AsyncWebClient
-from staged_slack import StagedSlack, staged_slack
+from staged_slack import StagedSlack
 
 from bot.errors import (
     ScopeMissing,
@@ -29,14 +27,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-@pytest_asyncio.fixture
-async def local() -> AsyncIterator[StagedSlack]:
-    slack = staged_slack()
-    await slack.start()
-    yield slack
-    await slack.close()
 
 
 @pytest.fixture

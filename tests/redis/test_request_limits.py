@@ -1,12 +1,10 @@
 """Limits are counted in the script that stores a request, so that no two slip through at once."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 from builders import a_request, a_route, decide
-from databases import HOW_OFTEN, database, set_clock
+from databases import set_clock
 
 from bot.errors import Refused
 from bot.models import Verdict
@@ -15,17 +13,6 @@ from bot.store import Database, Store
 from bot.store.limits import ASKED
 
 FEW = Limits(open_per_person=3)
-
-
-@pytest_asyncio.fixture(params=HOW_OFTEN)
-async def db(valkey_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
-    async with database(valkey_url, request.param) as opened:
-        yield opened
-
-
-@pytest.fixture
-def store(db: Database) -> Store:
-    return Store(db)
 
 
 async def ask(store: Store, number: int, limits: Limits = FEW) -> object:

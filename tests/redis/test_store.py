@@ -4,7 +4,7 @@ Everything holds as well when every script arrives twice, because its first repl
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -20,7 +20,7 @@ from builders import (
     deleted,
     in_state,
 )
-from databases import HOW_OFTEN, claimed, database, set_clock
+from databases import claimed, set_clock
 from msgspec.structs import replace
 
 from bot import lifecycle
@@ -44,17 +44,6 @@ from bot.store.requests import RETENTION_SECONDS
 from bot.store.viewers import EVERYBODY
 
 OTHER = a_route("10.9.0.0/24")
-
-
-@pytest_asyncio.fixture(params=HOW_OFTEN)
-async def db(valkey_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
-    async with database(valkey_url, request.param) as opened:
-        yield opened
-
-
-@pytest.fixture
-def store(db: Database) -> Store:
-    return Store(db)
 
 
 async def read(store: Store, request_id: str) -> Request:

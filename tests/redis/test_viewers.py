@@ -1,12 +1,9 @@
 """Who has opened their App Home lately, and what makes their pages due."""
 
-from collections.abc import AsyncIterator
 from functools import partial
 
-import pytest
-import pytest_asyncio
 from builders import ALICE, BOB, CAROL, a_request, decided
-from databases import HOW_OFTEN, claimed, database, set_clock
+from databases import claimed, set_clock
 
 from bot import lifecycle
 from bot.lifecycle.route_change import accept, send, start
@@ -14,17 +11,6 @@ from bot.models import People, Terms, Verdict
 from bot.store import Database, Store
 from bot.store.client import DUE
 from bot.store.viewers import EVERYBODY, MOST, REMEMBERED_SECONDS
-
-
-@pytest_asyncio.fixture(params=HOW_OFTEN)
-async def db(valkey_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
-    async with database(valkey_url, request.param) as opened:
-        yield opened
-
-
-@pytest.fixture
-def store(db: Database) -> Store:
-    return Store(db)
 
 
 async def opened(db: Database, store: Store, *users: str) -> None:

@@ -5,26 +5,13 @@ arrives twice, because its first reply was lost.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
-from databases import HOW_OFTEN, claimed, database, number, set_clock
+from databases import claimed, database, number, set_clock
 
 from bot.errors import StaleFence, StoreUnavailable
 from bot.store import Claim, Database, Work
 from bot.store.work import Idle
-
-
-@pytest_asyncio.fixture(params=HOW_OFTEN)
-async def db(valkey_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
-    async with database(valkey_url, request.param) as opened:
-        yield opened
-
-
-@pytest.fixture
-def work(db: Database) -> Work:
-    return Work(db)
 
 
 async def test_nothing_planned_is_idle_without_a_time(work: Work) -> None:

@@ -1,24 +1,9 @@
 """Claims that leave out kinds for which there is no room; also when every script arrives twice."""
 
-from collections.abc import AsyncIterator
-
-import pytest
-import pytest_asyncio
-from databases import HOW_OFTEN, claimed, database, set_clock
+from databases import claimed, set_clock
 
 from bot.store import Claim, Database, Work
 from bot.store.work import Idle
-
-
-@pytest_asyncio.fixture(params=HOW_OFTEN)
-async def db(valkey_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Database]:
-    async with database(valkey_url, request.param) as opened:
-        yield opened
-
-
-@pytest.fixture
-def work(db: Database) -> Work:
-    return Work(db)
 
 
 async def claim_but(work: Work, *full: str) -> str:

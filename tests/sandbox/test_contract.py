@@ -1,14 +1,11 @@
 """What the bot shows, judged by the local Slack, and the command that asks the real one."""
 
-from collections.abc import AsyncIterator
-
 import contract
 import pytest
-import pytest_asyncio
 from golden_messages import Golden, golden
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
-from staged_slack import StagedSlack, staged_slack
+from staged_slack import StagedSlack
 
 from bot.models import EventKind
 from bot.sandbox.scene import BOT_TOKEN
@@ -17,14 +14,6 @@ from bot.sandbox.slack.channel_methods import MOST_UPDATED_TEXT
 EVERYTHING = list(golden())
 UNTOLD = {EventKind.SUBMITTED, EventKind.REFUSED, EventKind.OBSERVED, EventKind.SENDING}
 """What the card shows, or nobody is told: it has no line in the thread."""
-
-
-@pytest_asyncio.fixture
-async def local() -> AsyncIterator[StagedSlack]:
-    slack = staged_slack()
-    await slack.start()
-    yield slack
-    await slack.close()
 
 
 async def examined(local: StagedSlack, *shown: Golden, token: str = BOT_TOKEN) -> int:

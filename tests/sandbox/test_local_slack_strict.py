@@ -1,13 +1,10 @@
 """The local Slack is as strict as the real one where kindness would let a fault through."""
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from stage import Stage
-from staged_slack import StagedSlack, staged_slack
+from staged_slack import StagedSlack
 
 from bot.errors import SlackRejected
 from bot.sandbox.scene import BOT_TOKEN
@@ -16,14 +13,6 @@ from bot.sandbox.slack.web_api import METHODS
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, NETOPS, NETWORK_OPS, PARTNERS, Json
 from bot.slack.posted import metadata
 from bot.slack.web import Slack
-
-
-@pytest_asyncio.fixture
-async def local() -> AsyncIterator[StagedSlack]:
-    slack = staged_slack()
-    await slack.start()
-    yield slack
-    await slack.close()
 
 
 @pytest.fixture
