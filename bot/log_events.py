@@ -256,6 +256,9 @@ EVENTS: dict[str, LogEvent] = {
         "Look at the routes of every card that says it is under way; lost approvals are to be "
         "given again.",
     ),
+    "tables_refused": LogEvent(
+        "This workspace takes no tables in messages; for an hour lists stand in their place."
+    ),
     "task_ended": LogEvent(
         "A part that never should end has ended; the process exits with status 1.",
         "Let a supervisor start it again, and report it.",

@@ -37,6 +37,7 @@ from bot.models import (
     People,
     Request,
     RequestState,
+    RouteKind,
     RouteState,
     Terms,
     Tunnel,
@@ -61,9 +62,11 @@ from bot.slack.messages.decision_forms import (
 )
 from bot.slack.messages.direct import direct_message
 from bot.slack.messages.history import HistoryFound, history
+from bot.slack.messages.listing import routes
 from bot.slack.messages.receipt import receipt
 from bot.slack.messages.related import Related
 from bot.slack.messages.replies import Row, choices, problem
+from bot.slack.messages.table import without_tables
 from bot.slack.messages.timeline import line
 from bot.store import CardState, Stored
 
@@ -86,11 +89,12 @@ class Golden(NamedTuple):
 
 
 def golden() -> Iterator[Golden]:
-    """All of them, each name once."""
-    yield from _cards()
-    yield from _direct()
-    yield from _lines()
-    yield from _answers()
+    """All of them, each name once; those with a table also as they are without."""
+    for one in (*_cards(), *_direct(), *_lines(), *_answers()):
+        yield one
+        text, blocks = one.shown["text"], one.shown["blocks"]
+        if (plainer := without_tables(blocks)) != blocks:
+            yield _message(f"{one.name}, without tables", text, plainer)
     yield from _views()
 
 
@@ -103,6 +107,8 @@ def _requests() -> Iterator[tuple[str, Request]]:
         yield state.value, in_state(state, reason=REASON)
     yield "pending, twenty routes", in_state(RequestState.PENDING, *MANY, reason=REASON)
     yield "executing, twenty routes", in_state(RequestState.EXECUTING, *MANY)
+    yield "deleted, twenty routes", in_state(RequestState.DELETED, *MANY)
+    yield "unconfirmed, twenty routes", in_state(RequestState.UNCONFIRMED, *MANY)
     yield "deleted, long names", in_state(RequestState.DELETED, LONG)
     yield "pending, to be typed", a_request(terms=TYPED)
     yield "glass broken", _glass_broken()
@@ -219,9 +225,24 @@ def _answers() -> Iterator[Golden]:
     rows = [(Found(r), CardState(link=LINK)) for _, r in _requests()]
     yield _message("answer: history", *history(HistoryFound(rows, 3, 1, 2000), "10.0.0.0/8"))
     yield _message("answer: no history", *history(HistoryFound([]), REASON))
+    yield from _lists()
     for name, request in _requests():
         stored = Stored(request, rev=7, audit="42 0123456789abcdef")
         yield _message(f"answer: receipt, {name}", *receipt(stored, CardState(link=LINK)))
+
+
+def _lists() -> Iterator[Golden]:
+    connection = replace(a_snapshot(LONG).connection, name=REASON)
+    learned = replace(live(LONG), kind=RouteKind.BGP)
+    elsewhere = live(replace(LONG, next_hop="vpn-" + "x" * 25), state=REASON[:40])
+    for name, some in (
+        ("none", ()),
+        ("one", (learned,)),
+        ("two", (learned, elsewhere)),
+        ("sixty", (elsewhere,) * 60),
+    ):
+        seen = listed(some, bgp_known=False)
+        yield _message(f"answer: list, {name}", *routes(connection, seen))
 
 
 def _unclear(command: str) -> Unclear:

@@ -92,6 +92,7 @@ class Spoiler:
     def __init__(self, web_api: WebApi) -> None:
         self.faults = Faults()
         self.outage = False
+        self.no_tables = False
         self._web_api = web_api
 
     async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -102,6 +103,10 @@ class Spoiler:
         if self.outage:
             await self._record(request, name, "outage", 503)
             return web.Response(status=503, text="<html>down</html>", content_type="text/html")
+        if self.no_tables and '"type": "table"' in await request.text():
+            refused = {"ok": False, "error": "invalid_blocks"}
+            await self._record(request, name, "invalid_blocks", 200)
+            return web.json_response(refused)
         fault = self.faults.take(name)
         if fault is None:
             return await handler(request)

@@ -86,6 +86,15 @@ class StagedSlack(LocalSlack):
         self.spoiler.outage = down
 
     @property
+    def no_tables(self) -> bool:
+        """Whether this workspace has no table block yet."""
+        return self.spoiler.no_tables
+
+    @no_tables.setter
+    def no_tables(self, refuse: bool) -> None:
+        self.spoiler.no_tables = refuse
+
+    @property
     def token_error(self) -> str:
         """What Slack answers to the bot's token, such as `token_revoked`; empty: it is good."""
         return self.web_api.refused.get(BOT_TOKEN, "")

@@ -24,6 +24,7 @@ What Slack shows:
 - `posted`      finds what was posted before an answer was lost
 - `direct`      asks approvers directly, and keeps those messages true; `approvers`: whom
 - `related`     the other requests that a card shows
+- `tables`      sends a message once more without its table, where Slack takes none
 - `messages`    values → messages, and all of their words; pure (knows none of the others)
 
 The connection:

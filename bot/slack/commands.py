@@ -36,7 +36,7 @@ from bot.slack.forms.break_glass import breaks_glass, open_glass_form
 from bot.slack.forms.deleting import Acknowledge, open_delete_form
 from bot.slack.listeners import NOT_STORED, ListenerContext
 from bot.slack.lookups import read_history, read_request, read_shown
-from bot.slack.messages import replies
+from bot.slack.messages import listing, replies
 from bot.slack.messages.buttons import CHOOSE
 from bot.slack.messages.history import history
 from bot.slack.messages.receipt import receipt
@@ -159,10 +159,10 @@ async def _list(context: HandlerContext, given: CommandGiven, wanted: ListRoutes
     connection = await _connection(context, wanted)
     region, connection_id = connection.region, connection.vpn_connection_id
     if why := obstacle(connection):
-        await context.responder.tell(given, replies.no_routes(connection, why))
+        await context.responder.tell(given, listing.no_routes(connection, why))
         return
     listed = await context.cloud.routes(region, connection_id)
-    await context.responder.tell(given, replies.routes(connection, listed))
+    await context.responder.tell(given, *listing.routes(connection, listed))
 
 
 async def _connection(context: HandlerContext, wanted: ListRoutes) -> Connection:

@@ -6,6 +6,7 @@ wait for, see `bot.slack.budget`.
 """
 
 import random
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -30,6 +31,7 @@ from bot.metrics import SLACK_CALLS, SLACK_HELD_BACK, SLACK_LIMITED
 from bot.slack.addresses import is_slacks
 from bot.slack.budget import RATES, SPECIAL, Budget, Priority
 from bot.slack.payload import Json
+from bot.slack.tables import Tables
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +65,9 @@ _KEPT_SECONDS = 10.0
 """For how long an idle connection to Slack is kept: less than its servers do."""
 
 _RESPOND = aiohttp.ClientTimeout(total=5)
+_REFUSAL = re.compile(rb'"error": ?"([a-z_]{1,50})"')
+"""How the answer of a `response_url` says what is wrong, at whatever status."""
+
 _ANSWER_LIMIT = 4096
 """Bytes that are read of the answer at a `response_url`; Slack's is `ok`, or a code."""
 
@@ -117,6 +122,7 @@ class Slack:
         self._spread = spread
         self._budgets: dict[tuple[str, str], Budget] = {}
         self.granted: frozenset[str] | None = None
+        self._tables = Tables(clock)
         self._foreign_url = LimitedLog(__name__, "foreign_response_url")
 
     def open(self) -> None:
@@ -252,15 +258,18 @@ class Slack:
             more["reply_broadcast"] = True
         if metadata:
             more["metadata"] = metadata
-        answer = await self.call(
-            "chat.postMessage",
-            priority,
-            channel=channel,
-            text=text,
-            blocks=blocks,
-            unfurl_links=False,
-            unfurl_media=False,
-            **more,
+        answer = await self._tables.show(
+            lambda shown: self.call(
+                "chat.postMessage",
+                priority,
+                channel=channel,
+                text=text,
+                blocks=shown,
+                unfurl_links=False,
+                unfurl_media=False,
+                **more,
+            ),
+            blocks,
         )
         return _text(answer, "channel"), _text(answer, "ts")
 
@@ -276,15 +285,19 @@ class Slack:
     ) -> None:
         """Edit a message of ours."""
         more: Json = {"metadata": metadata} if metadata else {}
-        what = {"channel": channel, "ts": ts, "text": text, "blocks": blocks}
-        await self.call("chat.update", priority, **what, **more)
+        what = {"channel": channel, "ts": ts, "text": text, **more}
+        await self._tables.show(
+            lambda shown: self.call("chat.update", priority, blocks=shown, **what), blocks
+        )
 
     async def post_ephemeral(
         self, channel: str, user: str, text: str, blocks: Sequence[Json] = ()
     ) -> None:
         """Tell one person something, in a channel, that only they see."""
-        more: Json = {"blocks": list(blocks)} if blocks else {}
-        await self.call("chat.postEphemeral", channel=channel, user=user, text=text, **more)
+        said: Json = {"channel": channel, "user": user, "text": text}
+        await self._tables.show(
+            lambda shown: self.call("chat.postEphemeral", **_with_blocks(said, shown)), blocks
+        )
 
     async def open_direct(self, user: str) -> str:
         """The channel of our direct messages with a person; the same however often it is opened."""
@@ -329,19 +342,24 @@ class Slack:
             self._foreign_url()
             raise SlackRejected("response_url", "no_address_of_slack")
         said = {"text": text, "response_type": "ephemeral", "replace_original": False}
+        await self._tables.show(
+            lambda shown: self._respond(response_url, _with_blocks(said, shown)), blocks
+        )
+
+    async def _respond(self, response_url: str, body: Json) -> None:
         try:
             with tracing.span("slack response_url", rpc_system_name="slack"):
-                status, answer = await self._post_to(
-                    response_url, said | ({"blocks": list(blocks)} if blocks else {})
-                )
+                status, answer = await self._post_to(response_url, body)
         except _TRANSPORT as error:
             raise SlackUnavailable(f"response_url: {type(error).__name__}") from None
         if status == _TOO_MANY or status >= _SERVER_ERROR:
             raise SlackUnavailable(f"response_url: HTTP {status}")
         if answer.lstrip().startswith(b"<"):
             raise SlackUnavailable("response_url: a page, and no answer of Slack's")
-        if status >= _NO_SUCCESS:
-            raise SlackRejected("response_url", f"http_{status}")
+        refused = _REFUSAL.search(answer)
+        if status >= _NO_SUCCESS or refused:
+            code = refused[1].decode() if refused else f"http_{status}"
+            raise SlackRejected("response_url", code)
 
     async def _post_to(self, address: str, body: Json) -> tuple[int, bytes]:
         """Post JSON to an address and nowhere else, by the way that all calls to Slack take."""
@@ -374,6 +392,10 @@ class Slack:
         if code in _TOKEN:
             return SlackTokenRefused(method, code)
         return (ScopeMissing if code == "missing_scope" else SlackRejected)(method, code)
+
+
+def _with_blocks(said: Json, shown: list[Json]) -> Json:
+    return {**said, "blocks": shown} if shown else said
 
 
 def _label(method: str) -> str:

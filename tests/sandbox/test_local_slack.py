@@ -400,6 +400,7 @@ CONFIRM = {
         [rich_text("bold", bold=True)],
         [table([["Route", "Weight"], ["10.0.0.0/8", "100"]], {"align": "right"}, {})],
         [table([[rich_text("10.0.0.0/8"), "100"]])],
+        [table([["x" * 1000, rich_text("y" * 1000)]] * 5)],
         [actions(button("cancel", "1")), actions(button("cancel", "2"))],
     ],
 )
@@ -446,6 +447,7 @@ def test_good_blocks_pass(blocks: list[Json]) -> None:
         ([table([[""]])], "must be more than 0 characters"),
         ([table([["a"]], {"align": "middle"})], "must be a valid enum value"),
         ([table([["a"]]), table([["b"]])], "only_one_table_allowed"),
+        ([table([["x" * 1000, rich_text("y" * 1001)]] * 5)], "less than 10001 characters in all"),
         (["text"], "must provide an object"),
     ],
 )

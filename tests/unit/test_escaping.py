@@ -33,7 +33,7 @@ from bot.models import (
 from bot.slack.forms.fields import Form, route_value
 from bot.slack.forms.lookup import ConnectionRoutes
 from bot.slack.forms.view import delete_form
-from bot.slack.messages import replies
+from bot.slack.messages import listing, replies
 from bot.slack.messages.app_home import view
 from bot.slack.messages.card import card
 from bot.slack.messages.card_body import View
@@ -43,6 +43,7 @@ from bot.slack.messages.history import HistoryFound, history
 from bot.slack.messages.mrkdwn import code, literal, paragraphs, prose, visible
 from bot.slack.messages.receipt import receipt
 from bot.slack.messages.replies import Row, choices, late, problem
+from bot.slack.messages.table import without_tables
 from bot.slack.messages.timeline import line
 from bot.store import CardState, Stored
 
@@ -111,6 +112,27 @@ def requests(word: str) -> Iterator[Request]:
         yield replace(request, why=sentence, routes=routes, overlay_mode=word, origin=word)
 
 
+def many(word: str) -> Iterator[Request]:
+    """Requests about four routes, of which as much comes from elsewhere."""
+    first = listed(word)
+    targets = [
+        replace(first, route=replace(first.route, route_dest=f"10.{n}.0.0/24")) for n in range(4)
+    ]
+    impacts = [
+        Impact(
+            route=t.route,
+            carries=(t.route.route_dest,),
+            takers=(t,),
+            not_restorable=word.replace("`", ""),
+        )
+        for t in targets
+    ]
+    routes = [t.route for t in targets]
+    seen = a_snapshot(*routes, targets=tuple(targets), impacts=tuple(impacts))
+    for state in (RequestState.PENDING, RequestState.EXECUTING, RequestState.DELETED):
+        yield in_state(state, *routes, snapshot=seen)
+
+
 def events(word: str) -> Iterator[Event]:
     """An event of each kind, with this word in each of its details."""
     sentence = word.replace("`", "")
@@ -125,9 +147,10 @@ def messages(word: str) -> Iterator[tuple[str, Any]]:
     """All messages, forms and pages that show what somebody else wrote, by their names."""
     sentence = word.replace("`", "")
     seen = connection(word)
-    yield "list", paragraphs(replies.routes(seen, RouteList(routes=(listed(word),))))
-    yield "list of none", paragraphs(replies.routes(seen, RouteList()))
-    yield "list of what can't be changed", paragraphs(replies.no_routes(seen, sentence))
+    for count in range(3):
+        several = RouteList(routes=(listed(word),) * count)
+        yield f"list of {count}", listing.routes(seen, several)
+    yield "list of what can't be changed", paragraphs(listing.no_routes(seen, sentence))
     yield "problem", paragraphs(problem(PreviewError(sentence, sentence, choices=(word,))))
     yield "choices", choices(PreviewError(sentence, sentence, choices=(word,)))
     rows = []
@@ -146,6 +169,9 @@ def messages(word: str) -> Iterator[tuple[str, Any]]:
         if state in (RequestState.FAILED, RequestState.DELETED):
             for event in events(word):
                 yield f"line {event.kind} {state}", line(request, event)
+    yield "history of all", history(HistoryFound([(Found(r.request), TOLD) for r in rows]), None)
+    for request in many(word):
+        yield f"card of many {request.state}", card(request, View(now=1200.0))
     yield "status", paragraphs(replies.status(rows, [word]))
     board = AppHomeData(tuple(rows), {"S0NETOPS": ("U0BOB",)}, (word,))
     for user in ("U0BOB", "U0ALICE"):
@@ -168,7 +194,7 @@ def interpreted(message: Any) -> list[str]:  # noqa: ANN401 - any JSON
         if one.get("type") == "mrkdwn":
             assert one["verbatim"] is True
             texts.append(one["text"])
-        elif one.get("type") == "plain_text":
+        elif one.get("type") in ("plain_text", "raw_text"):
             assert visible(one["text"]) == one["text"]
     fallback = [message[0]] if isinstance(message, tuple) else []
     return [skeleton(text) for text in [*texts, *fallback]]
@@ -186,7 +212,15 @@ def skeleton(text: str) -> str:
     )
 
 
-BENIGN = {name: interpreted(message) for name, message in messages(PLAIN)}
+def shown(word: str) -> Iterator[tuple[str, Any]]:
+    """The same, and those with a table also as they are without."""
+    for name, message in messages(word):
+        yield name, message
+        if isinstance(message, tuple):
+            yield f"{name}, without tables", without_tables(message[1])
+
+
+BENIGN = {name: interpreted(message) for name, message in shown(PLAIN)}
 
 
 @given(hostile)
@@ -198,7 +232,7 @@ BENIGN = {name: interpreted(message) for name, message in messages(PLAIN)}
 @example(NASTY[5])
 @example(NASTY[6])
 def test_no_message_is_interpreted_otherwise_for_what_somebody_wrote(word: str) -> None:
-    for name, message in messages(word):
+    for name, message in shown(word):
         assert interpreted(message) == BENIGN[name], name
 
 

@@ -26,8 +26,9 @@ from bot.slack.forms.lookup import ConnectionRoutes
 from bot.slack.forms.view import route_options
 from bot.slack.messages.card_body import ending
 from bot.slack.messages.decision_forms import reject_form
+from bot.slack.messages.listing import routes
 from bot.slack.messages.mrkdwn import clock
-from bot.slack.messages.replies import Row, asked, choices, done, late, routes, status
+from bot.slack.messages.replies import Row, asked, choices, done, late, status
 from bot.store import CardState
 
 TWO = Terms(approvers=People(groups=("S0NETOPS",)), approvals=2, countersign=7200.0)
@@ -74,7 +75,8 @@ def test_a_choice_is_a_command_of_which_nothing_is_left_out() -> None:
 
 def test_a_list_that_is_too_long_says_where_the_rest_is() -> None:
     some = [live(a_route(f"10.0.{n}.0/24")) for n in range(43)]
-    said = routes(a_snapshot(a_route()).connection, listed(some)).splitlines()
+    text, _ = routes(a_snapshot(a_route()).connection, listed(some))
+    said = text.splitlines()
     assert len(said) == 1 + 40 + 1
     assert said[-1] == "… and 3 more; the form of `/vco-route delete` searches them"
 

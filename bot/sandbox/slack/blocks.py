@@ -206,6 +206,7 @@ VIEW_BLOCKS = 100
 
 TABLE_ROWS = 100
 TABLE_COLUMNS = 20
+TABLE_TEXT = 10_000
 
 ID: dict[str, Check] = {"block_id": string(255)}
 _STYLED: dict[str, Check] = {
@@ -300,9 +301,25 @@ def problems_in_blocks(blocks: object) -> list[str]:
     if found or not isinstance(blocks, list):
         return found
     found = list(_repeated_ids(blocks, "/blocks"))
-    if sum(block["type"] == "table" for block in blocks) > 1:
+    tables = [block for block in blocks if block["type"] == "table"]
+    if len(tables) > 1:
         found.append(problem("only_one_table_allowed", "/blocks"))
+    if sum(len(text) for table in tables for text in _cell_texts(table["rows"])) > TABLE_TEXT:
+        found.append(
+            problem(f"must be less than {TABLE_TEXT + 1} characters in all cells", "/blocks")
+        )
     return found
+
+
+def _cell_texts(value: object) -> Iterator[str]:
+    """All that is written in cells, at whatever depth."""
+    if isinstance(value, list):
+        for inner in value:
+            yield from _cell_texts(inner)
+    elif isinstance(value, dict):
+        if isinstance(value.get("text"), str):
+            yield value["text"]
+        yield from _cell_texts(value.get("elements"))
 
 
 def problems_in_view(view: object) -> list[str]:

@@ -28,6 +28,7 @@ from bot.slack.messages.mrkdwn import (
     section,
     sentence,
 )
+from bot.slack.messages.table import without_tables
 
 CALLBACK = "vco_route_glass_form"
 
@@ -95,7 +96,8 @@ def confirm_form(request: Request, command: str) -> Block:
 
 def _modal(blocks: Iterable[Block], *, submit: str = "", carried: Kept | None = None) -> Block:
     metadata = msgspec.json.encode(carried or Kept()).decode()
-    return modal("Break-glass", blocks, callback_id=CALLBACK, metadata=metadata, submit=submit)
+    shown = without_tables(blocks)
+    return modal("Break-glass", shown, callback_id=CALLBACK, metadata=metadata, submit=submit)
 
 
 def refused(problem: str, mend: str) -> str:

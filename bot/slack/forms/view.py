@@ -41,6 +41,7 @@ from bot.slack.messages.mrkdwn import (
     some,
     visible,
 )
+from bot.slack.messages.table import without_tables
 
 MOST_OPTIONS = 100
 """How many options a select takes, static or searched (Slack, Block Kit reference)."""
@@ -291,7 +292,7 @@ def _impact(form: Form, seen: ConnectionRoutes) -> Iterator[Block]:
     )
     yield {"type": "divider"}
     yield section(f"*{literal(first_line(request))}*")
-    yield from preview(request)
+    yield from without_tables(preview(request))
     yield {"type": "divider"}
 
 

@@ -20,7 +20,7 @@ from bot.slack.messages.buttons import (
     restore_button,
     stop_button,
 )
-from bot.slack.messages.card_body import UNSURE, buttons, uncovered
+from bot.slack.messages.card_body import UNSURE, buttons
 from bot.slack.messages.concerns import AppHomeData, places, taken_back
 from bot.slack.messages.first_line import first_line
 from bot.slack.messages.impacts import impact_lines
@@ -43,6 +43,7 @@ from bot.slack.messages.mrkdwn import (
     quoted,
     section,
 )
+from bot.slack.messages.per_route import uncovered
 from bot.slack.messages.replies import Row
 
 _NAMED = 3

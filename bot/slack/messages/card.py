@@ -21,7 +21,6 @@ from bot.slack.messages.card_body import (
     View,
     buttons,
     ending,
-    impact,
     preview,
     progress,
     undone,
@@ -44,6 +43,7 @@ from bot.slack.messages.mrkdwn import (
     route_words,
     section,
 )
+from bot.slack.messages.per_route import impact
 from bot.slack.messages.related import Related, beside, stands, taken_back
 
 

@@ -10,7 +10,6 @@ from bot.lifecycle.route_change import NOT_SENT, perhaps_accepted_at
 from bot.models import (
     EventKind,
     Failure,
-    LiveRoute,
     Operation,
     Request,
     RequestState,
@@ -27,7 +26,7 @@ from bot.slack.messages.buttons import (
     verifies_first,
 )
 from bot.slack.messages.first_line import done
-from bot.slack.messages.impacts import impact_lines, now_line, restated
+from bot.slack.messages.impacts import restated
 from bot.slack.messages.labels import (
     APPROVE_AND,
     APPROVE_ONE_OF,
@@ -46,21 +45,15 @@ from bot.slack.messages.mrkdwn import (
     literal,
     names_all,
     prose,
-    route_words,
     section,
     sentence,
     some_are,
 )
+from bot.slack.messages.per_route import IF_DONE, ended, impact, now_lines, states, uncovered
 from bot.slack.messages.related import Related, voided_by
 from bot.slack.messages.stays import stays_words
 from bot.slack.messages.stops import Wait, waiting_line
 from bot.slack.messages.unconfirmed import unconfirmed_line
-
-_MOST_NAMED = 5
-"""How many routes an enumeration names before it counts the rest, on a card about one route."""
-
-_NAMED_IN_ALL = 10
-"""What cards about many routes share: Slack takes some 13,000 characters in all blocks."""
 
 _CONFIRM_LIMIT = 300
 """Characters of a confirm dialog's text (Slack, Block Kit reference)."""
@@ -74,22 +67,6 @@ def preview(request: Request) -> Iterator[Block]:
     yield from impact(request)
     if notes := list(_notes(request)):
         yield section("\n".join(f"{Symbol.LOOK} {note}" for note in notes))
-
-
-def impact(request: Request, lead: str = "") -> Iterator[Block]:
-    """What traffic does next, a paragraph for each route; of several each begins with its own."""
-    snapshot = request.snapshot
-    named = _named(len(snapshot.targets))
-    for target, one in zip(snapshot.targets, snapshot.impacts, strict=True):
-        first, *more = impact_lines(request, one, named)
-        lines = [f"{lead}{first}", *more]
-        if len(snapshot.targets) > 1:
-            lines.insert(0, _target_line(target))
-        yield section("\n".join(lines))
-
-
-def _named(routes: int) -> int:
-    return max(1, min(_MOST_NAMED, _NAMED_IN_ALL // max(1, routes)))
 
 
 def buttons(request: Request) -> Block:
@@ -129,10 +106,6 @@ def _notes(request: Request) -> Iterator[str]:
         yield f"The connection is *{state}* now; the {noun} waits until it is attached."
 
 
-def _target_line(target: LiveRoute) -> str:
-    return f"*{literal(target.route.route_dest)}* · {route_words(target.route)}"
-
-
 def _restated(request: Request) -> str:
     """The sentence of the card once more, that it runs at once, its news, and why; plain text."""
     text = f"{sentence(words(request).do.capitalize(), request)}. {_starts(request)}"
@@ -167,28 +140,8 @@ def _several(request: Request, room: int) -> str:
     return said + cut(names, room - len(said))
 
 
-def uncovered(request: Request) -> list[str]:
-    """The routes whose traffic nothing takes over."""
-    if request.operation is Operation.RESTORE:
-        return []
-    impacts = request.snapshot.impacts
-    return [i.route.route_dest for i in impacts if i.carries and not i.takers]
-
-
 _BAR = 10
 """Characters of the progress bar."""
-
-_MARKS = {
-    RouteState.QUEUED: "waiting",
-    RouteState.SENDING: "sending",
-    RouteState.DELETING: "deleting",
-    RouteState.RESTORING: "restoring",
-    RouteState.DELETED: "deleted",
-    RouteState.RESTORED: "restored",
-    RouteState.ALREADY_GONE: "was already gone",
-    RouteState.ALREADY_THERE: "was there already",
-    RouteState.UNCONFIRMED: "unconfirmed",
-}
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -223,19 +176,8 @@ def undone(view: View) -> bool:
 def progress(request: Request, view: View) -> Iterator[Block]:
     """How far it is: what it waits for, or the bar and what is being done right now."""
     yield section(_progress(request, view))
-    yield from route_lines(request)
-
-
-def route_lines(request: Request) -> Iterator[Block]:
-    """The state of each route, where there are several."""
-    if len(request.routes) > 1:
-        marks = _MARKS | {RouteState.FAILED: f"not {words(request).done}"}
-        waiting = RouteState.QUEUED
-        shown = (
-            (r.route, r.state if r.state.ended or r.begun else waiting) for r in request.routes
-        )
-        lines = (f"{code(route.route_dest)} · {marks[state]}" for route, state in shown)
-        yield section("\n".join(lines))
+    if names_all(request):
+        yield from states(request)
 
 
 def _progress(request: Request, view: View) -> str:
@@ -290,27 +232,19 @@ def ending(request: Request, view: View = _ALONE) -> Iterator[Block]:
         return
     after = [] if request.degraded else list(quiet(request))
     # Once it was taken back, its traffic goes where the other card says.
-    now = [] if undone(view) else [*_now(request), *after]
+    few, gone = names_all(request), undone(view)
+    now = [] if gone else [*(now_lines(request) if few else ()), *after]
     if request.state in (RequestState.DELETED, RequestState.RESTORED):
         yield section("\n".join([proof(request), *now]))
     elif request.state is RequestState.UNCONFIRMED:
         yield section(_unconfirmed(request))
-        yield from impact(request, "If it was done: ")
+        yield from impact(request, IF_DONE) if few else ()
     elif now:
         yield section("\n".join(now))
-    yield from route_lines(request)
+    yield from states(request) if few else ended(request, undone=gone)
     yield from _failures(request)
     if view.voided_by:
         yield section(voided_by(view.voided_by))
-
-
-def _now(request: Request) -> Iterator[str]:
-    """Where traffic goes now, of each route that was changed."""
-    changed = {r.route for r in request.routes if r.state.done}
-    impacts = [i for i in request.snapshot.impacts if i.route in changed]
-    for one in impacts:
-        line = now_line(request, one, _named(len(impacts)))
-        yield f"{code(one.route.route_dest)}: {line}" if len(request.routes) > 1 else line
 
 
 def _nothing_sent(request: Request, view: View) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from bot.models import Operation, Request
 from bot.preview.rollback import can_roll_back
 from bot.slack.messages.buttons import verifies_first
-from bot.slack.messages.card_body import ending, impact, preview
+from bot.slack.messages.card_body import ending, preview
 from bot.slack.messages.first_line import first_line
 from bot.slack.messages.labels import REJECT_WORD, words
 from bot.slack.messages.mrkdwn import (
@@ -22,6 +22,8 @@ from bot.slack.messages.mrkdwn import (
     sentence,
     visible,
 )
+from bot.slack.messages.per_route import impact
+from bot.slack.messages.table import without_tables
 
 APPROVE_FORM = "vco_route_approve_form"
 REJECT_FORM = "vco_route_reject_form"
@@ -129,7 +131,8 @@ def text_input(  # noqa: PLR0913 - what a field is made of, by name
 def _form(
     callback_id: str, request: Request, title: str, submit: str, blocks: Iterable[Block]
 ) -> Block:
-    return modal(title, blocks, callback_id=callback_id, metadata=request.id, submit=submit)
+    shown = without_tables(blocks)
+    return modal(title, shown, callback_id=callback_id, metadata=request.id, submit=submit)
 
 
 def _about(request: Request) -> list[Block]:

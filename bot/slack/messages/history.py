@@ -1,6 +1,10 @@
-"""The answer to `history`: who changed what, who approved, when, and where it was told. Pure."""
+"""The answer to `history`: who changed what, who approved, when, and where it was told. Pure.
 
-from collections.abc import Iterator, Sequence
+Several requests are a table, in which one looks down a column for a day or a person; one alone is
+as it stands on its card, and so are all of them where there is no table.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from bot.history import Found, Kin, Kinship, is_request
@@ -22,7 +26,9 @@ from bot.slack.messages.mrkdwn import (
     quoted,
     section,
     some,
+    whole_lines,
 )
+from bot.slack.messages.table import Column, day, link, person, raw, rich, table, words
 from bot.store import CardState
 
 _REASON_LIMIT = 120
@@ -55,13 +61,65 @@ def history(found_history: HistoryFound, about: str | None) -> Message:
     rows = [list(_row(found, posted, about)) for found, posted in found_history.rows]
     kept = _fitting(rows)
     more = found_history.more + len(rows) - len(kept)
+    instead = [block for row in kept for block in row]
+    shown = found_history.rows[: len(kept)]
     blocks = [
         section(f"*{_title(about, found_history)}*"),
-        *(block for row in kept for block in row),
+        *(_table(shown, about, instead) if len(shown) > 1 else instead),
     ]
     if notes := list(_notes(found_history, more)):
         blocks.append(context(*notes))
     return _fallback(found_history, about), blocks
+
+
+_COLUMNS = (
+    Column("Request", wraps=True),
+    Column("When"),
+    Column("Who", wraps=True),
+    Column("Why", wraps=True),
+)
+
+
+def _table(
+    rows: Sequence[tuple[Found, CardState]], about: str | None, instead: list[Block]
+) -> list[Block]:
+    cells = [
+        [
+            rich(*_request(found, posted, about)),
+            rich(day(found.request.ended_at or found.request.created_at)),
+            rich(*_people(found.request)),
+            raw(cut(found.request.reason, _REASON_LIMIT)),
+        ]
+        for found, posted in rows
+    ]
+    return table(_COLUMNS, cells, instead)
+
+
+def _request(found: Found, posted: CardState, about: str | None) -> Iterator[Block]:
+    """What it is called, the way to its card, and how it was found."""
+    request = found.request
+    mark = "→ " if _is_asked(request, about) else ""
+    yield link(posted.link, f"{mark}{first_line(request)}")
+    yield words(f"\n{request.id}")
+    if request.origin:
+        yield words(f", undoes {request.origin}")
+    for how, names in _kin(found, _name):
+        yield words(f"\n{how}: {names}")
+
+
+def _people(request: Request) -> Iterator[Block]:
+    """Who asked, and who decided what."""
+    yield person(request.requester)
+    for decision in request.decisions:
+        if decision.verdict is Verdict.BROKE_GLASS:
+            yield words("\nbreak-glass")
+        elif decision.by:
+            yield words(f"\n{verdict_word(decision)} by ")
+            yield person(decision.by)
+
+
+def _is_asked(request: Request, about: str | None) -> bool:
+    return is_request(about) and request.id == about
 
 
 def _title(about: str | None, found_history: HistoryFound) -> str:
@@ -76,15 +134,17 @@ def _fallback(found_history: HistoryFound, about: str | None) -> str:
         return _title(about, found_history)
     count = len(found_history.rows) + found_history.more
     requests = some(count, "request")
-    newest = literal(first_line(found_history.rows[0][0].request))
-    return f"{_title(about, found_history)}: {requests}. {newest}"
+    lines = [literal(first_line(found.request)) for found, _ in found_history.rows]
+    head = f"{_title(about, found_history)}: {requests}."
+    return f"{head} {lines[0]}" if len(lines) == 1 else whole_lines("\n".join([head, *lines]))
 
 
 def _row(found: Found, posted: CardState, about: str | None) -> Iterator[Block]:
     request = found.request
     line = literal(first_line(request))
-    mark = "→ " if is_request(about) and request.id == about else ""
-    lines = [f"{mark}*{linked(posted.link, line)}*", _who(request), *_kin(found)]
+    mark = "→ " if _is_asked(request, about) else ""
+    kin = (f"{how}: {names}" for how, names in _kin(found, code))
+    lines = [f"{mark}*{linked(posted.link, line)}*", _who(request), *kin]
     reason = [quoted(cut(request.reason, _REASON_LIMIT))] if request.reason else []
     yield section("\n".join(lines))
     if reason:
@@ -111,20 +171,24 @@ def _decided(decision: Decision) -> str:
     return f"{verdict_word(decision)} by {mention(decision.by)}" if decision.by else ""
 
 
-def _kin(found: Found) -> Iterator[str]:
+def _kin(found: Found, name: Callable[[str], str]) -> Iterator[tuple[str, str]]:
     """The routes that a request was found by, where that is not plain from its first line."""
     plain = len(found.request.routes) == 1 and all(k.kinship is Kinship.SAME for k in found.kin)
     if plain:
         return
-    for how, words in _KINSHIP.items():
+    for how, said in _KINSHIP.items():
         names = [
-            f"{code(kin.change.route.route_dest)}{_state(found.request, kin)}"
+            f"{name(kin.change.route.route_dest)}{_state(found.request, kin)}"
             for kin in found.kin
             if kin.kinship is how
         ]
         rest = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         if names:
-            yield f"{words}: {', '.join(names[:_NAMED])}{rest}"
+            yield said, f"{', '.join(names[:_NAMED])}{rest}"
+
+
+def _name(dest: str) -> str:
+    return dest
 
 
 def _state(request: Request, kin: Kin) -> str:

@@ -12,6 +12,7 @@ _COUNTABLE = 2**32
 
 
 BGP_UNKNOWN = "Routes learned over BGP could not be read, so they are not counted here."
+BGP_LINE = f"{Symbol.LOOK} {BGP_UNKNOWN}"
 
 
 def impact_lines(
@@ -26,12 +27,12 @@ def impact_lines(
         names = _few([r.route.route_dest for r in impact.inside], named, style)
         yield f"Unaffected, more specific: {names}."
     if request.snapshot.bgp_unknown:
-        yield f"{Symbol.LOOK} {BGP_UNKNOWN}"
+        yield BGP_LINE
     if impact.not_restorable:
         yield f"{Symbol.LOOK} {style.prose(impact.not_restorable)}"
 
 
-def now_line(request: Request, impact: Impact, named: int) -> str:
+def now_line(request: Request, impact: Impact, named: int, style: Style = SLACK) -> str:
     """Where traffic goes since the route has changed, by what was read before."""
     if not impact.carries:
         return "No traffic has moved: more specific routes carry all of its addresses."
@@ -41,11 +42,12 @@ def now_line(request: Request, impact: Impact, named: int) -> str:
     if not impact.takers:
         has = "has" if one else "have"
         left = ": no route was left on it" if request.snapshot.last_routes else ""
-        return f"{Symbol.NO_ROUTE} *{_moved(impact)} {has} no route on this connection now{left}.*"
+        said = f"{_moved(impact)} {has} no route on this connection now{left}."
+        return f"{Symbol.NO_ROUTE} {style.strong(said)}"
     if _same(impact):
         stays = "stays" if one else "stay"
         return f"{_moved(impact)} {stays} on the same prefix ({_routes(impact, named)})."
-    return f"{_moved(impact)} now {'follows' if one else 'follow'} {_takers(impact, SLACK)}."
+    return f"{_moved(impact)} now {'follows' if one else 'follow'} {_takers(impact, style)}."
 
 
 def _loss(impact: Impact, named: int, style: Style, *, last: bool) -> str:

@@ -19,7 +19,16 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-from bot.models import Decision, Operation, Request, RequestState, Verdict, WaitCause
+from bot.models import (
+    Decision,
+    Operation,
+    Request,
+    RequestState,
+    RouteKind,
+    RouteState,
+    Verdict,
+    WaitCause,
+)
 
 
 class Symbol(StrEnum):
@@ -47,6 +56,38 @@ SYMBOLS = {
     RequestState.VOID: Symbol.NOT_DONE,
     RequestState.CANCELLED: Symbol.CLOSED,
 }
+
+ROUTE_SYMBOLS = {
+    RouteState.SENDING: Symbol.WORKING,
+    RouteState.DELETING: Symbol.WORKING,
+    RouteState.RESTORING: Symbol.WORKING,
+    RouteState.DELETED: Symbol.DONE,
+    RouteState.RESTORED: Symbol.DONE,
+    RouteState.ALREADY_GONE: Symbol.CLOSED,
+    RouteState.ALREADY_THERE: Symbol.CLOSED,
+    RouteState.FAILED: Symbol.NOT_DONE,
+    RouteState.UNCONFIRMED: Symbol.LOOK,
+}
+"""The same for one of several routes; one that waits for its turn has none."""
+
+ROUTE_WORDS = {
+    RouteState.QUEUED: "waiting",
+    RouteState.SENDING: "sending",
+    RouteState.DELETING: "deleting",
+    RouteState.RESTORING: "restoring",
+    RouteState.DELETED: "deleted",
+    RouteState.RESTORED: "restored",
+    RouteState.ALREADY_GONE: "was already gone",
+    RouteState.ALREADY_THERE: "was there already",
+    RouteState.FAILED: "not {done}",
+    RouteState.UNCONFIRMED: "unconfirmed",
+}
+
+KIND_WORDS = {RouteKind.CUSTOM: "custom", RouteKind.BGP: "BGP"}
+"""Where a route comes from."""
+
+NO_ROUTE_LEFT = "{some} of {all} routes: their traffic loses its route."
+"""What stands above a table of routes, so that it is seen before the rows are read."""
 
 FIRST_WORDS = {
     RequestState.PENDING: "{do}",

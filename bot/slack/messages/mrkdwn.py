@@ -321,6 +321,9 @@ def length(blocks: Iterable[Block]) -> int:
     return sum(map(len, _texts(list(blocks))))
 
 
+TEXT_LIMIT = 4000
+"""Characters of a message's text, beside its blocks (Slack, `chat.update`)."""
+
 _BLOCKS = 45
 """Blocks in a message; Slack takes 50."""
 

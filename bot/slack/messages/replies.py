@@ -1,10 +1,10 @@
-"""What one person is told privately: of a command or a click, of requests and routes. Pure."""
+"""What one person is told privately: of a command or a click, of requests. Pure."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from bot import lifecycle
-from bot.command import PREFIX, Cancel, Command, Delete, ListRoutes, Restore
+from bot.command import Cancel, Command, Delete, ListRoutes, Restore
 from bot.errors import (
     AlibabaError,
     BotError,
@@ -14,10 +14,9 @@ from bot.errors import (
     Unclear,
     UserError,
 )
-from bot.models import Connection, Decision, Operation, Request, RequestState, RouteList, Verdict
+from bot.models import Decision, Operation, Request, RequestState, Verdict
 from bot.slack.messages.buttons import CHOOSE
 from bot.slack.messages.first_line import first_line
-from bot.slack.messages.impacts import BGP_UNKNOWN
 from bot.slack.messages.labels import (
     CHOOSE_THIS,
     RUN_THIS,
@@ -36,7 +35,6 @@ from bot.slack.messages.mrkdwn import (
     literal,
     mention,
     prose,
-    route_words,
     section,
     some,
 )
@@ -226,34 +224,6 @@ def status(rows: Sequence[Row], unreadable: Sequence[str] = ()) -> str:
         for request, posted in sorted(rows, key=lambda row: urgency(row[0]))[:_MOST]
     ]
     return "\n".join([*lines, *_pause(len(rows)), *broken])
-
-
-def routes(connection: Connection, listed: RouteList) -> str:
-    """A connection's state and routes."""
-    head, live = _head(connection), listed.routes
-    unknown = [] if listed.bgp_known else [f"_{BGP_UNKNOWN}_"]
-    if not live and unknown:
-        return "\n".join([f"{head} and has no custom routes.", *unknown])
-    if not live:
-        return f"{head} and has no routes."
-    lines = [
-        f"• {code(r.route.route_dest)} · {route_words(r.route)} · {r.kind}"
-        + (f", {literal(r.state)}" if r.state else "")
-        for r in live[:_MOST]
-    ]
-    more = [f"{rest}; the form of `{PREFIX} delete` searches them" for rest in _pause(len(live))]
-    return "\n".join([f"{head}:", *lines, *more, *unknown])
-
-
-def no_routes(connection: Connection, problem: str) -> str:
-    """The answer for a connection whose routes Alibaba Cloud does not show."""
-    return f"{_head(connection)}. It {prose(problem)}, so it has no routes that can be changed."
-
-
-def _head(connection: Connection) -> str:
-    name = f" “{literal(connection.name)}”" if connection.name else ""
-    where = f"{code(connection.vpn_connection_id)}{name} in {literal(connection.region)}"
-    return f"{where} is *{literal(connection.state)}*"
 
 
 def _linked(request: Request, posted: CardState) -> str:
