@@ -7,16 +7,18 @@ of the groups, which all share who ask at the same time.
 
 import asyncio
 from collections.abc import Collection
+from contextlib import suppress
 from typing import NamedTuple
 
 from bot.approval.refusals import Refusals
-from bot.errors import RefusalReason, Refused
+from bot.errors import RefusalReason, Refused, SlackError
 from bot.models import Members, People, Person, Request, Terms, Verdict
 from bot.policy import (
     PolicySource,
     Who,
     authorize_on_record,
     authorize_verdict,
+    require_member,
     require_visible,
     rule_now,
     still_stands,
@@ -79,8 +81,22 @@ class Eligibility:
         members = await self._directory.members(dict.fromkeys(groups))
         if all(group in members for group in groups):
             # Otherwise Slack may be away: then it is no refusal, and the next look-up says so.
-            self._may(proposed, members, approvers)
+            try:
+                self._may(proposed, members, approvers)
+            except Refused as refusal:
+                if refusal.reason is RefusalReason.NOT_APPROVER:
+                    await self._require_member(actor_id)
+                raise
         return members, ask
+
+    async def _require_member(self, actor_id: str) -> None:
+        """Guests hear that they are guests: to them it does not matter who the approvers are.
+
+        It is only for the words, so where Slack does not say, they are refused all the same.
+        """
+        with suppress(SlackError):
+            home = await self._directory.home_team()
+            require_member(await self._directory.person(actor_id), home)
 
     def _may(
         self, proposed: ProposedVerdict, members: Members, approvers: Collection[People]

@@ -205,16 +205,9 @@ async def test_who_finds_it_wrong_asks_for_the_restoration_with_the_same_word(
 # --- forms are for those who may, and a refusal is told where they look -----------------------
 
 
-@pytest.mark.parametrize(
-    ("action", "words"),
-    [
-        (REJECT, "You are not one of the approvers"),
-        (RESTORE, "Guests can't use vco-route"),
-        (COUNTERSIGN, "You are not one of the approvers"),
-    ],
-)
+@pytest.mark.parametrize("action", [REJECT, RESTORE, COUNTERSIGN])
 async def test_a_guest_gets_no_modal_and_hears_why_in_the_channel(
-    hurried: Stage, policy: Path, action: str, words: str
+    hurried: Stage, policy: Path, action: str
 ) -> None:
     await start(hurried, policy)
     (route,) = hurried.new_routes("modal")
@@ -225,7 +218,7 @@ async def test_a_guest_gets_no_modal_and_hears_why_in_the_channel(
         await hurried.until_ended(card)
         await hurried.until_card_says(card, "Restore")
     await hurried.slack.click(GINA, card.channel, card.ts, action)
-    await hurried.until_told(GINA, words)
+    await hurried.until_told(GINA, "Guests can't use vco-route")
     assert hurried.slack.modal(GINA) is None
     assert hurried.slack.dms(GINA) == []
     assert len(await refusals(hurried, GINA)) == 1

@@ -101,17 +101,24 @@ async def test_the_command_cancel_stops_what_has_its_approval_and_has_not_begun(
     await brisk.until_told(ALICE, "Stopped: nothing was changed for")
 
 
-@pytest.mark.parametrize("who", [ALICE, GINA], ids=["a member", "a guest"])
-async def test_a_stop_by_a_stranger_is_refused_and_audited(brisk: Stage, who: str) -> None:
+@pytest.mark.parametrize(
+    ("who", "why"),
+    [(ALICE, "You are not one of the approvers."), (GINA, "Guests can't use vco-route.")],
+    ids=["a member", "a guest"],
+)
+async def test_a_stop_by_a_stranger_is_refused_and_audited(
+    brisk: Stage, who: str, why: str
+) -> None:
     (route,) = brisk.new_routes("stranger")
     brisk.fault(route, FaultKind.BUSY, times=None)
     card = await asked_by_bob(brisk, route)
     await brisk.slack.until(lambda: find_element(card.blocks, STOP))
     await stop(brisk, card, who)
-    await brisk.slack.until(lambda: "You are not one of the approvers." in brisk.told(who))
+    await brisk.until_told(who, why)
     audit = [e for i, e in await brisk.audit() if i == request_id(card)]
     [refused] = [e for e in audit if e.kind is EventKind.REFUSED]
-    assert (refused.by, refused.details["wanted"]) == (who, "stopped")
+    assert refused.by == who
+    assert refused.details == {"wanted": "stopped", "why": why}
     assert (await brisk.request(card)).state.open
     brisk.vpc.faults.clear()
     assert (await brisk.until_ended(card)).state is RequestState.DELETED
