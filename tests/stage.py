@@ -126,11 +126,17 @@ class Stage:
     # --- the scene -------------------------------------------------------------------
 
     def new_routes(
-        self, name: str, count: int = 1, pace: Pace = BRISK, *, bgp: bool = True
+        self,
+        name: str,
+        count: int = 1,
+        pace: Pace = BRISK,
+        *,
+        bgp: bool = True,
+        region: str = seed.HANGZHOU,
     ) -> list[VcoRoute]:
         """Routes of a new connection that have nothing to do with each other; one more stays."""
         connection = f"vco-{name.replace('_', '')}"
-        self.vpc.add_connection(connection, pace=pace, bgp=bgp)
+        self.vpc.add_connection(connection, pace=pace, bgp=bgp, region=region)
         self.vpc.add_route(connection, "172.31.0.0/16")
         return [self.vpc.add_route(connection, f"10.{n}.0.0/16") for n in range(count)]
 

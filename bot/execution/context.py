@@ -33,7 +33,11 @@ from bot.store import Claim, RateLimits, Requests
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 10.0
 
+_PAGE_AGE = 0.75
+"""How old a page may be that serves a poll, in first polls: it has begun after the poll before."""
+
 _SEEN_WITHIN = 2 * proof.SLOWEST_POLL
+"""Seconds between the two polls of which one saw the end, for its time to be known."""
 
 _MONITORED_AGE = 10.0
 """Seconds: what happened to a tunnel is told so much later at most."""
@@ -84,6 +88,7 @@ class StepContext:
         self.readings = readings or Readings()
         self._pages = RegionPages(self.cloud)
         self._background_pages = RegionPages(self.background)
+        self._just_read: dict[str, tuple[float, Connection]] = {}
 
     async def change(
         self, claim: Claim, change: Callable[[Request], Request], *, sealed: bool = False
@@ -107,20 +112,17 @@ class StepContext:
             StillReading: it takes longer than a step.
         """
         route = in_hand(request)
+        region, of = request.region, request.vpn_connection_id
         cloud = self.background if background else self.cloud
         pages = self._background_pages if background else self._pages
         # What a send rests on is read for it alone.
-        first = None if bgp else partial(pages.connection, age=proof.FIRST_POLL / 2)
+        first = None if bgp else partial(pages.connection, age=proof.FIRST_POLL * _PAGE_AGE)
         # What a reading belongs to: as soon as anything was recorded of the route, it is another.
         poll = (request.id, request.state, request.current, route.sends, route.waits)
-        return await self.readings.read(
-            (*poll, route.watch.polls, bgp),
-            cloud,
-            request.region,
-            request.vpn_connection_id,
-            bgp=bgp,
-            first=first,
-        )
+        key = (*poll, route.watch.polls, bgp)
+        reading = await self.readings.read(key, cloud, region, of, bgp=bgp, first=first)
+        self._just_read[request.id] = await self.lately(), reading.connection
+        return reading
 
     async def monitored(self, request: Request) -> Connection:
         """The connection as it was a moment ago or is now, for what nobody waits for.
@@ -128,6 +130,11 @@ class StepContext:
         Raises:
             AlibabaError: as the cloud does.
         """
+        at = await self.lately() - _MONITORED_AGE
+        self._just_read = {id_: one for id_, one in self._just_read.items() if one[0] >= at}
+        if read := self._just_read.pop(request.id, None):
+            # What has proven the change has shown the tunnels too.
+            return read[1]
         return await self._background_pages.connection(
             request.region, request.vpn_connection_id, age=_MONITORED_AGE
         )

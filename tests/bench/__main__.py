@@ -15,13 +15,14 @@ from statistics import median
 from stage import Stage, stage
 
 from bench import costs
-from bench.crowd import Crowd, crowd, refused_clicks
+from bench.crowd import Crowd, both, crowd, refused_clicks, remember
 from bench.peers import BareBolt
 from bench.scenes import LEASE, TASK, Samples, Scenes
 from bench.table import Row, table
 from bot.lifecycle.proof import FIRST_POLL
 from bot.sandbox.process import BotProcess
 from bot.sandbox.valkey import EmbeddedValkey
+from bot.sandbox.vpc.seed import SINGAPORE
 
 GROUPS = ("kill", "costs", "crowd", "refused", "quota")
 _POLICY = """
@@ -115,12 +116,28 @@ class Bench:
     async def _crowd(self, scene: Stage, log: Path) -> None:
         async with AsyncExitStack() as running:
             bot = await _bot(running, scene, log)
+            await remember(scene)
             for size in self._options.sizes:
-                seen = Crowd()
-                for turn in range(2 if size == 1 else 1):
-                    found = await crowd(scene, bot, f"c{size}x{turn}", size, redis=size == 1)
-                    seen = found if not turn else _both(seen, found)
-                self.rows += crowded(size, seen)
+                if size == 1:
+                    self.rows += await self._alone(scene, bot)
+                else:
+                    self.rows += crowded(
+                        size, await crowd(scene, bot, f"c{size}", size, redis=False)
+                    )
+
+    async def _alone(self, scene: Stage, bot: BotProcess) -> list[Row]:
+        first = await crowd(scene, bot, "first", 1, redis=False, region=SINGAPORE, parts=[0.5])
+        found = [
+            await crowd(scene, bot, f"alone{n}", 1, redis=True, parts=[part])
+            for n, part in enumerate(self._options.parts)
+        ]
+        return [
+            *crowded(1, both(found)),
+            Row(
+                "gone to thread says so, the first of its region", first.told, first.plain, "waiter"
+            ),
+            Row("  reads", [first.reads], [first.plain_reads], "plain waiter", "calls"),
+        ]
 
     async def _refused(self, scene: Stage, log: Path) -> None:
         async with AsyncExitStack() as running:
@@ -148,15 +165,6 @@ async def _bot(running: AsyncExitStack, scene: Stage, log: Path) -> BotProcess:
     await bot.start()
     running.push_async_callback(bot.stop)
     return bot
-
-
-def _both(first: Crowd, second: Crowd) -> Crowd:
-    second.told = first.told + second.told
-    second.card = first.card + second.card
-    second.provable = first.provable + second.provable
-    second.plain = first.plain + second.plain
-    second.terraform = first.terraform + second.terraform
-    return second
 
 
 def crowded(size: int, seen: Crowd) -> list[Row]:
@@ -214,6 +222,12 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=3, help="of each kill (3)")
     parser.add_argument(
         "--sizes", type=_numbers, default=[1, 10, 50], help="deletions at once (1,10,50)"
+    )
+    parser.add_argument(
+        "--parts",
+        type=lambda text: [float(part) for part in text.split(",")],
+        default=[0.125, 0.375, 0.625, 0.875],
+        help="where between the shortest and the longest the tasks of one in flight lie",
     )
     parser.add_argument(
         "--quota", type=_numbers, default=[120, 40], help="deletions, connections (120,40)"

@@ -6,7 +6,9 @@ Slack's limits and the vendor's quotas are enforced from the approvals on.
 import asyncio
 import random
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from itertools import chain
 from statistics import mean
 
 from counting import Asked, Commands
@@ -18,10 +20,13 @@ from bot.models import VcoRoute
 from bot.sandbox.process import BotProcess
 from bot.sandbox.slack.messages import Message
 from bot.sandbox.slack.workspace import ALICE, BOB
+from bot.sandbox.vpc.seed import HANGZHOU
 from bot.sandbox.vpc.world import Pace
 
-SHORTEST, LONGEST = 12.0, 20.0
-"""Seconds that the tasks take."""
+SHORTEST, LONGEST, DELAY = 12.0, 20.0, 0.3
+"""Seconds that the tasks take, and after which they show."""
+
+_EARLIER = 20
 
 _TIMEOUT = 240.0
 _READS = ("DescribeVpnConnection", "DescribeVpnConnections", "DescribeVcoRouteEntries")
@@ -40,24 +45,45 @@ class Crowd:
     reads: float = 0.0
     plain_reads: float = 0.0
     terraform_reads: float = 0.0
-    limited: int = 0
+    limited: float = 0.0
     posts: float = 0.0
     edits: float = 0.0
     commands: float = 0.0
 
 
-async def crowd(stage: Stage, bot: BotProcess, name: str, count: int, *, redis: bool) -> Crowd:
+async def remember(stage: Stage) -> None:
+    """Give the bots a past: how long such tasks took in the region of the scenes."""
+    for n in range(_EARLIER):
+        took = DELAY + SHORTEST + (LONGEST - SHORTEST) * (n + 0.5) / _EARLIER
+        await stage.store.rate_limits.took(HANGZHOU, "vco-earlier", took)
+
+
+async def crowd(  # noqa: PLR0913 - the scene, who plays it, and how
+    stage: Stage,
+    bot: BotProcess,
+    name: str,
+    count: int,
+    *,
+    redis: bool,
+    region: str = HANGZHOU,
+    parts: Sequence[float] = (),
+) -> Crowd:
     """Ask for so many deletions, approve them at once, and wait until all threads say so.
 
-    `redis`: count the commands that Redis is sent as well, which costs time.
+    `redis`: count the commands that Redis is sent as well, which costs time. `parts`: where
+    between the shortest and the longest each task lies; else chance says.
     """
     limits = stage.slack.limits
     stage.slack.deliver_to(f"{bot.url}/slack/events")
     dice = random.Random(count)  # noqa: S311 - no secret
-    paces = [Pace(delay=0.3, seconds=dice.uniform(SHORTEST, LONGEST)) for _ in range(count)]
-    routes = [stage.new_routes(f"{name}x{n}", pace=pace)[0] for n, pace in enumerate(paces)]
+    parts = parts or [dice.random() for _ in range(count)]
+    paces = [Pace(DELAY, SHORTEST + (LONGEST - SHORTEST) * part) for part in parts]
+    routes = [
+        stage.new_routes(f"{name}x{n}", pace=pace, bgp=False, region=region)[0]
+        for n, pace in enumerate(paces)
+    ]
     limits.enabled = False
-    cards = [await stage.ask(delete_command(route)) for route in routes]
+    cards = [await stage.ask(delete_command(route, region=region)) for route in routes]
     for card in cards:
         # What the cards still want of Slack is no part of this.
         await stage.until_quiet(card)
@@ -110,6 +136,16 @@ async def _played(stage: Stage, routes: list[VcoRoute], cards: list[Message]) ->
     seen.posts = asked.slack["chat.postMessage"] / len(routes)
     seen.edits = asked.slack["chat.update"] / len(routes)
     return seen
+
+
+def both(seen: Sequence[Crowd]) -> Crowd:
+    """What was seen in several scenes, as of one; of what was counted the mean."""
+    together = Crowd()
+    for part in fields(Crowd):
+        values = [getattr(one, part.name) for one in seen]
+        lists = isinstance(values[0], list)
+        setattr(together, part.name, [*chain(*values)] if lists else mean(values))
+    return together
 
 
 def least(ends: list[float], burst: int = 5) -> list[float]:

@@ -1,12 +1,17 @@
 """How much a deletion asks of Redis, of Slack and of the cloud: no more than it has to."""
 
-from counting import Asked, Commands
-from stage import Stage, delete_command
+import time
 
+from counting import Asked, Commands
+from stage import Stage, delete_command, request_id
+from waiting import until
+
+from bot.follow_up.monitoring import INTERVAL
 from bot.models import RouteKind
 from bot.sandbox.slack.messages import text_of
 from bot.sandbox.vpc.seed import HANGZHOU
 from bot.sandbox.vpc.world import Pace
+from bot.store.client import DUE
 
 _MOST_COMMANDS = 240
 _EACH_POLL = 6
@@ -36,6 +41,12 @@ async def test_one_deletion_asks_no_more_of_anybody_than_it_has_to(hurried: Stag
         await hurried.approve(card)
         await hurried.until_thread_says(card, "deleted in")
         await hurried.slack.until(lambda: text_of(card).startswith("✅ Deleted"))
+
+    async def monitored() -> bool:
+        due = await hurried.store.database.command("ZSCORE", DUE, f"follow:{request_id(card)}")
+        return due is not None and float(due) > time.time() + INTERVAL / 2
+
+    await until(monitored)
     # The tests poll ten times as often as a deployment does.
     most = _MOST_COMMANDS + _EACH_POLL * asked.cloud["DescribeVpnConnection"]
     assert sum(commands.sent.values()) <= most, commands.sent
@@ -43,7 +54,7 @@ async def test_one_deletion_asks_no_more_of_anybody_than_it_has_to(hurried: Stag
     # The preview, the reading before the send, and the one that proves it.
     assert asked.cloud["DescribeVcoRouteEntries"] == 3
     # Two of these have read the connection. Then it is looked whether the task has begun, and
-    # again when it is expected to end.
+    # again when it is expected to end; the monitoring begins with what that has shown.
     assert asked.cloud["DescribeVpnConnection"] <= 2 + 2 + 2
     assert asked.cloud["DescribeVpnConnections"] == 0
     for method, most in _MOST_CALLS.items():

@@ -11,7 +11,7 @@ from bot.execution.region_pages import DEMAND_SECONDS, UNKNOWN_COST, RegionPages
 from bot.lifecycle.proof import FIRST_POLL, expected, next_poll
 from bot.models import Connection, RouteList
 
-AGE = 0.5
+AGE = 0.75
 NAMES = [f"vco-{n}" for n in range(10)]
 
 
