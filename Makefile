@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Most tests wait for something real: more at once than there are cores.
 AT_ONCE ?= 6
 # Browsers, and rounds of many processes, starve whatever runs beside them.
-HEAVY := tests/browser tests/chaos
+HEAVY := tests/chaos tests/browser
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 

@@ -55,6 +55,13 @@ MUTATIONS = (
         ["tests/story/test_recheck.py"],
     ),
     Mutation(
+        "G4: what a failover has forgotten is not sent",
+        "bot/store/requests.py",
+        "if timeline[: len(known.timeline)] != known.timeline:",
+        "if False:",
+        ["tests/redis/test_failover.py"],
+    ),
+    Mutation(
         "G2: every send bears the stored token",
         "bot/execution/send.py",
         "client_token=route.client_token,\n        overlay_mode",

@@ -102,7 +102,7 @@ def _decision() -> None:
 def _replicas() -> None:
     """Wait for no replica before a send."""
 
-    async def secured(_: requests.Requests) -> None:
+    async def secured(_: requests.Requests, known: Request) -> None:
         """It is written, and that is that."""
 
     _set(requests.Requests, "secured", secured)
