@@ -120,7 +120,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pacing, "CHANGES_A_MINUTE", 1_000_000)
     monkeypatch.setattr(pacing, "READS_A_MINUTE", 1_000_000)
     for method in budget.RATES:
-        monkeypatch.setitem(budget.RATES, method, budget.UNLIMITED)
+        monkeypatch.setitem(budget.RATES, method, budget.Rate(1e9, 10**9))
 
 
 @pytest.fixture

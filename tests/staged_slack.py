@@ -16,7 +16,7 @@ from bot.sandbox.slack.driver import find_in
 from bot.sandbox.slack.messages import Message, text_of
 from bot.sandbox.slack.server import LocalSlack
 from bot.sandbox.slack.socket_mode import Sockets
-from bot.sandbox.slack.views import View, held_text
+from bot.sandbox.slack.views import View, content_of
 from bot.sandbox.slack.workspace import Json
 
 T = TypeVar("T")
@@ -268,7 +268,14 @@ def _other(view: View, block: Json) -> list[str]:
 
 def _held(view: View, block: Json) -> list[str]:
     held = view.state.get(block["block_id"], {})
-    return [words for words in map(held_text, held.values()) if words]
+    return [words for words in map(_held_text, held.values()) if words]
+
+
+def _held_text(value: Json) -> str:
+    content = content_of(value)
+    several = content if isinstance(content, list) else [content]
+    words = [one["text"]["text"] if isinstance(one, dict) else one for one in several]
+    return ", ".join(str(word) for word in words if word not in (None, ""))
 
 
 def staged_slack() -> StagedSlack:

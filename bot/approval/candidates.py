@@ -5,7 +5,6 @@ courtesy: what can't be found out stops no request, and at the click everything 
 """
 
 import time
-from collections.abc import Callable
 
 import structlog
 
@@ -29,10 +28,9 @@ _MOST = 1000
 class Candidates:
     """Looks for those who could approve what somebody asks for."""
 
-    def __init__(self, directory: Directory, clock: Callable[[], float] = time.monotonic) -> None:
-        """`directory` knows who people are; `clock` is in seconds."""
+    def __init__(self, directory: Directory) -> None:
+        """`directory` knows who people are."""
         self._directory = directory
-        self._clock = clock
         self._until: dict[tuple[str, Terms], float] = {}
 
     async def check(self, requester: str, terms: Terms) -> None:
@@ -42,7 +40,7 @@ class Candidates:
             Refused: Surely there are not.
         """
         asked = (requester, terms)
-        if self._until.get(asked, 0.0) > self._clock():
+        if self._until.get(asked, 0.0) > time.monotonic():
             return
         self._until.pop(asked, None)
         try:
@@ -54,7 +52,7 @@ class Candidates:
             raise too_few_approvers(terms)
         if len(self._until) >= _MOST:
             self._until.clear()
-        self._until[asked] = self._clock() + _BELIEVED_SECONDS
+        self._until[asked] = time.monotonic() + _BELIEVED_SECONDS
 
     async def _enough(self, requester: str, terms: Terms) -> bool:
         members = await self._directory.members(terms.approvers.groups)

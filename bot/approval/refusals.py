@@ -7,7 +7,7 @@ again within seconds. It is kept in memory: each replica may look as often.
 """
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import NamedTuple
 
 _MOST = 1000
@@ -28,23 +28,22 @@ ENTRIES = Allowance(10, 10.0)
 class Refusals:
     """Counts the refusals of each person."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock` is in seconds."""
-        self._clock = clock
+    def __init__(self) -> None:
+        """Nobody has asked for anything yet."""
         self._look_ups = _Allowances(LOOK_UPS)
         self._entries = _Allowances(ENTRIES)
 
     def wait(self, who: Hashable) -> float:
         """Seconds until somebody is looked up again; 0: now."""
-        return self._look_ups.wait(who, self._clock())
+        return self._look_ups.wait(who, time.monotonic())
 
     def looked_up(self, who: Hashable) -> None:
         """A look-up came to a refusal."""
-        self._look_ups.spend(who, self._clock())
+        self._look_ups.spend(who, time.monotonic())
 
     def audited(self, who: Hashable) -> bool:
         """Whether one more refusal is to be audited."""
-        now = self._clock()
+        now = time.monotonic()
         allowed = self._entries.wait(who, now) <= 0
         if allowed:
             self._entries.spend(who, now)

@@ -1,7 +1,6 @@
 """How often progress bars move: all of them share what Slack allows of edits."""
 
 import time
-from collections.abc import Callable
 
 REFRESH_SECONDS = 3.0
 """How often a bar moves at most."""
@@ -13,14 +12,13 @@ BARS_A_MINUTE = 25
 class Bars:
     """How many cards have a bar that moves, and how often each may."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self) -> None:
         """Nothing moves yet."""
-        self._clock = clock
         self._until: dict[str, float] = {}
 
     def pause(self, request_id: str) -> float:
         """Seconds until the bar of a card moves again, one of all those that do."""
-        now = self._clock()
+        now = time.monotonic()
         self._until = {id_: until for id_, until in self._until.items() if until > now}
         self._until[request_id] = now
         pause = max(REFRESH_SECONDS, len(self._until) * 60 / BARS_A_MINUTE)

@@ -47,8 +47,6 @@ SPECIAL = Rate(600, 100)
 POSTS = Rate(60, 5)
 """How short "short bursts" are is nowhere promised; a pause costs more than a short wait."""
 
-UNLIMITED = Rate(1e9, 10**9)
-
 RATES = {
     "auth.test": SPECIAL,
     "chat.getPermalink": SPECIAL,

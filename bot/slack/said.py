@@ -43,7 +43,7 @@ class SignedAt(AsyncMiddleware):
         return await next()
 
 
-def seconds_ago(body: Body, now: Callable[[], float] = time.time) -> float:
+def seconds_ago(body: Body) -> float:
     """How long ago Slack says that this was said, by the clock of this machine."""
     actions = items(body, "actions")
     known = [
@@ -52,7 +52,7 @@ def seconds_ago(body: Body, now: Callable[[], float] = time.time) -> float:
         _seconds(word(body, "action_ts")),
         _seconds(body.get("event_time")),
     ]
-    at = now()
+    at = time.time()
     ago = max((at - one for one in known if one is not None), default=0.0)
     if ago > _LATE_SECONDS:
         log.warning("payload_late", seconds=round(ago, 1), hint="or this machine's clock is off")

@@ -11,7 +11,7 @@ meanwhile, and kept for that step for some seconds. Nothing is kept for anybody 
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import suppress
 from itertools import count
 from typing import NamedTuple
@@ -74,16 +74,10 @@ class _Kept(NamedTuple):
 class SharedReads:
     """Reads through `slack`, each as soon as the budget of its method allows, urgent ones first."""
 
-    def __init__(
-        self,
-        slack: Slack,
-        turn_seconds: float = TURN_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, slack: Slack, turn_seconds: float = TURN_SECONDS) -> None:
         """`turn_seconds`: seconds for which a step waits for its turn."""
         self._slack = slack
         self._turn_seconds = turn_seconds
-        self._clock = clock
         self._order = count()
         self._waiting: dict[str, dict[Key, _Read]] = {}
         self._joined: dict[str, asyncio.Event] = {}
@@ -99,7 +93,7 @@ class SharedReads:
             SlackError: The read failed.
         """
         kept = self._kept.get((asker.step, key))
-        if kept is not None and kept.until > self._clock():
+        if kept is not None and kept.until > time.monotonic():
             return await asyncio.shield(kept.answer)
         read = self._join(key, asker)
         try:
@@ -148,7 +142,7 @@ class SharedReads:
 
     def _next(self, method: str) -> tuple[_Read, float]:
         """The read whose turn is next, and in how many seconds; 0: its call is taken."""
-        now, pace = self._clock(), self._slack.pace(method)
+        now, pace = time.monotonic(), self._slack.pace(method)
         self._begun = {key: at for key, at in self._begun.items() if at + _LONGEST_PACE > now}
         due = {
             read: self._begun.get(read.key, -_LONGEST_PACE) + pace - now
@@ -163,11 +157,11 @@ class SharedReads:
     def _expected(self, read: _Read) -> float:
         """In about how many seconds a read will have been made."""
         pace = self._slack.pace(read.key.method)
-        due = self._begun.get(read.key, -_LONGEST_PACE) + pace - self._clock()
+        due = self._begun.get(read.key, -_LONGEST_PACE) + pace - time.monotonic()
         return max(0.2, due, self._slack.wait(read.key.method, read.priority))
 
     def _begin(self, read: _Read) -> None:
-        now = self._clock()
+        now = time.monotonic()
         self._begun[read.key] = now
         self._kept = {key: kept for key, kept in self._kept.items() if kept.until > now}
         # From now on, so that a step that comes back while it is under way does not ask anew.

@@ -9,7 +9,7 @@ from staged_slack import StagedSlack
 
 from bot.models import EventKind
 from bot.sandbox.scene import BOT_TOKEN
-from bot.sandbox.slack.channel_methods import MOST_UPDATED_TEXT
+from bot.sandbox.slack.methods import MOST_UPDATED_TEXT
 
 EVERYTHING = list(golden())
 UNTOLD = {EventKind.SUBMITTED, EventKind.REFUSED, EventKind.OBSERVED, EventKind.SENDING}

@@ -5,7 +5,7 @@ state         what was said, shown and asked, and a way to wait for a change
 messages, views   what is kept of each; `text_of` is what a person reads
 blocks        Slack's judgement of Block Kit
 web_api       `/api/<method>`: a table of methods, with scopes and `rate_limits` around it;
-              `arguments` reads a call, `channel_methods`, `people_methods` and `view_methods` do it
+              `arguments` reads a call, `methods` and `view_methods` do it
 deliver       payloads to the app, signed HTTP or `socket_mode`; acks back
 responses     what an ack or a post to a response_url does
 driver        the person at the keyboard, for the tests and for the page

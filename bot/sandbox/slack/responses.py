@@ -9,9 +9,9 @@ import asyncio
 from aiohttp import web
 
 from bot.sandbox.slack.arguments import Arguments, Content, Refusal, checked_view, read_content
-from bot.sandbox.slack.channel_methods import edit
 from bot.sandbox.slack.deliver import Ack
 from bot.sandbox.slack.messages import Message
+from bot.sandbox.slack.methods import edit
 from bot.sandbox.slack.state import HOOK_SECONDS, HOOK_USES, Hook, State
 from bot.sandbox.slack.views import View
 from bot.sandbox.slack.web_api import WebApi

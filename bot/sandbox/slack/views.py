@@ -111,14 +111,6 @@ def fits(element: Json, channel: Channel) -> bool:
     return kind in conditions.get("include", (kind,))
 
 
-def held_text(value: Json) -> str:
-    """What a person reads in a field."""
-    content = content_of(value)
-    several = content if isinstance(content, list) else [content]
-    words = [one["text"]["text"] if isinstance(one, dict) else one for one in several]
-    return ", ".join(str(word) for word in words if word not in (None, ""))
-
-
 def content_of(value: Json) -> object:
     """What is held, whatever its key."""
     return next((item for key, item in value.items() if key != "type"), None)

@@ -5,9 +5,7 @@ from collections.abc import Callable
 import msgspec
 from aiohttp import web
 
-from bot.sandbox.slack import channel_methods as chat
-from bot.sandbox.slack import channel_methods as conversations
-from bot.sandbox.slack import people_methods as people
+from bot.sandbox.slack import methods
 from bot.sandbox.slack import view_methods as views
 from bot.sandbox.slack.arguments import Arguments, Refusal, read_arguments
 from bot.sandbox.slack.rate_limits import Limits, Tier
@@ -34,20 +32,20 @@ class Method(msgspec.Struct, frozen=True):
 
 
 METHODS = {
-    "auth.test": Method(people.auth_test, Tier.SPECIAL, form_only=True),
+    "auth.test": Method(methods.auth_test, Tier.SPECIAL, form_only=True),
     "apps.connections.open": Method(views.open_connection, Tier.ONE, app_level=True),
     "blocks.validate": Method(views.validate, Tier.SPECIAL),
-    "chat.postMessage": Method(chat.post_message, Tier.POST, "chat:write"),
-    "chat.postEphemeral": Method(chat.post_ephemeral, Tier.FOUR, "chat:write"),
-    "chat.update": Method(chat.update, Tier.THREE, "chat:write"),
-    "chat.getPermalink": Method(chat.get_permalink, Tier.SPECIAL, form_only=True),
-    "conversations.info": Method(conversations.info, Tier.THREE, "*:read", form_only=True),
-    "conversations.history": Method(conversations.history, Tier.THREE, "*:history", form_only=True),
-    "conversations.open": Method(conversations.open_direct, Tier.THREE, "im:write"),
-    "conversations.replies": Method(conversations.replies, Tier.THREE, "*:history", form_only=True),
-    "users.info": Method(people.user_info, Tier.FOUR, "users:read", form_only=True),
+    "chat.postMessage": Method(methods.post_message, Tier.POST, "chat:write"),
+    "chat.postEphemeral": Method(methods.post_ephemeral, Tier.FOUR, "chat:write"),
+    "chat.update": Method(methods.update, Tier.THREE, "chat:write"),
+    "chat.getPermalink": Method(methods.get_permalink, Tier.SPECIAL, form_only=True),
+    "conversations.info": Method(methods.info, Tier.THREE, "*:read", form_only=True),
+    "conversations.history": Method(methods.history, Tier.THREE, "*:history", form_only=True),
+    "conversations.open": Method(methods.open_direct, Tier.THREE, "im:write"),
+    "conversations.replies": Method(methods.replies, Tier.THREE, "*:history", form_only=True),
+    "users.info": Method(methods.user_info, Tier.FOUR, "users:read", form_only=True),
     "usergroups.users.list": Method(
-        people.group_users, Tier.TWO, "usergroups:read", form_only=True
+        methods.group_users, Tier.TWO, "usergroups:read", form_only=True
     ),
     "views.open": Method(views.open_view, Tier.FOUR),
     "views.update": Method(views.update_view, Tier.FOUR),

@@ -104,19 +104,17 @@ class LocalVpc:
         clock: Callable[[], float] = time.time,
         task_seconds: float = 3.0,
         task_delay: float = 0.3,
-        latency: float = 0.0,
         token_lifetime: float = 24 * 3600.0,
-        quotas: Mapping[str, int] | None = None,
     ) -> None:
         """`access_keys` maps ids to secrets, `security_tokens` ids to STS tokens.
 
-        Times are in seconds. `quotas` maps actions to calls in a minute and region.
+        Times are in seconds.
         """
         gatekeeper = Gatekeeper(access_keys, security_tokens)
-        self.service = Service(gatekeeper, clock, quotas, token_lifetime)
+        self.service = Service(gatekeeper, clock, token_lifetime)
         self.pace = Pace(delay=task_delay, seconds=task_seconds)
         self.on_change: Callable[[], None] | None = None
-        self._server = Server(self.service, latency, self._call_changed)
+        self._server = Server(self.service, self._call_changed)
         self._announced = 0
         self._timers: list[asyncio.TimerHandle] = []
 
@@ -192,13 +190,12 @@ class LocalVpc:
         weight: int = 100,
         *,
         kind: RouteKind = RouteKind.CUSTOM,
-        next_hop: str = "",
     ) -> VcoRoute:
         """Adds a route at once, without a task; the next hop is the connection itself."""
         route = VcoRoute(
             vpn_connection_id=vpn_connection_id,
             route_dest=route_dest,
-            next_hop=next_hop or vpn_connection_id,
+            next_hop=vpn_connection_id,
             weight=weight,
         )
         record = RouteRecord(route=route, kind=kind, created_at=self.service.clock())

@@ -136,10 +136,9 @@ class Dropped(Exception):
 class Server:
     """Listens on loopback and turns requests into calls of the service."""
 
-    def __init__(self, service: Service, latency: float, notify: Callable[[Call], None]) -> None:
-        """`latency` in seconds is spent on every call; `notify` hears of each ended call."""
+    def __init__(self, service: Service, notify: Callable[[Call], None]) -> None:
+        """`notify` hears of each ended call."""
         self._service = service
-        self._latency = latency
         self._notify = notify
         self._runner: web.AppRunner | None = None
         self._closing = False
@@ -187,8 +186,6 @@ class Server:
 
     async def _answer(self, request: web.Request, call: Call) -> web.StreamResponse:
         wire = await _wire(request)
-        if self._latency:
-            await asyncio.sleep(self._latency)
         if request.path != "/":
             raise Refusal("InvalidAction.NotFound")
         ask = self._service.admit(wire, call)

@@ -144,9 +144,9 @@ class ClientTokens:
 class Quotas:
     """Counts the calls of each action and region in a sliding minute."""
 
-    def __init__(self, limits: Mapping[str, int] | None = None) -> None:
-        """`limits` replaces those of the vendor, action by action."""
-        self.limits = {**QUOTAS, **(limits or {})}
+    def __init__(self) -> None:
+        """`limits` are those of the vendor, action by action."""
+        self.limits = dict(QUOTAS)
         self._calls: defaultdict[tuple[str, str], deque[float]] = defaultdict(deque)
 
     def count(self, action: str, region: str, now: float) -> None:
@@ -167,15 +167,14 @@ class Service:
         self,
         gatekeeper: Gatekeeper,
         clock: Callable[[], float],
-        quotas: Mapping[str, int] | None = None,
-        token_lifetime: float = 24 * 3600.0,
+        token_lifetime: float,
     ) -> None:
         """`clock` gives seconds since the epoch, `token_lifetime` is in seconds."""
         self.gatekeeper = gatekeeper
         self.clock = clock
         self.world = World()
         self.tokens = ClientTokens(token_lifetime)
-        self.quotas = Quotas(quotas)
+        self.quotas = Quotas()
         self.faults = Faults(NAMED_FAULTS)
         self.calls: list[Call] = []
 

@@ -14,11 +14,11 @@ from bot import lifecycle
 from bot.approval.submit import Confirmed, command_for
 from bot.command import Delete, Restore, parse
 from bot.command.text import plain
-from bot.errors import AlibabaError, RefusalReason, Refused, StoreError, UserError
+from bot.errors import AlibabaError, Refused, StoreError, UserError
 from bot.execution.finding import Wanted, command_of
 from bot.models import Draft, Request
 from bot.policy import Matter, rule_for, same_block, says_something, terms_for
-from bot.policy.quorum import named_rule
+from bot.policy.authorization import authorize_break_glass
 from bot.policy.rules import Rule
 from bot.preview.rollback import rollback_draft
 from bot.preview.snapshot import snapshot
@@ -157,7 +157,7 @@ def _request(
     """The request as it would be asked for, not going ahead yet."""
     shown = snapshot(draft, seen.connection, seen.listed, at=0.0)
     rule = _rule(context, draft, channel)
-    _check_allowed(rule, user)
+    authorize_break_glass(user, rule, None)
     blocks = [target.route.network for target in shown.targets]
     terms = terms_for(context.policy.policy, rule, blocks, draft.operation)
     asked = replace(draft, break_glass=False)
@@ -171,7 +171,8 @@ def _surely_refused(context: ListenerContext, given: InboxItem, draft: Draft) ->
     if not draft.vpn_connection_id:
         return False
     try:
-        _check_allowed(_rule(context, draft, context.channel or given.channel), given.user)
+        rule = _rule(context, draft, context.channel or given.channel)
+        authorize_break_glass(given.user, rule, None)
     except Refused:
         return True
     return False
@@ -180,23 +181,6 @@ def _surely_refused(context: ListenerContext, given: InboxItem, draft: Draft) ->
 def _rule(context: ListenerContext, draft: Draft, channel: str) -> Rule:
     matter = Matter(region=draft.region, vpn_connection_id=draft.vpn_connection_id, channel=channel)
     return rule_for(context.policy.policy, matter)
-
-
-def _check_allowed(rule: Rule, user: str) -> None:
-    """Refuse what needs no look-up; whoever may be in a group is looked up when it is sent in."""
-    glass = rule.break_glass
-    if glass is None:
-        raise Refused(
-            f"Break-glass is not allowed here ({named_rule(rule.name)}).",
-            "Ask without it: somebody has to approve.",
-            reason=RefusalReason.NOT_ALLOWED,
-        )
-    if not glass.who.people.groups and not glass.who.include(user, {}):
-        raise Refused(
-            f"You may not break the glass here ({named_rule(rule.name)}).",
-            "Ask without it: somebody has to approve.",
-            reason=RefusalReason.NOT_ALLOWED,
-        )
 
 
 def _word(wanted: Delete | Restore) -> str:
