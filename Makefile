@@ -51,7 +51,7 @@ else
 endif
 
 test-quick: export PYTHONDONTWRITEBYTECODE =
-test-quick: .venv/dev ## The tests without I/O: seconds
+test-quick: .venv/dev ## The tests without I/O: about a minute
 	$(BIN)/python -m pytest tests/unit
 
 chaos: .venv/dev ## Rounds in which everything goes wrong; ROUNDS=300, MODE=http|socket|both; SEED= and ROUND= repeat one

@@ -130,17 +130,33 @@ def test_what_an_alert_sees_increase_is_there_before_its_first_time() -> None:
         assert labels <= set(re.findall(rf"^{name}\{{(.*)\}} 0\.0$", fresh, re.MULTILINE))
 
 
-def test_promtool_takes_the_rules() -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
+def promtool(*arguments: str) -> None:
+    """Run it; its status is 0."""
+    found = shutil.which("promtool")
+    if found is None:
         pytest.skip("there is no promtool on this machine")
     done = subprocess.run(  # noqa: S603 - a tool and a file of ours
-        [promtool, "check", "rules", MONITORING / "alerts.yml"],
-        capture_output=True,
-        text=True,
-        check=False,
+        [found, *arguments], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_promtool_takes_the_rules() -> None:
+    promtool("check", "rules", str(MONITORING / "alerts.yml"))
+
+
+def test_promtool_sees_the_first_alarm_of_a_process(tmp_path: Path) -> None:
+    [rule] = [one for one in rules() if one["alert"] == "VcoRouteDataLost"]
+    fired = {
+        "exp_labels": {"what": "went_back", **rule["labels"]},
+        "exp_annotations": rule["annotations"],
+    }
+    series = {"series": 'vco_route_alarms_total{what="went_back"}', "values": "0 0 1 1 1 1"}
+    looked_at = {"eval_time": "2m", "alertname": rule["alert"], "exp_alerts": [fired]}
+    story = {"interval": "30s", "input_series": [series], "alert_rule_test": [looked_at]}
+    told = tmp_path / "alarm.json"  # JSON is YAML
+    told.write_text(json.dumps({"rule_files": [str(MONITORING / "alerts.yml")], "tests": [story]}))
+    promtool("test", "rules", str(told))
 
 
 def test_the_build_tells_its_version() -> None:
