@@ -513,7 +513,7 @@ class Hands:
             self.world = self.world._replace(record=bare(new), scheduled=woken)
         return self.world.record
 
-    async def secured(self) -> None:
+    async def secured(self, _: Request) -> None:
         """No failover here."""
 
     async def position(self, _: Request) -> int:

@@ -5,6 +5,7 @@ What a mechanism is worth is shown as well: with it switched off, the search fin
 
 import logging
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -196,3 +197,9 @@ async def test_a_mechanism_that_is_off_is_missed(
     switch_off(monkeypatch)
     found = await explore(start)
     assert found.violation.startswith(violation), found
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/guarantees.md"])
+def test_the_pages_say_how_many_mechanisms_that_is(page: str) -> None:
+    text = " ".join((Path(__file__).parents[2] / page).read_text().split())
+    assert f"{len(BREAKS)} mechanisms switched off" in text
