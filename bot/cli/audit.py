@@ -14,7 +14,8 @@ from typing import NamedTuple, TextIO
 import msgspec
 
 from bot.cli.output import Write, to_stdout
-from bot.cli.requests import Environment, opened
+from bot.cli.requests import opened
+from bot.config.environment import Texts
 from bot.errors import SettingsError
 from bot.store import Audit
 from bot.store.audit import Cut, Entry, Verification, link
@@ -52,7 +53,7 @@ class _Across(NamedTuple):
     first: int
 
 
-async def export(env: Environment) -> int:
+async def export(env: Texts) -> int:
     """Write every entry as a line of JSON, oldest first; returns the exit status, 0."""
     async with opened(env) as store:
         number = (await store.audit.cut()).number
@@ -62,7 +63,7 @@ async def export(env: Environment) -> int:
     return 0
 
 
-async def export_to(env: Environment, file: str, write: Write = to_stdout) -> int:
+async def export_to(env: Texts, file: str, write: Write = to_stdout) -> int:
     """Write all entries that Redis has into a new file, verified; returns 1 if they are not whole.
 
     The file is there whole or not at all.
@@ -85,7 +86,7 @@ class _ChangedError(Exception):
         self.found = found
 
 
-async def _export_to(env: Environment, file: str, write: Write) -> int:
+async def _export_to(env: Texts, file: str, write: Write) -> int:
     async with opened(env) as store:
         cut = await store.audit.cut()
         with _new_file(file) as lines:
@@ -122,7 +123,7 @@ def _new_file(file: str) -> Iterator[TextIO]:
             part.unlink(missing_ok=True)
 
 
-async def examine(env: Environment, files: Sequence[str] = (), write: Write = to_stdout) -> int:
+async def examine(env: Texts, files: Sequence[str] = (), write: Write = to_stdout) -> int:
     """Recompute the chain, through `files` and what Redis has; returns 0 when it is whole, else 1.
 
     The head is worth noting down: a database that has lost everything knows of no loss.
@@ -138,7 +139,7 @@ async def examine(env: Environment, files: Sequence[str] = (), write: Write = to
     return 1 if found.problem or losses else 0
 
 
-async def trim(env: Environment, files: Sequence[str], write: Write = to_stdout) -> int:
+async def trim(env: Texts, files: Sequence[str], write: Write = to_stdout) -> int:
     """Remove from Redis what these files hold, once all of it is verified; returns 1 if it is not.
 
     Number and link at the cut are kept, so that the rest can still be verified. What is recorded

@@ -6,7 +6,7 @@ are replaced, so that the file can be given away, and replayed by a test.
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -18,15 +18,14 @@ from bot.alibaba.endpoints import endpoints
 from bot.alibaba.recording import Recorder, encoded, listed, read_everything, redacted
 from bot.alibaba.transport import new_http_client
 from bot.cli.output import Write, to_stdout
+from bot.config.environment import Texts
 from bot.config.settings import CloudSettings
 from bot.errors import SettingsError
-
-Environment = Mapping[str, str]
 
 _KEY_BYTES = 32
 
 
-async def record(file: str, env: Environment, write: Write = to_stdout) -> int:
+async def record(file: str, env: Texts, write: Write = to_stdout) -> int:
     """Record into `file`; returns the exit status: 1 where nothing answered.
 
     Raises:

@@ -4,7 +4,7 @@ All of it is read from the database that `REDIS_URL` names. Nothing else has to 
 neither Slack nor Alibaba Cloud is asked. Nothing can be approved or changed here.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from io import TextIOWrapper
@@ -14,6 +14,7 @@ from bot.cli.listing import as_json, fields, summary, table
 from bot.cli.output import Write, to_stderr, to_stdout
 from bot.command.errors import InvalidValue
 from bot.command.values import request_id_of
+from bot.config.environment import Texts
 from bot.config.settings import DatabaseSettings
 from bot.errors import SettingsError, StoreRefused, StoreUnavailable, Unreadable
 from bot.models import Event
@@ -22,8 +23,6 @@ from bot.slack.messages.mrkdwn import printable
 from bot.slack.messages.receipt import receipt_text
 from bot.store import CardState, Database, Store, Stored
 from bot.store.connect import connect
-
-Environment = Mapping[str, str]
 
 MOST_READ = 2000
 """How many requests `--all` looks through: what is older is in the audit."""
@@ -36,7 +35,7 @@ def forgiving(stream: TextIO) -> None:
 
 
 @asynccontextmanager
-async def opened(env: Environment) -> AsyncIterator[Store]:
+async def opened(env: Texts) -> AsyncIterator[Store]:
     """The store, to be read; `REDIS_URL` is all that has to be set.
 
     Raises:
@@ -54,7 +53,7 @@ async def opened(env: Environment) -> AsyncIterator[Store]:
 
 
 async def show_all(
-    env: Environment,
+    env: Texts,
     *,
     ended: bool = False,
     json: bool = False,
@@ -84,7 +83,7 @@ async def show_all(
 
 
 async def show_one(
-    env: Environment,
+    env: Texts,
     typed: str,
     *,
     json: bool = False,

@@ -14,10 +14,6 @@ from bot.store import Claim
 log = structlog.get_logger(__name__)
 
 
-async def _nobody(_request_id: str) -> Sequence[str]:
-    return ()
-
-
 _REGION_STEPS = 4
 """How many connections of one region are read at once: reminders have room besides."""
 
@@ -26,9 +22,7 @@ class FollowUp:
     """Reminds of what is owed, and monitors what was changed."""
 
     def __init__(
-        self,
-        context: StepContext,
-        asked: Callable[[str], Awaitable[Sequence[str]]] = _nobody,
+        self, context: StepContext, asked: Callable[[str], Awaitable[Sequence[str]]]
     ) -> None:
         """Read the cloud in the background of `context`.
 

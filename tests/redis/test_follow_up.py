@@ -324,5 +324,5 @@ async def test_reminders_of_a_countersignature_make_no_request_stay_longer_than_
         )
         while (claim := await claimed(store.work)).kind != "follow":
             await store.work.done(claim, None)
-        assert await FollowUp(context).step(claim) is None
+        assert await FollowUp(context, store.direct_states.asked).step(claim) is None
         assert await store.requests.unsigned_ids() == []

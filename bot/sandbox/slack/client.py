@@ -247,39 +247,18 @@ class ClientApi:
         return {"ok": True, "ts": said.ts}
 
     async def _click(self, body: Json) -> Json:
-        ack = await self.driver.click(
-            body["user"],
-            body["channel"],
-            body["ts"],
-            body["action_id"],
-            block_id=body.get("block_id"),
-            value=body.get("value"),
-            # A confirm can still be open when the button under it has gone.
-            stale=True,
-        )
-        return _result(ack, "This")
+        where = (body["user"], body["channel"], body["ts"], body["action_id"])
+        return _result(await self.driver.click(*where, **_which(body)), "This")
 
     async def _view_click(self, body: Json) -> Json:
-        ack = await self.driver.click_in_view(
-            body["user"],
-            body["view_id"],
-            body["action_id"],
-            block_id=body.get("block_id"),
-            value=body.get("value"),
-            typed=body.get("values"),
-            stale=True,
-        )
+        where = (body["user"], body["view_id"], body["action_id"])
+        typed = body.get("values")
+        ack = await self.driver.click_in_view(*where, typed=typed, **_which(body))
         return _result(ack, "This")
 
     async def _home_click(self, body: Json) -> Json:
-        ack = await self.driver.click_in_home(
-            body["user"],
-            body["action_id"],
-            block_id=body.get("block_id"),
-            value=body.get("value"),
-            stale=True,
-        )
-        return _result(ack, "This")
+        where = (body["user"], body["action_id"])
+        return _result(await self.driver.click_in_home(*where, **_which(body)), "This")
 
     async def _options(self, body: Json) -> Json:
         options = await self.driver.suggest(
@@ -316,6 +295,11 @@ class ClientApi:
         await _maybe(self.hooks.on_bot(body["op"]))
         self.driver.state.changed()
         return {"ok": True}
+
+
+def _which(body: Json) -> Json:
+    """Which element is used; a confirm can still be open when the button under it has gone."""
+    return {"block_id": body.get("block_id"), "value": body.get("value"), "stale": True}
 
 
 def _result(ack: Ack, what: str) -> Json:
