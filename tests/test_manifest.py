@@ -1,5 +1,6 @@
 """manifest.yml, and what else has to agree with the code without being code."""
 
+import json
 import re
 import tomllib
 from importlib import import_module
@@ -10,6 +11,7 @@ import msgspec
 import pytest
 import yaml
 
+from bot.metrics import CLOUD_ACTIONS
 from bot.sandbox import scene
 from bot.sandbox.slack.workspace import default_workspace
 from bot.slack import web
@@ -112,6 +114,15 @@ def test_the_code_listens_to_what_the_manifest_announces() -> None:
         assert f'"{shortcut["callback_id"]}"' in listening
     for event in MANIFEST["settings"]["event_subscriptions"]["bot_events"]:
         assert f'"{event}"' in listening
+
+
+def test_the_ram_policy_of_the_readme_has_the_calls_that_are_made_and_no_others() -> None:
+    [policy] = re.findall(r"```json\n(.*?)```", (HERE / "README.md").read_text(), re.DOTALL)
+    statements = json.loads(policy)["Statement"]
+    allowed = [statement["Action"] for statement in statements]
+    actions = [a for one in allowed for a in (one if isinstance(one, list) else [one])]
+    assert sorted(actions) == [f"vpc:{action}" for action in sorted(CLOUD_ACTIONS)]
+    assert {statement["Effect"] for statement in statements} == {"Allow"}
 
 
 def test_the_version_that_runs_is_that_of_the_package() -> None:
