@@ -323,7 +323,7 @@ async def test_history_finds_who_deleted_a_route_and_who_put_it_back(brisk: Stag
     ):
         assert card.ts.replace(".", "") in str(row[0]), "the row links to the card"
         assert request.id in text_of(row[0])
-        assert [e["user_id"] for e in objects(row[2]) if "user_id" in e] == [ALICE, approver]
+        assert [e["user_id"] for e in objects(row[1]) if "user_id" in e] == [ALICE, approver]
     assert f"undoes {first.id}" in text_of(rows[0][0])
     assert text_of(rows[1][3]) == "INC-4211"
 

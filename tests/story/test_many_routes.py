@@ -34,7 +34,7 @@ async def test_many_routes_are_approved_and_deleted_whether_slack_has_tables_or_
     card = await brisk.ask(delete_command(*routes))
     assert has_table(card) is tables
     assert APPROVE in buttons(card)
-    assert "⛔ *4 of 4 routes: their traffic loses its route.*" in text_of(card)
+    assert "⛔ *Traffic of 4 of 4 routes loses its route.*" in text_of(card)
     await brisk.approve(card)
     said = await brisk.until_deleted(card)
     assert has_table(card) is tables

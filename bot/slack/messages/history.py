@@ -1,7 +1,8 @@
 """The answer to `history`: who changed what, who approved, when, and where it was told. Pure.
 
-Several requests are a table, in which one looks down a column for a day or a person; one alone is
-as it stands on its card, and so are all of them where there is no table.
+Several requests are a table, in which one looks down a column for a person or a day; what was done,
+and by whom, comes first, for a phone shows two of its columns. One request alone is as it stands on
+its card, and so are all of them where there is no table.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -74,8 +75,8 @@ def history(found_history: HistoryFound, about: str | None) -> Message:
 
 _COLUMNS = (
     Column("Request", wraps=True),
-    Column("When"),
     Column("Who", wraps=True),
+    Column("When"),
     Column("Why", wraps=True),
 )
 
@@ -86,8 +87,8 @@ def _table(
     cells = [
         [
             rich(*_request(found, posted, about)),
-            rich(day(found.request.ended_at or found.request.created_at)),
             rich(*_people(found.request)),
+            rich(day(found.request.ended_at or found.request.created_at)),
             raw(cut(found.request.reason, _REASON_LIMIT)),
         ]
         for found, posted in rows

@@ -86,7 +86,7 @@ ROUTE_WORDS = {
 KIND_WORDS = {RouteKind.CUSTOM: "custom", RouteKind.BGP: "BGP"}
 """Where a route comes from."""
 
-NO_ROUTE_LEFT = "{some} of {all} routes: their traffic loses its route."
+NO_ROUTE_LEFT = "Traffic of {some} of {all} routes loses its route."
 """What stands above a table of routes, so that it is seen before the rows are read."""
 
 FIRST_WORDS = {

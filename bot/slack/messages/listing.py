@@ -22,7 +22,7 @@ from bot.slack.messages.mrkdwn import (
     section,
     whole_lines,
 )
-from bot.slack.messages.per_route import NEXT_HOP, ROUTE_COLUMNS, STATE, next_hop, route_cells
+from bot.slack.messages.per_route import NEXT_HOP, ROUTE, STATE, WEIGHT, next_hop
 from bot.slack.messages.table import Column, raw, table
 
 _MOST = 40
@@ -68,14 +68,16 @@ def _table(shown: tuple[LiveRoute, ...], lines: list[str]) -> list[Block]:
     other = any(next_hop(one.route) for one in shown)
     states = any(one.state for one in shown)
     columns = [
-        *ROUTE_COLUMNS,
+        ROUTE,
+        WEIGHT,
         *([NEXT_HOP] if other else []),
         Column("Kind"),
         *([STATE] if states else []),
     ]
     rows = [
         [
-            *route_cells(one.route),
+            raw(one.route.route_dest),
+            raw(one.route.shown_weight),
             *([raw(next_hop(one.route))] if other else []),
             raw(KIND_WORDS[one.kind]),
             *([raw(one.state)] if states else []),

@@ -122,35 +122,33 @@ def _named(routes: int) -> int:
 def _table(
     request: Request, traffic: Mapping[VcoRoute, str], instead: Iterable[Block]
 ) -> Iterator[Block]:
-    """A row for each route, with what its `traffic` does."""
+    """A row for each route; what one decides by is first, and on a phone not out of sight."""
     under_way = request.state is not RequestState.PENDING
     other = any(next_hop(r.route) for r in request.routes)
     columns = [
-        *ROUTE_COLUMNS,
-        *([NEXT_HOP] if other else []),
+        ROUTE,
         *([STATE] if under_way else []),
         *([Column("Traffic", wraps=True)] if traffic else []),
+        WEIGHT,
+        *([NEXT_HOP] if other else []),
     ]
     rows = [
         [
-            *route_cells(r.route),
-            *([raw(next_hop(r.route))] if other else []),
+            raw(r.route.route_dest),
             *([raw(f"{_symbol(r)} {_state_word(request, r)}")] if under_way else []),
             *([raw(traffic.get(r.route, ""))] if traffic else []),
+            raw(r.route.shown_weight),
+            *([raw(next_hop(r.route))] if other else []),
         ]
         for r in request.routes
     ]
     yield from table(columns, rows, instead)
 
 
-ROUTE_COLUMNS = (Column("Route"), Column("Weight", align="right"))
+ROUTE = Column("Route")
+WEIGHT = Column("Weight", align="right")
 NEXT_HOP = Column("Next hop")
 STATE = Column("State")
-
-
-def route_cells(route: VcoRoute) -> list[Block]:
-    """The cells of `ROUTE_COLUMNS`."""
-    return [raw(route.route_dest), raw(route.shown_weight)]
 
 
 def next_hop(route: VcoRoute) -> str:
