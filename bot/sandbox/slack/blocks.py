@@ -209,20 +209,16 @@ TABLE_COLUMNS = 20
 TABLE_TEXT = 10_000
 
 ID: dict[str, Check] = {"block_id": string(255)}
-_STYLED: dict[str, Check] = {
-    "style": shape({}, dict.fromkeys(("bold", "italic", "strike", "code"), boolean))
-}
+_STYLED: dict[str, Check] = {"style": shape({}, {"bold": boolean})}
 _LEAVES = items(
     by_type(
         {
             "text": shape({"text": string(3000)}, _STYLED),
             "link": shape({"url": string(3000)}, {**_STYLED, "text": string(3000)}),
             "user": shape({"user_id": string(255)}, _STYLED),
-            "usergroup": shape({"usergroup_id": string(255)}, _STYLED),
-            "emoji": shape({"name": string(255)}),
             "date": shape(
                 {"timestamp": number(0, 10**11), "format": string(255)},
-                {**_STYLED, "url": string(3000), "fallback": string(3000)},
+                {**_STYLED, "fallback": string(3000)},
             ),
         }
     ),

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
-from bot.sandbox.slack.blocks import elements_of
 from bot.sandbox.slack.messages import with_ids
 from bot.sandbox.slack.workspace import Channel, Json, Workspace
 
@@ -97,7 +96,6 @@ def complaints(blocks: list[Json], values: Values) -> dict[str, str]:
     said = {
         block["block_id"]: _against(block, element, values[block["block_id"]][element["action_id"]])
         for block, element in _fields(blocks)
-        if block["type"] == "input"
     }
     return {block_id: words for block_id, words in said.items() if words}
 
@@ -117,10 +115,7 @@ def content_of(value: Json) -> object:
 
 
 def _fields(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
-    for block in blocks:
-        for element in elements_of(block):
-            if element["type"] in KEYS:
-                yield block, element
+    return ((block, block["element"]) for block in blocks if block["type"] == "input")
 
 
 def _many(key: str) -> bool:

@@ -1,7 +1,7 @@
 // Block Kit → DOM nodes: one small function for each type of block and of element.
-// `env` says what a control does: `act(block, element, value, button)` for a click or a choice.
-// `control` is for what acts at once, `inputBlock` for labelled fields, which are read later (by
-// `readValues`, in the shape of Slack's `view.state.values`) and act too where the block says so.
+// `env` says what a control does: `act(block, element, value, node)` for a click or a choice. Buttons
+// act at once; labelled fields are read later (by `readValues`, in the shape of Slack's
+// `view.state.values`) and act too where the block says so.
 
 import { h } from "./dom.js";
 import { richText, textObject } from "./mrkdwn.js";
@@ -11,21 +11,15 @@ let ids = 0;
 
 const label = (object) => object?.text ?? "";
 
-/** An element that acts when used. */
-export function control(block, e, env) {
-  if (e.type === "button") return button(block, e, env);
-  const node = field(block, e, env);
-  node.addEventListener("change", () => env.act(block, e, node.read(), node));
-  return node;
-}
-
 function button(block, e, env) {
-  const style = e.style ? `btn ${e.style}` : "btn";
-  const common = { class: style, testid: `action-${e.action_id}`, "aria-label": e.accessibility_label };
-  const onclick = (event) => env.act(block, e, null, event.currentTarget);
-  if (!e.url) return h("button", { ...common, type: "button", onclick }, textObject(e.text));
-  const safe = /^https?:/.test(e.url) ? e.url : null;
-  return h("a", { ...common, href: safe, target: "_blank", rel: "noopener noreferrer", onclick }, textObject(e.text));
+  const props = {
+    class: e.style ? `btn ${e.style}` : "btn",
+    type: "button",
+    testid: `action-${e.action_id}`,
+    "aria-label": e.accessibility_label,
+    onclick: (event) => env.act(block, e, null, event.currentTarget),
+  };
+  return h("button", props, textObject(e.text));
 }
 
 /** A labelled input; `data-action` marks the element that `readValues` asks. */
@@ -52,7 +46,7 @@ function inputBlock(b, env) {
 /** Let a field tell the app of its changes; what to say below it about that. */
 function dispatching(b, node, env) {
   const act = () => env.act(b, b.element, node.read(), node);
-  if (!node.matches("input, textarea")) {
+  if (!node.matches("input")) {
     node.addEventListener("change", act);
     return "";
   }
@@ -64,11 +58,7 @@ function dispatching(b, node, env) {
   return h("span", { class: "f-apply" }, " Press ", h("kbd", null, "Enter"), " to apply.");
 }
 
-const FIELDS = {
-  plain_text_input: textInput,
-  checkboxes: choices,
-  radio_buttons: choices,
-};
+const FIELDS = { plain_text_input: textInput, radio_buttons: choices };
 
 /** A field; `read()` gives what it holds: a text, an option's value, or a list of them. */
 function field(b, e, env) {
@@ -86,30 +76,22 @@ function contentOf(held) {
 }
 
 function textInput(_b, e, _env, held) {
-  const shared = {
-    class: "f-text", placeholder: label(e.placeholder), maxlength: e.max_length, autocomplete: "off",
-    value: held ?? "",
-  };
-  const node = e.multiline ? h("textarea", { ...shared, rows: 3 }) : h("input", { ...shared, type: "text" });
+  const node = h("input", {
+    class: "f-text", type: "text", placeholder: label(e.placeholder), maxlength: e.max_length,
+    autocomplete: "off", value: held ?? "",
+  });
   node.read = () => (node.value === "" ? null : node.value);
   return node;
 }
 
 function choices(_b, e, _env, held) {
-  const type = e.type === "checkboxes" ? "checkbox" : "radio";
   const name = `g${(ids += 1)}`;
-  const initial = new Set([held].flat().map((o) => o?.value ?? o));
   const row = (o) => {
-    const checked = initial.has(o.value);
-    const description = o.description && h("span", { class: "f-hint" }, textObject(o.description));
-    const box = h("input", { type, name, value: o.value, checked });
-    return h("label", { class: "f-choice" }, box, h("span", null, textObject(o.text), description));
+    const box = h("input", { type: "radio", name, value: o.value, checked: o.value === (held?.value ?? held) });
+    return h("label", { class: "f-choice" }, box, h("span", null, textObject(o.text)));
   };
   const node = h("fieldset", { class: "f-choices" }, e.options.map(row));
-  node.read = () => {
-    const on = [...node.querySelectorAll(":checked")].map((box) => box.value);
-    return type === "radio" ? on[0] ?? null : on;
-  };
+  node.read = () => node.querySelector(":checked")?.value ?? null;
   return node;
 }
 
@@ -155,7 +137,7 @@ function section(b, env) {
     b.text && h("div", { class: "b-text" }, textObject(b.text)),
     fields.length > 0 && h("div", { class: "b-fields" }, fields),
   );
-  const side = b.accessory && h("div", { class: "b-accessory" }, control(b, b.accessory, env));
+  const side = b.accessory && h("div", { class: "b-accessory" }, button(b, b.accessory, env));
   return h("div", { class: "b-section" }, body, side);
 }
 
@@ -164,7 +146,7 @@ function context(b) {
 }
 
 function actions(b, env) {
-  return h("div", { class: "b-actions" }, b.elements.map((e) => control(b, e, env)));
+  return h("div", { class: "b-actions" }, b.elements.map((e) => button(b, e, env)));
 }
 
 /** The first row is the head, as in Slack; a wide table scrolls by itself. */

@@ -85,7 +85,7 @@ export function actionEnv(verb, place) {
 
 async function act(verb, place, block, e, chosen, node) {
   const user = store.me;
-  if (e.confirm && !e.url && !(await confirmed(e.confirm))) return;
+  if (e.confirm && !(await confirmed(e.confirm))) return;
   const value = e.type === "button" ? e.value : chosen;
   const block_id = node.closest("[data-block]")?.dataset.block ?? block.block_id;
   const body = { user, ...place(), block_id, action_id: e.action_id, value };

@@ -148,7 +148,7 @@ function replies(m, waiting) {
   return h(
     "button",
     { class: "replies", type: "button", testid: `open-thread-${m.ts}`, onclick },
-    avatar(m.last_reply_user ?? m.user, "tiny"),
+    avatar(m.user, "tiny"),
     h("b", null, count),
     waiting > 0 && h("span", { class: "count", "aria-label": `${waiting} for you` }, String(waiting)),
     h("span", { class: "last" }, last),

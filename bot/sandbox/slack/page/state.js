@@ -34,7 +34,7 @@ const GRACE_MS = 1200;
  *   bot_member: boolean, dm: boolean }} Channel
  * @typedef {{ ts: string, user: string, bot: boolean, text: string, blocks: any[], ephemeral: boolean,
  *   thread_ts: string | null, broadcast?: boolean, edited?: boolean, reply_count?: number, last_reply_ts?: string | null,
- *   last_reply_user?: string, deleted?: boolean }} Message
+ *   deleted?: boolean }} Message
  * @typedef {{ view_id: string, hash: string, view: any, state: any }} View
  * @typedef {{ name: string, title: string, do: string, expect: string, line: string, done: boolean }} Step
  * @typedef {{ callback_id: string, name: string, description: string }} Shortcut
