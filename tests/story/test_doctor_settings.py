@@ -86,6 +86,7 @@ WRONG: list[Case] = [
     ("VCO_REGIONS", "cn-nowhere", "alibaba region cn-nowhere: there is no such region"),
     ("VCO_APPROVERS", "S0NOSUCH1", "approvers of VCO_APPROVERS: 0 of 0 named"),
     ("VCO_REDIS_REPLICAS", "1", "redis replicas: nothing is sent"),
+    ("HOST", "nosuch.invalid", "slack route: can't listen on nosuch.invalid:"),
     ("HTTPS_PROXY", "http://127.0.0.1:1", "slack token: Slack does not answer"),
 ]
 

@@ -16,6 +16,8 @@ OPTIONAL = {
 }
 """What is so without each of them; nothing else is lost."""
 
+_PLACE = "HOST, PORT: "
+
 _AGAIN = "install the app again from manifest.yml (OAuth & Permissions → Reinstall)"
 
 
@@ -70,7 +72,12 @@ def route(word: str, *, socket_mode: bool) -> Finding:
     else:
         check, found = "slack route", "a signed request was answered; set the Request URLs to it"
         mend = "give all replicas one SLACK_SIGNING_SECRET, and choose a PORT that is free"
-    return ok(check, found) if word == OK else failure(check, word, mend)
+    if word == OK:
+        return ok(check, found)
+    if word.startswith(_PLACE):
+        # Nobody can listen there: no secret is to blame.
+        word, mend = word.removeprefix(_PLACE).partition("; ")[0], "choose another HOST or PORT"
+    return failure(check, word, mend)
 
 
 def channel(name: str, place: Place | None) -> Finding:
