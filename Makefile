@@ -26,7 +26,7 @@ PAGE := bot/sandbox/slack/page
 .PHONY: clean
 
 help: ## What can be made
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1~\2/p' Makefile | column -t -s '~'
 
 sandbox: .venv/sandbox ## Try the bot: a local Slack, a local cloud, the real bot
 	@exec $(BIN)/python -m bot sandbox $(ARGS)

@@ -14,7 +14,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 import pytest_asyncio
-from program import ROOT, inherited
+from program import ROOT, inherited, run
 from waiting import until
 
 from bot.sandbox.slack.workspace import ALICE, NETWORK_OPS
@@ -116,6 +116,16 @@ async def said(session: aiohttp.ClientSession, url: str, words: str) -> bool:
             if line.startswith(b"data:") and words in json.dumps(json.loads(line[5:])):
                 return True
     return False
+
+
+async def test_doctor_finds_nothing_wrong_with_it(sandbox: Sandbox, tmp_path: Path) -> None:
+    assert sandbox.url
+    lines = (tmp_path / ".sandbox" / "bot.env").read_text().splitlines()
+    status, out, err = await run("doctor", **dict(line.split("=", 1) for line in lines))
+    assert (status, err) == (0, "")
+    # But for what is so: its database has no replica.
+    [odd] = [line for line in out.splitlines() if not line.startswith("ok ")]
+    assert "there is no replica" in odd
 
 
 async def test_a_sandbox_that_is_killed_leaves_nothing_behind(sandbox: Sandbox) -> None:
