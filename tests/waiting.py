@@ -1,4 +1,4 @@
-"""Waiting for what comes: the one loop of the tests."""
+"""Waiting for what comes: the one loop of the tests; and a clock that waits for nothing."""
 
 import asyncio
 import inspect
@@ -11,6 +11,16 @@ T = TypeVar("T")
 
 TIMEOUT = 60.0
 """Seconds until a wait is given up: what is waited for comes soon, also on a busy machine."""
+
+
+class Clock:
+    """Stands still until a test moves it."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
 
 
 @overload

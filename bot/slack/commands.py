@@ -33,7 +33,7 @@ from bot.preview.resolve import obstacle
 from bot.slack import payloads
 from bot.slack.ended import restore
 from bot.slack.forms.break_glass import breaks_glass, open_glass_form
-from bot.slack.forms.deleting import Acknowledge, open_delete_form
+from bot.slack.forms.deleting import open_delete_form
 from bot.slack.listeners import NOT_STORED, ListenerContext
 from bot.slack.lookups import read_history, read_request, read_shown
 from bot.slack.messages import listing, replies
@@ -45,7 +45,7 @@ from bot.slack.payload import Body, word
 from bot.slack.payloads import InboxItem
 from bot.slack.router import HandlerContext, Router
 from bot.slack.stop import cancel
-from bot.slack.unknown import UnknownPayload
+from bot.slack.unknown import Acknowledge, spoken
 from bot.store import Claim
 
 log = structlog.get_logger(__name__)
@@ -75,21 +75,13 @@ async def command(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
     except CommandError as error:
         await ack(problem(error), choices(error) or None)
         return
-    match typed:
-        case DeleteForm():
-            await open_delete_form(context, body, given, typed, ack)
-        case Help(topic=topic):
-            await ack(help_text(topic))
-        case Delete() | Restore() if breaks_glass(typed) and await open_glass_form(
-            context, body, given, typed, ack
-        ):
-            pass
-        case _:
-            # What comes later is said once, when it comes: nothing replaces an acknowledgement.
-            if await context.put(body, given, looking(typed)):
-                await ack()
-            else:
-                await ack(NOT_STORED)
+    if await _answered(context, body, given, typed, ack):
+        return
+    # What comes later is said once, when it comes: nothing replaces an acknowledgement.
+    if await context.put(body, given, looking(typed)):
+        await ack()
+    else:
+        await ack(NOT_STORED)
 
 
 @router.action(re.compile(f"^{CHOOSE}_"))
@@ -100,27 +92,25 @@ async def chosen(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
         typed = parse(given.text, default_region=context.region)
     except CommandError:
         typed = None  # whoever handles it says what is wrong
+    say = spoken(context, ack, body)
+    if typed is None or not await _answered(context, body, given, typed, say):
+        await context.keep(ack, body, given)
+
+
+async def _answered(
+    context: ListenerContext, body: Body, given: CommandGiven, typed: Command, say: Acknowledge
+) -> bool:
+    """Answer what needs no look-up, or open a form; False: it is to be stored."""
     match typed:
         case DeleteForm():
-            await open_delete_form(context, body, given, typed, _spoken(context, ack, body))
+            await open_delete_form(context, body, given, typed, say)
         case Help(topic=topic):
-            await _spoken(context, ack, body)(help_text(topic))
-        case Delete() | Restore() if breaks_glass(typed) and await open_glass_form(
-            context, body, given, typed, ack
-        ):
-            pass
+            await say(help_text(topic))
+        case Delete() | Restore() if breaks_glass(typed):
+            return await open_glass_form(context, body, given, typed, say)
         case _:
-            await context.keep(ack, body, given)
-
-
-def _spoken(context: ListenerContext, ack: AsyncAck, body: Body) -> Acknowledge:
-    """Acknowledge a click, which can't say anything by itself; what is to be said is said later."""
-
-    async def acknowledge(text: str = "") -> None:
-        if not text or await context.put(body, UnknownPayload(**payloads.who(body), words=text)):
-            await ack()
-
-    return acknowledge
+            return False
+    return True
 
 
 @router.handles(CommandGiven)

@@ -9,12 +9,14 @@ from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
 import structlog
+from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.middleware.async_middleware import AsyncMiddleware
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
 from bot.slack import payloads
+from bot.slack.listeners import ListenerContext
 from bot.slack.messages.mrkdwn import Block, modal, section
 from bot.slack.payload import Body, Json
 from bot.slack.payloads import InboxItem
@@ -30,6 +32,9 @@ Keep = Callable[[Body, InboxItem], Awaitable[bool]]
 
 Tell = Callable[[str, str], Awaitable[bool]]
 """Answers at a `response_url`, if it is Slack's, within what is left of the three seconds."""
+
+Acknowledge = Callable[..., Awaitable[object]]
+"""Acknowledges what was delivered, and says a text with it, if there is one."""
 
 Serves = Callable[[str | None, str | None], bool]
 """Whether a team of an organisation is one that the bot works for."""
@@ -58,6 +63,16 @@ class UnknownPayload(InboxItem, frozen=True, tag="stray"):
 async def explain(context: HandlerContext, _: Claim, item: UnknownPayload) -> None:
     """Say the words."""
     await context.responder.tell(item, item.words)
+
+
+def spoken(context: ListenerContext, ack: AsyncAck, body: Body) -> Acknowledge:
+    """Acknowledge a click, which can't say anything by itself; what is to be said is said later."""
+
+    async def acknowledge(text: str = "") -> None:
+        if not text or await context.put(body, UnknownPayload(**payloads.who(body), words=text)):
+            await ack()
+
+    return acknowledge
 
 
 class UnknownPayloads(AsyncMiddleware):

@@ -1,11 +1,9 @@
 """Tables meet a Slack that has none: the message is there all the same, sent once more."""
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 from slack_sdk.web.async_client import AsyncWebClient
-from staged_slack import StagedSlack, staged_slack
+from staged_slack import StagedSlack
+from waiting import Clock
 
 from bot.errors import SlackRejected, SlackUnavailable
 from bot.sandbox.scene import BOT_TOKEN
@@ -18,26 +16,9 @@ from bot.slack.web import Slack
 BLOCKS = [section("Routes"), *table([Column("Route")], [[raw("10.0.0.0/8")]], [section("a list")])]
 
 
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest_asyncio.fixture
-async def local() -> AsyncIterator[StagedSlack]:
-    slack = staged_slack()
-    await slack.start()
-    yield slack
-    await slack.close()
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(100.0)
 
 
 @pytest.fixture

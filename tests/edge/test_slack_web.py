@@ -5,6 +5,7 @@ from contextlib import suppress
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 from staged_slack import StagedSlack
+from waiting import Clock
 
 from bot.errors import (
     ScopeMissing,
@@ -20,18 +21,9 @@ from bot.slack.budget import Priority
 from bot.slack.web import Slack
 
 
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(100.0)
 
 
 @pytest.fixture

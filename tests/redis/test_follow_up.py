@@ -253,6 +253,18 @@ def test_worse_and_well_again_take_turns(before: list[Tunnel], looks: list[list[
 # --- all of it, on the clock of the store ---------------------------------------------------
 
 
+def in_a_quiet_cloud(store: Store) -> StepContext:
+    cloud = ModelCloud(REGION, lambda: 1000.0, [a_route()])
+    return StepContext(
+        requests=store.requests,
+        rate_limits=store.rate_limits,
+        change_quota=cloud,
+        cloud=cloud,
+        now=store.database.now,
+        limits=Limits(),
+    )
+
+
 async def test_the_item_waits_and_reminds_three_times_of_those_who_were_asked(
     valkey_url: str,
 ) -> None:
@@ -260,15 +272,7 @@ async def test_the_item_waits_and_reminds_three_times_of_those_who_were_asked(
     store = Store(db)
     set_clock(db, 1000.0)
     request = await store.requests.create(a_request())
-    cloud = ModelCloud(REGION, lambda: 1000.0, [a_route()])
-    context = StepContext(
-        requests=store.requests,
-        rate_limits=store.rate_limits,
-        change_quota=cloud,
-        cloud=cloud,
-        now=db.now,
-        limits=Limits(),
-    )
+    context = in_a_quiet_cloud(store)
 
     async def asked(request_id: str) -> tuple[str, ...]:
         assert request_id == request.id
@@ -313,15 +317,7 @@ async def test_reminders_of_a_countersignature_make_no_request_stay_longer_than_
         assert 0 < await db.command("TTL", record) <= 5000
         assert await store.requests.unsigned_ids() == [request.id]
         await db.command("DEL", record)  # as at the end of its time
-        cloud = ModelCloud(REGION, lambda: 1000.0, [a_route()])
-        context = StepContext(
-            requests=store.requests,
-            rate_limits=store.rate_limits,
-            change_quota=cloud,
-            cloud=cloud,
-            now=db.now,
-            limits=Limits(),
-        )
+        context = in_a_quiet_cloud(store)
         while (claim := await claimed(store.work)).kind != "follow":
             await store.work.done(claim, None)
         assert await FollowUp(context, store.direct_states.asked).step(claim) is None

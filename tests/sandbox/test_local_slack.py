@@ -17,6 +17,7 @@ from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from staged_slack import StagedSlack
+from waiting import Clock
 
 from bot.sandbox.slack import CannotDo, default_workspace, text_of
 from bot.sandbox.slack.blocks import problems_in_blocks, problems_in_view
@@ -54,19 +55,9 @@ SCOPES = frozenset(
 )
 
 
-class Clock:
-    """A clock that the test moves."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1_800_000_000.0)
 
 
 @pytest.fixture

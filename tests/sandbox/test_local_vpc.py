@@ -15,7 +15,7 @@ import httpx
 import pytest
 from alibabacloud_tea_openapi.utils import Utils
 from darabonba.request import DaraRequest
-from waiting import until
+from waiting import Clock, until
 
 from bot.models import RouteKind, VcoRoute
 from bot.sandbox.vpc import CHANGES, SECRET_MARKERS, Call, Change, Fault, FaultKind, LocalVpc, Pace
@@ -28,16 +28,6 @@ DELETE, CREATE, LIST = "DeleteVcoRouteEntry", "CreateVcoRouteEntry", "DescribeVc
 READ, READ_ALL = "DescribeVpnConnection", "DescribeVpnConnections"
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors/signing-vectors.json").read_text())
 TRANSPORT_FAULTS = (httpx.RemoteProtocolError, httpx.ReadError)
-
-
-class Clock:
-    """Stands still until a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = 1_760_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Caller:
@@ -115,7 +105,7 @@ def code_of(answer: httpx.Response) -> str:
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1_760_000_000.0)
 
 
 @pytest.fixture
@@ -924,7 +914,7 @@ async def test_every_change_is_announced_also_when_a_task_ends_by_itself() -> No
     seen: list[tuple[str, bool]] = []
     vpc.on_change = lambda: seen.append((vpc.state(VCO), vpc.route_present(route)))
     await vpc.start()
-    caller = Caller(vpc, Clock())
+    caller = Caller(vpc, Clock(1_760_000_000.0))
     caller.clock.now = vpc.service.clock()
     await caller.delete(route)
     await until(lambda: ("attached", False) in seen)

@@ -42,6 +42,7 @@ from bot.slack.modals import known_request, may_look
 from bot.slack.payload import Body, part, word
 from bot.slack.payloads import InboxItem
 from bot.slack.router import HandlerContext, Router
+from bot.slack.unknown import Acknowledge
 from bot.store import Claim
 
 log = structlog.get_logger(__name__)
@@ -80,7 +81,7 @@ async def open_glass_form(
     body: Body,
     given: InboxItem,
     wanted: Delete | Restore,
-    ack: AsyncAck,
+    acknowledge: Acknowledge,
 ) -> bool:
     """Open the form for `wanted`; False where it is to be stored as it is instead.
 
@@ -94,7 +95,7 @@ async def open_glass_form(
     opened = await context.open_form(body, glass_view.looking_form(_word(wanted)))
     if opened is None:
         return False
-    await ack()
+    await acknowledge()
     shown = await _shown(context, given, wanted)
     await context.fill_form(opened, shown.view)
     if shown.refused:

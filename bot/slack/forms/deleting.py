@@ -5,7 +5,7 @@ Searches are answered in time, with something to go on with whatever the cloud d
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
 import structlog
 from msgspec.structs import replace
@@ -42,7 +42,7 @@ from bot.slack.messages.replies import problem
 from bot.slack.payload import Body, items, part, word
 from bot.slack.payloads import InboxItem
 from bot.slack.router import HandlerContext, Router
-from bot.slack.unknown import UnknownPayload
+from bot.slack.unknown import Acknowledge, spoken
 from bot.store import Claim
 
 log = structlog.get_logger(__name__)
@@ -56,23 +56,14 @@ NO_CHANNEL = "In which channel? The approvers see the card there."
 NO_CHOICE = "None of its routes can be chosen yet: wait a moment, or choose or type another."
 
 
-Acknowledge = Callable[..., Awaitable[object]]
-"""Acknowledges what was delivered, and says a text with it, if there is one."""
-
-
 @router.action(NEW)
 @router.shortcut(fields.SHORTCUT)
 async def new(context: ListenerContext, ack: AsyncAck, body: Body) -> None:
     """Open an empty form; where that was not possible, its person hears why."""
-    asked = payloads.who(body)
-
-    async def acknowledge(text: str = "") -> None:
-        if not text or await context.put(body, UnknownPayload(**asked, words=text)):
-            await ack()
-
     # It is not about the channel in which a button or a shortcut happens to be clicked.
-    nobody = InboxItem(user=asked["user"])
-    await open_delete_form(context, body, nobody, DeleteForm(), acknowledge, NO_FORM)
+    nobody = InboxItem(user=payloads.who(body)["user"])
+    say = spoken(context, ack, body)
+    await open_delete_form(context, body, nobody, DeleteForm(), say, NO_FORM)
 
 
 async def open_delete_form(  # noqa: PLR0913, PLR0917 - what was delivered, and how to answer

@@ -4,6 +4,7 @@ What both say is written once, with a `Style` for the values in it.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from bot.slack.messages import mrkdwn
@@ -36,26 +37,6 @@ class Style(NamedTuple):
     """A time that means the same tomorrow: the day, to the second."""
 
 
-def _slack_channel(channel: str) -> str:
-    return f"<#{channel}>"
-
-
-def _slack_link(address: str, to: str) -> str:
-    return f"<{address}|{to}>"
-
-
-def _slack_strong(text: str) -> str:
-    return f"*{text}*"
-
-
-def _slack_time(at: float) -> str:
-    return mrkdwn.clock(at, seconds=True, day=True)
-
-
-def _itself(text: str) -> str:
-    return text
-
-
 def _code(text: str) -> str:
     return mrkdwn.visible(text).strip() or "(nothing)"
 
@@ -66,33 +47,25 @@ def _prose(text: str) -> str:
     return "".join(parts) if len(parts) % 2 else "`".join(parts)
 
 
-def _link(address: str, to: str) -> str:
-    return f"{to}: {address}"
-
-
-def _time(at: float) -> str:
-    return mrkdwn.utc(at, seconds=True, day=True)
-
-
 SLACK = Style(
     code=mrkdwn.code,
     literal=mrkdwn.literal,
     prose=mrkdwn.prose,
-    strong=_slack_strong,
+    strong="*{}*".format,
     mention=mrkdwn.mention,
-    channel=_slack_channel,
-    link=_slack_link,
-    time=_slack_time,
+    channel="<#{}>".format,
+    link="<{}|{}>".format,
+    time=partial(mrkdwn.clock, seconds=True, day=True),
 )
 
 TERMINAL = Style(
     code=_code,
     literal=mrkdwn.visible,
     prose=_prose,
-    strong=_itself,
-    mention=_itself,
-    channel=_itself,
-    link=_link,
-    time=_time,
+    strong=str,
+    mention=str,
+    channel=str,
+    link="{1}: {0}".format,
+    time=partial(mrkdwn.utc, seconds=True, day=True),
 )
 """People and groups by id, times in UTC."""
