@@ -112,6 +112,8 @@ def _requests() -> Iterator[tuple[str, Request]]:
     yield "deleted, long names", in_state(RequestState.DELETED, LONG)
     yield "pending, to be typed", a_request(terms=TYPED)
     yield "glass broken", _glass_broken()
+    signed = decided(Verdict.COUNTERSIGNED, reason="seen, was right")
+    yield "countersigned", lifecycle.countersign(_glass_broken(), signed)
     yield "busy", route_change.wait(sent(), 1104.0, "TaskConflict", REASON, WaitCause.BUSY)
     yield "busy, an answer lost", _unanswered()
     yield "stopped", lifecycle.stop(approved(), decided(Verdict.STOPPED, by=BOB, at=1105.0))

@@ -15,7 +15,7 @@ _OVERDUE = "overdue"
 
 def reminder_at(request: Request) -> float | None:
     """When to remind next; None where no countersignature is owed."""
-    if not request.glass_broken or request.countersigned:
+    if not request.unsigned:
         return None
     reminders = [e for e in request.timeline if e.kind is EventKind.COUNTERSIGN_REMINDER]
     pause = min(FIRST_PAUSE * 2.0 ** len(reminders), LONGEST_PAUSE)

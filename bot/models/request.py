@@ -242,6 +242,16 @@ class Request(Value, frozen=True):
         return any(d.verdict is Verdict.COUNTERSIGNED for d in self.decisions)
 
     @property
+    def unsigned(self) -> bool:
+        """Whether a broken glass waits for its countersignature."""
+        return self.glass_broken and not self.countersigned
+
+    @property
+    def undecided(self) -> bool:
+        """Whether it waits for an approval, or for a countersignature."""
+        return self.state is RequestState.PENDING or self.unsigned
+
+    @property
     def stopped(self) -> bool:
         """Whether somebody stopped it after its approval."""
         return any(d.verdict is Verdict.STOPPED for d in self.decisions)

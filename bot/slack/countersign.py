@@ -48,9 +48,8 @@ async def countersign(context: ListenerContext, ack: AsyncAck, body: Body) -> No
     click = DecisionClicked(**payloads.clicked(body), verdict=Verdict.COUNTERSIGNED)
 
     def form(request: Request) -> Block | None:
-        due = request.glass_broken and not request.countersigned
         refused = surely_refused(request, click.user, Verdict.COUNTERSIGNED)
-        return countersign_form(request) if due and not refused else None
+        return countersign_form(request) if request.unsigned and not refused else None
 
     await open_or_keep(context, ack, body, click, form)
 

@@ -18,11 +18,11 @@ from bot.errors import (
     SlackUnavailable,
 )
 from bot.follow_up import reminders
-from bot.models import Request, RequestState
+from bot.models import Request
 from bot.slack.approvers import Approvers
 from bot.slack.budget import Priority
 from bot.slack.cards import call_by_call
-from bot.slack.messages.direct import direct_message
+from bot.slack.messages.direct import asks, direct_message
 from bot.slack.messages.mrkdwn import Message
 from bot.slack.posted import DIRECT, PostedMessages, content_hash, metadata
 from bot.slack.web import Slack
@@ -96,7 +96,7 @@ class DirectMessagePublisher:
     async def _bring_closer(
         self, claim: Claim, request: Request, state: DirectState
     ) -> float | None:
-        if not (state.chosen or (request.state is RequestState.PENDING and self._up_to)):
+        if not (state.chosen or (request.undecided and self._up_to)):
             return None
         card = await self._store.card_states.get(claim.id)
         if not state.chosen:
@@ -192,7 +192,7 @@ class DirectMessagePublisher:
         if _may_come_late(request, message, claim.now):
             # The others come first the next time.
             return replace(message, failures=message.failures + 1)
-        if request.state is not RequestState.PENDING:
+        if not request.undecided:
             return replace(message, posting=False, lost=str(request.state))
         await self._save(claim, request, state.with_message(replace(message, posting=True)))
         try:
@@ -233,12 +233,11 @@ def _due(request: Request, message: DirectMessage, wanted: Message) -> bool:
         return False
     if message.ts:
         return message.shown != content_hash(wanted)
-    asked = request.state is RequestState.PENDING and message.user not in request.approvers
-    return asked or message.posting
+    return asks(request, message.user) or message.posting
 
 
 def _may_come_late(request: Request, message: DirectMessage, now: float) -> bool:
     """Whether a message with buttons may yet appear, although nobody is asked any more."""
     decided_at = max((d.at for d in request.decisions), default=request.ended_at)
-    pending = request.state is RequestState.PENDING
-    return message.posting and not pending and now < decided_at + _LATE_SECONDS
+    over = not request.undecided
+    return message.posting and over and now < decided_at + _LATE_SECONDS

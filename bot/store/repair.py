@@ -251,4 +251,4 @@ def _kinds(request: Request, now: float) -> tuple[str, ...]:
         return ("run", "tell", "dm", "follow")
     if lately:
         return ("tell", "dm", "follow")
-    return ("follow",) if request.glass_broken and not request.countersigned else ()
+    return ("dm", "follow") if request.unsigned else ()

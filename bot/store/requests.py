@@ -439,7 +439,7 @@ class Requests:
             "limits": [*map(asdict, limits)],
             "asked": entry(new.id, asking(new)) if old is None else "",
             "queue": _queue_move(old, new),
-            "unsigned": new.glass_broken and not new.countersigned,
+            "unsigned": new.unsigned,
             # A worker need not wake itself: it says when to look again as it ends its step.
             "wake": list(_woken(old, new, step=claim is not None)),
         }
@@ -480,7 +480,7 @@ def _woken(old: Request | None, new: Request, *, step: bool) -> Iterator[str]:
         yield f"follow:{new.id}"
     if old is None or _at_home(old) != _at_home(new):
         yield EVERYBODY
-    if old is not None and _answered(old, new):
+    if new.unsigned if old is None else _answered(old, new):
         yield f"dm:{new.id}"
 
 
@@ -497,7 +497,8 @@ def _at_home(request: Request) -> tuple[object, ...]:
 def _answered(old: Request, new: Request) -> bool:
     """Whether direct messages may have to say something else, or to be forgotten in time."""
     ended = old.state.open and not new.state.open
-    return old.state is RequestState.PENDING or ended or old.held_up != new.held_up
+    decided = old.state is RequestState.PENDING or old.unsigned != new.unsigned
+    return decided or ended or old.held_up != new.held_up
 
 
 def _queue(request: Request) -> str:

@@ -4,14 +4,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from stage import Stage, delete_command, request_id
+from stage import Stage, delete_command, part_of, request_id
 
 from bot.models import EventKind, RequestState, Verdict
-from bot.sandbox.slack.messages import text_of
+from bot.sandbox.slack.messages import Message, find_element, text_of
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL, GINA, NETOPS, NETWORK_OPS
 from bot.sandbox.vpc.world import Change
 from bot.slack.forms.glass_view import CALLBACK
 from bot.slack.messages.buttons import CHOOSE, COUNTERSIGN, REJECT, RESTORE
+from bot.slack.posted import DIRECT
 
 RULE = f"""
 [[rule]]
@@ -180,6 +181,32 @@ async def test_who_countersigns_sees_the_impact_and_says_what_they_make_of_it(
     await hurried.give_word(BOB, "right")
     await hurried.until_card_says(card, "seen, was right")
     assert hurried.vpc.effects(route, Change.CREATE) == 0
+
+
+async def test_each_who_can_countersign_is_asked_directly_once_and_hears_who_did(
+    hurried: Stage, policy: Path
+) -> None:
+    await start(hurried, policy)
+    (route,) = hurried.new_routes("asked")
+    card = await hurried.ask(f"{delete_command(route, reason='all of prod')} --break-glass")
+    await hurried.until_ended(card)
+
+    def asked(user: str) -> Message | None:
+        messages = [m for m in hurried.slack.dms(user) if part_of(m) == DIRECT]
+        return next((m for m in messages if find_element(m.blocks, COUNTERSIGN)), None)
+
+    bobs = await hurried.slack.until(lambda: asked(BOB))
+    carols = await hurried.slack.until(lambda: asked(CAROL))
+    assert "“all of prod”" in text_of(carols)
+    assert not hurried.slack.dms(ALICE)
+    await hurried.slack.click(CAROL, carols.channel, carols.ts, COUNTERSIGN)
+    await hurried.give_word(CAROL, "right")
+    said = f"Countersigned by <@{CAROL}>"
+    await hurried.slack.until(lambda: all(said in text_of(m) for m in (bobs, carols)))
+    for mine in (bobs, carols):
+        assert not find_element(mine.blocks, COUNTERSIGN)
+        assert len(mine.past) == 1, "edited once, however the work went"
+    assert (await hurried.request(card)).countersigned
 
 
 async def test_who_finds_it_wrong_asks_for_the_restoration_with_the_same_word(

@@ -1,7 +1,18 @@
 """The direct message to an approver: it asks with buttons, and says when nobody waits any more."""
 
 import pytest
-from builders import ALICE, BOB, CAROL, a_request, approved, decided, deleted, in_state, sent
+from builders import (
+    ALICE,
+    BOB,
+    CAROL,
+    a_request,
+    accepted,
+    approved,
+    decided,
+    deleted,
+    in_state,
+    sent,
+)
 from msgspec.structs import replace
 from reading import HOSTILE
 
@@ -10,7 +21,7 @@ from bot.lifecycle import route_change
 from bot.models import Request, RequestState, Terms, Verdict, WaitCause
 from bot.sandbox.slack.blocks import problems_in_blocks
 from bot.sandbox.slack.messages import find_element, text_of
-from bot.slack.messages.buttons import APPROVE, CANCEL, REJECT, STOP
+from bot.slack.messages.buttons import APPROVE, CANCEL, COUNTERSIGN, REJECT, STOP
 from bot.slack.messages.card import card
 from bot.slack.messages.card_body import View
 from bot.slack.messages.direct import direct_message
@@ -122,6 +133,33 @@ def test_whoever_has_approved_is_not_asked_again_and_the_others_are() -> None:
     )
     assert buttons(one, CAROL) == [APPROVE, REJECT]
     assert "1 of 2 approvals" in shown(one, CAROL)
+
+
+def broken_glass() -> Request:
+    glass = replace(a_request().terms, countersign=7200.0)
+    alone = decided(Verdict.BROKE_GLASS, by=ALICE, at=1000.0, reason="all of prod")
+    return lifecycle.record_decision(a_request(terms=glass), alone)
+
+
+def test_of_a_broken_glass_it_asks_for_the_countersignature_however_the_work_goes() -> None:
+    glass = broken_glass()
+    said = shown(glass)
+    assert said.startswith("⚠️ Break-glass: delete 10.0.0.0/24 · vco-p0w5112f\n*<@U0ALICE> goes")
+    assert "256 addresses lose their route" in said
+    assert "“leaking prod prefix”" in said
+    assert find_element(direct_message(glass, CAROL, LINK)[1], COUNTERSIGN)
+    assert buttons(glass) == []
+    # One message, and no edit before somebody has countersigned.
+    assert shown(accepted(glass)) == shown(deleted(glass)) == said
+
+
+def test_once_it_is_countersigned_it_says_by_whom_and_what_they_made_of_it() -> None:
+    yes = decided(Verdict.COUNTERSIGNED, reason="seen, was right", at=1200.0)
+    signed = lifecycle.countersign(deleted(broken_glass()), yes)
+    line = "⚪ Countersigned: delete 10.0.0.0/24 · vco-p0w5112f"
+    assert shown(signed).startswith(f"{line}\nCountersigned by <@U0BOB> <!date^1200^")
+    assert "“seen, was right”" in shown(signed)
+    assert not find_element(direct_message(signed, CAROL, LINK)[1], COUNTERSIGN)
 
 
 def test_without_a_link_there_is_none() -> None:

@@ -163,7 +163,7 @@ def _actions(request: Request, view: View) -> Iterator[Block]:
         elements.append(check_button(request))
     if can_roll_back(request) and not (view.rollback and stands(view.rollback.request)):
         elements.append(restore_button(request))
-    if request.glass_broken and not request.countersigned:
+    if request.unsigned:
         elements.insert(1 if request.degraded else 0, countersign_button(request))
     if request.waiting:
         elements.insert(0, stop_button(request))

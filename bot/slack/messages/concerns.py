@@ -49,13 +49,8 @@ class Places(NamedTuple):
 
 def groups_of(requests: Iterable[Request]) -> set[str]:
     """The groups whose members have to be known to say who may decide on these, or stop them."""
-    asked = (r for r in requests if _undecided(r) or r.waiting)
+    asked = (r for r in requests if r.undecided or r.waiting)
     return {group for request in asked for group in request.terms.approvers.groups}
-
-
-def _undecided(request: Request) -> bool:
-    """Whether it waits for an approval, or for a countersignature."""
-    return request.state is RequestState.PENDING or _unsigned(request)
 
 
 def places(data: AppHomeData, user: str) -> Places:
@@ -105,11 +100,7 @@ def _could(request: Request, user: str) -> bool:
     mine = request.requester == user
     if request.state is RequestState.PENDING:
         return user not in request.approvers and (request.terms.self_approval or not mine)
-    return _unsigned(request) and not mine
-
-
-def _unsigned(request: Request) -> bool:
-    return request.glass_broken and not request.countersigned
+    return request.unsigned and not mine
 
 
 def _unread(rows: Iterable[Row], user: str, members: Members) -> tuple[str, ...]:

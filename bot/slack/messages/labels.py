@@ -171,6 +171,8 @@ ROLLBACK_NOW = {
 
 DECIDED = "Decided"
 GIVEN = "Approved by you"
+SIGNED = "Countersigned"
+ALONE = "Break-glass"
 """What a direct message begins with when it asks no more."""
 
 APPROVE_AND = "Approve and {do} now"

@@ -32,19 +32,25 @@ _NAMED_IN_ALL = 10
 IF_DONE = "If it was done: "
 
 
-def impact(request: Request, lead: str = "") -> Iterator[Block]:
-    """What traffic does next; `lead` begins what is said of each route."""
+def impact(request: Request, lead: str = "", *, progress: bool = True) -> Iterator[Block]:
+    """What traffic does next; `lead` begins what is said of each route.
+
+    Without its `progress` it is the same as long as there is the request.
+    """
     if names_all(request):
         yield from _paragraphs(request, lead)
         return
-    if request.state.open and (bare := uncovered(request)):
+    open_ = request.state.open or not progress
+    if open_ and (bare := uncovered(request)):
         said = NO_ROUTE_LEFT.format(some=len(bare), all=len(request.routes))
         yield section(f"{Symbol.NO_ROUTE} *{said}*")
     traffic = {
         one.route: lead + " ".join(_lines(request, one, TERMINAL))
         for one in request.snapshot.impacts
     }
-    yield from _table(request, traffic, [*states(request), *_paragraphs(request, lead)])
+    before = states(request) if progress else ()
+    instead = [*before, *_paragraphs(request, lead)]
+    yield from _table(request, traffic, instead, progress=progress)
     if request.snapshot.bgp_unknown and request.operation is Operation.DELETE:
         yield section(BGP_LINE)
 
@@ -120,10 +126,14 @@ def _named(routes: int) -> int:
 
 
 def _table(
-    request: Request, traffic: Mapping[VcoRoute, str], instead: Iterable[Block]
+    request: Request,
+    traffic: Mapping[VcoRoute, str],
+    instead: Iterable[Block],
+    *,
+    progress: bool = True,
 ) -> Iterator[Block]:
     """A row for each route; what one decides by is first, and on a phone not out of sight."""
-    under_way = request.state is not RequestState.PENDING
+    under_way = progress and request.state is not RequestState.PENDING
     other = any(next_hop(r.route) for r in request.routes)
     columns = [
         ROUTE,

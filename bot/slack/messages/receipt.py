@@ -164,7 +164,7 @@ def _decisions(style: Style, request: Request) -> Part:
     lines = [style.strong("Decisions"), *(_decision(style, one) for one in request.decisions)]
     if request.state is RequestState.PENDING:
         lines.append(f"{some_are(lifecycle.missing(request), 'approval')} missing")
-    if request.glass_broken and not request.countersigned:
+    if request.unsigned:
         until = request.created_at + request.terms.countersign
         lines.append(f"{Symbol.LOOK} Not countersigned yet; due {style.time(until)}")
     lines.append(_terms(style, request))
