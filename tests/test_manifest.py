@@ -13,6 +13,7 @@ import yaml
 
 from bot.metrics import CLOUD_ACTIONS
 from bot.sandbox import scene
+from bot.sandbox.slack.server import LocalSlack
 from bot.sandbox.slack.workspace import default_workspace
 from bot.slack import web
 from bot.version import VERSION
@@ -87,7 +88,7 @@ def test_the_scopes_are_those_of_the_methods_that_are_called_and_no_others() -> 
 
 
 def test_the_local_slack_of_the_sandbox_grants_these_scopes_alone() -> None:
-    assert set(SCOPES) == scene.SCOPES == web.SCOPES
+    assert set(SCOPES) == web.SCOPES == scene.local_slack(LocalSlack).web_api.scopes
 
 
 def test_the_local_slack_of_the_sandbox_has_this_command() -> None:

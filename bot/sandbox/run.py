@@ -10,7 +10,6 @@ import signal
 import sys
 import webbrowser
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from bot.config.redis_url import parse
@@ -104,12 +103,7 @@ class Sandbox:
             self._stack = stack.pop_all()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Stop everything, the bot first."""
         await self._stack.aclose()
 

@@ -7,26 +7,21 @@ from bot.sandbox.slack.workspace import default_workspace
 from bot.sandbox.valkey import free_port
 from bot.sandbox.vpc import seed
 from bot.sandbox.vpc.local import LocalVpc
+from bot.slack.web import SCOPES
 
 S = TypeVar("S", bound=LocalSlack)
 
 BOT_TOKEN = "xoxb-local-sandbox-bot"  # noqa: S105 - opens nothing
 APP_TOKEN = "xapp-local-sandbox-app"  # noqa: S105
 SIGNING_SECRET = "local-sandbox-signing-secret"  # noqa: S105
-SCOPES = frozenset(
-    {
-        *("commands", "chat:write", "im:write", "users:read", "usergroups:read"),
-        *("channels:read", "groups:read"),
-        *("channels:history", "groups:history", "im:history"),
-    }
-)
-"""Those of manifest.yml; the local Slack refuses a call that needs another."""
-
 APPROVERS = "S0NETOPS1"
 
 
 def local_slack(kind: type[S]) -> S:
-    """A local Slack of this kind with the app installed; start it before use."""
+    """A local Slack of this kind with the app installed; start it before use.
+
+    It refuses a call that needs another scope than those of manifest.yml.
+    """
     return kind(
         default_workspace(),
         bot_token=BOT_TOKEN,

@@ -19,7 +19,6 @@ import tempfile
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from bot.errors import BotError
@@ -173,12 +172,7 @@ class EmbeddedValkey:
             raise
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Stop the server."""
         await self.stop()
 

@@ -16,7 +16,7 @@ from bot.cli.checks.alibaba import NOBODY as NO_CONNECTION
 from bot.cli.checks.finding import NOT_TOLD
 from bot.cli.doctor import examine
 from bot.config.settings import Settings
-from bot.sandbox.scene import APP_TOKEN, SCOPES
+from bot.sandbox.scene import APP_TOKEN
 from bot.sandbox.slack.workspace import (
     ALICE,
     BOB,
@@ -32,6 +32,7 @@ from bot.sandbox.slack.workspace import (
 from bot.sandbox.valkey import EmbeddedValkey, free_port
 from bot.sandbox.vpc import seed
 from bot.sandbox.vpc.faults import Fault, FaultKind
+from bot.slack.web import SCOPES
 
 SEAL_KEY = "of-this-test-0123456789-abcdefghij"
 ALONE = "redis replicas: there is no replica: what is lost with this server is lost"

@@ -5,7 +5,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * An element: `on*` props are listeners, `class`, `data`, `style` (CSSOM) and attributes.
+ * An element: `on*` props are listeners, `class`, `style` (CSSOM) and attributes.
  * @returns {any} views keep properties of their own on it
  */
 export function h(tag, props, ...children) {
@@ -19,7 +19,6 @@ function setProp(node, name, value) {
   if (value === undefined || value === null || value === false) return;
   if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
   else if (name === "class") node.className = value;
-  else if (name === "data") Object.assign(node.dataset, value);
   else if (name === "style") for (const [k, v] of Object.entries(value)) node.style.setProperty(k, v);
   else if (name === "testid") node.dataset.testid = value;
   else if (name === "value") node.value = value;
