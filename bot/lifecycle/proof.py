@@ -56,12 +56,11 @@ NO_LONGER_CHECKED = "no longer looked at"
 DOUBT = 0.3
 """One that is known says how long the next one takes give or take so much; of n, the n-th part."""
 
-CLOSE_PARTS = 5
+CLOSE_PARTS = 6
 """Into so many parts polls divide what lies between the shortest and the longest."""
 
 TOGETHER = 1.5
-"""Polls of connections that are read together are due at multiples of so many first polls, and
-of twice that, and so on."""
+"""Polls of connections that are read together are due at multiples of so many first polls."""
 
 FIRST_RECONCILE = 30.0
 SLOWEST_RECONCILE = 900.0
@@ -137,12 +136,9 @@ def _expecting(elapsed: float, delay: float, shortest: float, longest: float) ->
 def together(at: float, delay: float) -> float:
     """When to poll next about so long after `at`, so that many are polled at the same moment.
 
-    The longer the delay the coarser the moments, and those of long delays are some of those of
-    short ones. Polls stay as far apart as the first is from the send, but for a tenth.
+    Polls stay as far apart as the first is from the send, but for a tenth.
     """
     every = FIRST_POLL * TOGETHER
-    while every * 2 <= delay:
-        every *= 2
     moment = round((at + delay) / every) * every
     return moment if moment >= at + FIRST_POLL * 0.9 else moment + every
 

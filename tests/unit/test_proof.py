@@ -245,9 +245,10 @@ def test_polls_are_at_least_a_second_apart(elapsed: float, one: float, other: fl
 
 
 @given(st.floats(1e9, 2e9), st.floats(1, 15))
-def test_polls_at_the_same_moments_come_about_as_often(at: float, delay: float) -> None:
+def test_polls_at_the_same_moments_come_about_when_they_would(at: float, delay: float) -> None:
     moment = together(at, delay)
-    assert 0.9 <= moment - at <= max(2.4, delay * 1.5)
+    assert moment >= at + 0.9
+    assert abs(moment - at - delay) <= 1.4
     assert moment % 1.5 in (0.0, 1.5)
 
 
@@ -255,7 +256,6 @@ def test_whoever_is_polled_at_about_the_same_time_is_polled_at_the_same_moment()
     at = 1_700_000_000.0
     for delay in (1.0, 1.7, 2.2, 3.1, 5.0, 10.0):
         assert len({together(at + 0.1 * n, delay) for n in range(8)}) <= 2
-    assert {together(at + n, 4.0) % 3.0 for n in range(100)} == {0.0}
 
 
 @given(SECONDS, SECONDS)

@@ -89,13 +89,13 @@ async def test_of_many_who_said_when_they_come_the_first_reads_pages(
     assert region.calls == ["pages"]
 
 
-async def test_a_few_come_again_exactly_when_they_want_and_many_at_the_same_moment(
+async def test_a_few_come_again_exactly_when_they_want_and_many_at_the_same_moments(
     pages: RegionPages,
 ) -> None:
     moments = [n / 10 + pages.again(REGION, name, n / 10, 5.0) for n, name in enumerate(NAMES)]
     alone = UNKNOWN_COST + 1
     assert moments[:alone] == pytest.approx([5.0 + n / 10 for n in range(alone)])
-    assert set(moments[alone:]) == {6.0}
+    assert set(moments[alone:]) == {4.5, 6.0}
 
 
 async def test_who_said_that_they_come_and_did_not_make_no_pages_worth_reading(
@@ -133,7 +133,7 @@ async def test_ten_that_are_watched_at_once_cost_a_call_each_and_their_ends_are_
         delay = next_poll(passed, 600.0, earlier)
         due[name] = region.now + pages.again(REGION, name, region.now, delay)
     assert len(region.calls) <= len(NAMES)
-    assert mean(late) < 1.0
+    assert mean(late) < 0.75
 
 
 async def test_nobody_finds_the_same_reading_twice(region: Region, pages: RegionPages) -> None:
