@@ -20,7 +20,12 @@ All of it is pure but `source`, which reads a file.
 """
 
 from bot.policy.age import check_age
-from bot.policy.authorization import authorize_on_record, authorize_submission, authorize_verdict
+from bot.policy.authorization import (
+    authorize_break_glass,
+    authorize_on_record,
+    authorize_submission,
+    authorize_verdict,
+)
 from bot.policy.blocks import same_block
 from bot.policy.membership import is_member, require_colleague, require_member, require_visible
 from bot.policy.people import approvers
@@ -47,6 +52,7 @@ __all__ = [
     "Wide",
     "approved_by",
     "approvers",
+    "authorize_break_glass",
     "authorize_on_record",
     "authorize_submission",
     "authorize_verdict",

@@ -70,6 +70,9 @@ _AFTER_PAUSE = 0.05
 
 _MOST_LEFT = 0.7
 
+_ROUNDING = 1e-6
+"""Of a call: what is missing by less is there."""
+
 _SLOWEST = 0.25
 _SOON_SECONDS = 60.0
 _RECOVERY_SECONDS = 240.0
@@ -99,8 +102,7 @@ class Budget:
         burst = max(1.0, self._rate.burst * speed)
         missing = 1 + min(_LEAVES[priority], (burst - 1) * _MOST_LEFT) - self._level
         pause = 0.0 if self._paused_until is None else max(0.0, self._paused_until - now)
-        # What is missing by less is the rounding.
-        short = missing * 60 / (self._rate.per_minute * speed) if missing > 1e-6 else 0.0  # noqa: PLR2004
+        short = missing * 60 / (self._rate.per_minute * speed) if missing > _ROUNDING else 0.0
         return pause + short
 
     def pace(self, now: float) -> float:

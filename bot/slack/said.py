@@ -24,6 +24,9 @@ _HEADER = "x-slack-request-timestamp"
 _LATE_SECONDS = 10.0
 """From here on a delay is worth a word: either Slack is late, or one of the clocks is wrong."""
 
+_EARLIEST, _LATEST = 1e9, 1e10
+"""Between which times of ours are, in seconds since the epoch: from 2001 to 2286."""
+
 _signed_at: ContextVar[float | None] = ContextVar("signed_at", default=None)
 
 
@@ -65,4 +68,4 @@ def _seconds(text: object) -> float | None:
     except ValueError:
         return None
     # What is no time of ours (`nan`, another unit) says nothing.
-    return found if 1e9 < found < 1e10 else None  # noqa: PLR2004
+    return found if _EARLIEST < found < _LATEST else None

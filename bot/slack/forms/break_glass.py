@@ -17,8 +17,14 @@ from bot.command.text import plain
 from bot.errors import AlibabaError, Refused, StoreError, UserError
 from bot.execution.finding import Wanted, command_of
 from bot.models import Draft, Request
-from bot.policy import Matter, rule_for, same_block, says_something, terms_for
-from bot.policy.authorization import authorize_break_glass
+from bot.policy import (
+    Matter,
+    authorize_break_glass,
+    rule_for,
+    same_block,
+    says_something,
+    terms_for,
+)
 from bot.policy.rules import Rule
 from bot.preview.rollback import rollback_draft
 from bot.preview.snapshot import snapshot

@@ -65,9 +65,9 @@ def problem(error: BotError) -> str:
 def choices(error: BotError) -> list[Block]:
     """The same with a button for each command that is offered: nobody retypes at night."""
     offers = _offers(error)
-    if not offers or any(len(offer.command) > _VALUE_LIMIT for offer in offers):
+    fit = all(len(offer.command) <= _VALUE_LIMIT for offer in offers)
+    if not isinstance(error, UserError) or not offers or not fit:
         return []
-    assert isinstance(error, UserError)  # noqa: S101 - no other offers anything
     alone = isinstance(error, CommandError)
     rows = [
         section(prose(offer.about) if offer.about else code(offer.command))
