@@ -5,7 +5,7 @@ buttons. What it shows follows from the record, as with the card. Whoever can't 
 nobody else from being called. All of it goes after everything else that Slack is asked for.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import structlog
 from msgspec.structs import replace
@@ -18,15 +18,17 @@ from bot.errors import (
     SlackUnavailable,
 )
 from bot.follow_up import reminders
-from bot.models import Request
+from bot.models import Request, RequestState
 from bot.slack.approvers import Approvers
 from bot.slack.budget import Priority
 from bot.slack.cards import call_by_call
 from bot.slack.messages.direct import asks, direct_message
 from bot.slack.messages.mrkdwn import Message
+from bot.slack.messages.related import Related
 from bot.slack.posted import DIRECT, PostedMessages, content_hash, metadata
+from bot.slack.related import related
 from bot.slack.web import Slack
-from bot.store import Claim, DirectMessage, DirectState, Store
+from bot.store import Claim, DirectMessage, DirectState, Store, Stored
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +79,7 @@ class DirectMessagePublisher:
             return None
         state = await self._store.direct_states.get(claim.id)
         try:
-            return await self._bring_closer(claim, stored.request, state)
+            return await self._bring_closer(claim, stored, state)
         except SlackRateLimited as error:
             return await self._store.database.now() + error.retry_after
         except ScopeMissing as error:
@@ -93,9 +95,8 @@ class DirectMessagePublisher:
         """Never: Slack comes back, and until then this costs a call now and then."""
         return await self.step(claim)
 
-    async def _bring_closer(
-        self, claim: Claim, request: Request, state: DirectState
-    ) -> float | None:
+    async def _bring_closer(self, claim: Claim, stored: Stored, state: DirectState) -> float | None:
+        request = stored.request
         if not (state.chosen or (request.undecided and self._up_to)):
             return None
         card = await self._store.card_states.get(claim.id)
@@ -106,14 +107,24 @@ class DirectMessagePublisher:
             if not isinstance(found, DirectState):
                 return found
             state = found
-        if todo := next(_todo(request, state, card.link), None):
+        others = await self._others(stored)
+        if todo := next(_todo(request, state, card.link, others), None):
             state = await self._tend(claim, request, state, *todo)
             if _may_come_late(request, state.of(todo[0].user), claim.now):
                 return claim.now + _AGAIN_SECONDS
         elif not request.state.open:
             # Once more, so that it is forgotten with its request.
             await self._save(claim, request, state)
-        return claim.now if next(_todo(request, state, card.link), None) else None
+        return claim.now if next(_todo(request, state, card.link, others), None) else None
+
+    async def _others(self, stored: Stored) -> list[Related]:
+        """The other open requests on its connection, where somebody is asked to decide.
+
+        Not linked: the card links them, and a message would be edited again for each link.
+        """
+        if stored.request.state is not RequestState.PENDING:
+            return []
+        return [Related(one.request) for one in (await related(self._store, stored)).beside]
 
     async def _choose(self, claim: Claim, request: Request) -> DirectState | float:
         """Decide once who is called, and say in the thread where that is not everybody.
@@ -218,11 +229,11 @@ class DirectMessagePublisher:
 
 
 def _todo(
-    request: Request, state: DirectState, link: str
+    request: Request, state: DirectState, link: str, others: Sequence[Related]
 ) -> Iterator[tuple[DirectMessage, Message]]:
     """The messages with which something is left to do, and what they are to show."""
     for message in sorted(state.messages, key=lambda m: m.failures):
-        wanted = direct_message(request, message.user, link)
+        wanted = direct_message(request, message.user, link, others)
         if _due(request, message, wanted):
             yield message, wanted
 

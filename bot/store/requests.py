@@ -167,7 +167,10 @@ if origin then
   end
   wake('tell:' .. cmd.origin, now)
 end
-for id in pairs(beside) do wake('tell:' .. id, now) end
+for id in pairs(beside) do
+  wake('tell:' .. id, now)
+  wake('dm:' .. id, now)
+end
 for _, item in ipairs(cmd.wake) do wake(item, now) end
 return {'ok'}
 """,

@@ -1,11 +1,21 @@
 """Requests that know of each other: each card says so, and goes on doing so after every failure."""
 
-from stage import Stage, delete_command
+from stage import Stage, delete_command, request_id
 
 from bot.models import EventKind, Operation, RequestState
-from bot.sandbox.slack.messages import find_element, text_of
+from bot.sandbox.slack.messages import Message, find_element, text_of
 from bot.sandbox.slack.workspace import ALICE, BOB, CAROL
 from bot.slack.messages.buttons import AGAIN, RESTORE
+
+
+def asked_directly(stage: Stage, user: str, card: Message) -> Message:
+    """The direct message that asks somebody about what a card asks."""
+    [found] = [
+        m
+        for m in stage.slack.dms(user)
+        if m.metadata.get("event_payload", {}).get("request") == request_id(card)
+    ]
+    return found
 
 
 async def test_two_on_one_connection_warn_each_other_and_the_void_one_says_which_did_it(
@@ -22,10 +32,12 @@ async def test_two_on_one_connection_warn_each_other_and_the_void_one_says_which
     assert f"asked by <@{CAROL}>. 256 addresses stay on this connection: 10.0.0.0/16" in said
     assert "Whichever runs first voids the other." in said
     await brisk.until_card_says(second, "|🟠 Delete 10.0.0.0/16>")
+    bobs = asked_directly(brisk, BOB, first)
+    await brisk.slack.until(lambda: "Whichever runs first" in text_of(bobs))
 
     await brisk.approve(second)
     await brisk.until_deleted(second)
-    await brisk.slack.until(lambda: "Open on this" not in text_of(first))
+    await brisk.slack.until(lambda: "Open on this" not in text_of(first) + text_of(bobs))
     await brisk.approve(first)
     assert (await brisk.until_ended(first)).state is RequestState.VOID
     culprit = await brisk.request(second)

@@ -5,7 +5,7 @@ When that is made, or its reader has given theirs, it says so and has none of th
 can be stopped from here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bot import lifecycle
 from bot.models import Decision, Request, RequestState, Verdict
@@ -41,6 +41,7 @@ from bot.slack.messages.mrkdwn import (
     what,
 )
 from bot.slack.messages.per_route import impact
+from bot.slack.messages.related import Related
 
 _NOTHING_DONE = (
     RequestState.REJECTED,
@@ -50,11 +51,16 @@ _NOTHING_DONE = (
 )
 
 
-def direct_message(request: Request, user: str, link: str) -> Message:
-    """What `user` is shown of a request; `link` leads to its card."""
+def direct_message(
+    request: Request, user: str, link: str, others: Sequence[Related] = ()
+) -> Message:
+    """What `user` is shown of a request; `link` leads to its card.
+
+    `others`: the other open requests on the connection.
+    """
     if not asks(request, user):
         return _answer(request, link)
-    return _seen(request, link) if request.unsigned else _question(request, link)
+    return _seen(request, link) if request.unsigned else _question(request, link, others)
 
 
 def asks(request: Request, user: str) -> bool:
@@ -64,12 +70,12 @@ def asks(request: Request, user: str) -> bool:
     return request.unsigned
 
 
-def _question(request: Request, link: str) -> Message:
+def _question(request: Request, link: str, others: Sequence[Related]) -> Message:
     line, until = literal(first_line(request)), clock(request.expires_at)
     said = f"{line} · {mention(request.requester)} asks for your approval, until {until}"
     blocks = [
         header(first_line(request)),
-        *facts(request),
+        *facts(request, others),
         {"type": "actions", "elements": deciding_buttons(request)},
         ids(request),
         *_way(link, "Card and thread"),
