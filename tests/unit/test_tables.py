@@ -162,7 +162,9 @@ def test_each_row_says_how_far_it_is_and_then_where_its_traffic_goes() -> None:
         NOTHING,
     ]
     maybe = in_state(RequestState.UNCONFIRMED, *FOUR)
-    assert column(card(maybe, VIEW)[1], "Traffic")[0].startswith("If it was done: ⛔ 256")
+    first, *others = column(card(maybe, VIEW)[1], "Traffic")
+    assert first.startswith("If it was done: ⛔ 256")
+    assert others == [NOTHING] * 3, "they were not sent"
 
 
 def test_what_somebody_else_wrote_stands_in_cells_that_interpret_nothing() -> None:

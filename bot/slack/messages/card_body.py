@@ -49,7 +49,7 @@ from bot.slack.messages.mrkdwn import (
     sentence,
     some_are,
 )
-from bot.slack.messages.per_route import IF_DONE, ended, impact, now_lines, states, uncovered
+from bot.slack.messages.per_route import ended, if_done, impact, now_lines, states, uncovered
 from bot.slack.messages.related import Related, voided_by
 from bot.slack.messages.stays import stays_words
 from bot.slack.messages.stops import Wait, waiting_line
@@ -238,7 +238,7 @@ def ending(request: Request, view: View = _ALONE) -> Iterator[Block]:
         yield section("\n".join([proof(request), *now]))
     elif request.state is RequestState.UNCONFIRMED:
         yield section(_unconfirmed(request))
-        yield from impact(request, IF_DONE) if few else ()
+        yield from if_done(request) if few else ()
     elif now:
         yield section("\n".join(now))
     yield from states(request) if few else ended(request, undone=gone)

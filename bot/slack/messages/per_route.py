@@ -5,7 +5,7 @@ where a table is wider than the screen: those stay. Of more than that one looks 
 differs, so it is one table. The progress stands in it: Slack's `plan` would name all of them again.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from bot.models import (
     Impact,
@@ -32,24 +32,20 @@ _NAMED_IN_ALL = 10
 IF_DONE = "If it was done: "
 
 
-def impact(request: Request, lead: str = "", *, progress: bool = True) -> Iterator[Block]:
-    """What traffic does next; `lead` begins what is said of each route.
-
-    Without its `progress` it is the same as long as there is the request.
-    """
+def impact(request: Request, *, progress: bool = True) -> Iterator[Block]:
+    """What traffic does next; without the `progress` it is the same as long as there is one."""
     if names_all(request):
-        yield from _paragraphs(request, lead)
+        yield from _paragraphs(request)
         return
     open_ = request.state.open or not progress
     if open_ and (bare := uncovered(request)):
         said = NO_ROUTE_LEFT.format(some=len(bare), all=len(request.routes))
         yield section(f"{Symbol.NO_ROUTE} *{said}*")
     traffic = {
-        one.route: lead + " ".join(_lines(request, one, TERMINAL))
-        for one in request.snapshot.impacts
+        one.route: " ".join(_lines(request, one, TERMINAL)) for one in request.snapshot.impacts
     }
     before = states(request) if progress else ()
-    instead = [*before, *_paragraphs(request, lead)]
+    instead = [*before, *_paragraphs(request)]
     yield from _table(request, traffic, instead, progress=progress)
     if request.snapshot.bgp_unknown and request.operation is Operation.DELETE:
         yield section(BGP_LINE)
@@ -70,15 +66,22 @@ def now_lines(request: Request) -> list[str]:
     return [f"{code(route.route_dest)}: {line}" for route, line in now.items()]
 
 
+def if_done(request: Request) -> Iterator[Block]:
+    """What traffic does if that was done of which it is not known."""
+    unsure = {r.route for r in request.routes if r.state is RouteState.UNCONFIRMED}
+    yield from _paragraphs(request, IF_DONE, unsure)
+
+
 def ended(request: Request, *, undone: bool = False) -> Iterator[Block]:
     """How each of many routes ended and where its traffic goes, unless it was `undone` since."""
-    if request.state is RequestState.UNCONFIRMED:
-        yield from impact(request, IF_DONE)
-        return
-    now = [] if undone else now_lines(request)
-    before = [section("\n".join(now))] if now else []
     traffic = {} if undone else _now(request, TERMINAL)
-    yield from _table(request, traffic, [*before, *states(request)])
+    now = [] if undone else now_lines(request)
+    instead = [section("\n".join(now))] if now else []
+    instead += [*if_done(request), *states(request)]
+    for change, one in zip(request.routes, request.snapshot.impacts, strict=True):
+        if change.state is RouteState.UNCONFIRMED:
+            traffic[change.route] = IF_DONE + " ".join(_lines(request, one, TERMINAL))
+    yield from _table(request, traffic, instead)
 
 
 def uncovered(request: Request) -> list[str]:
@@ -89,10 +92,14 @@ def uncovered(request: Request) -> list[str]:
     return [i.route.route_dest for i in impacts if i.carries and not i.takers]
 
 
-def _paragraphs(request: Request, lead: str) -> Iterator[Block]:
-    """One for each route; of several each begins with its own."""
+def _paragraphs(
+    request: Request, lead: str = "", only: Container[VcoRoute] | None = None
+) -> Iterator[Block]:
+    """One for each route, or for those `only`; of several each begins with its own."""
     snapshot = request.snapshot
     for target, one in zip(snapshot.targets, snapshot.impacts, strict=True):
+        if only is not None and target.route not in only:
+            continue
         first, *more = _lines(request, one, SLACK)
         lines = [f"{lead}{first}", *more]
         if len(snapshot.targets) > 1:
@@ -155,9 +162,9 @@ def _table(
     yield from table(columns, rows, instead)
 
 
-ROUTE = Column("Route")
+ROUTE = Column("Route", wraps=True)  # what does not wrap may be cut, and routes differ at the end
 WEIGHT = Column("Weight", align="right")
-NEXT_HOP = Column("Next hop")
+NEXT_HOP = Column("Next hop", wraps=True)
 STATE = Column("State")
 
 
