@@ -35,7 +35,7 @@ async def _return(*_: object) -> None:
 
 
 def _claims() -> None:
-    _set(Work, "claim", _raise_later)
+    _set(Work, "turn", _raise_later)
 
 
 def _worker() -> None:

@@ -12,14 +12,17 @@ from stage import Stage
 class Commands:
     """Counts the commands that a Redis server is sent while it lasts, by their names.
 
-    What a script of ours does inside the server is not counted: it is no round trip.
+    What a script of ours does inside the server is not counted: it is no round trip. Nor is that a
+    server is taught a script, which it is once.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, besides: str = "") -> None:
+        """`besides`: the command with which the test itself looks."""
+        self._besides = ("EVAL", besides)
         self._redis = Redis.from_url(url, decode_responses=True)
         self._monitor = self._redis.monitor()
         self._listening: asyncio.Task[None] | None = None
-        self.sent: Counter[str] = Counter()
+        self._sent: list[tuple[float, str]] = []
 
     async def __aenter__(self) -> Self:
         await self._monitor.__aenter__()  # type: ignore[no-untyped-call] # redis-py leaves it untyped
@@ -35,11 +38,21 @@ class Commands:
             await self._monitor.connection.disconnect()
         await self._redis.aclose()
 
+    @property
+    def sent(self) -> Counter[str]:
+        """All of them."""
+        return Counter(name for _, name in self._sent)
+
+    def between(self, start: float, end: float) -> Counter[str]:
+        """Those of some time."""
+        return Counter(name for at, name in self._sent if start <= at <= end)
+
     async def _listen(self) -> None:
         while True:
             told = await self._monitor.next_command()
-            if told["client_type"] != "lua":
-                self.sent[told["command"].split()[0]] += 1
+            name = told["command"].split()[0]
+            if told["client_type"] != "lua" and name not in self._besides:
+                self._sent.append((told["time"], name))
 
 
 class Asked:

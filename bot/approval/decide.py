@@ -27,7 +27,7 @@ from bot.models import (
 )
 from bot.policy import PolicySource, check_age, terms_now, tightened
 from bot.policy.directory import Directory
-from bot.store import Audit, Requests
+from bot.store import Audit, Requests, Stored
 
 log = structlog.get_logger(__name__)
 
@@ -64,14 +64,19 @@ class Approval:
         policy: PolicySource,
         now: Callable[[], Awaitable[float]],
         refusals: Refusals | None = None,
+        lately: Callable[[], Awaitable[float]] | None = None,
     ) -> None:
-        """Record in `requests` what `policy` lets people decide; `now` is the store's clock."""
+        """Record in `requests` what `policy` lets people decide; `now` is the store's clock.
+
+        `lately`: the same as it was told a moment ago, for a first look before Slack is asked.
+        """
         self._refusals = refusals or Refusals()
         self._requests = requests
         self._audit = audit
         self._eligibility = Eligibility(directory, policy, self._refusals)
         self._policy = policy
         self._now = now
+        self._lately = lately or now
 
     async def decide(  # noqa: PLR0913 - what was clicked, and what was said with it
         self,
@@ -96,12 +101,13 @@ class Approval:
             SlackError, StoreError: it could not be found out or written; nothing was recorded.
         """
         for _ in range(_ATTEMPTS):
-            request = await self._known(request_id)
+            stored = await self._stored(request_id)
+            request = stored.request
             if request.state is not RequestState.PENDING:
                 return Result(request, decided=False)
             if any((d.by, d.verdict) == (actor_id, verdict) for d in request.decisions):
                 return Result(request, decided=False)
-            check_age(said_at, await self._now())
+            check_age(said_at, await self._lately())
             checked = await self._check(request, actor_id, verdict, delivery, typed)
             at = await self._now()
             check_age(said_at, at)
@@ -109,7 +115,7 @@ class Approval:
             if at >= request.expires_at:
                 mine = Decision(verdict=Verdict.EXPIRED, by="", at=at)
             try:
-                result = await self._decide(checked, mine)
+                result = await self._decide(checked, mine, stored)
             except _OvertakenError:
                 continue
             decided = mine in result.decisions and mine.by == actor_id
@@ -174,18 +180,23 @@ class Approval:
         return Result(result, decided=decided)
 
     async def _known(self, request_id: str) -> Request:
+        return (await self._stored(request_id)).request
+
+    async def _stored(self, request_id: str) -> Stored:
         stored = await self._requests.get(request_id)
         if stored is None:
             raise _unknown(request_id)
-        return stored.request
+        return stored
 
-    async def _record(self, request_id: str, change: Callable[[Request], Request]) -> Request:
-        request = await self._requests.update(request_id, change)
+    async def _record(
+        self, request_id: str, change: Callable[[Request], Request], known: Stored | None = None
+    ) -> Request:
+        request = await self._requests.update(request_id, change, known=known)
         if request is None:
             raise _unknown(request_id)
         return request
 
-    async def _decide(self, checked: _Checked, mine: Decision) -> Request:
+    async def _decide(self, checked: _Checked, mine: Decision, known: Stored) -> Request:
         """Record a decision on the very request that was read.
 
         Raises:
@@ -199,7 +210,7 @@ class Approval:
                 raise _OvertakenError
             return lifecycle.record_decision(found, mine, checked.terms)
 
-        return await self._record(seen.id, change)
+        return await self._record(seen.id, change, known)
 
     async def _check(
         self, request: Request, actor_id: str, verdict: Verdict, delivery: str, typed: str = ""

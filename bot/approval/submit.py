@@ -73,8 +73,12 @@ class Submitter:
         readings: Readings,
         finder: Finder,
         refusals: Refusals | None = None,
+        lately: Callable[[], Awaitable[float]] | None = None,
     ) -> None:
-        """`policy` says who may ask, and what each request has to meet."""
+        """`policy` says who may ask, and what each request has to meet.
+
+        `now` is the store's clock, `lately` the same as it was told a moment ago.
+        """
         self._finder = finder
         self._readings = readings
         self._refusals = refusals or Refusals()
@@ -83,6 +87,7 @@ class Submitter:
         self._directory = directory
         self._cloud = cloud
         self._now = now
+        self._lately = lately or now
         self._policy = policy
         self._candidates = Candidates(directory)
 
@@ -112,7 +117,7 @@ class Submitter:
             AlibabaError, SlackError, StoreError: something could not be read; nothing is stored.
             StillReading: the routes are being read; ask again in a moment.
         """
-        check_age(said_at, await self._now())
+        check_age(said_at, await self._lately())
         limits = self._policy.policy.limits
         try:
             # Before anything is read for it; and once more when it is stored.
@@ -237,7 +242,7 @@ class Submitter:
                 raise
             wanted = Wanted(vpn_connection_id=draft.vpn_connection_id, region=draft.region)
             raise await self._finder.missing(wanted, command_of(draft)) from None
-        at = await self._now()
+        at = await self._lately()
         return at, snapshot(draft, reading.connection, reading.listed, at=at)
 
 

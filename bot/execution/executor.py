@@ -97,7 +97,7 @@ class Execution:
         return None
 
     async def _advance(self, claim: Claim, request: Request) -> float | None:
-        ahead = await self._context.requests.position(request)
+        ahead = await self._context.requests.position(request, claim)
         if ahead is None:
             return await self._not_queued(claim, request)
         if ahead:

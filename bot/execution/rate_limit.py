@@ -20,6 +20,7 @@ from bot.alibaba.errors import Call
 from bot.errors import Throttled
 from bot.models import Operation, Request
 from bot.store import RateLimits
+from bot.store.rate_limit import IN_ADVANCE_SECONDS
 
 SHARE = 90
 """Percent of the vendor's quotas that are ours: others use the account, too."""
@@ -70,7 +71,8 @@ class Quotas:
         self._window = window + MARGIN
         reads = max(_PART_AT_ONCE, READS_A_MINUTE * share // 100)
         self._burst = reads // _PART_AT_ONCE
-        self._every = window / (reads - self._burst)
+        # What was taken in advance is called up to so much later.
+        self._every = (window + IN_ADVANCE_SECONDS) / (reads - self._burst)
         self._part = 2 if background else 1
         self._max_wait = max_wait
 

@@ -100,9 +100,7 @@ async def _after_reading(
     if not reading.connection.attached:
         return await _not_attached(context, claim, request, reading.connection)
     changed = _drift(request, reading)
-    # By now, not by when the step began: the check may have taken long.
-    window_over = await context.now() - route.first_sent_at > context.limits.token_window
-    if route.outcome_unknown and (changed or window_over):
+    if route.outcome_unknown and (changed or await _window_over(context, route)):
         # The first send may have worked, and may not be repeated any more.
         await context.change(claim, route_change.watch)
         return claim.now
@@ -116,6 +114,14 @@ async def _after_reading(
         )
         return None
     return await _send(context, claim, request)
+
+
+async def _window_over(context: StepContext, route: RouteChange) -> bool:
+    """Whether the token may not be sent any more.
+
+    By now, not by when the step began: the reading may have taken long.
+    """
+    return await context.now() - route.first_sent_at > context.limits.token_window
 
 
 async def _send(context: StepContext, claim: Claim, request: Request) -> float | None:

@@ -7,12 +7,13 @@ is killed costs at most a lease.
 Each kind has its own concurrency limit. Where that is reached, by steps that hang for example,
 the kind is not claimed until one ends; what is due of it waits in its order, and the other kinds
 are claimed meanwhile.
+
+The loop takes turns: in one it ends the steps that are over and claims what is due by then.
 """
 
 import asyncio
-import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from types import MappingProxyType
 from typing import Protocol
@@ -31,7 +32,8 @@ from bot.errors import (
 )
 from bot.metrics import ALARMS, CLAIMS_LOST, STEP_SECONDS, STEPS
 from bot.store import Claim, Work
-from bot.store.work import Idle
+from bot.store.reading import AT_ONCE
+from bot.store.work import FAILED, FINISHED, End
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +50,9 @@ _LONGEST_SLEEP = 1.0
 _GIVE_BACK_PAUSE = 0.5
 """Seconds between tries to give a claim back while the store is away, and from then until the
 item is due: an outage costs about a second beyond itself, not what is left of a lease."""
+
+_TIMER_SLACK = 0.001
+"""Seconds by which a timer may be early: a turn before anything is due would be in vain."""
 
 _CLOCK_SLACK = 2.0
 """Seconds by which the store's clock may go back without being worth a word."""
@@ -100,7 +105,8 @@ class Worker:
         self._default_concurrency = default_concurrency
         self._woken = asyncio.Event()
         self._steps: dict[asyncio.Task[None], str] = {}
-        self._passed_over: Collection[str] = ()
+        self._ending: set[asyncio.Task[None]] = set()
+        self._over: list[tuple[End, asyncio.Future[bool]]] = []
         self._latest = 0.0
         self._stopped = asyncio.Event()
 
@@ -115,18 +121,19 @@ class Worker:
         keeping_up = asyncio.create_task(self._keep_up(stop))
         try:
             while not stop.is_set():
-                claimed = await self._claim()
-                if isinstance(claimed, Claim):
-                    self._start(claimed)
-                    claimed = _LONGEST_SLEEP if claimed.wait is None else claimed.wait
-                if claimed:
-                    await self._sleep(claimed, stopping)
-            if self._steps:
-                await asyncio.wait(self._steps)
+                if wait := await self._turn(AT_ONCE):
+                    await self._sleep(wait, stopping)
+            while self._steps or self._ending:
+                if self._over:
+                    await self._turn(0)
+                woken = asyncio.create_task(self._woken.wait())
+                steps = {*self._steps, *self._ending}
+                await asyncio.wait({woken, *steps}, return_when="FIRST_COMPLETED")
+                woken.cancel()
         finally:
             stopping.cancel()
             keeping_up.cancel()
-            for step in self._steps:
+            for step in (*self._steps, *self._ending):
                 step.cancel()
 
     async def _keep_up(self, stop: asyncio.Event) -> None:
@@ -141,28 +148,42 @@ class Worker:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), UPKEEP_SECONDS)
 
-    async def _claim(self) -> Claim | float:
+    async def _turn(self, most: int) -> float:
+        """End what is over, and begin what is due; returns the seconds until more is."""
         self._woken.clear()
-        self._passed_over = self._full()
+        ended, self._over = self._over, []
         try:
-            claimed = await self._work.claim(self._lease, full=self._passed_over)
-        except StoreError as error:
-            _log_store_error(error)
+            turn = await self._work.turn(
+                self._lease,
+                ended=[end for end, _ in ended],
+                room=self._room(),
+                usual_room=self._default_concurrency,
+                most=most,
+            )
+        except BaseException as error:
+            # Each of these steps gives its claim back, or leaves it to its lease.
+            for _, over in ended:
+                if not over.done():
+                    over.set_exception(error)
+            if not isinstance(error, StoreError):
+                raise
+            if not ended:
+                _log_store_error(error)
             return _LONGEST_SLEEP
-        if isinstance(claimed, Claim):
-            self._watch_clock(claimed.now)
-        if isinstance(claimed, Idle):
-            return _LONGEST_SLEEP if claimed.wait is None else claimed.wait
-        return claimed
+        for (_, over), still_ours in zip(ended, turn.ended, strict=True):
+            if not over.done():
+                over.set_result(bool(still_ours))
+        self._watch_clock(turn.now)
+        for claim in turn.claims:
+            self._start(claim)
+        return _LONGEST_SLEEP if turn.wait is None else turn.wait
 
-    def _full(self) -> list[str]:
-        """The kinds that have reached their concurrency limit."""
+    def _room(self) -> Mapping[str, int]:
+        """How many steps of each kind may be begun; the usual limit holds for all others."""
         taken = Counter(self._steps.values())
-        return [
-            kind
-            for kind, n in taken.items()
-            if n >= self._concurrency.get(kind, self._default_concurrency)
-        ]
+        limits = self._concurrency
+        usual = self._default_concurrency
+        return {kind: limits.get(kind, usual) - taken[kind] for kind in {*limits, *taken}}
 
     def _watch_clock(self, now: float) -> None:
         if now < self._latest - _CLOCK_SLACK:
@@ -171,7 +192,7 @@ class Worker:
 
     async def _sleep(self, wait: float, stopping: asyncio.Task[bool]) -> None:
         woken = asyncio.create_task(self._woken.wait())
-        timeout = min(max(wait, 0.005), _LONGEST_SLEEP)
+        timeout = min(max(wait + _TIMER_SLACK, 0.005), _LONGEST_SLEEP)
         await asyncio.wait({woken, stopping}, timeout=timeout, return_when="FIRST_COMPLETED")
         woken.cancel()
 
@@ -181,22 +202,27 @@ class Worker:
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        kind = self._steps.pop(task)
-        if kind in self._passed_over:
-            # What was due of it has waited for room.
-            self._woken.set()
+        self._steps.pop(task, None)
+        self._ending.discard(task)
         if not task.cancelled() and (error := task.exception()):
             log.error("step_broke", item=task.get_name(), exc_info=error)
 
-    def _due_again(self, again_at: float | None, claim: Claim, began: float) -> None:
-        """Claim when the item is due again, and not before: this process has nothing to ask."""
-        if again_at is None:
-            return
-        wait = again_at - claim.now - (time.monotonic() - began)
-        if wait <= 0:
-            self._woken.set()
-        elif wait < _LONGEST_SLEEP:
-            asyncio.get_running_loop().call_later(wait, self._woken.set)
+    async def _end(self, claim: Claim, again_at: float | None, how: str = FINISHED) -> None:
+        """End a step with the next turn.
+
+        Raises:
+            StaleFence: the lease was over and somebody else has, or had, the item.
+            StoreError: it is not known whether it was ended.
+        """
+        over: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._over.append((End(claim, again_at, how), over))
+        if (task := asyncio.current_task()) in self._steps:
+            # The turn that ends it may begin another in its place.
+            del self._steps[task]
+            self._ending.add(task)
+        self._woken.set()
+        if not await over:
+            raise StaleFence(claim.item)
 
     async def _do(self, claim: Claim) -> None:
         with structlog.contextvars.bound_contextvars(item=claim.item):
@@ -250,10 +276,10 @@ class Worker:
         STEPS.labels(claim.kind, result).inc()
 
     async def _step(self, claim: Claim) -> str:
-        handler, began = self._handlers.get(claim.kind), time.monotonic()
+        handler = self._handlers.get(claim.kind)
         if handler is None:
             log.error("unknown_item", hint="a newer version may have written it")
-            await self._work.done(claim, claim.now + 60, failed=True)
+            await self._end(claim, claim.now + 60, FAILED)
             return "unknown"
         exhausted = claim.tries > MAX_TRIES
         try:
@@ -265,18 +291,13 @@ class Worker:
         except Unreadable as error:
             # No fault of the step: a replica of another version may read it. Nothing is given up.
             log.error("record_unreadable", error=str(error))  # noqa: TRY400 - it says enough
-            await self._work.done(claim, claim.now + _LONGEST_PAUSE)
+            await self._end(claim, claim.now + _LONGEST_PAUSE)
             return "unreadable"
         except Exception as error:  # noqa: BLE001 - whatever it is must not stop the others
             self._report(claim, error)
-            again_at = claim.now + _pause(claim.tries)
-            if await self._work.done(claim, again_at, failed=True):
-                again_at = claim.now
-            self._due_again(again_at, claim, began)
+            await self._end(claim, claim.now + _pause(claim.tries), FAILED)
             return "failed"
-        if await self._work.done(claim, again_at):
-            again_at = claim.now
-        self._due_again(again_at, claim, began)
+        await self._end(claim, again_at)
         return "given_up" if exhausted else "done"
 
     def _report(self, claim: Claim, error: Exception) -> None:

@@ -90,10 +90,16 @@ class App:
         # Who waits for an answer waits a moment for a quota; a step's reading can wait longer.
         self.cloud = self._vpc(self._quotas(max_wait=1.0))
         self.lookup = Lookup(self.cloud, self.cloud.regions)
-        now = self.store.database.now
+        now, lately = self.store.database.now, self.store.database.lately
         refusals = Refusals()
         self.approval = Approval(
-            self.store.requests, self.store.audit, self.directory, self.policy, now, refusals
+            self.store.requests,
+            self.store.audit,
+            self.directory,
+            self.policy,
+            now,
+            refusals,
+            lately,
         )
         self.readings = Readings(step=min(STEP_SECONDS, settings.lease / 4))
         self.finder = finding.Finder(
@@ -113,6 +119,7 @@ class App:
             self.readings,
             self.finder,
             refusals,
+            lately,
         )
         self.responder = Responder(self.slack)
         self.notes = Notes(self.store.inbox, self.responder)
@@ -129,7 +136,7 @@ class App:
             region_steps=CONCURRENCY["run"] // 3,
             readings=self.readings,
             now=now,
-            lately=self.store.database.lately,
+            lately=lately,
             limits=limits,
             # A part of a step; where it takes longer, Slack counts as silent.
             recheck=Recheck(

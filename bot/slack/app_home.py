@@ -108,7 +108,7 @@ class AppHomePublisher:
             log.warning("home_refused", user=claim.id, code=error.code)
             await self._store.viewers.forget(claim.id)
             return None
-        now = await self._store.database.now()
+        now = await self._store.database.lately()
         lately = {i: at for i, at in self._done.items() if 0 <= now - at < APART_SECONDS}
         self._done = lately | {claim.id: now}
         return again_at
@@ -124,8 +124,7 @@ class AppHomePublisher:
     async def _do(self, claim: Claim) -> float | None:
         if claim.item != EVERYBODY:
             return await self._publish(claim.id, claim.now)
-        await self._store.viewers.changed()
-        for user in await self._store.viewers.latest():
+        for user in await self._store.viewers.changed():
             await self._store.work.wake(f"home:{user}")
         return None
 

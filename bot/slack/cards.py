@@ -6,7 +6,7 @@ and the record goes on; when it is back, the latest card and every line are stil
 """
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 import structlog
@@ -106,7 +106,7 @@ class CardPublisher:
         return await call_by_call(claim, self._call)
 
     async def _call(self, claim: Claim) -> float | None:
-        found = await self._store.recorded_now(claim.id)
+        found = await self._store.recorded_now(claim)
         if found is None:
             return None
         stored, posted = found
@@ -143,16 +143,14 @@ class CardPublisher:
             place = await self._post_once(claim, request, posted, CARD, message)
             STAGE_SECONDS.labels("card").observe(max(0.0, claim.now - request.created_at))
             placed = _placed(posted, place, shown, str(request.state))
-            await self._save(claim, request, placed)
+            await self._save(claim, request, placed, last=False)
             return claim.now
         if not posted.link:
             link = await self._link(posted)
-            if request.state is RequestState.PENDING:
-                # Before it is recorded: a crash in between must not leave the approvers uncalled.
-                await self._store.work.wake(f"dm:{request.id}")
-            await self._save(claim, request, replace(posted, link=link))
-            # App Homes link to the card.
-            await self._store.work.wake(EVERYBODY)
+            # App Homes link to the card, and its approvers are called.
+            calls = [f"dm:{request.id}"] if request.state is RequestState.PENDING else []
+            linked = replace(posted, link=link)
+            await self._save(claim, request, linked, wake=[*calls, EVERYBODY], last=False)
             return claim.now
         if not request.state.open:
             # What is said of an end is never taken back, so a failover must not forget it.
@@ -166,7 +164,8 @@ class CardPublisher:
         if posted.shown != shown and not request.state.open and not untold:
             # It can't be edited: how it ended stands below it, with the buttons that there are.
             await self._post_once(claim, request, posted, f"{CARD} {shown}", message)
-            await self._save(claim, request, replace(posted, shown=shown, posting=""))
+            done = replace(posted, shown=shown, posting="")
+            await self._save(claim, request, done, last=False)
             return claim.now
         return self._look_again(claim, request, view)
 
@@ -214,7 +213,8 @@ class CardPublisher:
         log.error("outcome_forgotten", request=request.id, shows=shows, state=str(request.state))
         ALARMS.labels(_FORGOTTEN).inc()
         await self._post_once(claim, request, posted, _FORGOTTEN, forgotten(request, shows))
-        await self._save(claim, request, replace(posted, fixed=_FORGOTTEN, posting=""))
+        left = replace(posted, fixed=_FORGOTTEN, posting="")
+        await self._save(claim, request, left, last=False)
 
     async def _edit(
         self, claim: Claim, request: Request, posted: CardState, message: Message, shown: str
@@ -228,10 +228,11 @@ class CardPublisher:
             if error.code not in _NO_EDITS:
                 raise
             log.warning("card_not_editable", request=request.id, code=error.code)
-            await self._save(claim, request, replace(posted, fixed=error.code))
+            fixed = replace(posted, fixed=error.code)
+            await self._save(claim, request, fixed, last=False)
         else:
-            state = str(request.state)
-            await self._save(claim, request, replace(posted, shown=shown, state=state))
+            edited = replace(posted, shown=shown, state=str(request.state))
+            await self._save(claim, request, edited, last=False)
 
     async def _link(self, posted: CardState) -> str:
         try:
@@ -254,7 +255,8 @@ class CardPublisher:
                 message,
                 broadcast=broadcast(request.timeline[said - 1]),
             )
-        await self._save(claim, request, replace(posted, said=said, posting=""))
+        told = replace(posted, said=said, posting="")
+        await self._save(claim, request, told, last=False)
 
     async def _post_once(  # noqa: PLR0913 - what is posted, where, and how
         self,
@@ -293,7 +295,7 @@ class CardPublisher:
         return PostedMessage(*where, earlier=False)
 
     async def _view(self, claim: Claim, stored: Stored) -> View:
-        view, request = await related(self._store, stored), stored.request
+        view, request = await related(self._store, stored, claim), stored.request
         if request.state not in _PROGRESSING:
             return view
         waits = request.state is RequestState.APPROVED
@@ -301,7 +303,7 @@ class CardPublisher:
             view,
             # In steps, so that a card is not edited for a second's difference.
             now=claim.now - claim.now % REFRESH_SECONDS,
-            ahead=(await self._store.requests.position(request) or 0) if waits else 0,
+            ahead=(await self._store.requests.position(request, claim) or 0) if waits else 0,
             usual=await self._store.rate_limits.usual(request.region),
             until=route_change.deadline(request, self._operation),
         )
@@ -324,9 +326,19 @@ class CardPublisher:
         await self._save(claim, request, direct)
         return claim.now
 
-    async def _save(self, claim: Claim, request: Request, posted: CardState) -> None:
+    async def _save(
+        self,
+        claim: Claim,
+        request: Request,
+        posted: CardState,
+        *,
+        wake: Sequence[str] = (),
+        last: bool = True,
+    ) -> None:
+        """Save what was posted; unless it is the `last` call of the step, all is read again."""
         retain = None if request.state.open else self._store.requests.retention
-        await self._store.card_states.save(claim, posted, retain=retain)
+        states = self._store.card_states
+        await states.save(claim, posted, retain=retain, wake=wake, then=None if last else request)
 
 
 def edit_priority(request: Request, posted: CardState) -> Priority:

@@ -74,10 +74,10 @@ class DirectMessagePublisher:
         return await call_by_call(claim, self._once)
 
     async def _once(self, claim: Claim) -> float | None:
-        stored = await self._store.requests.get(claim.id)
+        stored = await self._store.requests.get(claim.id, claim=claim)
         if stored is None:
             return None
-        state = await self._store.direct_states.get(claim.id)
+        state = await self._store.direct_states.get(claim.id, claim)
         try:
             return await self._bring_closer(claim, stored, state)
         except SlackRateLimited as error:
@@ -99,7 +99,7 @@ class DirectMessagePublisher:
         request = stored.request
         if not (state.chosen or (request.undecided and self._up_to)):
             return None
-        card = await self._store.card_states.get(claim.id)
+        card = await self._store.card_states.get(claim.id, claim)
         if not state.chosen:
             if not card.link:
                 return None if card.lost else claim.now + _CARD_SECONDS

@@ -69,7 +69,7 @@ class InboxHandler:
     async def step(self, claim: Claim) -> float | None:
         """Handle one item; it is forgotten once it has been answered."""
         try:
-            content = await self._store.inbox.get(claim.id)
+            content = await self._store.inbox.get(claim.id, claim)
         except SealBroken as error:
             await self._unsealed(claim, error)
             return None

@@ -153,7 +153,7 @@ class ListenerContext:
         try:
             async with asyncio.timeout(STORE_SECONDS):
                 # By the clock that everything else goes by.
-                dated = replace(item, said_at=await self.store.database.now() - ago)
+                dated = replace(item, said_at=await self.store.database.lately() - ago)
                 await self.store.inbox.put(payload_id, payloads.encode(dated))
         finally:
             self._turns.release()

@@ -10,7 +10,7 @@ from bot.lifecycle.request import voided_by
 from bot.models import Request
 from bot.slack.messages.card_body import View
 from bot.slack.messages.related import MOST_BESIDE, Related, closest, stands
-from bot.store import Store, Stored
+from bot.store import Claim, Store, Stored
 
 _MOST_READ = 20
 """How many of the open requests on a connection are looked through."""
@@ -19,11 +19,11 @@ _LINK_SECONDS = 60.0
 """For how long a new request is expected to get a card that can be linked to."""
 
 
-async def related(store: Store, stored: Stored) -> View:
-    """What a card shows of other requests."""
+async def related(store: Store, stored: Stored, claim: Claim | None = None) -> View:
+    """What a card shows of other requests; some of it was read with the `claim`."""
     request = stored.request
     if request.state.open:
-        return View(now=0.0, beside=await _beside(store, request))
+        return View(now=0.0, beside=await _beside(store, request, claim))
     rollback = _standing(await _read(store, stored.rollbacks), request)
     cause = await _read(store, filter(None, [voided_by(request)]))
     return View(
@@ -38,11 +38,15 @@ def unlinked(view: View, now: float) -> bool:
     return any(not r.link and now - r.request.created_at < _LINK_SECONDS for r in view.related)
 
 
-async def _beside(store: Store, request: Request) -> tuple[Related, ...]:
-    ids = await store.requests.beside(request)
+async def _beside(store: Store, request: Request, claim: Claim | None) -> tuple[Related, ...]:
+    ids = await store.requests.beside(request, claim)
     if not ids:
         return ()
-    others = [r for r in await _read(store, ids[:_MOST_READ]) if r.state.open]
+    found = await store.requests.many(ids[:_MOST_READ])
+    others = [stored.request for stored in found.stored if stored.request.state.open]
+    unread = {*found.unreadable, *ids[_MOST_READ:]}
+    if gone := sorted({*ids} - {other.id for other in others} - unread):
+        await store.requests.not_beside(request, gone)
     # One more than is named says that there are more.
     shown = closest(request, others)[: MOST_BESIDE + 1]
     return tuple([await _linked(store, other) for other in shown])

@@ -26,7 +26,8 @@ CARD_SECONDS = 10.0
 """For how long an answer waits for the card, so that it can link to it."""
 
 _CARD_AGAIN_SECONDS = 0.15
-"""Seconds after which it is looked again whether the card stands."""
+_CARD_IN_SIGHT_SECONDS = 1.0
+"""Seconds after which it is looked again whether the card stands: soon, for who is to be told."""
 
 _ROUTES_AGAIN_SECONDS = STEP_SECONDS + 0.5
 """Seconds after which it is looked again whether a long list of routes has been read."""
@@ -103,7 +104,8 @@ class Submissions:
             said_at=item.said_at,
             confirmed=confirmed,
         )
-        return claim.now + _CARD_AGAIN_SECONDS
+        here = item.channel == channel and not item.at_home
+        return claim.now + (_CARD_IN_SIGHT_SECONDS if here else _CARD_AGAIN_SECONDS)
 
     async def _asked(self, claim: Claim, item: InboxItem, request: Request) -> float | None:
         posted = await self._store.card_states.get(request.id)

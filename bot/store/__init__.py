@@ -3,6 +3,8 @@
 - `work`      what is due and who has claimed it: the heart of the worker
 - `requests`  deletion requests: read, and changed by compare-and-set; the connection queue
 - `records`   how requests are read: one, or many in few round trips
+- `reading`   all that a step may need of a request, at once
+- `in_hand`   what this process has read for its next steps, and which it expects
 - `limits`    who asked for what lately, to count what one person may have open
 - `inbox`     what Slack delivered and nobody has handled yet
 - `clicks`    which click in an open form came last
@@ -28,7 +30,7 @@ its effect twice.
 from typing import NamedTuple
 
 from bot.errors import Unreadable
-from bot.store.audit import AUDIT, Audit
+from bot.store.audit import Audit
 from bot.store.cards import CardState, CardStates
 from bot.store.clicks import Clicks
 from bot.store.client import Database
@@ -36,7 +38,8 @@ from bot.store.direct import DirectMessage, DirectState, DirectStates
 from bot.store.health import Health
 from bot.store.inbox import Inbox
 from bot.store.rate_limit import RateLimits
-from bot.store.records import Reading, Stored, decoded
+from bot.store.reading import read_all
+from bot.store.records import Reading, Stored
 from bot.store.repair import Repair
 from bot.store.replicas import Replicas
 from bot.store.requests import RETENTION_SECONDS, AlreadyOpen, Requests
@@ -100,19 +103,20 @@ class Store:
         stored = await self.requests.get(request_id)
         return None if stored is None else Recorded(stored, *await self.shown(request_id))
 
-    async def recorded_now(self, request_id: str) -> tuple[Stored, CardState] | None:
+    async def recorded_now(self, claim: Claim) -> tuple[Stored, CardState] | None:
         """The same in one round trip, for who writes what is shown.
 
         Raises:
             Unreadable: one of the two can't be read by this version.
         """
-        fields, told = await self.database.together(
-            AUDIT,
-            self.requests.reading(request_id),
-            self.card_states.reading(request_id),
-        )
-        stored = decoded(request_id, fields)
-        return None if stored is None else (stored, self.card_states.read(request_id, told))
+        in_hand = self.database.in_hand
+        fields = in_hand.brought(claim.fence, "record")
+        if fields is None:
+            in_hand.bring(claim.fence, (await read_all(self.database, [claim.id]))[claim.id])
+            fields = in_hand.brought(claim.fence, "record")
+        stored = self.requests.read(claim.id, fields)
+        told = in_hand.brought(claim.fence, "told")
+        return None if stored is None else (stored, self.card_states.read(claim.id, told))
 
     async def shown(self, request_id: str) -> tuple[CardState, str]:
         """What Slack shows of a request; nothing, and why, where that can't be read.

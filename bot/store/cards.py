@@ -11,20 +11,73 @@ import msgspec
 from msgspec.structs import replace
 
 from bot.errors import StaleFence, Unreadable
-from bot.models import Value
-from bot.store.client import CLAIMS, Database, Script, key
+from bot.models import Request, Value
+from bot.store.client import CHECK_WORK, CLAIMS, DUE, NOW, WAKE, Database, Script, key
+from bot.store.reading import ABOUT, READ_ALL, about, connection_keys, parts
+from bot.store.viewers import CHANGES, EVERYBODY, VIEWERS
 from bot.store.work import Claim
 
 SAVE = Script(
-    """
-if redis.call('HGET', KEYS.claims, 'fence:' .. ARGV.item) ~= ARGV.fence then return 0 end
-if ARGV.retain == '' then redis.call('SET', KEYS.told, ARGV.posted)
-else redis.call('SET', KEYS.told, ARGV.posted, 'EX', ARGV.retain) end
-return 1
+    NOW
+    + WAKE
+    + CHECK_WORK
+    + f"""
+if redis.call('HGET', KEYS.claims, 'fence:' .. ARGV.item) ~= ARGV.fence then return {{0}} end
+local woken = cjson.decode(ARGV.wake)
+if ARGV.home == '1' then
+  if redis.call('ZCARD', KEYS.viewers) > 0 then woken[#woken + 1] = ARGV.everybody
+  else redis.call('SET', KEYS.changes, (redis.call('GET', KEYS.changes) or 0) + 1) end
+end
+if #woken > 0 then check_work() end
+if ARGV.retain == '' then redis.call('SET', KEYS.saved, ARGV.posted)
+else redis.call('SET', KEYS.saved, ARGV.posted, 'EX', ARGV.retain) end
+for _, item in ipairs(woken) do wake(item, seconds(ARGV.now)) end
+if ARGV.id == '' then return {{1}} end
+return {{1, {READ_ALL}}}
 """,
-    keys=("claims", "told"),
-    args=("item", "fence", "posted", "retain"),
+    keys=("claims", "due", "saved", "viewers", "changes", *ABOUT),
+    args=("item", "fence", "now", "posted", "retain", "wake", "home", "everybody", "id"),
 )
+"""Lua: what was posted, by whoever has the claim; who has something to do by that; and all that the
+next call of the same step needs, where there is one."""
+
+
+async def save(  # noqa: PLR0913 - what is saved, by whom, and what comes next
+    database: Database,
+    claim: Claim,
+    name: str,
+    posted: Value,
+    *,
+    retain: int | None,
+    wake: Sequence[str] = (),
+    then: Request | None = None,
+) -> None:
+    """Save under a claim; `then`: its request, where the step goes on with it.
+
+    Raises:
+        StaleFence: the lease was over and somebody else has the claim now.
+    """
+    connection = connection_keys(then) if then else None
+    reply = await database.run(
+        SAVE,
+        (CLAIMS, DUE, name, VIEWERS, CHANGES, *about(claim.id, connection)),
+        claim.item,
+        claim.fence,
+        database.fixed_now,
+        msgspec.json.encode(posted).decode(),
+        "" if retain is None else retain,
+        msgspec.json.encode([item for item in wake if item != EVERYBODY]).decode(),
+        int(EVERYBODY in wake),
+        EVERYBODY,
+        claim.id if then else "",
+    )
+    if not int(reply[0]):
+        raise StaleFence(claim.item)
+    if then:
+        database.in_hand.bring(claim.fence, parts(reply[1], connection))
+    if wake:
+        database.in_hand.expect(wake)
+        database.woken()
 
 
 DOUBT_SECONDS = 24 * 3600
@@ -60,17 +113,17 @@ class CardStates:
         """Keep them in `database`."""
         self._db = database
 
-    async def get(self, request_id: str) -> CardState:
+    async def get(self, request_id: str, claim: Claim | None = None) -> CardState:
         """What was posted of a request; nothing, for one that is new.
 
         Raises:
             Unreadable: a newer version, or somebody's editor, wrote it.
         """
-        return self.read(request_id, await self._db.command(*self.reading(request_id)))
-
-    def reading(self, request_id: str) -> Sequence[str]:
-        """The command that reads what was posted of a request."""
-        return "MGET", key("told", request_id), key("doubt", request_id)
+        replies = self._db.in_hand.brought(claim.fence, "told") if claim else None
+        if replies is None:
+            keys = (key("told", request_id), key("doubt", request_id))
+            replies = await self._db.command("MGET", *keys)
+        return self.read(request_id, replies)
 
     def read(self, request_id: str, replies: Sequence[object]) -> CardState:
         """What was posted, from the replies to that command; raises as `get` does."""
@@ -84,22 +137,24 @@ class CardStates:
         doubt = secrets.token_hex(4)
         await self._db.command("SET", key("doubt", request_id), doubt, "EX", DOUBT_SECONDS)
 
-    async def save(self, claim: Claim, posted: CardState, *, retain: int | None = None) -> None:
-        """Record what was posted; `retain`: forget it after so many seconds.
+    async def save(
+        self,
+        claim: Claim,
+        posted: CardState,
+        *,
+        retain: int | None = None,
+        wake: Sequence[str] = (),
+        then: Request | None = None,
+    ) -> None:
+        """Record what was posted, and `wake` items; `retain`: forget it after so many seconds.
+
+        `then`: its request, where the step goes on with it: all that it needs is read again.
 
         Raises:
             StaleFence: the lease was over and somebody else has the claim now.
         """
-        reply = await self._db.run(
-            SAVE,
-            (CLAIMS, key("told", claim.id)),
-            claim.item,
-            claim.fence,
-            msgspec.json.encode(posted).decode(),
-            "" if retain is None else retain,
-        )
-        if not int(reply):
-            raise StaleFence(claim.item)
+        name = key("told", claim.id)
+        await save(self._db, claim, name, posted, retain=retain, wake=wake, then=then)
 
 
 def _decoded(request_id: str, reply: object) -> CardState:

@@ -21,6 +21,7 @@ from redis.exceptions import (
 
 from bot import tracing
 from bot.errors import StoreError, StoreFault, StoreRefused, StoreUnavailable
+from bot.store.in_hand import InHand
 
 TAG = "{vco}"
 
@@ -160,6 +161,7 @@ class Database:
         """Use `redis` (with `decode_responses=True`). `now` replaces its clock in tests."""
         self._redis = redis
         self._heard: tuple[float, float] | None = None
+        self.in_hand = InHand()
         self.woken: Callable[[], None] = lambda: None
         """Called where this process has made something due: its worker need not find out."""
         self.fixed_now = now
@@ -189,6 +191,13 @@ class Database:
         if self.fixed_now:
             return float(self.fixed_now)
         return self.heard(float(await self.run(_TIME, (DUE,))))
+
+    def about_now(self) -> float:
+        """The time by our own clock since the server named it; 0 where it never has."""
+        if self.fixed_now or self._heard is None:
+            return float(self.fixed_now or 0)
+        now, at = self._heard
+        return now + time.monotonic() - at
 
     def heard(self, now: float) -> float:
         """Take note of the time that a reply of the server named; returns it."""

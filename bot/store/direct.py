@@ -9,10 +9,10 @@ import secrets
 import msgspec
 from msgspec.structs import replace
 
-from bot.errors import StaleFence, Unreadable
+from bot.errors import Unreadable
 from bot.models import Value
-from bot.store.cards import DOUBT_SECONDS, SAVE
-from bot.store.client import CLAIMS, Database, key
+from bot.store.cards import DOUBT_SECONDS, save
+from bot.store.client import Database, key
 from bot.store.work import Claim
 
 
@@ -63,14 +63,17 @@ class DirectStates:
         """Keep them in `database`."""
         self._db = database
 
-    async def get(self, request_id: str) -> DirectState:
+    async def get(self, request_id: str, claim: Claim | None = None) -> DirectState:
         """What was said directly of a request; nothing, for one that is new.
 
         Raises:
             Unreadable: a newer version, or somebody's editor, wrote it.
         """
-        keys = (key("direct", request_id), key("direct", "doubt", request_id))
-        reply, doubt = await self._db.command("MGET", *keys)
+        replies = self._db.in_hand.brought(claim.fence, "direct") if claim else None
+        if replies is None:
+            keys = (key("direct", request_id), key("direct", "doubt", request_id))
+            replies = await self._db.command("MGET", *keys)
+        reply, doubt = replies
         state, doubt = _decoded(request_id, reply), str(doubt or "")
         if state.doubt == doubt:
             return state
@@ -96,16 +99,7 @@ class DirectStates:
         Raises:
             StaleFence: the lease was over and somebody else has the claim now.
         """
-        reply = await self._db.run(
-            SAVE,
-            (CLAIMS, key("direct", claim.id)),
-            claim.item,
-            claim.fence,
-            msgspec.json.encode(state).decode(),
-            "" if retain is None else retain,
-        )
-        if not int(reply):
-            raise StaleFence(claim.item)
+        await save(self._db, claim, key("direct", claim.id), state, retain=retain)
 
 
 def _decoded(request_id: str, reply: object) -> DirectState:

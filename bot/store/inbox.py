@@ -8,6 +8,7 @@ Slack, so that a payload that is delivered twice is stored once.
 from bot.errors import SealBroken
 from bot.store.client import CHECK_WORK, CLAIMS, DUE, NOW, WAKE, Database, Script, key
 from bot.store.seal import Seals
+from bot.store.work import Claim
 
 STORED = key("stored")
 """The items that are stored, by the time when they were: who has lost its place in `due`."""
@@ -15,6 +16,9 @@ STORED = key("stored")
 SEEN_SECONDS = 3600
 """For how long a delivery's id is remembered after it was handled. Slack repeats a payload
 within minutes."""
+
+_REMOVED = 1000
+"""Of how many deliveries this process remembers that it has handled them."""
 
 _PUT = Script(
     NOW
@@ -92,20 +96,24 @@ class Inbox:
         """Keep deliveries in `database`, sealed by `seals`."""
         self._db = database
         self._seals = seals or Seals()
+        self._removed: dict[str, None] = {}
 
     async def put(self, delivery_id: str, content: str) -> None:
         """Store a delivery and make it due; one that was stored before is left as it is."""
         keys = (DUE, CLAIMS, key("inbox", delivery_id), key("seen", delivery_id), STORED)
         stored = self._seals.closed(delivery_id, content)
         await self._db.run(_PUT, keys, self._db.fixed_now, _item(delivery_id), stored)
+        self._db.in_hand.expect([_item(delivery_id)])
 
-    async def get(self, delivery_id: str) -> str | None:
+    async def get(self, delivery_id: str, claim: Claim | None = None) -> str | None:
         """The content of a delivery, None when it has been handled.
 
         Raises:
             SealBroken: it does not bear our seal, so it may never have come from Slack.
         """
-        reply = await self._db.command("GET", key("inbox", delivery_id))
+        reply = self._db.in_hand.brought(claim.fence, "inbox") if claim else None
+        if reply is None:
+            reply = await self._db.command("GET", key("inbox", delivery_id))
         if reply is None:
             return None
         content, wrong = self._seals.opened(delivery_id, str(reply))
@@ -121,6 +129,8 @@ class Inbox:
 
     async def note(self, delivery_id: str) -> bool:
         """Whether a delivery still waits and its sender was not told so; now they are to be."""
+        if delivery_id in self._removed:
+            return False
         keys = (key("inbox", delivery_id), key("noted", delivery_id))
         return bool(int(await self._db.run(_NOTE, keys, "1", SEEN_SECONDS)))
 
@@ -128,6 +138,9 @@ class Inbox:
         """Forget a delivery that was handled, but not that it was."""
         keys = (key("inbox", delivery_id), key("seen", delivery_id), STORED)
         await self._db.run(_REMOVE, keys, _item(delivery_id), SEEN_SECONDS)
+        self._removed[delivery_id] = None
+        if len(self._removed) > _REMOVED:
+            del self._removed[next(iter(self._removed))]
 
     async def stored(self, most: int, *, skip: int = 0) -> list[str]:
         """The items that are stored, as they stand in `due`, those that wait longest first."""

@@ -21,6 +21,11 @@ _REMEMBERED = 20
 _KEPT_SECONDS = 20.0
 """For how long they are kept in mind: every card and every poll asks for them."""
 
+SOME = 4
+IN_ADVANCE_SECONDS = 5.0
+"""How many calls a process takes from a quota that is mostly free, and for how long it may make
+them: a deletion is a few calls of each action within seconds."""
+
 _RECEIPT_SECONDS = 60
 _REMEMBERED_OF_ONE = 5
 _REMEMBERED_SECONDS = 30 * 24 * 3600
@@ -50,14 +55,19 @@ local now, every = seconds(ARGV.now), tonumber(ARGV.every)
 local burst, calls = tonumber(ARGV.burst), tonumber(ARGV.calls)
 local taken = math.max(now, tonumber(redis.call('GET', KEYS.quota) or '0'))
 local after = taken + calls * every
+-- Some in advance, which saves round trips, as long as most of the quota is free.
+local some = tonumber(ARGV.some)
+if taken + some * every - now <= burst * every / 2 then
+  calls, after = some, taken + some * every
+end
 local wait = math.max(after - burst * every, tonumber(redis.call('GET', KEYS.pause) or '0')) - now
 -- Below a millisecond it is the rounding that waits, and the answer would say 0 all the same.
-if wait > 0.001 then return string.format('%.3f', wait) end
+if wait > 0.001 then return {string.format('%.3f', wait), 0} end
 redis.call('SET', KEYS.quota, string.format('%.6f', after), 'EX', 300)
-return '0'
+return {'0', calls}
 """,
     keys=("quota", "pause"),
-    args=("now", "every", "burst", "calls"),
+    args=("now", "every", "burst", "calls", "some"),
 )
 
 
@@ -143,6 +153,7 @@ class RateLimits:
         """Keep them in `database`."""
         self._db = database
         self._lately: dict[str, tuple[Sequence[float], float]] = {}
+        self._in_advance: dict[tuple[str, str, int], tuple[int, float]] = {}
 
     async def take(
         self, region: str, action: str, *, calls: int, every: float, burst: int
@@ -151,9 +162,16 @@ class RateLimits:
 
         `every`: seconds in which one call becomes free again; `burst`: how many may come at once.
         """
-        keys = (key("quota", region, action), key("pause", region, action))
-        args = (self._db.fixed_now, every, burst, calls)
-        return float(await self._db.run(_TAKE, keys, *args))
+        left, until = self._in_advance.pop((region, action, burst), (0, 0.0))
+        if left < calls or time.monotonic() > until:
+            keys = (key("quota", region, action), key("pause", region, action))
+            args = (self._db.fixed_now, every, burst, calls, max(calls, SOME))
+            wait, left = await self._db.run(_TAKE, keys, *args)
+            if not left:
+                return float(wait)
+            until = time.monotonic() + IN_ADVANCE_SECONDS
+        self._in_advance[region, action, burst] = int(left) - calls, until
+        return 0.0
 
     async def reserve(  # noqa: PLR0913 - a quota, and who wants what of it
         self,
@@ -188,6 +206,7 @@ class RateLimits:
 
     async def pause(self, region: str, action: str, seconds: float) -> None:
         """Make no call of `action` in `region` for so long."""
+        self._in_advance.clear()
         until = await self._db.now() + seconds
         name = key("pause", region, action)
         await self._db.command("SET", name, f"{until:.3f}", "EX", max(1, ceil(seconds)))

@@ -1,6 +1,6 @@
-"""How requests are read: one record, or many in few round trips."""
+"""How requests are read: one record, many in few round trips, and which there are."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -8,8 +8,20 @@ import msgspec
 from bot.errors import Unreadable
 from bot.models import Request
 from bot.store.client import Database, Script, key
+from bot.store.reading import FIELDS, connection_keys
+from bot.store.work import Claim
 
-FIELDS = ("data", "rev", "audit", "seal", "rollbacks")
+OPEN = key("open")
+"""Which request holds which route, as long as the request is open."""
+
+UNSIGNED = key("unsigned")
+"""Who broke the glass and was not countersigned: ids of requests."""
+
+INDEX = key("index")
+"""All requests by the time when they were made."""
+
+_STEPS = 64
+"""Of how many steps it is remembered what they have read: more than run at once."""
 
 AT_ONCE = 50
 """How many records one round trip reads: long ones come to half a megabyte."""
@@ -98,3 +110,101 @@ def _sort(reading: Reading, request_id: str, fields: Sequence[object]) -> None:
     else:
         if stored is not None:
             reading.stored.append(stored)
+
+
+class Records:
+    """Reads requests: nothing is changed from here."""
+
+    def __init__(self, database: Database) -> None:
+        """Read from `database`."""
+        self._db = database
+        self._in_steps: dict[str, Stored] = {}
+
+    async def get(self, request_id: str, *, claim: Claim | None = None) -> Stored | None:
+        """Read a request, None when there is none (any more).
+
+        With a `claim`, its changes start from what is read here: a change that somebody else has
+        made since is found by the revision, and then the record is read again.
+
+        Raises:
+            Unreadable: a newer version, or somebody's editor, wrote it.
+        """
+        fields = self._db.in_hand.brought(claim.fence, "record") if claim else None
+        if fields is None:
+            fields = await self._db.command(*self.reading(request_id))
+        return self.read(request_id, fields, claim)
+
+    def read(
+        self, request_id: str, fields: Sequence[object], claim: Claim | None = None
+    ) -> Stored | None:
+        """A request from what was read of it; as `get` does otherwise."""
+        stored = decoded(request_id, fields)
+        if stored is not None:
+            self._db.in_hand.knows(request_id, connection_keys(stored.request))
+            if claim is not None:
+                self._remember(claim, stored)
+        return stored
+
+    def reading(self, request_id: str) -> Sequence[str]:
+        """The command that reads a request."""
+        return "HMGET", key("request", request_id), *FIELDS
+
+    async def many(self, ids: Sequence[str]) -> Reading:
+        """Read several requests in few round trips; those that are gone are left out."""
+        return await read(self._db, ids)
+
+    async def open_ids(self) -> list[str]:
+        """The ids of all requests that are pending, approved or executing, sorted."""
+        return sorted(set(map(str, await self._db.command("HVALS", OPEN))))
+
+    async def beside(self, request: Request, claim: Claim | None = None) -> list[str]:
+        """The ids of the other open requests on the same connection, sorted."""
+        found = self._db.in_hand.brought(claim.fence, "beside") if claim else None
+        if found is None:
+            found = await self._db.command("SMEMBERS", connection_keys(request).beside)
+        return sorted(set(map(str, found)) - {request.id})
+
+    async def not_beside(self, request: Request, gone: Sequence[str]) -> None:
+        """Forget of a connection what is not open any more: another version has ended it."""
+        await self._db.command("SREM", connection_keys(request).beside, *gone)
+
+    async def stand_beside(self, requests: Iterable[Request]) -> None:
+        """Note which open requests are about a connection.
+
+        A version that does not know of this may have begun them, or it was lost.
+        """
+        beside: dict[str, list[str]] = {}
+        for request in requests:
+            if request.state.open:
+                beside.setdefault(connection_keys(request).beside, []).append(request.id)
+        for name, ids in beside.items():
+            await self._db.command("SADD", name, *ids)
+
+    async def any_ever(self) -> bool:
+        """Whether there are, or were, any requests here."""
+        return bool(int(await self._db.command("EXISTS", OPEN, UNSIGNED, INDEX)))
+
+    async def unsigned_ids(self) -> list[str]:
+        """The ids of the requests that broke the glass and nobody has countersigned, sorted."""
+        return sorted(map(str, await self._db.command("SMEMBERS", UNSIGNED)))
+
+    async def latest_ids(self, most: int, *, skip: int = 0, since: float = 0.0) -> list[str]:
+        """The ids of the newest requests, open or finished, newest first, from `since` on."""
+        window = ("+inf", since, "LIMIT", skip, most)
+        found = await self._db.command("ZREVRANGEBYSCORE", INDEX, *window)
+        return list(map(str, found))
+
+    async def position(self, request: Request, claim: Claim | None = None) -> int | None:
+        """How many requests are ahead in the queue of the connection; 0 at its head.
+
+        None: it is not in the queue, so its turn does not come.
+        """
+        reply = self._db.in_hand.brought(claim.fence, "position") if claim else None
+        if reply is None:
+            reply = await self._db.command("LPOS", connection_keys(request).queue, request.id)
+        return None if reply is None else int(reply)
+
+    def _remember(self, claim: Claim, stored: Stored) -> None:
+        self._in_steps[claim.fence] = stored
+        if len(self._in_steps) > _STEPS:
+            del self._in_steps[next(iter(self._in_steps))]

@@ -15,12 +15,13 @@ import structlog
 
 from bot.metrics import ALARMS
 from bot.models import Event, EventKind, Request, RequestState
-from bot.store.audit import STORE, Audit
+from bot.store.audit import AUDIT_HEAD, STORE, Audit
 from bot.store.cards import CardStates
 from bot.store.client import DUE, FENCE, NOW, Database, Script
 from bot.store.direct import DirectStates
 from bot.store.inbox import STORED, Inbox
-from bot.store.requests import OPEN, Requests
+from bot.store.records import OPEN
+from bot.store.requests import Requests
 from bot.store.viewers import EVERYBODY
 from bot.store.work import Work
 
@@ -66,13 +67,14 @@ if fence == 'string' then fence = redis.call('GET', KEYS.fence) end
 local running = {}
 for n, id in ipairs(redis.call('HVALS', KEYS.open)) do running[n] = 'run:' .. id end
 return {#missing({ARGV.complete}), missing(running),
-        missing(redis.call('ZRANGE', KEYS.stored, 0, tonumber(ARGV.oldest) - 1)), fence}
+        missing(redis.call('ZRANGE', KEYS.stored, 0, tonumber(ARGV.oldest) - 1)), fence,
+        redis.call('GET', KEYS.audit_head) or ''}
 """,
-    keys=("due", "open", "stored", "fence"),
+    keys=("due", "open", "stored", "fence", "audit_head"),
     args=("complete", "oldest"),
 )
-"""Lua: is `due` the one that was made complete, which items are not in it that must be, and the
-number of the last claim, or the type of what stands in its place.
+"""Lua: is `due` the one that was made complete, which items are not in it that must be, the
+number of the last claim, or the type of what stands in its place, and the head of the audit.
 
 What has another type is removed: `due` is no loss, it is built anew.
 """
@@ -144,11 +146,12 @@ class Repair:
 
         A check costs the same however much is stored, unless something is missing.
         """
-        keys = (DUE, OPEN, STORED, FENCE)
-        lost, running, stored, fence = await self._db.run(_CHECK, keys, _COMPLETE, _OLDEST)
+        keys = (DUE, OPEN, STORED, FENCE, AUDIT_HEAD)
+        found = await self._db.run(_CHECK, keys, _COMPLETE, _OLDEST)
+        lost, running, stored, fence, head = found
         if not _IS_NUMBER.fullmatch(str(fence)):
             await self._mend_fence(str(fence))
-        went_back = await self._went_back()
+        went_back = await self._went_back(str(head))
         requeued = [item for item in stored if await self._inbox.requeue(item)]
         if (lost and self._started) or running or requeued:
             log.error("due_lost", all=bool(lost), requests=len(running), inbox=len(requeued))
@@ -156,7 +159,7 @@ class Repair:
         if lost:
             await self._rebuild_all()
         if running or went_back or not self._started:
-            await self._make_due(await self._recent_ids(), doubt=went_back)
+            await self._make_due(await self._recent_ids(), anew=True, doubt=went_back)
         else:
             await self._make_due(await self._next_ids())
         self._started = True
@@ -171,9 +174,9 @@ class Repair:
         )
         await self._db.run(_NUMBER, (FENCE,), found)
 
-    async def _went_back(self) -> bool:
+    async def _went_back(self, head: str) -> bool:
         """Whether the database has forgotten what this process has seen there."""
-        count, _, link = (await self._audit.head()).partition(" ")
+        count, _, link = head.partition(" ")
         entries, before, last = int(count or 0), self._entries, self._link
         went_back = entries < before or self._work.forgot
         if went_back:
@@ -217,11 +220,18 @@ class Repair:
         self._in_turn = ids[_IN_TURN:]
         return ids[:_IN_TURN]
 
-    async def _make_due(self, ids: list[str], *, doubt: bool = False) -> None:
-        """Make due what is not, and may want attention; `doubt`: show the cards anew, too."""
+    async def _make_due(self, ids: list[str], *, anew: bool = False, doubt: bool = False) -> None:
+        """Make due what is not, and may want attention.
+
+        `anew`: note which are about a connection; `doubt`: show the cards anew, too.
+        """
+        if not ids:
+            return
         found = await self._requests.many(ids)
-        now = await self._db.now()
+        now = await self._db.lately()
         requests = [stored.request for stored in found.stored]
+        if anew:
+            await self._requests.stand_beside(requests)
         for request in requests:
             if doubt and request.state.open:
                 await self._card_states.doubt(request.id)

@@ -25,50 +25,25 @@ from bot.store.audit import APPEND, AUDIT, AUDIT_HEAD, digest
 from bot.store.client import CHECK_WORK, CLAIMS, DUE, NOW, WAKE, Database, Script, key
 from bot.store.counting import count
 from bot.store.limits import ASKED, OVER_LIMIT, ROOM, encoded, entry
-from bot.store.records import FIELDS, Reading, Stored, decoded, read
+from bot.store.reading import connection_keys
+from bot.store.records import INDEX, OPEN, UNSIGNED, Records, Stored, decoded
 from bot.store.replicas import Replicas
 from bot.store.seal import Seals
-from bot.store.viewers import EVERYBODY
+from bot.store.viewers import CHANGES, EVERYBODY, VIEWERS
 from bot.store.work import Claim
 
 RETENTION_SECONDS = 90 * 24 * 3600
 """For how long a finished request is kept, unless the settings say otherwise."""
 
-OPEN = key("open")
-"""Which request holds which route, as long as the request is open."""
-
-UNSIGNED = key("unsigned")
-"""Who broke the glass and was not countersigned: ids of requests."""
-
-INDEX = key("index")
-"""All requests by the time when they were made."""
-
 _LONGEST_OPEN = 7 * 24 * 3600
 """More than any request stays open: its place in the index outlasts its record."""
-
-_STEPS = 64
-"""Of how many steps it is remembered what they have read: more than run at once."""
 
 _CONFLICTS = 50
 """How often a change is tried again after somebody else's; more means a fault of ours."""
 
-BESIDE = """
-local function others(beside, mine)
-  local found, open = {}, redis.call('HGETALL', KEYS.open)
-  for i = 1, #open, 2 do
-    if string.sub(open[i], 1, #beside) == beside and open[i + 1] ~= mine then
-      found[open[i + 1]] = true
-    end
-  end
-  return found
-end
-"""
-"""Lua: the other requests that hold a route whose name begins so, as all on one connection do."""
-
 _COMMIT = Script(
     NOW
     + WAKE
-    + BESIDE
     + CHECK_WORK
     + APPEND
     + OVER_LIMIT
@@ -88,7 +63,7 @@ for _, route in ipairs(cmd.hold) do
   if holder and holder ~= cmd.id then return {'open', holder} end
 end
 local beside = {}
-if cmd.beside ~= '' then beside = others(cmd.beside, cmd.id) end
+if cmd.moved then beside = redis.call('SMEMBERS', KEYS.beside) end
 -- A record that is gone is not begun anew.
 local origin = cmd.origin ~= '' and redis.call('HGET', KEYS.origin, 'rev')
 local place, old = 0, {}
@@ -109,6 +84,11 @@ if #cmd.hold + #cmd.free > 0 then
   redis.call('HDEL', KEYS.open, '')
   redis.call('HSET', KEYS.open, '', '')
   redis.call('HDEL', KEYS.open, '')
+end
+redis.call('SREM', KEYS.beside, '')
+if cmd.open then
+  redis.call('SADD', KEYS.beside, '')
+  redis.call('SREM', KEYS.beside, '')
 end
 redis.call('SREM', KEYS.unsigned, '')
 if cmd.unsigned then
@@ -134,6 +114,10 @@ if cmd.retain > 0 and redis.call('TTL', KEYS.record) < 0 then
   redis.call('EXPIRE', KEYS.record, cmd.retain)
 end
 
+-- Where nobody looks at an App Home, only who opens theirs has to find it changed.
+local viewed = redis.call('ZCARD', KEYS.viewers) > 0
+local changes = tonumber(redis.call('GET', KEYS.changes) or '0') or 0
+
 -- From here nothing can fail. The audit is first all the same: nothing happens unseen.
 local audit = redis.call('HGET', KEYS.record, 'audit') or ''
 for _, event in ipairs(cmd.events) do audit = append(cmd.id, event[1], event[2]) end
@@ -158,6 +142,8 @@ elseif cmd.queue == 'leave' and redis.call('LREM', KEYS.queue, 0, cmd.id) > 0 th
     wake('tell:' .. id, now)
   end
 end
+if cmd.open then redis.call('SADD', KEYS.beside, cmd.id)
+else redis.call('SREM', KEYS.beside, cmd.id) end
 if cmd.unsigned then redis.call('SADD', KEYS.unsigned, cmd.id)
 else redis.call('SREM', KEYS.unsigned, cmd.id) end
 if origin then
@@ -167,29 +153,24 @@ if origin then
   end
   wake('tell:' .. cmd.origin, now)
 end
-for id in pairs(beside) do
-  wake('tell:' .. id, now)
-  wake('dm:' .. id, now)
+for _, id in ipairs(beside) do
+  if id ~= cmd.id then
+    wake('tell:' .. id, now)
+    wake('dm:' .. id, now)
+  end
 end
-for _, item in ipairs(cmd.wake) do wake(item, now) end
+for _, item in ipairs(cmd.wake) do
+  if item ~= cmd.everybody or viewed then wake(item, now)
+  else redis.call('SET', KEYS.changes, changes + 1) end
+end
 return {'ok'}
 """,
     keys=(
         *("due", "claims", "audit", "audit_head"),
-        *("record", "origin", "open", "queue", "index", "unsigned", "asked"),
+        *("record", "origin", "open", "queue", "beside", "index", "unsigned", "asked"),
+        *("viewers", "changes"),
     ),
     args=("now", "command"),
-)
-
-_BESIDE = Script(
-    BESIDE
-    + """
-local found = {}
-for id in pairs(others(ARGV.beside, ARGV.id)) do found[#found + 1] = id end
-return found
-""",
-    keys=("open",),
-    args=("beside", "id"),
 )
 
 _REJOIN = Script(
@@ -219,7 +200,7 @@ Change = Callable[[Request], Request]
 Returning the same object means: nothing to do. It may be called again after a conflict."""
 
 
-class Requests:
+class Requests(Records):
     """Deletion requests and what follows from their state: open routes, queues, the audit."""
 
     def __init__(
@@ -234,34 +215,10 @@ class Requests:
         What happens to one afterwards, a reminder for example, does not make it stay longer.
         `seals` seal the records; without them nothing is sealed.
         """
-        self._db = database
+        super().__init__(database)
         self._replicas = replicas or Replicas(database)
         self._seals = seals or Seals()
-        self._in_steps: dict[str, Stored] = {}
         self.retention = retention
-
-    async def get(self, request_id: str, *, claim: Claim | None = None) -> Stored | None:
-        """Read a request, None when there is none (any more).
-
-        With a `claim`, its changes start from what is read here: a change that somebody else has
-        made since is found by the revision, and then the record is read again.
-
-        Raises:
-            Unreadable: a newer version, or somebody's editor, wrote it.
-        """
-        fields = await self._db.command(*self.reading(request_id))
-        stored = decoded(request_id, fields)
-        if claim is not None and stored is not None:
-            self._remember(claim, stored)
-        return stored
-
-    def reading(self, request_id: str) -> Sequence[str]:
-        """The command that reads a request."""
-        return "HMGET", key("request", request_id), *FIELDS
-
-    async def many(self, ids: Sequence[str]) -> Reading:
-        """Read several requests in few round trips; those that are gone are left out."""
-        return await read(self._db, ids)
 
     async def create(self, request: Request, limits: Sequence[Limit] = ()) -> Request:
         """Store a new request; one that was stored before is returned as it is now.
@@ -285,21 +242,21 @@ class Requests:
         *,
         claim: Claim | None = None,
         sealed: bool = False,
+        known: Stored | None = None,
     ) -> Request | None:
         """Apply a transition atomically; None when there is no such request.
 
         With a `claim`, only as long as that claim is the newest one; with `sealed`, only if the
         record bears our seal. What does not bear it never gets it by a change: what somebody else
-        has written stays theirs.
+        has written stays theirs. `known`: what was read of it just now; where that is not what is
+        stored any more, by its revision, it is read anew.
 
         Raises:
             SealBroken: it does not, and should.
             StaleFence: a newer claim exists.
         """
-        known = self._in_steps.pop(claim.fence, None) if claim else None
-        if sealed:
-            # It is about to be sent: nothing but the record of now will do.
-            known = None
+        if claim is not None:
+            known = self._in_steps.pop(claim.fence, None)
         for _ in range(_CONFLICTS):
             stored, known = known or await self.get(request_id), None
             if stored is None:
@@ -326,18 +283,11 @@ class Requests:
         Raises:
             Refused: it would be one too many.
         """
+        if not limits:
+            return
         reply = await self._db.run(ROOM, (OPEN, ASKED), self._db.fixed_now, encoded(limits))
         if int(reply) > 0:
             raise over(limits[int(reply) - 1])
-
-    def _remember(self, claim: Claim, stored: Stored) -> None:
-        self._in_steps[claim.fence] = stored
-        if len(self._in_steps) > _STEPS:
-            del self._in_steps[next(iter(self._in_steps))]
-
-    async def open_ids(self) -> list[str]:
-        """The ids of all requests that are pending, approved or executing, sorted."""
-        return sorted(set(map(str, await self._db.command("HVALS", OPEN))))
 
     async def seals_broken(self) -> tuple[list[str], int]:
         """The open requests that do not bear our seal, and how many there are to be looked at."""
@@ -355,36 +305,9 @@ class Requests:
         found = [await self.get(str(one)) for one in dict.fromkeys(held) if one]
         return [s.request for s in found if s is not None and s.request.id != request.id]
 
-    async def beside(self, request: Request) -> list[str]:
-        """The ids of the other open requests on the same connection, sorted."""
-        found = await self._db.run(_BESIDE, (OPEN,), _holds(request), request.id)
-        return sorted(map(str, found))
-
-    async def any_ever(self) -> bool:
-        """Whether there are, or were, any requests here."""
-        return bool(int(await self._db.command("EXISTS", OPEN, UNSIGNED, INDEX)))
-
-    async def unsigned_ids(self) -> list[str]:
-        """The ids of the requests that broke the glass and nobody has countersigned, sorted."""
-        return sorted(map(str, await self._db.command("SMEMBERS", UNSIGNED)))
-
     async def forget_unsigned(self, request_id: str) -> None:
         """No longer wait for a countersignature of a request whose record is gone."""
         await self._db.command("SREM", UNSIGNED, request_id)
-
-    async def latest_ids(self, most: int, *, skip: int = 0, since: float = 0.0) -> list[str]:
-        """The ids of the newest requests, open or finished, newest first, from `since` on."""
-        window = ("+inf", since, "LIMIT", skip, most)
-        found = await self._db.command("ZREVRANGEBYSCORE", INDEX, *window)
-        return list(map(str, found))
-
-    async def position(self, request: Request) -> int | None:
-        """How many requests are ahead in the queue of the connection; 0 at its head.
-
-        None: it is not in the queue, so its turn does not come.
-        """
-        reply = await self._db.command("LPOS", _queue(request), request.id)
-        return None if reply is None else int(reply)
 
     async def secured(self, known: Request) -> None:
         """Wait until all that was recorded of a request is on as many replicas as is asked for.
@@ -405,7 +328,7 @@ class Requests:
 
         One that has ended meanwhile, because somebody stopped it, would stay there for ever.
         """
-        keys = (key("request", request.id), _queue(request))
+        keys = (key("request", request.id), connection_keys(request).queue)
         await self._db.run(_REJOIN, keys, request.id)
 
     async def _commit(  # noqa: PLR0913 - what changes, and under which conditions
@@ -422,8 +345,11 @@ class Requests:
         ended = not new.state.open
         happened = new.timeline[len(old.timeline) if old else 0 :]
         moved = old is None or old.state is not new.state
+        # A worker need not wake itself: it says when to look again as it ends its step.
+        woken = list(_woken(old, new, step=claim is not None))
         command = {
-            "beside": _holds(new) if moved else "",
+            "moved": moved,
+            "open": new.state.open,
             "origin": new.origin if moved else "",
             "created": new.created_at if old is None else 0,
             "remember": self.retention + _LONGEST_OPEN,
@@ -443,12 +369,13 @@ class Requests:
             "asked": entry(new.id, asking(new)) if old is None else "",
             "queue": _queue_move(old, new),
             "unsigned": new.unsigned,
-            # A worker need not wake itself: it says when to look again as it ends its step.
-            "wake": list(_woken(old, new, step=claim is not None)),
+            "wake": woken,
+            "everybody": EVERYBODY,
         }
+        self._db.in_hand.knows(new.id, connection := connection_keys(new))
         record = key("request", new.id)
         origin = key("request", new.origin)
-        named = (record, origin, OPEN, _queue(new), INDEX, UNSIGNED, ASKED)
+        named = (record, origin, OPEN, *connection, INDEX, UNSIGNED, ASKED, VIEWERS, CHANGES)
         keys = (DUE, CLAIMS, AUDIT, AUDIT_HEAD, *named)
         reply = await self._db.run(
             _COMMIT, keys, self._db.fixed_now, msgspec.json.encode(command).decode()
@@ -456,6 +383,7 @@ class Requests:
         match reply[0]:
             case "ok":
                 count(old, new, happened)
+                self._db.in_hand.expect(woken)
                 self._db.woken()
                 return True
             case "open":
@@ -504,19 +432,10 @@ def _answered(old: Request, new: Request) -> bool:
     return decided or ended or old.held_up != new.held_up
 
 
-def _queue(request: Request) -> str:
-    return key("queue", request.region, request.vpn_connection_id)
-
-
 def _queue_move(old: Request | None, new: Request) -> str:
     if new.state is RequestState.APPROVED and (old is None or old.state is not new.state):
         return "join"
     return "" if new.state.open else "leave"
-
-
-def _holds(request: Request) -> str:
-    """How the names of all routes on a request's connection begin."""
-    return f"{request.region}|{request.vpn_connection_id}|"
 
 
 def _route_field(request: Request, route: VcoRoute) -> str:

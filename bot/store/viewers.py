@@ -4,7 +4,7 @@ Slack says when somebody opens it, never whether they are still looking. What ea
 beside it, at `{vco}:viewers:seen`, is read by nobody any more.
 """
 
-from bot.store.client import Database, key
+from bot.store.client import Database, Script, key
 
 REMEMBERED_SECONDS = 24 * 3600.0
 MOST = 100
@@ -20,6 +20,16 @@ VIEWERS = key("viewers")
 
 CHANGES = key("viewers", "changes")
 """How often something has changed that App Homes show."""
+
+
+_CHANGED = Script(
+    """
+redis.call('INCR', KEYS.changes)
+return redis.call('ZREVRANGE', KEYS.viewers, 0, ARGV.last)
+""",
+    keys=("viewers", "changes"),
+    args=("last",),
+)
 
 
 class Viewers:
@@ -47,9 +57,9 @@ class Viewers:
         """Keep no page of somebody who may see none."""
         await self._db.command("ZREM", VIEWERS, user)
 
-    async def changed(self) -> None:
-        """What was read for an App Home before is out of date."""
-        await self._db.command("INCR", CHANGES)
+    async def changed(self) -> list[str]:
+        """What was read for an App Home before is out of date; returns whose pages are kept."""
+        return list(map(str, await self._db.run(_CHANGED, (VIEWERS, CHANGES), MOST - 1)))
 
     async def changes(self) -> int:
         """How often that was so."""

@@ -4,14 +4,33 @@ One sorted set `due`: the score is the next time at which an item wants attentio
 score is delay, poll interval, lease and crash recovery: a worker claims an item by moving
 its score to now + lease and taking a new fence, the number that every write of its must
 bear. Items are named `<kind>:<id>`.
+
+Steps that have ended and items to begin with go in one round trip: a turn of the worker. What the
+steps need is read along, where it is known what they are about, or in one more round trip.
 """
 
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
-from bot.errors import StaleFence, StoreUnavailable
-from bot.store.client import CHECK_WORK, CLAIMS, DUE, FENCE, NOW, WAKE, Database, Script, key
+import msgspec
+
+from bot.errors import StaleFence, StoreError, StoreUnavailable
+from bot.store.client import (
+    CHECK_WORK,
+    CLAIMS,
+    DUE,
+    FENCE,
+    NOW,
+    WAKE,
+    Database,
+    Reply,
+    Script,
+    key,
+)
+from bot.store.in_hand import INBOX, request_of
+from bot.store.reading import AT_ONCE, about, nothing, parts, read_all, read_slot, slot_keys
 
 
 class Claim(NamedTuple):
@@ -45,99 +64,176 @@ class Idle(NamedTuple):
 
 
 _RECEIPT_SECONDS = 60
-"""For how long a claim is remembered by the name of the call that made it: longer than
-redis-py goes on asking for a lost reply."""
+"""For how long a turn is remembered by its name: longer than redis-py goes on asking for a lost
+reply."""
 
-_CLAIM = Script(
+_ALONG = 4
+"""Of how many requests all is read along with a turn."""
+
+FINISHED, FAILED, GIVEN_BACK = "finished", "failed", "given back"
+"""How a step ended: only a finished one starts the count of tries anew, and what is given back
+counts as if it had not been claimed."""
+
+
+class End(NamedTuple):
+    """A step that has ended, and when its item is due again; None: never."""
+
+    claim: Claim
+    again_at: float | None
+    how: str = FINISHED
+
+
+class Turn(NamedTuple):
+    """What a turn did: whether each of the ended steps had its item still, and new claims.
+
+    `wait` is as in a claim.
+    """
+
+    now: float
+    wait: float | None
+    ended: Sequence[int]
+    claims: Sequence[Claim]
+
+
+_DELIVERIES = 2
+"""And of how many deliveries."""
+
+_SLOT = """
+if wanted[{slot}] then
+  -- The claims are made: what can't be read is read, and fails, in the step.
+  local ok, all = pcall(function() return {read} end)
+  if ok then along[#along + 1] = {{turn.along[{slot}], all}} end
+end
+"""
+_READ_ALONG = "".join(
+    _SLOT.format(slot=n, read=read_slot(n, f"turn.along[{n}]")) for n in range(1, _ALONG + 1)
+)
+
+_TURN = Script(
     NOW
     + CHECK_WORK
     + """
-local function check_claim()
+-- Run again after a lost reply, this finds what was done.
+local receipt = redis.call('GET', KEYS.receipt)
+if receipt then return cjson.decode(receipt) end
+local now = seconds(ARGV.now)
+local turn = cjson.decode(ARGV.turn)
+local clock = tonumber(redis.call('HGET', KEYS.claims, 'clock') or '0')
+local went_back = now < clock - 2
+local checked = false
+local function check_turn()
+  if checked then return end
   check_work()
   redis.call('HINCRBY', KEYS.claims, '', 0)
   redis.call('HDEL', KEYS.claims, '')
   redis.call('SET', KEYS.receipt, '', 'XX')
+  checked = true
 end
-local receipt = redis.call('GET', KEYS.receipt)
-if receipt then return cjson.decode(receipt) end
-local now = seconds(ARGV.now)
-local clock = tonumber(redis.call('HGET', KEYS.claims, 'clock') or '0')
-if now < clock - 2 then
+if went_back then
   -- The server's clock was put back: what was planned goes back with it, or nothing would be
   -- done until the old time comes again.
-  check_claim()
+  check_turn()
   local planned = redis.call('ZRANGE', KEYS.due, 0, -1, 'WITHSCORES')
   for i = 1, #planned, 2 do
     redis.call('ZADD', KEYS.due, tonumber(planned[i + 1]) - (clock - now), planned[i])
   end
 end
-if now > clock + 1 or now < clock - 2 then redis.call('HSET', KEYS.claims, 'clock', now) end
+if now > clock + 1 or went_back then redis.call('HSET', KEYS.claims, 'clock', now) end
+
+-- Before a step is ended: what is needed of the other half of a turn can be had.
+local reserved
+local function check_claims()
+  redis.call('ZRANGEBYSCORE', KEYS.due, '+inf', '+inf', 'LIMIT', 0, 1)
+  if turn.most > 0 and not reserved then reserved = redis.call('INCR', KEYS.fence) end
+end
+local function end_of(ended)
+  local item = ended.item
+  if redis.call('HGET', KEYS.claims, 'fence:' .. item) ~= ended.fence then return 0 end
+  check_turn()
+  check_claims()
+  local again = redis.call('HGET', KEYS.claims, 'again:' .. item)
+  redis.call('HDEL', KEYS.claims, 'fence:' .. item, 'lease:' .. item, 'again:' .. item)
+  if ended.how == 'finished' then redis.call('HDEL', KEYS.claims, 'tries:' .. item) end
+  if ended.how == 'given back' and redis.call('HINCRBY', KEYS.claims, 'tries:' .. item, -1) < 1 then
+    redis.call('HDEL', KEYS.claims, 'tries:' .. item)
+  end
+  if again then redis.call('ZADD', KEYS.due, now, item)
+  elseif ended.again_at == '' then redis.call('ZREM', KEYS.due, item)
+  else redis.call('ZADD', KEYS.due, ended.again_at, item) end
+  return again and 2 or 1
+end
+local results = {}
+for n, ended in ipairs(turn.ended) do results[n] = end_of(ended) end
+
 -- What is passed over stays as due as it is, so the order is the same once there is room for it.
-local function longest_due()
-  local from, most = 0, 1
-  repeat
-    local due = redis.call('ZRANGEBYSCORE', KEYS.due, '-inf', now, 'LIMIT', from, most)
-    for _, item in ipairs(due) do
-      local kind = string.match(item, '^[^:]*')
-      if not string.find(ARGV.full, ':' .. kind .. ':', 1, true) then return item end
+local found, taken, more = {}, {}, false
+local from, size = 0, turn.most + 1
+while turn.most > 0 do
+  local due = redis.call('ZRANGEBYSCORE', KEYS.due, '-inf', now, 'LIMIT', from, size)
+  for _, item in ipairs(due) do
+    local kind = string.match(item, '^[^:]*')
+    local left = (turn.room[kind] or turn.usual_room) - (taken[kind] or 0)
+    if left > 0 and #found < turn.most then
+      found[#found + 1] = item
+      taken[kind] = (taken[kind] or 0) + 1
+    elseif left > 0 then
+      more = true
     end
-    local more = #due == most
-    from, most = from + most, most * 4
-  until not more
+  end
+  if more or #due < size then break end
+  from, size = from + size, size * 4
 end
 local function wait()
+  if more then return '0' end
   local later = '(' .. string.format('%.17g', now)
   local first = redis.call('ZRANGEBYSCORE', KEYS.due, later, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
   return first[2] and string.format('%.6f', tonumber(first[2]) - now) or ''
 end
-local item = longest_due()
-if not item then return {'idle', wait()} end
-check_claim()
-local until_ = now + tonumber(ARGV.lease)
--- The name makes it unique even where a failover has forgotten that the number was given out.
-local fence = redis.call('INCR', KEYS.fence) .. '-' .. ARGV.name
-redis.call('HSET', KEYS.claims, 'fence:' .. item, fence, 'lease:' .. item, until_)
-local tries = redis.call('HINCRBY', KEYS.claims, 'tries:' .. item, 1)
-redis.call('ZADD', KEYS.due, until_, item)
-local claimed = {'claimed', item, fence, tostring(tries), string.format('%.6f', now),
-                 string.format('%.6f', until_), longest_due() and '0' or wait()}
-redis.call('SET', KEYS.receipt, cjson.encode(claimed), 'EX', ARGV.receipt_seconds)
-return claimed
-""",
-    keys=("due", "claims", "fence", "receipt"),
-    args=("now", "lease", "receipt_seconds", "name", "full"),
-)
 
-_DONE = Script(
-    NOW
-    + CHECK_WORK
+local claims, until_ = {}, now + tonumber(ARGV.lease)
+for n, item in ipairs(found) do
+  check_turn()
+  -- The name makes it unique even where a failover has forgotten that the number was given out.
+  local fence = (reserved or redis.call('INCR', KEYS.fence)) .. '-' .. ARGV.name
+  reserved = nil
+  redis.call('HSET', KEYS.claims, 'fence:' .. item, fence, 'lease:' .. item, until_)
+  local tries = redis.call('HINCRBY', KEYS.claims, 'tries:' .. item, 1)
+  redis.call('ZADD', KEYS.due, until_, item)
+  claims[n] = {item, fence, tostring(tries), string.format('%.6f', until_)}
+end
+local done = {string.format('%.6f', now), wait(), results, claims}
+if checked then
+  redis.call('SET', KEYS.receipt, cjson.encode(done), 'EX', ARGV.receipt_seconds)
+end
+local along, wanted = {}, {}
+for _, item in ipairs(found) do
+  for n, id in ipairs(turn.along) do
+    if string.match(item, '^[^:]*:(.*)$') == id then wanted[n] = true end
+  end
+end
+"""
+    + _READ_ALONG
     + """
-local now, item = seconds(ARGV.now), ARGV.item
-local fence = redis.call('HGET', KEYS.claims, 'fence:' .. item)
--- Run again after a lost reply, this finds that it was done.
-local ended = redis.call('GET', KEYS.ended)
-if ended then return tonumber(ended) end
-if fence ~= ARGV.fence then return 0 end
-check_work()
-local again = redis.call('HGET', KEYS.claims, 'again:' .. item)
-ended = again and 2 or 1
-redis.call('SET', KEYS.ended, ended, 'EX', ARGV.receipt_seconds)
-redis.call('HDEL', KEYS.claims, 'fence:' .. item, 'lease:' .. item, 'again:' .. item)
-if ARGV.how == 'finished' then redis.call('HDEL', KEYS.claims, 'tries:' .. item) end
-if ARGV.how == 'given back' and redis.call('HINCRBY', KEYS.claims, 'tries:' .. item, -1) < 1 then
-  redis.call('HDEL', KEYS.claims, 'tries:' .. item)
+-- As above: what can't be read is for the step.
+local contents = {}
+for _, item in ipairs(found) do
+  if item == turn.deliveries[1] then
+    contents[#contents + 1] = {item, redis.pcall('GET', KEYS.delivery1)}
+  elseif item == turn.deliveries[2] then
+    contents[#contents + 1] = {item, redis.pcall('GET', KEYS.delivery2)}
+  end
 end
-if again then
-  redis.call('ZADD', KEYS.due, now, item)
-elseif ARGV.again_at == '' then
-  redis.call('ZREM', KEYS.due, item)
-else
-  redis.call('ZADD', KEYS.due, ARGV.again_at, item)
+for _, one in ipairs(contents) do
+  if type(one[2]) ~= 'string' then one[2] = false end
 end
-return ended
+done[5], done[6] = along, contents
+return done
 """,
-    keys=("due", "claims", "ended"),
-    args=("now", "item", "fence", "again_at", "how", "receipt_seconds"),
+    keys=(
+        *("due", "claims", "fence", "receipt", "delivery1", "delivery2"),
+        *(name for n in range(1, _ALONG + 1) for name in slot_keys(n)),
+    ),
+    args=("now", "lease", "receipt_seconds", "name", "turn"),
 )
 
 _WAKE = Script(
@@ -181,7 +277,7 @@ _PLANNED = Script("return redis.call('ZRANGE', KEYS.due, 0, 9999)", keys=("due",
 
 
 _WOKEN = 2
-"""What `_DONE` answers where the item was woken during the step."""
+"""What a turn answers where the item was woken during the step."""
 
 
 class Backlog(NamedTuple):
@@ -202,49 +298,43 @@ class Work:
         """Whether a claim had a number that had been given out before."""
         self._unanswered: list[str] = []
 
-    async def claim(self, lease: float, *, full: Collection[str] = ()) -> Claim | Idle:
-        """Claim what has been due longest, for `lease` seconds.
+    async def turn(
+        self,
+        lease: float,
+        *,
+        ended: Sequence[End] = (),
+        room: Mapping[str, int] | None = None,
+        usual_room: int = AT_ONCE,
+        most: int = AT_ONCE,
+    ) -> Turn:
+        """End steps, and claim what has been due longest, for `lease` seconds.
 
-        `full`: kinds for which there is no room now; they are left to others, or until later.
+        `room`: how many of a kind may be begun, `usual_room` where that does not say; what there
+        is no room for is left to others, or until later. `most`: how many may be begun in all.
         """
         while self._unanswered:
             # Its answer was lost in an outage: what it claimed then, nobody is working on.
-            earlier = await self._claim(self._unanswered.pop(), lease, full)
-            if isinstance(earlier, Claim):
-                await self._end(earlier, earlier.now, "given back")
-        return await self._claim(secrets.token_hex(8), lease, full)
+            earlier = await self._turn(self._unanswered[-1], lease, (), {}, 0, 0)
+            self._unanswered.pop()
+            for claim in earlier.claims:
+                await self.give_back(claim, earlier.now)
+        name = secrets.token_hex(8)
+        return await self._turn(name, lease, ended, room or {}, usual_room, most)
 
-    async def _claim(self, name: str, lease: float, full: Collection[str]) -> Claim | Idle:
-        """Claim under a name: asked again by the same name, it answers what it did before."""
-        keys = (DUE, CLAIMS, FENCE, key("receipt", name))
-        args = (self._db.fixed_now, lease, _RECEIPT_SECONDS, name, f":{':'.join(full)}:")
-        try:
-            reply = await self._db.run(_CLAIM, keys, *args)
-        except StoreUnavailable:
-            self._unanswered.append(name)
-            raise
-        if reply[0] == "idle":
-            return Idle(float(reply[1]) if reply[1] else None)
-        _, item, fence, tries, now, until, *rest = reply
-        self._db.heard(float(now))
-        number = int(fence.rpartition("-")[0])
-        self.forgot = self.forgot or number <= self._latest
-        self._latest = number
-        # A replica of an earlier version left a receipt without it.
-        wait = rest[0] if rest else "0"
-        return Claim(
-            item, fence, int(tries), float(now), float(until), float(wait) if wait else None
-        )
+    async def claim(self, lease: float, *, full: Collection[str] = ()) -> Claim | Idle:
+        """Claim the one item that has been due longest; `full`: kinds there is no room for."""
+        turn = await self.turn(lease, room=dict.fromkeys(full, 0), most=1)
+        return turn.claims[0] if turn.claims else Idle(turn.wait)
 
     async def done(self, claim: Claim, again_at: float | None, *, failed: bool = False) -> bool:
-        """End the step; look again at `again_at`, or never. `failed` keeps counting tries.
+        """End one step; look again at `again_at`, or never. `failed` keeps counting tries.
 
         Returns whether somebody has woken the item meanwhile, so that it is due now.
 
         Raises:
             StaleFence: the lease was over and somebody else has, or had, the item.
         """
-        ended = await self._end(claim, again_at, "failed" if failed else "finished")
+        ended = await self._end(End(claim, again_at, FAILED if failed else FINISHED))
         if not ended:
             raise StaleFence(claim.item)
         return ended == _WOKEN
@@ -254,20 +344,96 @@ class Work:
 
         False: somebody else has, or had, it.
         """
-        return bool(await self._end(claim, again_at, "given back"))
+        return bool(await self._end(End(claim, again_at, GIVEN_BACK)))
 
-    async def _end(self, claim: Claim, again_at: float | None, how: str) -> int:
-        reply = await self._db.run(
-            _DONE,
-            (DUE, CLAIMS, key("ended", claim.fence)),
-            self._db.fixed_now,
-            claim.item,
-            claim.fence,
-            "" if again_at is None else f"{again_at:.6f}",
-            how,
-            _RECEIPT_SECONDS,
-        )
-        return int(reply)
+    async def _end(self, ended: End) -> int:
+        turn = await self._turn(f"end {ended.claim.fence}", 0.0, [ended], {}, 0, 0)
+        return turn.ended[0]
+
+    async def _turn(  # noqa: PLR0913, PLR0917 - what the script takes
+        self,
+        name: str,
+        lease: float,
+        ended: Sequence[End],
+        room: Mapping[str, int],
+        usual_room: int,
+        most: int,
+    ) -> Turn:
+        """A turn under a name: asked again by the same name, it answers what it did before."""
+        along, deliveries = self._expected(ended) if most else ([], [])
+        turn = {
+            "ended": [*map(_as_sent, ended)],
+            "room": room,
+            "usual_room": usual_room,
+            "most": most,
+            "along": along,
+            "deliveries": deliveries,
+        }
+        in_hand = self._db.in_hand
+        args = (lease, _RECEIPT_SECONDS, name, msgspec.json.encode(turn).decode())
+        inbox = [key(item) for item in deliveries]
+        inbox += [key("")] * (_DELIVERIES - len(inbox))
+        slots = [name for one in along for name in about(one, in_hand.connection(one))]
+        slots += [name for _ in range(_ALONG - len(along)) for name in nothing()]
+        keys = (DUE, CLAIMS, FENCE, key("receipt", name), *inbox, *slots)
+        try:
+            reply = await self._db.run(_TURN, keys, self._db.fixed_now, *args)
+        except StoreUnavailable:
+            if most:
+                self._unanswered.append(name)
+            raise
+        # A receipt says what was done, and not what was read.
+        now, wait, results, claimed, *read = reply
+        at = self._db.heard(float(now))
+        rest = float(wait) if wait else None
+        claims = [self._claimed(one, at, rest) for one in claimed]
+        for end in ended:
+            if end.again_at is not None:
+                in_hand.expect([end.claim.item], end.again_at)
+        for claim in claims:
+            in_hand.claimed(claim.item)
+        if claims:
+            found, contents = read or ((), ())
+            all_of = {str(one): parts(all_, in_hand.connection(one)) for one, all_ in found}
+            await self._bring(claims, all_of, dict(contents))
+        return Turn(at, rest, [*map(int, results)], claims)
+
+    def _expected(self, ended: Sequence[End]) -> tuple[list[str], list[str]]:
+        """The requests and the deliveries that the next claims are probably about."""
+        due = self._db.in_hand.due(self._db.about_now())
+        items = [*due, *(end.claim.item for end in ended)]
+        requests = dict.fromkeys(filter(None, map(request_of, items)))
+        deliveries = [item for item in due if item.startswith(INBOX)]
+        return list(requests)[:_ALONG], deliveries[:_DELIVERIES]
+
+    async def _bring(
+        self,
+        claims: Sequence[Claim],
+        along: Mapping[str, dict[str, Reply]],
+        contents: Mapping[str, Reply],
+    ) -> None:
+        """Have in hand what their steps need, as far as it can be read at once."""
+        read, contents = dict(along), dict(contents)
+        about_requests = [claim for claim in claims if request_of(claim.item)]
+        deliveries = [claim for claim in claims if claim.item.startswith(INBOX)]
+        with suppress(StoreError):
+            missing = dict.fromkeys(c.id for c in about_requests if c.id not in read)
+            read |= await read_all(self._db, list(missing))
+            if others := [claim.item for claim in deliveries if claim.item not in contents]:
+                replies = await self._db.command("MGET", *map(key, others))
+                contents |= dict(zip(others, replies, strict=True))
+        for claim in about_requests:
+            if claim.id in read:
+                self._db.in_hand.bring(claim.fence, dict(read[claim.id]))
+        for claim in deliveries:
+            self._db.in_hand.bring(claim.fence, {"inbox": contents.get(claim.item)})
+
+    def _claimed(self, reply: Sequence[str], now: float, wait: float | None) -> Claim:
+        item, fence, tries, until = reply
+        number = int(fence.partition("-")[0])
+        self.forgot = self.forgot or number <= self._latest
+        self._latest = number
+        return Claim(item, fence, int(tries), now, float(until), wait)
 
     async def backlog(self) -> Mapping[str, Backlog]:
         """What is due now and nobody works on, by kind; at most 10,000 items are counted."""
@@ -291,4 +457,11 @@ class Work:
     async def wake(self, item: str) -> None:
         """Make `item` due now; if somebody is at it, as soon as they are done."""
         await self._db.run(_WAKE, (DUE, CLAIMS), self._db.fixed_now, item)
+        self._db.in_hand.expect([item])
         self._db.woken()
+
+
+def _as_sent(ended: End) -> Mapping[str, str]:
+    claim, again_at, how = ended
+    again = "" if again_at is None else f"{again_at:.6f}"
+    return {"item": claim.item, "fence": claim.fence, "again_at": again, "how": how}

@@ -19,7 +19,7 @@ from bot.lifecycle import route_change
 from bot.models import Request, Watch
 from bot.slack import budget, connection, socket, socket_mode
 from bot.store import cards as told
-from bot.store import direct, replicas, requests, work
+from bot.store import replicas, requests, work
 from bot.store.client import Script
 
 log = structlog.get_logger(__name__)
@@ -63,10 +63,10 @@ def _fence() -> None:
     """Let every worker write, also one whose lease is over."""
     commit = "if cmd.fence ~= '' and redis.call('HGET', KEYS[2], 'fence:' .. cmd.item) ~= cmd.fence"
     _rewrite(requests, "_COMMIT", commit, "if false")
-    _rewrite(work, "_DONE", "if fence ~= ARGV[3] then", "if false then")
+    end = "if redis.call('HGET', KEYS[2], 'fence:' .. item) ~= ended.fence then"
+    _rewrite(work, "_TURN", end, "if false then")
     save = "if redis.call('HGET', KEYS[1], 'fence:' .. ARGV[1]) ~= ARGV[2] then"
     _rewrite(told, "SAVE", save, "if false then")
-    _set(direct, "SAVE", told.SAVE)
 
 
 def _token() -> None:

@@ -47,6 +47,7 @@ async def test_somebody_forgotten_is_shown_nothing_more(db: Database, store: Sto
 
 
 async def test_a_new_request_a_decision_and_an_end_make_all_pages_due(store: Store) -> None:
+    await store.viewers.opened(ALICE)
     terms = Terms(approvers=People(users=(BOB, CAROL)), approvals=2)
     request = await store.requests.create(a_request(terms=terms))
     assert await pages_due(store)
@@ -61,12 +62,22 @@ async def test_a_new_request_a_decision_and_an_end_make_all_pages_due(store: Sto
 
 
 async def test_a_change_while_they_are_seen_to_makes_them_due_again(store: Store) -> None:
+    await store.viewers.opened(ALICE)
     await store.work.wake(EVERYBODY)
     claim = await claimed(store.work)
     request = await store.requests.create(a_request())
     await store.work.done(claim, None)
     assert await pages_due(store)
     assert request.state.open
+
+
+async def test_where_nobody_looks_nothing_is_due_and_who_opens_theirs_finds_it_changed(
+    store: Store,
+) -> None:
+    before = await store.viewers.changes()
+    await store.requests.create(a_request())
+    assert not await pages_due(store)
+    assert await store.viewers.changes() > before
 
 
 async def pages_due(store: Store) -> bool:

@@ -11,7 +11,7 @@ from databases import claimed, database, number, set_clock
 
 from bot.errors import StaleFence, StoreUnavailable
 from bot.store import Claim, Database, Work
-from bot.store.work import Idle
+from bot.store.work import End, Idle
 
 
 async def test_nothing_planned_is_idle_without_a_time(work: Work) -> None:
@@ -162,3 +162,48 @@ async def test_a_server_that_does_not_answer_is_a_store_error_without_its_text()
         with pytest.raises(StoreUnavailable) as caught:
             await Work(opened).claim(30)
     assert str(caught.value) == "ConnectionError"
+
+
+async def test_one_turn_ends_steps_and_begins_with_others(work: Work) -> None:
+    await work.wake("run:r-1")
+    await work.wake("tell:r-1")
+    first = await work.turn(30)
+    assert [c.item for c in first.claims] == ["run:r-1", "tell:r-1"]
+    await work.wake("follow:r-1")
+    ended = [End(first.claims[0], 1010.0), End(first.claims[1], None)]
+    second = await work.turn(30, ended=ended)
+    assert list(second.ended) == [1, 1]
+    assert [c.item for c in second.claims] == ["follow:r-1"]
+    await work.done(second.claims[0], None)
+    assert await work.claim(30) == Idle(10.0)
+
+
+async def test_of_steps_that_end_together_only_the_stale_one_is_told_so(
+    db: Database, work: Work
+) -> None:
+    await work.wake("run:a")
+    late = await claimed(work)
+    set_clock(db, 1030.0)
+    await work.wake("run:b")
+    both = [await claimed(work), await claimed(work)]
+    turn = await work.turn(30, ended=[End(late, None), *(End(c, None) for c in both)])
+    assert list(turn.ended) == [0, 1, 1]
+    assert await work.claim(30) == Idle(None)
+
+
+async def test_a_turn_begins_no_more_than_there_is_room_for(work: Work) -> None:
+    for n in range(12):
+        await work.wake(f"home:{n:02}")
+        await work.wake(f"run:{n:02}")
+    turn = await work.turn(30, room={"home": 2})
+    kinds = [c.kind for c in turn.claims]
+    assert (kinds.count("home"), kinds.count("run"), turn.wait) == (2, 6, 0.0)
+    assert [c.kind for c in (await work.turn(30, room={"home": 0}, most=16)).claims] == ["run"] * 6
+
+
+async def test_an_item_that_ends_may_begin_again_in_the_same_turn(work: Work) -> None:
+    await work.wake("run:r-1")
+    step = await claimed(work)
+    turn = await work.turn(30, ended=[End(step, 1000.0)])
+    assert [c.item for c in turn.claims] == ["run:r-1"]
+    assert number(turn.claims[0]) > number(step)
