@@ -54,6 +54,10 @@ item is due: an outage costs about a second beyond itself, not what is left of a
 _TIMER_SLACK = 0.001
 """Seconds by which a timer may be early: a turn before anything is due would be in vain."""
 
+_A_TURN = {"tell": 1}
+"""How many of a kind one turn begins with: where much is to be done, cards are shown less often,
+each with more in it, and what people wait for goes on."""
+
 _CLOCK_SLACK = 2.0
 """Seconds by which the store's clock may go back without being worth a word."""
 
@@ -176,6 +180,9 @@ class Worker:
         self._watch_clock(turn.now)
         for claim in turn.claims:
             self._start(claim)
+        begun = Counter(claim.kind for claim in turn.claims)
+        if any(begun[kind] == most for kind, most in _A_TURN.items()):
+            return 0.0
         return _LONGEST_SLEEP if turn.wait is None else turn.wait
 
     def _room(self) -> Mapping[str, int]:
@@ -183,7 +190,9 @@ class Worker:
         taken = Counter(self._steps.values())
         limits = self._concurrency
         usual = self._default_concurrency
-        return {kind: limits.get(kind, usual) - taken[kind] for kind in {*limits, *taken}}
+        room = {kind: limits.get(kind, usual) - taken[kind] for kind in {*limits, *taken}}
+        most = ((kind, room.get(kind, usual)) for kind in _A_TURN)
+        return room | {kind: min(left, _A_TURN[kind]) for kind, left in most}
 
     def _watch_clock(self, now: float) -> None:
         if now < self._latest - _CLOCK_SLACK:

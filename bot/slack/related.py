@@ -5,7 +5,6 @@ Whoever changes one of them makes the card due in the same script, so nothing is
 
 from collections.abc import Iterable, Sequence
 
-from bot.errors import Unreadable
 from bot.lifecycle.request import voided_by
 from bot.models import Request
 from bot.slack.messages.card_body import View
@@ -49,7 +48,8 @@ async def _beside(store: Store, request: Request, claim: Claim | None) -> tuple[
         await store.requests.not_beside(request, gone)
     # One more than is named says that there are more.
     shown = closest(request, others)[: MOST_BESIDE + 1]
-    return tuple([await _linked(store, other) for other in shown])
+    links = await store.card_states.links([other.id for other in shown])
+    return tuple(Related(other, link) for other, link in zip(shown, links, strict=True))
 
 
 def _standing(rollbacks: Sequence[Request], request: Request) -> Request | None:
@@ -68,8 +68,5 @@ async def _read(store: Store, ids: Iterable[str]) -> list[Request]:
 
 
 async def _linked(store: Store, request: Request) -> Related:
-    try:
-        posted = await store.card_states.get(request.id)
-    except Unreadable:
-        return Related(request)
-    return Related(request, posted.link)
+    [link] = await store.card_states.links([request.id])
+    return Related(request, link)

@@ -125,6 +125,19 @@ class CardStates:
             replies = await self._db.command("MGET", *keys)
         return self.read(request_id, replies)
 
+    async def links(self, ids: Sequence[str]) -> list[str]:
+        """The links to the cards of some requests, empty where one is not known."""
+        if not ids:
+            return []
+        replies = await self._db.command("MGET", *(key("told", one) for one in ids))
+        links = []
+        for one, reply in zip(ids, replies, strict=True):
+            try:
+                links.append(_decoded(one, reply).link)
+            except Unreadable:
+                links.append("")
+        return links
+
     def read(self, request_id: str, replies: Sequence[object]) -> CardState:
         """What was posted, from the replies to that command; raises as `get` does."""
         reply, doubt = replies
