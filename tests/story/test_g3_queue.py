@@ -52,7 +52,7 @@ async def test_different_connections_do_not_wait_for_each_other(brisk: Stage) ->
 
 async def test_the_queue_goes_on_after_every_kind_of_ending(hurried: Stage) -> None:
     """Void, failed, unconfirmed: whoever is next starts, and nobody else."""
-    await hurried.start_bot(operation_timeout=3)
+    await hurried.start_bot(operation_timeout=6)
     routes = hurried.new_routes("endings", 4, SLOWER)
     connection = routes[0].vpn_connection_id
     hurried.vpc.set_state(connection, "updating")  # the first in the queue has to wait
