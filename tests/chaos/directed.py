@@ -76,8 +76,8 @@ _PLANS: Mapping[str, Plan] = {
     "replicas": replace(
         _CALM,
         asks=(replace(_ASK, acts=(Act(after=2.0, who=BOB, click=Click.APPROVE),)),),
-        faults=(Fault(at=1.5, kind=Kind.FAILOVER, seconds=3.0),),
-        quiet_at=5.0,
+        faults=(Fault(at=1.5, kind=Kind.FAILOVER, seconds=6.0),),
+        quiet_at=8.0,
         replica=True,
     ),
 }
