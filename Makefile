@@ -4,9 +4,8 @@ UV := uv==0.13.9
 BIN := .venv/bin
 # Most tests wait for something real: more at once than there are cores.
 AT_ONCE ?= 6
-# Browsers, and rounds of many processes, starve whatever runs beside them: two at once, no more.
+# Browsers, and rounds of many processes, starve whatever runs beside them.
 HEAVY := tests/chaos tests/browser
-HEAVY_CACHE := .pytest_cache/heavy
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
@@ -44,16 +43,10 @@ test: .venv/dev ## All tests; COV=--cov measures coverage too, ARGS=tests/story 
 	@rm -f .coverage .coverage.*
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
-else ifdef COV
-	@failed=0; \
-	$(BIN)/python -m pytest $(COV) --cov-fail-under=0 --numprocesses $(AT_ONCE) $(HEAVY:%=--ignore=%) || failed=1; \
-	$(BIN)/python -m pytest $(COV) --cov-append --numprocesses 3 $(HEAVY) || failed=1; \
-	exit $$failed
 else
-	@failed=0; mkdir -p .pytest_cache; \
-	$(BIN)/python -m pytest --numprocesses 2 --override-ini cache_dir=$(HEAVY_CACHE) $(HEAVY) >.pytest_cache/heavy.txt 2>&1 & heavy=$$!; \
-	$(BIN)/python -m pytest --numprocesses $(AT_ONCE) $(HEAVY:%=--ignore=%) || failed=1; \
-	wait $$heavy || failed=1; cat .pytest_cache/heavy.txt; \
+	@failed=0; \
+	$(BIN)/python -m pytest $(COV:%=% --cov-fail-under=0) --numprocesses $(AT_ONCE) $(HEAVY:%=--ignore=%) || failed=1; \
+	$(BIN)/python -m pytest $(COV:%=% --cov-append) --numprocesses 3 $(HEAVY) || failed=1; \
 	exit $$failed
 endif
 
