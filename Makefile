@@ -4,6 +4,8 @@ UV := uv==0.13.9
 BIN := .venv/bin
 # Most tests wait for something real: more at once than there are cores.
 AT_ONCE ?= 6
+# Some take a thousand times as long as others: nobody gets many of the long ones in advance.
+ONE_BY_ONE := --maxschedchunk=1
 # Browsers, and rounds of many processes, starve whatever runs beside them.
 HEAVY := tests/chaos tests/browser
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -45,8 +47,8 @@ ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
 	@failed=0; \
-	$(BIN)/python -m pytest $(COV:%=% --cov-fail-under=0) --numprocesses $(AT_ONCE) $(HEAVY:%=--ignore=%) || failed=1; \
-	$(BIN)/python -m pytest $(COV:%=% --cov-append) --numprocesses 3 $(HEAVY) || failed=1; \
+	$(BIN)/python -m pytest $(COV:%=% --cov-fail-under=0) --numprocesses $(AT_ONCE) $(ONE_BY_ONE) $(HEAVY:%=--ignore=%) || failed=1; \
+	$(BIN)/python -m pytest $(COV:%=% --cov-append) --numprocesses 3 $(ONE_BY_ONE) $(HEAVY) || failed=1; \
 	exit $$failed
 endif
 

@@ -496,6 +496,7 @@ class Hands:
         *,
         claim: Claim | None = None,
         sealed: bool = False,  # noqa: ARG002 - nobody forges anything here
+        known: Stored | None = None,  # noqa: ARG002 - what is changed is what is stored, or read anew
     ) -> Request:
         # Nothing has been learned since the claim: it is one with what came before.
         only_begun = claim is not None and all(isinstance(h, Request | int) for h in self.heard)
@@ -516,7 +517,7 @@ class Hands:
     async def secured(self, _: Request) -> None:
         """No failover here."""
 
-    async def position(self, _: Request) -> int:
+    async def position(self, _: Request, claim: Claim | None = None) -> int:  # noqa: ARG002 - its own read
         return 0
 
     async def latest_ids(self, _: int) -> list[str]:

@@ -89,6 +89,7 @@ async def test_the_whole_story_on_a_cluster(three_masters: Cluster) -> None:
         # The scripts that the story does not need.
         await stage.store.work.wake("inbox:nothing")
         await stage.store.inbox.unreadable_for("nothing")
+        await stage.store.inbox.note("nothing")
         await stage.store.audit.trim(Cut(), Cut(1, "0", "0-1"))
         refused = Event(kind=EventKind.REFUSED, at=1.0, by="U0NOBODY")
         await stage.store.audit.append("r-none", refused)
@@ -250,6 +251,7 @@ async def refuses_writes(stage: Stage) -> bool:
     try:
         await stage.store.work.wake("inbox:nothing")
         await stage.store.inbox.unreadable_for("nothing")
+        await stage.store.inbox.note("nothing")
         await stage.store.audit.trim(Cut(), Cut(1, "0", "0-1"))
     except StoreUnavailable as error:
         return "NOREPLICAS" in str(error)

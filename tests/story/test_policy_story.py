@@ -613,7 +613,9 @@ async def test_a_bad_policy_ends_the_bot_at_its_start_with_a_line_for_each_mista
 ) -> None:
     write(file, rule("colour = 1\napprovals = 0"))
     env = stage.environment(VCO_POLICY_FILE=str(file), VCO_APPROVERS="")
-    for command in ((), ("doctor",)):
-        status, out, err = await run(*command, **env)
-        assert (status, out) == (2, "")
-        assert [line.partition(": ")[0] for line in err.splitlines()] == [f"{file}:4", f"{file}:5"]
+    status, out, err = await run(**env)
+    assert (status, out) == (2, "")
+    assert [line.partition(": ")[0] for line in err.splitlines()] == [f"{file}:4", f"{file}:5"]
+    status, out, err = await run("doctor", **env)
+    assert (status, err) == (1, "")
+    assert [f"{file}:{n}: " in line for n, line in enumerate(out.splitlines(), 4)] == [True, True]
