@@ -115,17 +115,18 @@ end
 """Lua: the time, from the server's clock unless the caller gives one (tests do)."""
 
 WAKE = """
-local function wake(item, now)
+local function wake(item, now, soon)
   local lease = redis.call('HGET', KEYS.claims, 'lease:' .. item)
+  local at = now + (soon or 0)
   if lease and tonumber(lease) > now then
     redis.call('HSET', KEYS.claims, 'again:' .. item, '1')
-  else
-    redis.call('ZADD', KEYS.due, now, item)
+  elseif not soon or at < (tonumber(redis.call('ZSCORE', KEYS.due, item) or '') or math.huge) then
+    redis.call('ZADD', KEYS.due, at, item)
   end
 end
 """
-"""Lua: make an item due now. One that is being worked on becomes due when its step ends,
-so that nobody works on it twice at once."""
+"""Lua: make an item due now, or in so many seconds at the latest. One that is being worked on
+becomes due when its step ends, so that nobody works on it twice at once."""
 
 CHECK_WORK = """
 local function check_work()

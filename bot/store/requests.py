@@ -38,6 +38,10 @@ RETENTION_SECONDS = 90 * 24 * 3600
 _LONGEST_OPEN = 7 * 24 * 3600
 """More than any request stays open: its place in the index outlasts its record."""
 
+_SOON = 1.0
+"""Seconds within which the others on a connection show what a request has become: where many come
+at once, each is shown them together."""
+
 _CONFLICTS = 50
 """How often a change is tried again after somebody else's; more means a fault of ours."""
 
@@ -155,8 +159,8 @@ if origin then
 end
 for _, id in ipairs(beside) do
   if id ~= cmd.id then
-    wake('tell:' .. id, now)
-    wake('dm:' .. id, now)
+    wake('tell:' .. id, now, cmd.soon)
+    wake('dm:' .. id, now, cmd.soon)
   end
 end
 for _, item in ipairs(cmd.wake) do
@@ -370,6 +374,7 @@ class Requests(Records):
             "queue": _queue_move(old, new),
             "unsigned": new.unsigned,
             "wake": woken,
+            "soon": _SOON,
             "everybody": EVERYBODY,
         }
         self._db.in_hand.knows(new.id, connection := connection_keys(new))

@@ -161,7 +161,7 @@ async def test_what_slack_put_off_was_not_posted_so_nothing_is_searched_for(hurr
 
 
 async def test_the_thread_is_told_while_the_cards_edits_are_held_back(hurried: Stage) -> None:
-    await hurried.start_bot()
+    await hurried.start_bot(VCO_CALL_UP_TO="0")
     [card] = await cards(hurried, 1)
     hurried.slack.faults.add("chat.update", "rate_limited", times=1, retry_after=600)
     await hurried.approve(card)
