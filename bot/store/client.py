@@ -132,6 +132,7 @@ CHECK_WORK = """
 local function check_work()
   redis.call('ZADD', KEYS.due, 'XX', 0, '')
   redis.call('ZREM', KEYS.due, '')
+  redis.call('ZSCORE', KEYS.due, '')
   redis.call('HGET', KEYS.claims, '')
   redis.call('HDEL', KEYS.claims, '')
   redis.call('HSET', KEYS.claims, '', '')
