@@ -34,17 +34,13 @@ from bot.store.reading import AT_ONCE, about, nothing, parts, read_all, read_slo
 
 
 class Claim(NamedTuple):
-    """The right to do one step of `item` until `until`; `tries` counts unfinished claims.
-
-    `wait`: seconds until something else will be due, 0: it may be already, None: nothing will.
-    """
+    """The right to do one step of `item` until `until`; `tries` counts unfinished claims."""
 
     item: str
     fence: str
     tries: int
     now: float
     until: float
-    wait: float | None = 0.0
 
     @property
     def kind(self) -> str:
@@ -86,7 +82,7 @@ class End(NamedTuple):
 class Turn(NamedTuple):
     """What a turn did: whether each of the ended steps had its item still, and new claims.
 
-    `wait` is as in a claim.
+    `wait`: seconds until something else will be due, 0: it may be already, None: nothing will.
     """
 
     now: float
@@ -385,8 +381,7 @@ class Work:
         # A receipt says what was done, and not what was read.
         now, wait, results, claimed, *read = reply
         at = self._db.heard(float(now))
-        rest = float(wait) if wait else None
-        claims = [self._claimed(one, at, rest) for one in claimed]
+        claims = [self._claimed(one, at) for one in claimed]
         for end in ended:
             if end.again_at is not None:
                 in_hand.expect([end.claim.item], end.again_at)
@@ -396,7 +391,7 @@ class Work:
             found, contents = read or ((), ())
             all_of = {str(one): parts(all_, in_hand.connection(one)) for one, all_ in found}
             await self._bring(claims, all_of, dict(contents))
-        return Turn(at, rest, [*map(int, results)], claims)
+        return Turn(at, float(wait) if wait else None, [*map(int, results)], claims)
 
     def _expected(self, ended: Sequence[End]) -> tuple[list[str], list[str]]:
         """The requests and the deliveries that the next claims are probably about."""
@@ -428,12 +423,12 @@ class Work:
         for claim in deliveries:
             self._db.in_hand.bring(claim.fence, {"inbox": contents.get(claim.item)})
 
-    def _claimed(self, reply: Sequence[str], now: float, wait: float | None) -> Claim:
+    def _claimed(self, reply: Sequence[str], now: float) -> Claim:
         item, fence, tries, until = reply
         number = int(fence.partition("-")[0])
         self.forgot = self.forgot or number <= self._latest
         self._latest = number
-        return Claim(item, fence, int(tries), now, float(until), wait)
+        return Claim(item, fence, int(tries), now, float(until))
 
     async def backlog(self) -> Mapping[str, Backlog]:
         """What is due now and nobody works on, by kind; at most 10,000 items are counted."""

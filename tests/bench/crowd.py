@@ -173,14 +173,18 @@ async def refused_clicks(stage: Stage, bot: BotProcess, clicks: int = 45) -> flo
     mine = await stage.ask(delete_command(stage.new_routes("refused2")[0]))
     stage.slack.limits.enabled = True
 
+    amid = asyncio.Event()
+
     async def clicking() -> None:
-        for _ in range(clicks):
+        for click in range(clicks):
+            if click == clicks // 2:
+                amid.set()
             await stage.approve(theirs, ALICE)
             await asyncio.sleep(20.0 / clicks)
 
     flood = asyncio.create_task(clicking())
     try:
-        await asyncio.sleep(10.0)
+        await amid.wait()
         clicked = time.time()
         await stage.approve(mine, BOB)
         await stage.slack.until(
