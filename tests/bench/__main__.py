@@ -18,7 +18,7 @@ from bench import costs
 from bench.crowd import Crowd, both, crowd, refused_clicks, remember
 from bench.peers import BareBolt
 from bench.scenes import LEASE, TASK, Samples, Scenes
-from bench.table import Row, table
+from bench.table import HEAD, Row
 from bot.lifecycle.proof import FIRST_POLL
 from bot.sandbox.process import BotProcess
 from bot.sandbox.valkey import EmbeddedValkey
@@ -43,6 +43,7 @@ class Bench:
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
         self.rows: list[Row] = []
+        self._printed = 0
 
     async def play(self) -> None:
         """All groups that were asked for, one after another."""
@@ -59,6 +60,12 @@ class Bench:
                 async with EmbeddedValkey(appendonly=True) as valkey, stage(valkey.url) as scene:
                     await groups[name](scene, Path(directory) / "bot.log")
             _say(f"{name}: {time.monotonic() - began:.0f} s")
+            self.print()
+
+    def print(self) -> None:
+        """Print what has come since: whoever ends a long run early keeps its rows."""
+        new, self._printed = self.rows[self._printed :], len(self.rows)
+        print("\n".join(row.line() for row in new), flush=True)  # noqa: T201 - the result
 
     async def _kill(self, scene: Stage, log: Path) -> None:
         scenes, repeats = Scenes(scene, log), self._options.repeats
@@ -124,6 +131,7 @@ class Bench:
                     self.rows += crowded(
                         size, await crowd(scene, bot, f"c{size}", size, redis=False)
                     )
+                self.print()
 
     async def _alone(self, scene: Stage, bot: BotProcess) -> list[Row]:
         first = await crowd(scene, bot, "first", 1, redis=False, region=SINGAPORE, parts=[0.5])
@@ -237,11 +245,11 @@ def main() -> int:
     options = parser.parse_args()
     started, before = time.monotonic(), os.getloadavg()[0]
     bench = Bench(options)
+    print(HEAD)  # noqa: T201 - the result
     asyncio.run(bench.play())
     seconds = time.monotonic() - started
     load = f"load {before:.1f} before, {os.getloadavg()[0]:.1f} after, {os.cpu_count()} cores"
-    _say(f"{seconds:.0f} s, {load}, Python {platform.python_version()}\n")
-    print(table(bench.rows))  # noqa: T201 - the result
+    _say(f"{seconds:.0f} s, {load}, Python {platform.python_version()}")
     if options.json:
         found = {"load": load, "seconds": seconds, "rows": [row.json() for row in bench.rows]}
         options.json.write_text(json.dumps(found, indent=1))

@@ -7,6 +7,8 @@ from statistics import median, quantiles
 from typing import Any
 
 _WIDTH = 58
+HEAD = f"""| {"figure":{_WIDTH}} | unit | p50 / p95 | peer | times | goal | load |
+|{"-" * (_WIDTH + 2)}|---|---|---|---|---|---|"""
 _TENTHS_OF_A_SECOND = 10
 
 
@@ -52,13 +54,6 @@ def middle_and_worst(samples: Sequence[float]) -> tuple[float, float]:
     few = len(samples) < _TENTHS_OF_A_SECOND
     worst = max(samples) if few else quantiles(samples, n=20, method="inclusive")[-1]
     return median(samples), worst
-
-
-def table(rows: Sequence[Row]) -> str:
-    """All rows below their head."""
-    head = f"| {'figure':{_WIDTH}} | unit | p50 / p95 | peer | times | goal | load |"
-    rule = f"|{'-' * (_WIDTH + 2)}|---|---|---|---|---|---|"
-    return "\n".join([head, rule, *(row.line() for row in rows)])
 
 
 def _said(figures: tuple[float, float]) -> str:
