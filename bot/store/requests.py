@@ -42,6 +42,11 @@ _SOON = 1.0
 """Seconds within which the others on a connection show what a request has become: where many come
 at once, each is shown them together."""
 
+_STRIDE = 2**20
+"""How far apart two revisions may be. A failover forgets the latest change, and another one follows
+in its place: by chance it must not get the same revision, or who knows the first would take it for
+that."""
+
 _CONFLICTS = 50
 """How often a change is tried again after somebody else's; more means a fault of ours."""
 
@@ -126,7 +131,8 @@ local changes = tonumber(redis.call('GET', KEYS.changes) or '0') or 0
 local audit = redis.call('HGET', KEYS.record, 'audit') or ''
 for _, event in ipairs(cmd.events) do audit = append(cmd.id, event[1], event[2]) end
 redis.call('HSET', KEYS.record, 'data', cmd.data, 'seal', cmd.seal, 'state', cmd.state,
-           'rev', rev + 1, 'writes', string.sub(cmd.write .. ' ' .. writes, 1, 200), 'audit', audit)
+           'rev', cmd.next, 'audit', audit,
+           'writes', string.sub(cmd.write .. ' ' .. writes, 1, 200))
 if cmd.created > 0 then
   redis.call('ZADD', KEYS.index, cmd.created, cmd.id)
   redis.call('ZREMRANGEBYSCORE', KEYS.index, '-inf', cmd.created - cmd.remember)
@@ -272,8 +278,8 @@ class Requests(Records):
             seal = self._seals.of(new) if self._seals.on and not wrong else stored.seal
             if new is stored.request:
                 left = stored
-            elif await self._commit(stored.request, new, stored.rev, claim=claim, seal=seal):
-                left = Stored(new, stored.rev + 1, seal=seal)
+            elif rev := await self._commit(stored.request, new, stored.rev, claim=claim, seal=seal):
+                left = Stored(new, rev, seal=seal)
             else:
                 continue
             if claim is not None:
@@ -344,7 +350,9 @@ class Requests(Records):
         claim: Claim | None = None,
         limits: Sequence[Limit] = (),
         seal: str,
-    ) -> bool:
+    ) -> int:
+        """Returns the revision that the record has then; 0: somebody else has changed it."""
+        following = rev + 1 + secrets.randbelow(_STRIDE)
         routes = [_route_field(new, r.route) for r in new.routes]
         ended = not new.state.open
         happened = new.timeline[len(old.timeline) if old else 0 :]
@@ -359,6 +367,7 @@ class Requests(Records):
             "remember": self.retention + _LONGEST_OPEN,
             "write": secrets.token_hex(8),
             "rev": rev,
+            "next": following,
             "id": new.id,
             "item": claim.item if claim else "",
             "fence": claim.fence if claim else "",
@@ -390,7 +399,7 @@ class Requests(Records):
                 count(old, new, happened)
                 self._db.in_hand.expect(woken)
                 self._db.woken()
-                return True
+                return following
             case "open":
                 raise AlreadyOpen(str(reply[1]))
             case "limit":
@@ -400,7 +409,7 @@ class Requests(Records):
             case "gone":
                 raise RecordLost(f"the record of {new.id} is gone")
             case _:
-                return False
+                return 0
 
 
 def _woken(old: Request | None, new: Request, *, step: bool) -> Iterator[str]:

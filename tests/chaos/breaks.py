@@ -50,7 +50,7 @@ def tell_of_conflicts() -> None:
     """Log what the bot need not: that a change was made anew because of somebody else's."""
     commit = requests.Requests._commit  # noqa: SLF001 - there is no other place to see it
 
-    async def told(*args: Any, **more: Any) -> bool:  # noqa: ANN401 - passed on
+    async def told(*args: Any, **more: Any) -> int:  # noqa: ANN401 - passed on
         done = await commit(*args, **more)
         if not done:
             log.info("chaos_conflict")

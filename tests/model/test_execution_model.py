@@ -91,7 +91,7 @@ def two_clicks_at_once(machine: ExecutionMachine) -> None:
     machine.resume(slow)
 
 
-Commit = Callable[..., Awaitable[bool]]
+Commit = Callable[..., Awaitable[int]]
 
 
 def commits(monkeypatch: pytest.MonkeyPatch, changed: Callable[[Commit], Commit]) -> None:
@@ -129,12 +129,12 @@ def without_compare_and_set(monkeypatch: pytest.MonkeyPatch) -> None:
             new: Request,
             rev: int,
             **more: Any,  # noqa: ANN401 - passed on
-        ) -> bool:
-            while not await commit(requests, old, new, rev, **more):
+        ) -> int:
+            while not (written := await commit(requests, old, new, rev, **more)):
                 stored = await requests.get(new.id)
                 assert stored is not None
                 rev = stored.rev
-            return True
+            return written
 
         return overwrite
 

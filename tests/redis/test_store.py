@@ -17,6 +17,7 @@ from builders import (
     a_route,
     accepted,
     decide,
+    decided,
     deleted,
     in_state,
 )
@@ -186,6 +187,25 @@ async def test_a_worker_whose_claim_was_taken_over_cannot_write(db: Database, st
         await store.requests.update(
             a_request().id, lambda r: route_change.send(r, 1040.0), claim=current
         )
+
+
+async def test_who_knows_a_change_that_a_failover_forgot_overwrites_none_that_came_in_its_place(
+    db: Database, store: Store
+) -> None:
+    name = key("request", a_request().id)
+    await store.requests.create(a_request())
+    await store.requests.update(a_request().id, decide(Verdict.APPROVED))
+    run = next(c for c in (await store.work.turn(30)).claims if c.kind == "run")
+    on_the_replica = await db.command("DUMP", name)
+    await store.requests.update(run.id, lambda r: route_change.start(r, 1101.0), claim=run)
+    await db.command("RESTORE", name, 0, on_the_replica, "REPLACE")
+    stop = decided(Verdict.CANCELLED, at=1102.0)
+    await Store(db).requests.update(run.id, lambda r: lifecycle.stop(r, stop))
+
+    found = await store.requests.update(run.id, lambda r: route_change.send(r, 1103.0), claim=run)
+    assert found is not None
+    assert found.state is RequestState.CANCELLED
+    assert not any(route.in_flight for route in found.routes)
 
 
 async def test_a_change_without_a_claim_wakes_the_worker_and_the_teller(store: Store) -> None:
