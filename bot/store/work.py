@@ -9,12 +9,11 @@ Steps that have ended and items to begin with go in one round trip: a turn of th
 steps need is read along, where it is known what they are about, or in one more round trip.
 """
 
+import json
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
-
-import msgspec
 
 from bot.errors import StaleFence, StoreError, StoreUnavailable
 from bot.store.client import (
@@ -155,9 +154,15 @@ local function end_of(ended)
   end
   if again then redis.call('ZADD', KEYS.due, now, item)
   elseif ended.again_at == '' then redis.call('ZREM', KEYS.due, item)
-  else redis.call('ZADD', KEYS.due, ended.again_at, item) end
+  else
+    -- What was planned by a clock that was put back meanwhile goes back with it.
+    local early = math.max(0, ended.claimed - now)
+    redis.call('ZADD', KEYS.due, ended.again_at - early, item)
+  end
   return again and 2 or 1
 end
+-- Once it was asked what it has done, a turn that comes late does nothing.
+if turn.most == 0 then check_turn() end
 local results = {}
 for n, ended in ipairs(turn.ended) do results[n] = end_of(ended) end
 
@@ -311,9 +316,9 @@ class Work:
         while self._unanswered:
             # Its answer was lost in an outage: what it claimed then, nobody is working on.
             earlier = await self._turn(self._unanswered[-1], lease, (), {}, 0, 0)
-            self._unanswered.pop()
             for claim in earlier.claims:
                 await self.give_back(claim, earlier.now)
+            self._unanswered.pop()
         name = secrets.token_hex(8)
         return await self._turn(name, lease, ended, room or {}, usual_room, most)
 
@@ -359,17 +364,20 @@ class Work:
         along, deliveries = self._expected(ended) if most else ([], [])
         turn = {
             "ended": [*map(_as_sent, ended)],
-            "room": room,
+            "room": dict(room),
             "usual_room": usual_room,
             "most": most,
             "along": along,
             "deliveries": deliveries,
         }
         in_hand = self._db.in_hand
-        args = (lease, _RECEIPT_SECONDS, name, msgspec.json.encode(turn).decode())
+        # What is no UTF-8 in `due` goes back as it came: it must not stop all others.
+        args = (lease, _RECEIPT_SECONDS, name, json.dumps(turn, ensure_ascii=False))
         inbox = [key(item) for item in deliveries]
         inbox += [key("")] * (_DELIVERIES - len(inbox))
-        slots = [name for one in along for name in about(one, in_hand.connection(one))]
+        # What is learned of them while the turn is under way was not read by it.
+        connections = {one: in_hand.connection(one) for one in along}
+        slots = [name for one, line in connections.items() for name in about(one, line)]
         slots += [name for _ in range(_ALONG - len(along)) for name in nothing()]
         keys = (DUE, CLAIMS, FENCE, key("receipt", name), *inbox, *slots)
         try:
@@ -389,7 +397,7 @@ class Work:
             in_hand.claimed(claim.item)
         if claims:
             found, contents = read or ((), ())
-            all_of = {str(one): parts(all_, in_hand.connection(one)) for one, all_ in found}
+            all_of = {str(one): parts(all_, connections[str(one)]) for one, all_ in found}
             await self._bring(claims, all_of, dict(contents))
         return Turn(at, float(wait) if wait else None, [*map(int, results)], claims)
 
@@ -456,7 +464,8 @@ class Work:
         self._db.woken()
 
 
-def _as_sent(ended: End) -> Mapping[str, str]:
+def _as_sent(ended: End) -> Mapping[str, str | float]:
     claim, again_at, how = ended
     again = "" if again_at is None else f"{again_at:.6f}"
-    return {"item": claim.item, "fence": claim.fence, "again_at": again, "how": how}
+    sent = {"item": claim.item, "fence": claim.fence, "again_at": again, "how": how}
+    return {**sent, "claimed": claim.now}

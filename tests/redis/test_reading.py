@@ -1,6 +1,6 @@
 """What a step needs of its request comes with its claim; what can't come is read by the step."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 import pytest_asyncio
@@ -10,7 +10,7 @@ from databases import database
 from bot.errors import StoreFault
 from bot.models import Verdict
 from bot.store import Claim, Database, Store
-from bot.store.client import Script, key
+from bot.store.client import DUE, Script, key
 from bot.store.reading import connection_keys
 
 
@@ -118,3 +118,26 @@ async def test_who_is_beside_is_found_again_where_it_was_lost_or_never_noted(sto
     assert await store.requests.beside(one) == []
     await store.repair.check()
     assert await store.requests.beside(one) == ["r-2"]
+
+
+async def test_of_a_connection_that_is_learned_meanwhile_it_is_not_said_that_nobody_is_beside(
+    valkey_url: str,
+) -> None:
+    class Learning(Database):
+        """While a turn is under way, something else reads the request."""
+
+        async def run(self, script: Script, keys: Sequence[str], *args: str | float) -> object:
+            reply = await super().run(script, keys, *args)
+            if DUE in keys and self.in_hand.connection("r-1") is None:
+                await beside.requests.get("r-1")
+            return reply
+
+    async with database(valkey_url) as opened:
+        first = Store(opened)
+        one = await first.requests.create(a_request(a_route(), id="r-1"))
+        await first.requests.create(a_request(a_route("10.9.0.0/24"), id="r-2"))
+        learning = Learning(opened._redis, now=opened.fixed_now)  # noqa: SLF001 - the same connection
+        store = beside = Store(learning)
+        learning.in_hand.expect(["tell:r-1"])
+        claim = next(c for c in (await store.work.turn(30)).claims if c.item == "tell:r-1")
+        assert await store.requests.beside(one, claim) == ["r-2"]

@@ -5,12 +5,15 @@ arrives twice, because its first reply was lost.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import pytest
 from databases import claimed, database, number, set_clock
 
 from bot.errors import StaleFence, StoreUnavailable
 from bot.store import Claim, Database, Work
+from bot.store.client import Script
 from bot.store.work import End, Idle
 
 
@@ -207,3 +210,83 @@ async def test_an_item_that_ends_may_begin_again_in_the_same_turn(work: Work) ->
     turn = await work.turn(30, ended=[End(step, 1000.0)])
     assert [c.item for c in turn.claims] == ["run:r-1"]
     assert number(turn.claims[0]) > number(step)
+
+
+@pytest.mark.parametrize("again_at", [None, 5000.0])
+async def test_what_is_woken_after_a_lease_runs_again_though_the_late_step_ends(
+    db: Database, work: Work, again_at: float | None
+) -> None:
+    await work.wake("run:r-1")
+    late = await claimed(work, lease=30)
+    set_clock(db, 1040.0)
+    await work.wake("run:r-1")
+    await work.done(late, again_at)
+    assert (await claimed(work)).item == "run:r-1"
+
+
+async def test_what_a_step_plans_goes_back_with_the_clock_that_it_was_planned_by(
+    db: Database, work: Work
+) -> None:
+    await work.wake("run:r-1")
+    step = await claimed(work, lease=30)
+    set_clock(db, 500.0)
+    assert isinstance(await work.claim(30), Idle)
+    await work.done(step, step.now + 10)
+    assert await work.claim(30) == Idle(10.0)
+
+
+class Failing(Database):
+    """Loses the answer to a turn, or the turn itself; and what else a test says."""
+
+    def __init__(self, opened: Database) -> None:
+        super().__init__(opened._redis, now=opened.fixed_now)  # noqa: SLF001 - the same connection
+        self.answers_lost = self.sends_lost = 0
+        self.held: list[Callable[[], Awaitable[object]]] = []
+
+    async def run(self, script: Script, keys: Sequence[str], *args: str | float) -> object:
+        run = partial(super().run, script, keys, *args)
+        if self.sends_lost:
+            self.sends_lost -= 1
+            self.held.append(run)
+            raise StoreUnavailable("TimeoutError")
+        reply = await run()
+        if self.answers_lost:
+            self.answers_lost -= 1
+            raise StoreUnavailable("TimeoutError")
+        return reply
+
+
+async def test_what_a_turn_claimed_whose_answer_was_lost_is_given_back_though_that_fails_at_first(
+    db: Database,
+) -> None:
+    failing = Failing(db)
+    work = Work(failing)
+    for n in range(3):
+        await work.wake(f"run:{n}")
+    failing.answers_lost = 1
+    with pytest.raises(StoreUnavailable):
+        await work.turn(30)
+
+    async def fails_at_the_second(claim: Claim, again_at: float) -> bool:
+        if claim.item == "run:1":
+            del work.give_back  # once
+            raise StoreUnavailable("TimeoutError")
+        return await Work.give_back(work, claim, again_at)
+
+    work.give_back = fails_at_the_second  # type: ignore[method-assign] # fails in between
+    with pytest.raises(StoreUnavailable):
+        await work.turn(30)
+    assert [c.item for c in (await work.turn(30)).claims] == ["run:0", "run:1", "run:2"]
+
+
+async def test_a_turn_that_comes_late_claims_nothing_for_nobody(db: Database) -> None:
+    """It was held up on its way, and its worker has asked meanwhile what it had done."""
+    failing = Failing(db)
+    work = Work(failing)
+    await work.wake("run:r-1")
+    failing.sends_lost = 1
+    with pytest.raises(StoreUnavailable):
+        await work.turn(30)
+    assert not (await work.turn(30, most=0)).claims
+    await failing.held[0]()
+    assert (await claimed(work)).item == "run:r-1"
