@@ -128,6 +128,7 @@ class Worker:
                 if wait := await self._turn(AT_ONCE):
                     await self._sleep(wait, stopping)
             while self._steps or self._ending:
+                self._woken.clear()
                 if self._over:
                     await self._turn(0)
                 woken = asyncio.create_task(self._woken.wait())
@@ -268,6 +269,8 @@ class Worker:
             except StoreError:
                 continue
             log.info("claim_given_back" if given_back else "claim_lost")
+            if not given_back:
+                await self._lost(claim)
             return
 
     async def _lost(self, claim: Claim) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from itertools import pairwise
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -506,3 +507,67 @@ async def test_whoever_wakes_up_after_its_claim_was_taken_over_is_told_so(db: Da
         stopped.set()
         await until(lambda: run.lost_claims == ["run:r-1"])
     assert len(run.claims) == 2
+
+
+async def test_who_was_taken_over_while_the_store_was_away_is_told_so_as_well(
+    db: Database,
+) -> None:
+    stopped = asyncio.Event()
+
+    async def stops_once(_: Claim) -> float | None:
+        if len(run.claims) == 1:
+            await stopped.wait()
+            raise StoreUnavailable("ConnectionError")
+        return None
+
+    run = Recorded(stops_once)
+    async with playing(db, run=run) as play:
+        await play.wake("run:r-1")
+        await until(lambda: len(run.claims) == 1)
+        set_clock(db, 1031.0)
+        play.worker.wake()
+        await until(lambda: len(run.claims) == 2)
+        stopped.set()
+        await until(lambda: run.lost_claims == ["run:r-1"])
+    assert len(run.claims) == 2
+
+
+@pytest.mark.parametrize("item", ["\udcff\udcfe:x", "run:\udcff"])
+async def test_an_item_that_is_no_utf8_stops_nobody(db: Database, item: str) -> None:
+    run = Recorded()
+    async with playing(db, run=run) as play:
+        await db.command("ZADD", DUE, 900.0, item)
+        await play.wake("run:r-1")
+        await until(lambda: play.task.done() or "run:r-1" in [c.item for c in run.claims])
+        await play.wake("run:r-2")
+        await until(lambda: play.task.done() or "run:r-2" in [c.item for c in run.claims])
+        assert not play.task.done()
+
+
+async def test_a_worker_that_was_woken_waits_all_the_same_for_its_last_steps(db: Database) -> None:
+    release = asyncio.Event()
+
+    async def slow(_: Claim) -> float | None:
+        await release.wait()
+        return None
+
+    run, begun = Recorded(slow), 0
+
+    def counted(loop: asyncio.AbstractEventLoop, do: Any, **more: Any) -> asyncio.Task[Any]:  # noqa: ANN401 - asyncio's own signature
+        nonlocal begun
+        begun += 1
+        return asyncio.Task(do, loop=loop, **more)
+
+    async with playing(db, run=run) as play:
+        await play.wake("run:r-1")
+        await until(lambda: len(run.claims) == 1)
+        play.stop.set()
+        await asyncio.sleep(0)
+        play.worker.wake()
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(counted)
+        for _ in range(1000):
+            await asyncio.sleep(0)
+        loop.set_task_factory(None)
+        release.set()
+    assert begun < 100
