@@ -30,6 +30,7 @@ from bot.store import Database, Store
 from bot.store.audit import verify
 from bot.store.client import CLAIMS, DUE, TAG, Script, key
 from bot.store.health import OK, Health
+from bot.store.work import FAILED, FINISHED, GIVEN_BACK, End
 
 SOURCE = "\n".join(
     file.read_text() for file in sorted(Path(str(package.__file__)).parent.glob("*.py"))
@@ -149,7 +150,8 @@ CHANGES: dict[str, Change] = {
 
 
 async def scene(store: Store) -> None:
-    """One request that is pending, two in the queue of a connection."""
+    """One request that is pending, two in the queue of a connection; Bob looks at his App Home."""
+    await store.viewers.opened(BOB)
     await store.requests.create(a_request(a_route("10.1.0.0/24"), id="r-pending"))
     for name, dest in (("r-head", "10.2.0.0/24"), ("r-next", "10.3.0.0/24")):
         await store.requests.create(a_request(a_route(dest), id=name))
@@ -230,6 +232,29 @@ async def test_a_claim_is_ended_or_is_not_whichever_command_is_forbidden(
             await store.work.done(claim, 2000.0)
         await allow_all(admin)
         assert await admin.command("ZSCORE", DUE, "run:r-1") == 2000.0, command
+
+
+@pytest.mark.parametrize("how", [FINISHED, FAILED, GIVEN_BACK])
+@pytest.mark.parametrize("again_at", [None, 2000.0])
+async def test_a_turn_is_whole_or_is_not_whichever_command_is_forbidden(
+    db: Database, admin: Database, how: str, again_at: float | None
+) -> None:
+    store = Store(db)
+    for command in IN_SCRIPTS:
+        await admin.command("FLUSHALL")
+        await store.work.wake("run:r-1")
+        ended = [End(await claimed(store.work), again_at, how)]
+        await store.work.wake("run:r-2")
+        before = await contents(admin)
+        await forbid(admin, command)
+        try:
+            turn = await store.work.turn(30, ended=ended)
+        except StoreRefused:
+            assert await contents(admin) == before, command
+            await allow_all(admin)
+            turn = await store.work.turn(30, ended=ended)
+        await allow_all(admin)
+        assert (list(turn.ended), [c.item for c in turn.claims]) == ([1], ["run:r-2"]), command
 
 
 async def test_without_memory_nothing_is_changed_by_halves(db: Database, admin: Database) -> None:
