@@ -87,7 +87,7 @@ class Quotas:
                 raise Throttled(
                     HELD_BACK,
                     meaning=f"{call.action} is called as often as is allowed in {call.region}.",
-                    next_step=f"Try again in {wait:.0f} s.",
+                    next_step=f"Try again in {ceil(wait)} s.",
                     retry_after=wait,
                 )
             await asyncio.sleep(wait)

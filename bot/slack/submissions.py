@@ -5,15 +5,17 @@ person is told where, unless they see it. Done again after a crash, the same req
 a second one.
 """
 
+import random
 from collections.abc import Callable
 
 from msgspec.structs import replace
 
 from bot.approval.submit import Confirmed, Submitter
-from bot.errors import AlibabaError, UserError
+from bot.errors import AlibabaError, Throttled, UserError
 from bot.execution.reading import STEP_SECONDS, StillReading
 from bot.lifecycle import request_id
 from bot.models import Draft, Request, RequestState
+from bot.policy.age import MAX_AGE_SECONDS
 from bot.slack.lookups import read_shown
 from bot.slack.messages import replies
 from bot.slack.messages.labels import Symbol
@@ -31,6 +33,9 @@ _CARD_IN_SIGHT_SECONDS = 1.0
 
 _ROUTES_AGAIN_SECONDS = STEP_SECONDS + 0.5
 """Seconds after which it is looked again whether a long list of routes has been read."""
+
+_QUOTA_AGAIN_SECONDS = 1.0, 3.0
+"""Seconds after which what the quota of reads held up is tried again, spread: others wait too."""
 
 
 class Submissions:
@@ -55,6 +60,14 @@ class Submissions:
             return claim.now + _ROUTES_AGAIN_SECONDS
         except AlreadyOpen as error:
             await self._already_open(item, error.request_id)
+        except Throttled as error:
+            # Nothing is recorded yet. In a crowd each comes to its turn, unless that takes so long
+            # that nobody would count on it any more.
+            spread = random.uniform(*_QUOTA_AGAIN_SECONDS)  # noqa: S311 - no secret
+            again_at = claim.now + max(error.retry_after or 0.0, spread)
+            if again_at < item.said_at + MAX_AGE_SECONDS:
+                return again_at
+            await self._responder.explain(item, error)
         except (UserError, AlibabaError) as error:
             await self._responder.explain(item, error)
         return None

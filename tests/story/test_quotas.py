@@ -65,6 +65,29 @@ async def test_one_whose_time_is_over_while_it_waits_for_a_place_says_so(
     assert hurried.sends_of(second) == []
 
 
+async def test_a_command_waits_for_its_turn_where_the_quota_of_reads_is_used_up(
+    hurried: Stage,
+) -> None:
+    await hurried.start_bot()
+    [route] = hurried.new_routes("turn")
+    hurried.vpc.faults.add(Fault(kind=FaultKind.THROTTLED, action=LIST, times=4, retry_after_ms=50))
+    card = await hurried.ask(delete_command(route))
+    assert (await hurried.request(card)).state is RequestState.PENDING
+    assert "allowed" not in hurried.told(ALICE)
+
+
+async def test_who_would_wait_for_a_minute_is_told_that_nothing_was_recorded(
+    hurried: Stage,
+) -> None:
+    await hurried.start_bot()
+    [route] = hurried.new_routes("turn")
+    slow = Fault(kind=FaultKind.THROTTLED, action=LIST, times=None, retry_after_ms=120_000)
+    hurried.vpc.faults.add(slow)
+    await hurried.command(delete_command(route))
+    assert "Nothing was recorded" in await hurried.until_told(ALICE, "Nothing was recorded")
+    assert hurried.cards() == []
+
+
 async def test_a_region_that_hangs_does_not_hold_up_another_one(
     hurried: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
