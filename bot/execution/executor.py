@@ -49,9 +49,9 @@ class Execution:
         request = stored.request
         if request.state is RequestState.PENDING:
             return await self._expire(claim, request)
-        if self._context.regions.full(request.region):
-            return claim.now + ROOM_AFTER
-        with self._context.regions.busy(request.region):
+        async with self._context.regions.room(request.region) as room:
+            if not room:
+                return claim.now + ROOM_AFTER
             try:
                 return await self._work(claim, request)
             except StillReading:

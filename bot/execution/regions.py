@@ -1,34 +1,41 @@
 """The concurrency limit of each region.
 
 Where a region hangs, every step about it takes as long as its calls may. Without a limit those
-steps would use up the worker's own, and the other regions would wait for them.
+steps would use up the worker's own, and the other regions would wait for them. Where it does not,
+a step soon makes room for the next: so each waits a moment before it gives up its claim.
 """
 
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+ROOM_WITHIN = 0.25
+"""Seconds for which a step waits for room."""
 
 ROOM_AFTER = 0.5
 """Seconds after which a step that found its region full tries again; it ends meanwhile."""
 
 
 class Regions:
-    """Counts the steps that are busy with each region, in this process."""
+    """The steps that are busy with each region, in this process."""
 
-    def __init__(self, most: int) -> None:
-        """At most so many of each."""
+    def __init__(self, most: int, *, wait: float = ROOM_WITHIN) -> None:
+        """At most so many of each at once; `wait`: seconds for which one more waits for room."""
         self._most = most
-        self._busy: Counter[str] = Counter()
+        self._wait = wait
+        self._rooms: dict[str, asyncio.Semaphore] = {}
 
-    def full(self, region: str) -> bool:
-        """Whether the limit is reached."""
-        return self._busy[region] >= self._most
-
-    @contextmanager
-    def busy(self, region: str) -> Iterator[None]:
-        """Count one while it lasts."""
-        self._busy[region] += 1
+    @asynccontextmanager
+    async def room(self, region: str) -> AsyncIterator[bool]:
+        """Be busy with a region while it lasts; False: as many are, and go on being."""
+        rooms = self._rooms.setdefault(region, asyncio.Semaphore(self._most))
         try:
-            yield
+            async with asyncio.timeout(self._wait):
+                await rooms.acquire()
+        except TimeoutError:
+            yield False
+            return
+        try:
+            yield True
         finally:
-            self._busy[region] -= 1
+            rooms.release()

@@ -68,9 +68,9 @@ class FollowUp:
     async def _monitor(self, claim: Claim, request: Request) -> float | None:
         if not monitoring.monitored(request):
             return None
-        if self._regions.full(request.region):
-            return claim.now + ROOM_AFTER
-        with self._regions.busy(request.region):
+        async with self._regions.room(request.region) as room:
+            if not room:
+                return claim.now + ROOM_AFTER
             seen = await self._observe(claim, request)
         if claim.now < request.ended_at + request.terms.watch:
             return claim.now + monitoring.INTERVAL
