@@ -25,11 +25,12 @@ class Priority(IntEnum):
     DIRECT = 7
 
 
-_LEAVES = (0, 1, 1, 6, 20, 20, 24, 24)
+_LEAVES = (0, 1, 1, 6, 30, 30, 34, 34)
 """How many calls each priority leaves to those above it, at most `_MOST_LEFT` of a full bucket.
 
 Lines on the way wait for each other, and then are one post, so that ends find posts left.
-Cards on their way, and their bars, leave so many that what ends at the same time is told at once.
+Cards on their way, and their bars, leave so many that what ends at the same time is told at once:
+of fifty that were approved together, most.
 """
 
 

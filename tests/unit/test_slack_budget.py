@@ -33,18 +33,18 @@ def test_no_more_is_called_than_slack_allows() -> None:
 
 
 def test_where_nobody_wants_more_urgent_calls_the_others_get_all_of_them() -> None:
-    assert calls(spent(), Priority.PROGRESS, 120.0) == pytest.approx(76, abs=1)
+    assert calls(spent(), Priority.PROGRESS, 120.0) == pytest.approx(66, abs=1)
 
 
 def test_however_many_bars_move_an_outcome_never_waits() -> None:
     budget = Budget(TIER_3, 0.0)
-    assert calls(budget, Priority.PROGRESS, 30.0) > 40
+    assert calls(budget, Priority.PROGRESS, 30.0) > 35
     while budget.take(31.0, Priority.PROGRESS) == 0:
         pass
     assert budget.take(31.0, Priority.OUTCOME) == 0
 
 
-def test_of_45_that_end_together_the_last_is_told_within_half_a_minute() -> None:
+def test_of_45_that_end_together_the_last_is_told_within_twenty_seconds() -> None:
     """Slack takes 50 edits a minute: those on the way must not have spent what the ends need."""
     budget, many, end = Budget(TIER_3, 0.0), 45, 40.0
     wanted = {Priority.CARD: 3 * many, Priority.PROGRESS: 10**6, Priority.OUTCOME: 0}
@@ -56,7 +56,7 @@ def test_of_45_that_end_together_the_last_is_told_within_half_a_minute() -> None
             while wanted[priority] and budget.take(now, priority) == 0:
                 wanted[priority] -= 1
         now += 0.1
-    assert now - end < 32
+    assert now - end < 20
 
 
 def test_a_pause_is_kept_by_everybody() -> None:
