@@ -1,4 +1,4 @@
-"""What single things cost: an acknowledgement, a send, a start, a record, a full quota."""
+"""What single things cost: an acknowledgement, a send, a start, a record."""
 
 import asyncio
 import time
@@ -8,16 +8,20 @@ from pathlib import Path
 from statistics import mean
 
 import aiohttp
-from stage import BRISK, DELETE, Stage, delete_command, request_id
+from counting import Commands
+from stage import BRISK, Stage, delete_command, request_id
 from waiting import until
 
 from bench.peers import BareBolt, LeastPath
-from bot.execution.rate_limit import CHANGES_A_MINUTE, SHARE
+from bench.processes import resident
+from bot.follow_up.monitoring import INTERVAL
 from bot.models import RequestState
 from bot.sandbox.process import BotProcess
-from bot.store.client import key
+from bot.sandbox.vpc.seed import HANGZHOU
+from bot.sandbox.vpc.world import Pace
+from bot.store.client import DUE, key
 
-_TIMEOUT = 300.0
+_EARLIER = 20
 
 
 @dataclass(slots=True)
@@ -26,6 +30,10 @@ class Beside:
 
     ours: list[float] = field(default_factory=list)
     peers: list[float] = field(default_factory=list)
+
+    def of(self, unit: float = 1) -> tuple[list[float], list[float]]:
+        """Both, in so many parts of a second or of a MiB."""
+        return [one * unit for one in self.ours], [one * unit for one in self.peers]
 
 
 async def acks(stage: Stage, bot: BotProcess, bare: BareBolt, count: int) -> Beside:
@@ -106,17 +114,6 @@ async def starts(stage: Stage, log: Path, count: int) -> tuple[Beside, Beside]:
     return seconds, memory
 
 
-def resident(pid: int | None) -> float:
-    """The resident memory of a process and its children, in MiB."""
-    assert pid is not None
-    found = 0.0
-    for status in Path("/proc").glob("[0-9]*/status"):
-        fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        if pid in (int(fields["Pid"]), int(fields["PPid"])) and "VmRSS" in fields:
-            found = max(found, int(fields["VmRSS"].split()[0]) / 1024)
-    return found
-
-
 async def memory_of_a_finished_request(stage: Stage, bot: BotProcess) -> float:
     """Bytes that Redis keeps of one: its record, and what was posted of it."""
     stage.slack.deliver_to(f"{bot.url}/slack/events")
@@ -133,27 +130,37 @@ async def memory_of_a_finished_request(stage: Stage, bot: BotProcess) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
-    """How long many deletions on some connections took, and the least that the quota allows."""
+class RoundTrips:
+    """How many commands Redis is sent for one deletion, and how many between click and Delete."""
 
-    seconds: float
-    bound: float
+    all: int
+    before_its_delete: int
 
 
-async def full_quota(stage: Stage, bot: BotProcess, deletions: int, connections: int) -> Queue:
-    """Approve so many deletions at once, with the vendor's quotas on, and wait for the last."""
+async def round_trips(stage: Stage, bot: BotProcess) -> RoundTrips:
+    """Those of one deletion of two seconds, from the command to the end of what its end sets off.
+
+    Of a connection without BGP, in a region where it is known how long such a task takes.
+    """
     stage.slack.deliver_to(f"{bot.url}/slack/events")
-    each = deletions // connections
-    lines = [stage.new_routes(f"quota{n}", each, pace=BRISK) for n in range(connections)]
-    routes = [line[turn] for turn in range(each) for line in lines]
-    cards = [await stage.ask(delete_command(route)) for route in routes]
-    before, began = stage.sends(), time.time()
-    await asyncio.gather(*(stage.approve(card) for card in cards))
-    await until(
-        lambda: sum(c.effect for c in stage.vpc.calls_of(DELETE)[before:]) == deletions, _TIMEOUT
-    )
-    share = CHANGES_A_MINUTE * SHARE // 100
-    return Queue(time.time() - began, (deletions - 1) // share * 60.0)
+    for _ in range(_EARLIER):
+        await stage.store.rate_limits.took(HANGZHOU, "vco-earlier", 2.1)
+    [route] = stage.new_routes("trips", pace=Pace(delay=0.1, seconds=2.0), bgp=False)
+    async with Commands(stage.redis_url, besides="ZSCORE") as commands:
+        card = await stage.ask(delete_command(route))
+        await stage.until_quiet(card)
+        clicked = time.time()
+        await stage.approve(card)
+        await stage.until_shown(card, RequestState.DELETED)
+        await stage.until_thread_says(card, "deleted in")
+
+        async def monitored() -> bool:
+            due = await stage.store.database.command("ZSCORE", DUE, f"follow:{request_id(card)}")
+            return due is not None and float(due) > time.time() + INTERVAL / 2
+
+        await until(monitored)
+    before = commands.between(clicked, stage.sends_of(route)[0].at)
+    return RoundTrips(sum(commands.sent.values()), sum(before.values()))
 
 
 async def _ready(url: str, status: int) -> None:

@@ -11,15 +11,16 @@ from dataclasses import dataclass, field, fields
 from itertools import chain
 from statistics import mean
 
-from counting import Asked, Commands
+from counting import Asked
 from stage import Stage, delete_command
 from waiting import until
 
 from bench.peers import PLAIN, TERRAFORM, gone_at
+from bench.processes import busy
 from bot.models import VcoRoute
 from bot.sandbox.process import BotProcess
 from bot.sandbox.slack.messages import Message
-from bot.sandbox.slack.workspace import ALICE, BOB
+from bot.sandbox.slack.workspace import ALICE, BOB, BOT, NETWORK_OPS, Channel
 from bot.sandbox.vpc.seed import HANGZHOU
 from bot.sandbox.vpc.world import Pace
 
@@ -28,7 +29,7 @@ SHORTEST, LONGEST, DELAY = 12.0, 20.0, 0.3
 
 _EARLIER = 20
 
-_TIMEOUT = 240.0
+_TIMEOUT = 500.0
 _READS = ("DescribeVpnConnection", "DescribeVpnConnections", "DescribeVcoRouteEntries")
 
 
@@ -48,7 +49,7 @@ class Crowd:
     limited: float = 0.0
     posts: float = 0.0
     edits: float = 0.0
-    commands: float = 0.0
+    busy: float = 0.0
 
 
 async def remember(stage: Stage) -> None:
@@ -58,20 +59,29 @@ async def remember(stage: Stage) -> None:
         await stage.store.rate_limits.took(HANGZHOU, "vco-earlier", took)
 
 
+def spread_over(stage: Stage, count: int) -> list[str]:
+    """So many channels in which Alice, Bob and the bot are: a post a second is for each."""
+    made = [f"C0BENCH{n:02}" for n in range(count - 1)]
+    for name in made:
+        channel = Channel(id=name, name=name.lower(), members={ALICE, BOB, BOT})
+        stage.slack.workspace.channels[name] = channel
+    return [NETWORK_OPS, *made]
+
+
 async def crowd(  # noqa: PLR0913 - the scene, who plays it, and how
     stage: Stage,
     bot: BotProcess,
     name: str,
     count: int,
     *,
-    redis: bool,
+    channels: int = 1,
     region: str = HANGZHOU,
     parts: Sequence[float] = (),
 ) -> Crowd:
     """Ask for so many deletions, approve them at once, and wait until all threads say so.
 
-    `redis`: count the commands that Redis is sent as well, which costs time. `parts`: where
-    between the shortest and the longest each task lies; else chance says.
+    `channels`: in how many they are asked for. `parts`: where between the shortest and the longest
+    each task lies; else chance says.
     """
     limits = stage.slack.limits
     stage.slack.deliver_to(f"{bot.url}/slack/events")
@@ -83,21 +93,22 @@ async def crowd(  # noqa: PLR0913 - the scene, who plays it, and how
         for n, pace in enumerate(paces)
     ]
     limits.enabled = False
-    cards = [await stage.ask(delete_command(route, region=region)) for route in routes]
+    where = spread_over(stage, channels)
+    cards = [
+        await stage.ask(delete_command(route, region=region), channel=where[n % channels])
+        for n, route in enumerate(routes)
+    ]
     for card in cards:
         # What the cards still want of Slack is no part of this.
         await stage.until_quiet(card)
     limits.enabled = True
-    if redis:
-        async with Commands(stage.redis_url) as commands:
-            seen = await _played(stage, routes, cards)
-        seen.commands = sum(commands.sent.values()) / count
-        return seen
-    return await _played(stage, routes, cards)
+    return await _played(stage, bot, routes, cards)
 
 
-async def _played(stage: Stage, routes: list[VcoRoute], cards: list[Message]) -> Crowd:
-    seen, asked, first = Crowd(), Asked(stage), len(stage.vpc.calls)
+async def _played(
+    stage: Stage, bot: BotProcess, routes: list[VcoRoute], cards: list[Message]
+) -> Crowd:
+    seen, asked, first, before = Crowd(), Asked(stage), len(stage.vpc.calls), busy(bot.pid)
     await asyncio.gather(*(stage.approve(card) for card in cards))
     said: dict[str, float] = {}
     shown: dict[str, float] = {}
@@ -117,6 +128,7 @@ async def _played(stage: Stage, routes: list[VcoRoute], cards: list[Message]) ->
         for card in cards:
             said.setdefault(card.ts, now)
             shown.setdefault(card.ts, now)
+    seen.busy = (busy(bot.pid) - before) / len(routes)
     calls = stage.vpc.calls[first:]
     for route, card in zip(routes, cards, strict=True):
         sent, gone = gone_at(stage, route)
@@ -128,7 +140,11 @@ async def _played(stage: Stage, routes: list[VcoRoute], cards: list[Message]) ->
         for waiter, late in ((PLAIN, seen.plain), (TERRAFORM, seen.terraform)):
             late.append(waiter.knows(sent, gone)[0])
     ends = [gone_at(stage, route) for route in routes]
-    seen.bound = least([gone for _, gone in ends])
+    for channel in {card.channel for card in cards}:
+        here = [
+            gone for card, (_, gone) in zip(cards, ends, strict=True) if card.channel == channel
+        ]
+        seen.bound += least(here)
     seen.plain_reads = mean(PLAIN.knows(*one)[1] for one in ends)
     seen.terraform_reads = mean(TERRAFORM.knows(*one)[1] for one in ends)
     seen.reads = sum(c.action in _READS for c in calls) / len(routes)
@@ -136,6 +152,13 @@ async def _played(stage: Stage, routes: list[VcoRoute], cards: list[Message]) ->
     seen.posts = asked.slack["chat.postMessage"] / len(routes)
     seen.edits = asked.slack["chat.update"] / len(routes)
     return seen
+
+
+async def reads_afterwards(stage: Stage, seconds: float) -> float:
+    """How many reads a minute the monitoring of what was deleted asks for."""
+    first = len(stage.vpc.calls)
+    await asyncio.sleep(seconds)
+    return sum(c.action in _READS for c in stage.vpc.calls[first:]) * 60 / seconds
 
 
 def both(seen: Sequence[Crowd]) -> Crowd:
@@ -163,34 +186,3 @@ def least(ends: list[float], burst: int = 5) -> list[float]:
 
 def _ends(text: str) -> bool:
     return "deleted in" in text
-
-
-async def refused_clicks(stage: Stage, bot: BotProcess, clicks: int = 45) -> float:
-    """One person clicks what they may not; returns how long somebody's approval takes meanwhile."""
-    stage.slack.deliver_to(f"{bot.url}/slack/events")
-    stage.slack.limits.enabled = False
-    theirs = await stage.ask(delete_command(stage.new_routes("refused1")[0]))
-    mine = await stage.ask(delete_command(stage.new_routes("refused2")[0]))
-    stage.slack.limits.enabled = True
-
-    amid = asyncio.Event()
-
-    async def clicking() -> None:
-        for click in range(clicks):
-            if click == clicks // 2:
-                amid.set()
-            await stage.approve(theirs, ALICE)
-            await asyncio.sleep(20.0 / clicks)
-
-    flood = asyncio.create_task(clicking())
-    try:
-        await amid.wait()
-        clicked = time.time()
-        await stage.approve(mine, BOB)
-        await stage.slack.until(
-            lambda: any("Approved" in line for line in stage.thread(mine)), timeout=_TIMEOUT
-        )
-        return time.time() - clicked
-    finally:
-        flood.cancel()
-        stage.slack.limits.enabled = False

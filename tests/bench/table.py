@@ -16,7 +16,7 @@ _TENTHS_OF_A_SECOND = 10
 class Row:
     """Some samples, and a peer's or a bound that they are compared with, of the same run.
 
-    `goal`: at most so many times the peer's, or at most so much, where there is none.
+    The goal: at most so many `times` the peer's, or at `most` so much, whatever the peer's is.
     """
 
     what: str
@@ -24,23 +24,27 @@ class Row:
     peer: Sequence[float] = ()
     called: str = ""
     unit: str = "s"
-    goal: float | None = None
+    times: float | None = None
+    most: float | None = None
     load: float = field(default_factory=lambda: os.getloadavg()[0])
 
     def line(self) -> str:
         """The row: median and 95th percentile of ours, then of the peer's."""
         ours, peers = middle_and_worst(self.samples), middle_and_worst(self.peer)
         beside = f"{_said(peers)} {self.called}" if self.peer else self.called
-        times = f"{ours[0] / peers[0]:.2f}" if self.peer and peers[0] else ""
-        goal = "" if self.goal is None else f"{'≤' if self.met else 'not'} {self.goal:g}"
-        cells = (f"{self.what:{_WIDTH}}", self.unit, _said(ours), beside, times, goal)
+        factor = f"{ours[0] / peers[0]:.2f}" if self.peer and peers[0] else ""
+        wanted = f"{self.times:g} x" if self.times is not None else ""
+        wanted = f"{self.most:g}" if self.most is not None else wanted
+        goal = wanted and f"{'≤' if self.met else 'not'} {wanted}"
+        cells = (f"{self.what:{_WIDTH}}", self.unit, _said(ours), beside, factor, goal)
         return f"| {' | '.join(cells)} | {self.load:.1f} |"
 
     @property
     def met(self) -> bool:
-        """Whether the goal is met."""
+        """Whether the goal is met, by the median."""
         ours, peers = middle_and_worst(self.samples)[0], middle_and_worst(self.peer)[0]
-        return self.goal is None or ours <= self.goal * (peers if self.peer else 1)
+        within = self.times is None or ours <= self.times * peers
+        return within and (self.most is None or ours <= self.most)
 
     def json(self) -> dict[str, Any]:
         """Everything."""
