@@ -180,6 +180,7 @@ async def border(scene: Stage, log: Path, _: argparse.Namespace) -> list[Row]:
         Row(what, [told], most=3),
         Row(f"{_BURST} commands at once, acknowledged", burst.acks, most=3),
         Row("  not stored", [burst.refused], unit="calls", most=0),
+        Row("  told that they get no card", [burst.without], unit="calls", most=0),
         Row("  the last card", [burst.cards]),
     ]
 

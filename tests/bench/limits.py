@@ -73,14 +73,16 @@ async def long_list(stage: Stage, bot: BotProcess, routes: int, seconds: float) 
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """Many commands in one instant: when each was acknowledged, how many were not, or got no card.
+    """Many commands in one instant: when each was acknowledged, and how many were not stored.
 
-    `cards`: seconds until the last card was there.
+    `cards`: seconds until the last card was there; `without`: how many were told that they get
+    none.
     """
 
     acks: list[float]
     refused: int
     cards: float
+    without: int
 
 
 async def commands_at_once(stage: Stage, bot: BotProcess, count: int) -> Burst:
@@ -89,7 +91,7 @@ async def commands_at_once(stage: Stage, bot: BotProcess, count: int) -> Burst:
     stage.slack.limits.enabled = False
     routes = [r for n in range(count // 5) for r in stage.new_routes(f"burst{n}", 5)]
     channels = spread_over(stage, 10)
-    asked = time.time()
+    before, asked = _cards(stage, channels), time.time()
     acks = await asyncio.gather(
         *(
             stage.command(delete_command(route), channel=channels[n % len(channels)])
@@ -98,11 +100,17 @@ async def commands_at_once(stage: Stage, bot: BotProcess, count: int) -> Burst:
     )
     refused = sum(bool(ack.error) or "could not be recorded" in ack.body for ack in acks)
 
-    def carded() -> bool:
-        return sum(len(stage.cards(channel)) for channel in channels) >= count - refused
+    def without() -> int:
+        return stage.told(ALICE).count("Nothing was recorded")
 
-    await stage.slack.until(carded, timeout=_TIMEOUT)
-    return Burst([ack.seconds for ack in acks], refused, time.time() - asked)
+    await stage.slack.until(
+        lambda: _cards(stage, channels) - before + without() + refused >= count, timeout=_TIMEOUT
+    )
+    return Burst([ack.seconds for ack in acks], refused, time.time() - asked, without())
+
+
+def _cards(stage: Stage, channels: list[str]) -> int:
+    return sum(len(stage.cards(channel)) for channel in channels)
 
 
 async def refused_clicks(stage: Stage, bot: BotProcess, clicks: int = 45) -> float:
