@@ -176,7 +176,7 @@ class App:
             },
             lease=settings.lease,
             concurrency=CONCURRENCY,
-            upkeep=self.store.repair.check,
+            upkeep=self.store.upkeep,
         )
         database.woken = self.worker.wake
         self.bolt = self._bolt()

@@ -13,6 +13,7 @@
 - `direct`    what was said of each request to its approvers directly
 - `viewers`   who has opened their App Home lately
 - `rate_limit`  quotas and pauses of the VPC API, how long deletions usually take
+- `packing`   old records in less room
 - `repair`    what the database has lost, and what follows from the records, built anew
 - `replicas`  is what was written where a failover finds it
 - `health`    can this database be trusted with what was approved and sent
@@ -37,6 +38,7 @@ from bot.store.client import Database
 from bot.store.direct import DirectMessage, DirectState, DirectStates
 from bot.store.health import Health
 from bot.store.inbox import Inbox
+from bot.store.packing import Packing
 from bot.store.rate_limit import RateLimits
 from bot.store.reading import read_all
 from bot.store.records import Reading, Stored
@@ -84,6 +86,7 @@ class Store:
         self.direct_states = DirectStates(database)
         self.viewers = Viewers(database)
         self.rate_limits = RateLimits(database)
+        self.packing = Packing(database)
         self.repair = Repair(
             database,
             self.work,
@@ -93,6 +96,11 @@ class Store:
             self.card_states,
             self.direct_states,
         )
+
+    async def upkeep(self) -> None:
+        """Mend what the database has lost, and pack what is old: every few seconds."""
+        await self.repair.check()
+        await self.packing.some()
 
     async def recorded(self, request_id: str) -> Recorded | None:
         """A request and what Slack shows of it, None when there is none (any more).

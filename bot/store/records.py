@@ -1,5 +1,6 @@
 """How requests are read: one record, many in few round trips, and which there are."""
 
+import zlib
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -65,12 +66,21 @@ def decoded(request_id: str, fields: Sequence[object]) -> Stored | None:
     if data is None:
         return None
     try:
-        request = msgspec.json.decode(str(data), type=Request)
+        request = msgspec.json.decode(_plain(str(data)), type=Request)
         _check(request)
         back = tuple(str(rollbacks or "").split())
         return Stored(request, int(str(rev)), str(audit or ""), str(seal or ""), back)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, zlib.error) as error:
         raise Unreadable(f"request {request_id} can't be read by this version") from error
+
+
+def is_packed(data: str) -> bool:
+    """Whether a record is packed (see `packing`), not plain JSON, which begins with a brace."""
+    return data.startswith("x")
+
+
+def _plain(data: str) -> str | bytes:
+    return zlib.decompress(data.encode(errors="surrogateescape")) if is_packed(data) else data
 
 
 def _check(request: Request) -> None:

@@ -5,7 +5,6 @@ import time
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from statistics import mean
 
 import aiohttp
 from counting import Commands
@@ -114,19 +113,34 @@ async def starts(stage: Stage, log: Path, count: int) -> tuple[Beside, Beside]:
     return seconds, memory
 
 
-async def memory_of_a_finished_request(stage: Stage, bot: BotProcess) -> float:
-    """Bytes that Redis keeps of one: its record, and what was posted of it."""
+@dataclass(slots=True)
+class Kept:
+    """KiB that Redis keeps of requests: when they have just ended, and when they are old."""
+
+    new: list[float] = field(default_factory=list)
+    old: list[float] = field(default_factory=list)
+
+
+async def memory_of_a_finished_request(stage: Stage, bot: BotProcess) -> Kept:
+    """What Redis keeps of one: its record, and what was posted of it."""
     stage.slack.deliver_to(f"{bot.url}/slack/events")
-    sizes = []
+    kept = Kept()
     for n in range(3):
         [route] = stage.new_routes(f"memory{n}", pace=BRISK)
         card = await stage.ask(delete_command(route, reason="leaking prod prefix, INC-4211"))
         await stage.approve(card)
         await stage.until_shown(card, RequestState.DELETED)
-        names = [key(kind, request_id(card)) for kind in ("request", "told")]
-        used = [await stage.store.database.command("MEMORY", "USAGE", name) for name in names]
-        sizes.append(sum(map(int, filter(None, used))))
-    return mean(sizes)
+        await stage.until_quiet(card)
+        kept.new.append(await _memory(stage, request_id(card)))
+        await stage.store.packing.pack(request_id(card))
+        kept.old.append(await _memory(stage, request_id(card)))
+    return kept
+
+
+async def _memory(stage: Stage, name: str) -> float:
+    names = [key(kind, name) for kind in ("request", "told")]
+    used = [await stage.store.database.command("MEMORY", "USAGE", name) for name in names]
+    return sum(map(int, filter(None, used))) / 1024
 
 
 @dataclass(frozen=True, slots=True)

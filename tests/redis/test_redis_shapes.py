@@ -103,6 +103,7 @@ async def test_the_whole_story_on_a_cluster(three_masters: Cluster) -> None:
         await stage.store.repair.check()
         finished = await stage.request(card)
         await stage.store.requests.rejoin(finished)
+        await stage.store.packing.pack(finished.id)
         await stage.command("history")
         await stage.until_told(ALICE, "The latest requests")
 
