@@ -139,6 +139,9 @@ class CardPublisher:
         view = await self._view(claim, stored)
         message = card(request, view)
         shown = content_hash(message)
+        if not request.state.open:
+            # What is said of an end is never taken back, so a failover must not forget it.
+            await self._store.requests.secured(request)
         if not posted.card_ts:
             place = await self._post_once(claim, request, posted, CARD, message)
             STAGE_SECONDS.labels("card").observe(max(0.0, claim.now - request.created_at))
@@ -152,9 +155,6 @@ class CardPublisher:
             linked = replace(posted, link=link)
             await self._save(claim, request, linked, wake=[*calls, EVERYBODY], last=False)
             return claim.now
-        if not request.state.open:
-            # What is said of an end is never taken back, so a failover must not forget it.
-            await self._store.requests.secured(request)
         if posted.shown != shown and not posted.fixed:
             return await self._change(claim, request, posted, message, shown)
         if posted.said < len(request.timeline):

@@ -3,17 +3,23 @@
 So nothing is sent, and no end is told, that the replica has not been told first.
 """
 
+from functools import partial
+from pathlib import Path
+
 import pytest
+import structlog
 from builders import a_request, decided
 from databases import database
 from redis_shapes import MovingAddress, Server, cluster, partitioned, replicated
-from stage import Stage, delete_command
+from slack_faults import FaultKind
+from stage import DELETE, Stage, delete_command
 from waiting import until
 
 from bot.errors import StoreUnavailable, StoreWentBack
 from bot.lifecycle.request import record_decision
 from bot.models import EventKind, Request, RequestState, Verdict
 from bot.sandbox.slack.messages import Message, find_element
+from bot.sandbox.slack.workspace import NETOPS
 from bot.sandbox.vpc.world import Pace
 from bot.slack.messages.buttons import APPROVE, RESTORE
 from bot.store import Store
@@ -77,6 +83,38 @@ async def test_an_end_that_a_failover_would_forget_is_not_told() -> None:
         assert ended == sorted(ended), "an end that was told is never taken back"
 
 
+async def test_an_end_is_not_told_by_a_first_card_either(tmp_path: Path) -> None:
+    """Slack was away meanwhile, so there is no card yet when it has ended."""
+    policy = tmp_path / "policy.toml"
+    glass = 'break_glass = { who = "anyone", countersign_hours = 1 }'
+    policy.write_text(f'[[rule]]\nname = "all"\napprove = ["{NETOPS}"]\n{glass}\n')
+    async with (
+        partitioned() as (master, replica, line),
+        MovingAddress(master) as address,
+        Stage(address.redis_url) as stage,
+    ):
+        stage.hurry()
+        await stage.start_bot(VCO_LEASE="2", VCO_POLICY_FILE=str(policy), VCO_APPROVERS="")
+        [route] = stage.new_routes("cutoff", pace=Pace(delay=0.05, seconds=1.0))
+        stage.slack.faults.add("chat.postMessage", FaultKind.HTTP, times=None)
+        await stage.command(f"{delete_command(route, reason='down')} --break-glass")
+        await stage.go_ahead()
+        await until(lambda: stage.vpc.calls_of(DELETE))
+        [asked] = await stage.store.requests.open_ids()
+        await until(partial(happened, stage.store, asked, EventKind.SENT))
+        line.flowing.clear()
+        await until(partial(happened, stage.store, asked, EventKind.ENDED))
+        with structlog.testing.capture_logs() as logs:
+            stage.slack.faults.clear()
+            await until(lambda: stage.cards() or any("replicas" in str(one) for one in logs))
+        assert not stage.cards(), "no end is told yet"
+
+        await promote(master, replica, address)
+        card = await stage.slack.until(lambda: next(iter(stage.cards()), None))
+        await stage.until_deleted(card)
+        assert stage.vpc.effects(route) == 1
+
+
 async def test_without_the_replicas_that_are_asked_for_it_is_said_that_nothing_is_sent() -> None:
     async with partitioned() as (master, replica, line), database(master.url, now=0) as db:
         store = Store(db)
@@ -123,6 +161,11 @@ async def outlived(store: Store, known: Request) -> bool:
     except StoreUnavailable:
         return False
     return True
+
+
+async def happened(store: Store, request_id: str, kind: EventKind) -> bool:
+    stored = await store.requests.get(request_id)
+    return stored is not None and stored.request.happened(kind)
 
 
 async def until_secured(store: Store) -> None:
