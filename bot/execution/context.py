@@ -121,7 +121,9 @@ class StepContext:
         poll = (request.id, request.state, request.current, route.sends, route.waits)
         key = (*poll, route.watch.polls, bgp)
         reading = await self.readings.read(key, cloud, region, of, bgp=bgp, first=first)
-        self._just_read[request.id] = await self.lately(), reading.connection
+        at = await self.lately()
+        self._forget_read(at)
+        self._just_read[request.id] = at, reading.connection
         return reading
 
     async def monitored(self, request: Request) -> Connection:
@@ -130,14 +132,17 @@ class StepContext:
         Raises:
             AlibabaError: as the cloud does.
         """
-        at = await self.lately() - _MONITORED_AGE
-        self._just_read = {id_: one for id_, one in self._just_read.items() if one[0] >= at}
+        self._forget_read(await self.lately())
         if read := self._just_read.pop(request.id, None):
             # What has proven the change has shown the tunnels too.
             return read[1]
         return await self._background_pages.connection(
             request.region, request.vpn_connection_id, age=_MONITORED_AGE
         )
+
+    def _forget_read(self, now: float) -> None:
+        since = now - _MONITORED_AGE
+        self._just_read = {id_: one for id_, one in self._just_read.items() if one[0] >= since}
 
     async def next_poll(self, request: Request, at: float) -> float:
         """When to poll the route in hand again, after a poll or its send at `at`."""

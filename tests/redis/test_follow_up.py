@@ -11,6 +11,7 @@ from builders import (
     a_request,
     a_route,
     a_snapshot,
+    approved,
     decided,
     deleted,
     in_state,
@@ -322,3 +323,15 @@ async def test_reminders_of_a_countersignature_make_no_request_stay_longer_than_
             await store.work.done(claim, None)
         assert await FollowUp(context, store.direct_states.asked).step(claim) is None
         assert await store.requests.unsigned_ids() == []
+
+
+async def test_what_was_read_of_connections_that_nobody_watches_is_not_kept(
+    valkey_url: str,
+) -> None:
+    async with database(valkey_url) as db:
+        context = in_a_quiet_cloud(Store(db))
+        for number in range(20):
+            set_clock(db, 1000.0 + 20 * number)
+            await context.read(approved(a_request(id=f"r-{number}")), bgp=False)
+        assert len(context._just_read) == 1  # noqa: SLF001 - what is kept of it shows nowhere else
+        await context.close()
