@@ -240,7 +240,7 @@ class Worker:
                 await self._settle(claim)
             except StaleFence:
                 log.info("claim_lost")
-                CLAIMS_LOST.labels(claim.kind).inc()
+                CLAIMS_LOST.labels(self._label(claim)).inc()
                 await self._lost(claim)
             except StoreUnavailable as error:
                 _log_store_error(error)
@@ -283,9 +283,13 @@ class Worker:
             _log_store_error(error)
 
     async def _settle(self, claim: Claim) -> None:
-        with STEP_SECONDS.labels(claim.kind).time():
+        with STEP_SECONDS.labels(self._label(claim)).time():
             result = await self._step(claim)
-        STEPS.labels(claim.kind, result).inc()
+        STEPS.labels(self._label(claim), result).inc()
+
+    def _label(self, claim: Claim) -> str:
+        """Its kind for the metrics: what is not one of ours can be any text, and is no UTF-8."""
+        return claim.kind if claim.kind in self._handlers else "unknown"
 
     async def _step(self, claim: Claim) -> str:
         handler = self._handlers.get(claim.kind)

@@ -26,7 +26,10 @@ if redis.call('HGET', KEYS.claims, 'fence:' .. ARGV.item) ~= ARGV.fence then ret
 local woken = cjson.decode(ARGV.wake)
 if ARGV.home == '1' then
   if redis.call('ZCARD', KEYS.viewers) > 0 then woken[#woken + 1] = ARGV.everybody
-  else redis.call('SET', KEYS.changes, (redis.call('GET', KEYS.changes) or 0) + 1) end
+  else
+    local changes = tonumber(redis.call('GET', KEYS.changes) or '') or 0
+    redis.call('SET', KEYS.changes, changes + 1)
+  end
 end
 if #woken > 0 then check_work() end
 if ARGV.retain == '' then redis.call('SET', KEYS.saved, ARGV.posted)

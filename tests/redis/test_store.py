@@ -42,6 +42,7 @@ from bot.store import AlreadyOpen, CardState, Claim, Database, Store
 from bot.store.client import DUE, Script, key
 from bot.store.rate_limit import USUAL_SECONDS
 from bot.store.requests import RETENTION_SECONDS
+from bot.store.viewers import CHANGES, EVERYBODY
 
 OTHER = a_route("10.9.0.0/24")
 
@@ -403,6 +404,16 @@ async def test_what_was_told_is_kept_as_long_as_its_request(db: Database, store:
     assert await db.command("TTL", key("told", "r-1")) == -1
     await store.card_states.save(claim, CardState(said=2), retain=int(RETENTION_SECONDS))
     assert 0 < await db.command("TTL", key("told", "r-1")) <= RETENTION_SECONDS
+
+
+async def test_a_count_of_changes_that_is_none_keeps_no_card_from_being_saved(
+    db: Database, store: Store
+) -> None:
+    await store.work.wake("tell:r-1")
+    claim = await claimed(store.work)
+    await db.command("SET", CHANGES, "somebody's")
+    await store.card_states.save(claim, CardState(said=1), wake=[EVERYBODY])
+    assert await store.viewers.changes() > 0
 
 
 # --- how fast to go ------------------------------------------------------------------
