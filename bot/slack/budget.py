@@ -71,6 +71,12 @@ _AFTER_PAUSE = 0.05
 
 _MOST_LEFT = 0.7
 
+_AMPLE = 0.5
+"""As long as this part of a bucket is left, reads are not spread for the sake of others."""
+
+TOGETHER_SECONDS = 0.03
+"""Who asks for the same thing within so long is answered by one read, however much is left."""
+
 _ROUNDING = 1e-6
 """Of a call: what is missing by less is there."""
 
@@ -109,8 +115,8 @@ class Budget:
     def pace(self, now: float) -> float:
         """Seconds to leave between two calls for the same thing: more, the less is left."""
         speed = self._refill(now)
-        used = 1 - min(1.0, max(0.0, self._level) / self._rate.burst)
-        return used * 60 / (self._rate.per_minute * speed)
+        short = 1 - min(1.0, max(0.0, self._level) / (self._rate.burst * _AMPLE))
+        return max(TOGETHER_SECONDS, short * 60 / (self._rate.per_minute * speed))
 
     def full(self, now: float) -> bool:
         """Whether nothing was called lately, so that it is as good as a new one."""

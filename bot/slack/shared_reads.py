@@ -1,9 +1,9 @@
 """Look-ups in Slack that are fresh for everybody who waits for them, and as few as can be.
 
 Whoever asks is answered by a read that began after they asked. Those who ask for the same thing
-while it is waiting for its turn share that read; the less is left of the budget, the longer it
-waits. So a flood of clicks costs no more reads than Slack allows, leaves some to others, and each
-click is answered by the next read.
+while it is waiting for its turn share that read. That is a moment as long as most of the budget is
+left, and longer, the less is. So a flood of clicks costs no more reads than Slack allows, leaves
+some to others, and each click is answered by the next read.
 
 A step that can't wait any longer for its turn frees its place and comes back; the read is made
 meanwhile, and kept for that step for some seconds. Nothing is kept for anybody else.

@@ -74,6 +74,18 @@ async def test_those_who_wait_for_their_turn_share_a_read(
     assert asked(local) == [NETOPS]
 
 
+async def test_who_asks_a_moment_after_somebody_else_shares_a_read_with_those_who_come_then(
+    local: StagedSlack, reads: SharedReads
+) -> None:
+    asking = []
+    for n in range(20):
+        asking.append(asyncio.create_task(reads.ask(user(BOB), Asker(f"click-{n}"))))
+        for _ in range(5):
+            await asyncio.sleep(0)
+    await asyncio.gather(*asking)
+    assert asked(local) == [BOB] * 2, "the first did not wait for the others"
+
+
 async def test_what_a_step_has_found_out_is_kept_for_that_step_alone(
     local: StagedSlack, reads: SharedReads
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.slack.budget import TIER_2, TIER_3, Budget, Priority, Rate
+from bot.slack.budget import TIER_2, TIER_3, TOGETHER_SECONDS, Budget, Priority, Rate
 
 
 def spent(rate: Rate = TIER_3) -> Budget:
@@ -79,6 +79,14 @@ def test_who_is_not_alone_slows_down_and_recovers() -> None:
     assert 4.5 < budget.take(11.0) <= 6.0
     assert budget.take(400.0) == 0
     assert calls(spent(TIER_2), Priority.DECISION, 60.0) == pytest.approx(20, abs=1)
+
+
+def test_reads_of_the_same_thing_are_spread_only_where_less_than_half_is_left() -> None:
+    budget, paces = Budget(TIER_2, 0.0), []
+    while budget.take(0.0) == 0:
+        paces.append(budget.pace(0.0))
+    assert paces[:5] == [TOGETHER_SECONDS] * 5, "a click just after its card waits for nobody"
+    assert paces[5:] == pytest.approx([0.6, 1.2, 1.8, 2.4, 3.0]), "the last is as slow as it fills"
 
 
 @given(
