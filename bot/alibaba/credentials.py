@@ -9,6 +9,7 @@ text from the outside, which can hold secrets, so neither is passed on.
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from importlib import import_module
 from typing import Protocol
@@ -21,6 +22,11 @@ from bot.models import Value
 log = structlog.get_logger(__name__)
 
 LIMIT_SECONDS = 5.0
+
+KEPT_SECONDS = 1.0
+"""For how long an answer of the chain serves: the calls of one send share it, since each look costs
+a thread. The chain itself renews what expires minutes before."""
+
 _MEANING = "No Alibaba Cloud credentials could be had, so nothing was sent."
 _NEXT_STEP = (
     "Set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET (with a temporary key "
@@ -95,15 +101,24 @@ class DefaultChain:
     """
 
     def __init__(
-        self, build: Callable[[], Chain] = official_chain, *, limit: float = LIMIT_SECONDS
+        self,
+        build: Callable[[], Chain] = official_chain,
+        *,
+        limit: float = LIMIT_SECONDS,
+        kept: float = KEPT_SECONDS,
     ) -> None:
         self._build = build
         self._limit = limit
+        self._kept_seconds = kept
         self._chain: Chain | None = None
         self._under_way: asyncio.Task[Credentials | None] | None = None
+        self._kept: tuple[Credentials, float] | None = None
 
     async def credentials(self) -> Credentials:
         """Credentials for one request; raises `NotSent` (`Credentials.Unavailable`)."""
+        if self._kept is not None and time.monotonic() < self._kept[1]:
+            return self._kept[0]
+        asked = time.monotonic()
         if self._under_way is None or self._under_way.done():
             self._under_way = asyncio.create_task(asyncio.to_thread(self._ask))
         try:
@@ -112,6 +127,7 @@ class DefaultChain:
             raise _unavailable(f"Their source did not answer in {self._limit:g} s.") from None
         if found is None:
             raise _unavailable()
+        self._kept = found, asked + self._kept_seconds
         return found
 
     def _ask(self) -> Credentials | None:

@@ -93,6 +93,27 @@ async def test_a_chain_that_failed_is_asked_again_the_next_time() -> None:
     assert (await chain.credentials()).access_key_id == "LTAI5tExample"
 
 
+async def test_the_calls_of_one_send_look_for_credentials_once() -> None:
+    """Each look costs a thread, which costs as much as half a call."""
+    looks: list[int] = []
+
+    def look() -> ChainCredential:
+        looks.append(1)
+        return key()
+
+    chain = DefaultChain(lambda: Source(look))
+    for _ in range(4):
+        await chain.credentials()
+    assert len(looks) == 1
+
+
+async def test_a_key_that_was_replaced_is_found_soon() -> None:
+    given = iter([key(), key(access_key_id="LTAI5tNew")])
+    chain = DefaultChain(lambda: Source(lambda: next(given)), kept=0.0)
+    await chain.credentials()
+    assert (await chain.credentials()).access_key_id == "LTAI5tNew"
+
+
 async def test_a_chain_that_hangs_is_given_up_in_time_and_never_asked_twice_at_once() -> None:
     let_go = asyncio.Event()
     loop = asyncio.get_running_loop()
