@@ -59,7 +59,8 @@ class Acs3Auth(httpx.Auth):
     def _sign(self, request: httpx.Request, credentials: Credentials) -> None:
         params = parse_qsl(request.url.query.decode("ascii"), keep_blank_values=True)
         query = signing.canonical_query(dict(params))
-        request.url = request.url.copy_with(query=query.encode("ascii") or None)
+        if query.encode("ascii") != request.url.query:
+            request.url = request.url.copy_with(query=query.encode("ascii") or None)
         body_sha256 = signing.sha256_hex(request.content)
         request.headers["x-acs-date"] = _iso(self._now())
         request.headers["x-acs-signature-nonce"] = self._signature_nonce()

@@ -5,6 +5,7 @@ answer becomes a model or an error of `bot.errors`; nothing is repeated here, ex
 where the signature alone was refused: waiting and repeating belong to the execution.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -172,16 +173,17 @@ class VpcClient:
 
         Those learned over BGP are a listing of its own: whether it works where a connection has
         no BGP is not known, and nothing is proven by it. So where it fails, that is said and
-        nothing else is lost. Without `bgp` it is not asked for.
+        nothing else is lost. Without `bgp` it is not asked for; with it, at the same time.
         """
-        custom = await self._routes(region, vpn_connection_id, RouteKind.CUSTOM)
-        known = RouteList(routes=custom.rows, bgp_known=False, paged=custom.pages > 1)
-        if not bgp:
-            return known
+        learning = asyncio.create_task(self._learned(region, vpn_connection_id)) if bgp else None
         try:
-            learned = await self._routes(region, vpn_connection_id, RouteKind.BGP)
-        except AlibabaError as error:
-            log.warning("bgp_routes_unreadable", connection=vpn_connection_id, code=error.code)
+            custom = await self._routes(region, vpn_connection_id, RouteKind.CUSTOM)
+            learned = await learning if learning else None
+        finally:
+            if learning:
+                learning.cancel()
+        known = RouteList(routes=custom.rows, bgp_known=False, paged=custom.pages > 1)
+        if learned is None:
             return known
         every = tuple(dict.fromkeys(custom.rows + learned.rows))
         return replace(known, routes=every, bgp_known=True)
@@ -191,6 +193,14 @@ class VpcClient:
         call = Call(action="DescribeRegions", region=HOME_REGION)
         found = await self._call(call, {}, answers.Regions)
         return tuple(region.region_id for region in found.regions.region)
+
+    async def _learned(self, region: str, vpn_connection_id: str) -> Listed[LiveRoute] | None:
+        """The routes learned over BGP; None where they can't be listed."""
+        try:
+            return await self._routes(region, vpn_connection_id, RouteKind.BGP)
+        except AlibabaError as error:
+            log.warning("bgp_routes_unreadable", connection=vpn_connection_id, code=error.code)
+            return None
 
     async def _routes(
         self, region: str, vpn_connection_id: str, kind: RouteKind

@@ -1,6 +1,8 @@
 """One HTTP attempt: bounded in time and size, and honest about what may have arrived."""
 
 import asyncio
+import sys
+from importlib.util import find_spec
 from typing import NamedTuple
 
 import httpx
@@ -8,6 +10,11 @@ import httpx
 from bot.alibaba.endpoints import LOOPBACK_HOSTS
 from bot.alibaba.errors import Call, no_reliable_answer
 from bot.errors import NotSent, OutcomeUnknown
+
+if find_spec("sniffio") is None:
+    # httpcore tries to import it several times in every call, and Python looks through all of its
+    # path for it each time. Known to be missing, it is missing at once.
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 TIMEOUT = httpx.Timeout(connect=3.0, read=10.0, write=5.0, pool=5.0)
 """Seconds for each phase of an attempt."""
