@@ -176,7 +176,7 @@ class App:
             },
             lease=settings.lease,
             concurrency=CONCURRENCY,
-            upkeep=self.store.upkeep,
+            upkeep=self._upkeep,
         )
         database.woken = self.worker.wake
         self.bolt = self._bolt()
@@ -191,6 +191,10 @@ class App:
             self.policy,
             socket=self.connection.state if settings.socket_mode else None,
         )
+
+    async def _upkeep(self) -> None:
+        await self.store.upkeep()
+        self.slack.shared_by(await self.store.presence.here())
 
     def _quotas(self, *, max_wait: float = 0.0, background: bool = False) -> Quotas:
         return Quotas(

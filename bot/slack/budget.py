@@ -3,9 +3,10 @@
 Slack limits each method for the whole workspace, and posts for each channel besides. Every method
 has a bucket of calls that fills again at the documented rate. The less urgent a call is, the more
 it leaves in the bucket for others: what a decision waits for may take the last call, a progress
-bar leaves some for the states of cards and for outcomes. Slack's own word goes before ours: after
-a 429 nothing is called until the time that it names; another one soon after halves the rate for a
-while, since then others use it too (a second replica).
+bar leaves some for the states of cards and for outcomes. Replicas share what there is: the bucket
+of each is one part of it. Slack's own word goes before ours: after a 429 nothing is called until
+the time that it names; another one soon after halves the rate for a while, since then others use
+it too.
 """
 
 from enum import IntEnum
@@ -38,7 +39,11 @@ class Rate(NamedTuple):
     """So many calls a minute, of which `burst` may come at once."""
 
     per_minute: float
-    burst: int
+    burst: float
+
+    def shared_by(self, replicas: int) -> "Rate":
+        """The part of one of so many."""
+        return Rate(self.per_minute / replicas, self.burst / replicas)
 
 
 TIER_2 = Rate(20, 10)
@@ -95,6 +100,12 @@ class Budget:
         self._at = now
         self._paused_until: float | None = None
         self._speed = 1.0
+
+    def change(self, rate: Rate, now: float) -> None:
+        """Go on at another rate; what is left shrinks with the bucket and does not grow with it."""
+        self._refill(now)
+        self._level = min(self._level, self._level * rate.burst / self._rate.burst)
+        self._rate = rate
 
     def take(self, now: float, priority: Priority = Priority.DECISION) -> float:
         """Spend a call and return 0; or spend nothing and return the seconds to wait first."""

@@ -29,7 +29,7 @@ from bot.errors import (
 from bot.logs import LimitedLog
 from bot.metrics import SLACK_CALLS, SLACK_HELD_BACK, SLACK_LIMITED
 from bot.slack.addresses import is_slacks
-from bot.slack.budget import RATES, SPECIAL, Budget, Priority
+from bot.slack.budget import RATES, SPECIAL, Budget, Priority, Rate
 from bot.slack.payload import Json
 from bot.slack.tables import Tables
 
@@ -121,6 +121,7 @@ class Slack:
         self._clock = clock
         self._spread = spread
         self._budgets: dict[tuple[str, str], Budget] = {}
+        self._replicas = 1
         self.granted: frozenset[str] | None = None
         self._tables = Tables(clock)
         self._foreign_url = LimitedLog(__name__, "foreign_response_url")
@@ -181,6 +182,14 @@ class Slack:
         wait = self._budget(method).wait(self._clock(), priority)
         return wait + self._spread(wait)
 
+    def shared_by(self, replicas: int) -> None:
+        """Spend one part of so many of what Slack allows: the other replicas spend theirs."""
+        if replicas == self._replicas:
+            return
+        self._replicas, now = replicas, self._clock()
+        for (method, _), budget in self._budgets.items():
+            budget.change(self._rate(method), now)
+
     def _pay(self, method: str, channel: str, priority: Priority) -> None:
         wait = self._budget(method, channel).take(self._clock(), priority)
         if wait > 0:
@@ -194,8 +203,11 @@ class Slack:
             if len(self._budgets) >= _MOST_BUDGETS:
                 # A full one says nothing that a new one would not.
                 self._budgets = {k: b for k, b in self._budgets.items() if not b.full(now)}
-            budget = self._budgets[method, channel] = Budget(RATES.get(method, SPECIAL), now)
+            budget = self._budgets[method, channel] = Budget(self._rate(method), now)
         return budget
+
+    def _rate(self, method: str) -> Rate:
+        return RATES.get(method, SPECIAL).shared_by(self._replicas)
 
     async def _send(self, method: str, channel: str, body: Json) -> Json:
         try:

@@ -14,6 +14,7 @@
 - `viewers`   who has opened their App Home lately
 - `rate_limit`  quotas and pauses of the VPC API, how long deletions usually take
 - `packing`   old records in less room
+- `presence`  how many replicas of the bot run
 - `repair`    what the database has lost, and what follows from the records, built anew
 - `replicas`  is what was written where a failover finds it
 - `health`    can this database be trusted with what was approved and sent
@@ -39,6 +40,7 @@ from bot.store.direct import DirectMessage, DirectState, DirectStates
 from bot.store.health import Health
 from bot.store.inbox import Inbox
 from bot.store.packing import Packing
+from bot.store.presence import Presence
 from bot.store.rate_limit import RateLimits
 from bot.store.reading import read_all
 from bot.store.records import Reading, Stored
@@ -87,6 +89,7 @@ class Store:
         self.viewers = Viewers(database)
         self.rate_limits = RateLimits(database)
         self.packing = Packing(database)
+        self.presence = Presence(database)
         self.repair = Repair(
             database,
             self.work,

@@ -6,6 +6,7 @@ The local Slack enforces the limits of each method here, with bursts as short as
 import asyncio
 from functools import partial
 
+import pytest
 from builders import approved, deleted
 from stage import Stage, delete_command
 from waiting import TIMEOUT, until
@@ -19,6 +20,7 @@ from bot.slack import budget
 from bot.slack.budget import Priority
 from bot.slack.cards import edit_priority
 from bot.store import CardState
+from bot.store.client import key
 
 LOOK_UPS = ("users.info", "conversations.info", "usergroups.users.list")
 
@@ -179,3 +181,27 @@ def test_an_end_goes_before_a_state_and_a_state_before_a_bar() -> None:
         edit_priority(yes, CardState(said=len(yes.timeline))),
     ]
     assert moved == [Priority.OUTCOME, Priority.CARD, Priority.PROGRESS]
+
+
+async def test_replicas_together_post_no_more_than_slack_allows(
+    hurried: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has its part: what one alone may post at once, two of them would post twice."""
+    monkeypatch.setattr("bot.execution.worker.UPKEEP_SECONDS", 0.1)
+    method = "chat.postMessage"
+    budget.RATES[method] = RATES[method]
+    hurried.slack.limits.rates = dict(SLACKS)
+    for _ in range(2):
+        await hurried.start_bot(VCO_CALL_UP_TO="0")
+    database, together = hurried.store.database, await hurried.store.database.now()
+
+    async def each_knows() -> bool:
+        found = await database.command("ZRANGE", key("present"), 0, -1, "WITHSCORES")
+        return len(found) == 2 and all(float(at) > together + 0.2 for _, at in found)
+
+    await until(each_knows)
+    hurried.slack.limits.enabled = True
+    routes = [hurried.new_routes(f"shared{n}")[0] for n in range(8)]
+    await asyncio.gather(*(hurried.command(delete_command(route)) for route in routes))
+    await hurried.slack.until(lambda: len(hurried.cards()) == len(routes))
+    assert not [c for c in hurried.slack.requests if c.method == method and c.status == 429]

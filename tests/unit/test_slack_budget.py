@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.slack.budget import TIER_2, TIER_3, TOGETHER_SECONDS, Budget, Priority, Rate
+from bot.slack.budget import POSTS, TIER_2, TIER_3, TOGETHER_SECONDS, Budget, Priority, Rate
 
 
 def spent(rate: Rate = TIER_3) -> Budget:
@@ -107,3 +107,25 @@ def test_whatever_happens_the_most_urgent_call_may_be_made_in_bounded_time(
         later = deepcopy(budget)
         later.wait(now + 5.0)
         assert any(later.take(now + n, Priority.PROGRESS) == 0 for n in range(5, 65))
+
+
+def test_replicas_spend_together_what_one_alone_may() -> None:
+    alone = calls(Budget(TIER_3, 0.0), Priority.DECISION, 60.0)
+    of_three = sum(calls(Budget(TIER_3.shared_by(3), 0.0), Priority.DECISION, 60.0) for _ in "abc")
+    assert of_three == pytest.approx(alone, abs=3)
+
+
+def test_one_that_has_to_share_from_now_on_keeps_its_part_of_what_is_left() -> None:
+    budget = Budget(TIER_3, 0.0)
+    for _ in range(10):
+        budget.take(0.0)
+    budget.change(TIER_3.shared_by(2), 0.0)
+    assert sum(budget.take(0.0) == 0 for _ in range(50)) == 20
+    budget.change(TIER_3, 0.0)
+    assert budget.take(0.0) > 0, "who is alone again has not saved up anything"
+    assert budget.take(60.0) == 0
+
+
+def test_of_many_replicas_each_still_posts_now_and_then() -> None:
+    many = Budget(POSTS.shared_by(12), 0.0)
+    assert calls(many, Priority.OUTCOME, 120.0) == pytest.approx(10, abs=1)
