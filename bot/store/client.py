@@ -116,11 +116,11 @@ end
 
 WAKE = """
 local function wake(item, now, soon)
-  local lease = redis.call('HGET', KEYS.claims, 'lease:' .. item)
+  local lease = tonumber(redis.call('HGET', KEYS.claims, 'lease:' .. item) or '')
   local at = now + (soon or 0)
   -- Also where the lease is over: who is late, and was not taken over, ends it all the same.
   if lease then redis.call('HSET', KEYS.claims, 'again:' .. item, '1') end
-  if lease and tonumber(lease) > now then return end
+  if lease and lease > now then return end
   if not soon or at < (tonumber(redis.call('ZSCORE', KEYS.due, item) or '') or math.huge) then
     redis.call('ZADD', KEYS.due, at, item)
   end

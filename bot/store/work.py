@@ -113,14 +113,16 @@ local receipt = redis.call('GET', KEYS.receipt)
 if receipt then return cjson.decode(receipt) end
 local now = seconds(ARGV.now)
 local turn = cjson.decode(ARGV.turn)
-local clock = tonumber(redis.call('HGET', KEYS.claims, 'clock') or '0')
+-- What is no number, since somebody wrote over it, counts as none: it must not stop all others.
+local function number(field)
+  return tonumber(redis.call('HGET', KEYS.claims, field) or '') or 0
+end
+local clock = number('clock')
 local went_back = now < clock - 2
 local checked = false
 local function check_turn()
   if checked then return end
   check_work()
-  redis.call('HINCRBY', KEYS.claims, '', 0)
-  redis.call('HDEL', KEYS.claims, '')
   redis.call('SET', KEYS.receipt, '', 'XX')
   checked = true
 end
@@ -149,8 +151,8 @@ local function end_of(ended)
   local again = redis.call('HGET', KEYS.claims, 'again:' .. item)
   redis.call('HDEL', KEYS.claims, 'fence:' .. item, 'lease:' .. item, 'again:' .. item)
   if ended.how == 'finished' then redis.call('HDEL', KEYS.claims, 'tries:' .. item) end
-  if ended.how == 'given back' and redis.call('HINCRBY', KEYS.claims, 'tries:' .. item, -1) < 1 then
-    redis.call('HDEL', KEYS.claims, 'tries:' .. item)
+  if ended.how == 'given back' then
+    redis.call('HSET', KEYS.claims, 'tries:' .. item, math.max(0, number('tries:' .. item) - 1))
   end
   if again then redis.call('ZADD', KEYS.due, now, item)
   elseif ended.again_at == '' then redis.call('ZREM', KEYS.due, item)
@@ -197,8 +199,9 @@ for n, item in ipairs(found) do
   -- The name makes it unique even where a failover has forgotten that the number was given out.
   local fence = (reserved or redis.call('INCR', KEYS.fence)) .. '-' .. ARGV.name
   reserved = nil
-  redis.call('HSET', KEYS.claims, 'fence:' .. item, fence, 'lease:' .. item, until_)
-  local tries = redis.call('HINCRBY', KEYS.claims, 'tries:' .. item, 1)
+  local tries = number('tries:' .. item) + 1
+  redis.call('HSET', KEYS.claims, 'fence:' .. item, fence, 'lease:' .. item, until_,
+             'tries:' .. item, tries)
   redis.call('ZADD', KEYS.due, until_, item)
   claims[n] = {item, fence, tostring(tries), string.format('%.6f', until_)}
 end

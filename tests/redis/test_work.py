@@ -13,7 +13,7 @@ from databases import claimed, database, number, set_clock
 
 from bot.errors import StaleFence, StoreUnavailable
 from bot.store import Claim, Database, Work
-from bot.store.client import Script
+from bot.store.client import CLAIMS, Script
 from bot.store.work import End, Idle
 
 
@@ -290,3 +290,18 @@ async def test_a_turn_that_comes_late_claims_nothing_for_nobody(db: Database) ->
     assert not (await work.turn(30, most=0)).claims
     await failing.held[0]()
     assert (await claimed(work)).item == "run:r-1"
+
+
+@pytest.mark.parametrize("field", ["clock", "lease:run:r-1", "tries:run:r-1"])
+async def test_what_somebody_wrote_over_a_number_of_a_claim_stops_nobody(
+    db: Database, work: Work, field: str
+) -> None:
+    await db.command("HSET", CLAIMS, field, "somebody's")
+    await work.wake("run:r-1")
+    await work.wake("run:r-2")
+    turn = await work.turn(30)
+    assert [(c.item, c.tries) for c in turn.claims] == [("run:r-1", 1), ("run:r-2", 1)]
+    await db.command("HSET", CLAIMS, field, "somebody's")
+    await work.wake("run:r-1")
+    for claim in turn.claims:
+        assert await work.give_back(claim, 1001.0)
