@@ -63,6 +63,8 @@ chaos: .venv/dev ## Rounds in which everything goes wrong; ROUNDS=300, MODE=http
 mutations: .venv/dev ## Take one guard away at a time: a test has to notice each
 	@PYTHONPATH=.:tests $(BIN)/python -m mutations
 
+# As in an image, what is started has been compiled.
+bench: export PYTHONDONTWRITEBYTECODE =
 bench: .venv/dev ## How fast, and what it asks of others, each figure beside a peer's
 	@PYTHONPATH=.:tests $(BIN)/python -m bench $(ARGS)
 
