@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -140,18 +141,19 @@ from bot.errors import NotSent
 assert "alibabacloud_credentials" not in sys.modules, "imported before its first use"
 try:
     found = asyncio.run(DefaultChain().credentials())
-    print(found.access_key_id, found.access_key_secret, found.security_token)
+    print(found.access_key_id, found.access_key_secret, found.security_token, found.source)
+    print("alibabacloud_credentials" in sys.modules)
 except NotSent as error:
     print(error.code)
 logging.getLogger("credentials").error("raw text")
 """
 
 
-def run_official(**environment: str) -> subprocess.CompletedProcess[str]:
+def run_official(code: str = OFFICIAL, **environment: str) -> subprocess.CompletedProcess[str]:
     """A fresh process: the library reads the environment once, when it is imported."""
     base = {"ALIBABA_CLOUD_ECS_METADATA_DISABLED": "true", "HOME": "/nonexistent"}
     return subprocess.run(  # noqa: S603  (our own interpreter and text)
-        [sys.executable, "-W", "error", "-c", OFFICIAL],
+        [sys.executable, "-W", "error", "-c", code],
         env={**base, **environment},
         capture_output=True,
         text=True,
@@ -160,13 +162,46 @@ def run_official(**environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_official_chain_reads_the_environment_at_its_first_use() -> None:
+BESIDE = """
+from alibabacloud_credentials.client import Client
+found = Client().get_credential()
+token = found.security_token or ""
+print(found.access_key_id, found.access_key_secret, token, found.provider_name)
+"""
+
+
+@pytest.mark.parametrize("token", [{}, {"ALIBABA_CLOUD_SECURITY_TOKEN": "tok"}])
+def test_a_key_in_the_environment_is_what_the_official_chain_finds_first_and_needs_none_of_it(
+    token: dict[str, str], tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "credentials.ini"
+    elsewhere.write_text("[default]\ntype = access_key\naccess_key_id = a\naccess_key_secret = b\n")
+    environment = token | {
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": "LTAI5tExample",
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "invented-secret",
+        "ALIBABA_CLOUD_CREDENTIALS_FILE": str(elsewhere),
+        "ALIBABA_CLOUD_ROLE_ARN": "acs:ram::1:role/x",
+        "ALIBABA_CLOUD_OIDC_PROVIDER_ARN": "acs:ram::1:oidc-provider/x",
+        "ALIBABA_CLOUD_OIDC_TOKEN_FILE": "/nonexistent",
+    }
+    ours, loaded = run_official(**environment).stdout.splitlines()
+    assert ours == run_official(BESIDE, **environment).stdout.rstrip("\n")
+    assert ours.startswith("LTAI5tExample invented-secret ")
+    assert loaded == "False"
+
+
+@pytest.mark.parametrize("missing", ["ID", "SECRET"])
+def test_half_a_key_in_the_environment_leaves_the_official_chain_to_look_elsewhere(
+    missing: str, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "credentials.ini"
+    elsewhere.write_text("[default]\ntype = access_key\naccess_key_id = a\naccess_key_secret = b\n")
+    key = {"ID": "LTAI5tExample", "SECRET": "invented-secret"} | {missing: ""}
     done = run_official(
-        ALIBABA_CLOUD_ACCESS_KEY_ID="LTAI5tExample",
-        ALIBABA_CLOUD_ACCESS_KEY_SECRET="invented-secret",
-        ALIBABA_CLOUD_SECURITY_TOKEN="tok",
+        ALIBABA_CLOUD_CREDENTIALS_FILE=str(elsewhere),
+        **{f"ALIBABA_CLOUD_ACCESS_KEY_{name}": value for name, value in key.items()},
     )
-    assert done.stdout == "LTAI5tExample invented-secret tok\n"
+    assert done.stdout == "a b  default/profile/static_ak\nTrue\n"
 
 
 def test_the_official_chain_without_any_source_is_unavailable_and_keeps_quiet() -> None:
