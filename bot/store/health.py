@@ -85,7 +85,9 @@ def _attempts() -> tuple[Script, Sequence[str]]:
     return Script(text), keys
 
 
-_TYPE = Script("return redis.call('TYPE', KEYS.one).ok", keys=("one",))
+_READ = ", ".join(f"redis.call('TYPE', KEYS[{n}]).ok" for n in range(1, len(_TYPES) + 1))
+_TYPES_FOUND = Script(f"return {{{_READ}}}")
+"""Lua: what the keys are."""
 
 
 class Health:
@@ -103,7 +105,9 @@ class Health:
             await self._db.run(_WRITE, (key("health"),))
             tried = map(str, await self._db.run(self._attempts, self._scratch))
             refused = [one for one in tried if any(words in one for words in REFUSALS)]
-            spoiled = [word for name in _TYPES if (word := await self._spoiled(name))]
+            found = map(str, await self._db.run(_TYPES_FOUND, tuple(_TYPES)))
+            kinds = zip(_TYPES, found, strict=True)
+            spoiled = [word for name, kind in kinds if (word := _spoiled(name, kind))]
         except StoreRefused as error:
             return f"refuses us ({error})"
         except StoreFault as error:
@@ -115,11 +119,6 @@ class Health:
             names = ", ".join(word.partition(" ")[0] for word in refused)
             return f"refuses {names} ({refused[0].partition(' ')[2]})"
         return "; ".join(spoiled) or OK
-
-    async def _spoiled(self, name: str) -> str:
-        """What is wrong with one of our keys, if it is not what we made it."""
-        found, wanted = await self._db.run(_TYPE, (name,)), _TYPES[name]
-        return "" if found in ("none", wanted) else f"{name} is a {found} and should be a {wanted}"
 
     async def keeps(self) -> str:
         """`ok` when it keeps what it is given, else how it may lose it.
@@ -160,6 +159,12 @@ class Health:
         except StoreError as error:
             return f"nothing is sent ({error})"
         return OK
+
+
+def _spoiled(name: str, kind: str) -> str:
+    """What is wrong with one of our keys, if it is not what we made it."""
+    wanted = _TYPES[name]
+    return "" if kind in ("none", wanted) else f"{name} is a {kind} and should be a {wanted}"
 
 
 def unguarded(replicas: str) -> str:
