@@ -248,6 +248,8 @@ class App:
         quiet = logging.getLogger(f"{__name__}.bolt")
         quiet.setLevel(logging.ERROR)
         bolt = AsyncApp(
+            # Without a name it looks for the file that we are, through all that is imported.
+            name=__name__,
             logger=quiet,
             client=self.slack_client,
             signing_secret=secret.reveal() if secret else "",
