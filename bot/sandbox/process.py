@@ -104,14 +104,16 @@ class BotProcess(GuardedProcess):
         *,
         log: Path | None = None,
         directory: Path = Path(__file__).parents[2],
+        python: str = sys.executable,
     ) -> None:
         """`environment` is all that the bot sees of the outside, besides PATH and HOME.
 
         `log`: a file for what it prints; None lets it through to the terminal. `directory`: where
-        its code is; another version's may be elsewhere.
+        its code is; another version's may be elsewhere. `python` runs it.
         """
         super().__init__()
         self._directory = directory
+        self._python = python
         self._environment = dict(environment)
         self._log = log
         self._began_at = 0
@@ -138,7 +140,7 @@ class BotProcess(GuardedProcess):
         self._began_at = self._log.stat().st_size if self._log and self._log.exists() else 0
         self._killed = False
         self.spawn(
-            [sys.executable, "-m", "bot"],
+            [self._python, "-m", "bot"],
             log=self._log,
             directory=self._directory,
             environment=inherited | self._environment,

@@ -11,6 +11,7 @@ from counting import Commands
 from stage import BRISK, Stage, delete_command, request_id
 from waiting import until
 
+from bench.deployed import interpreter
 from bench.peers import BareBolt, LeastPath
 from bench.processes import resident
 from bot.follow_up.monitoring import INTERVAL
@@ -96,17 +97,18 @@ async def sends_at_once(stage: Stage, bot: BotProcess, count: int) -> Beside:
 
 
 async def starts(stage: Stage, log: Path, count: int) -> tuple[Beside, Beside]:
-    """Seconds from start to ready, and the resident memory then, in MiB."""
+    """Seconds from start to ready, and the resident memory then, in MiB, as in an image."""
     seconds, memory = Beside(), Beside()
+    python = interpreter(log.with_name("deployed"))
     for _ in range(count):
-        bot = BotProcess(stage.environment(), log=log)
+        bot = BotProcess(stage.environment(), log=log, python=python)
         began = time.monotonic()
         bot.begin()
         await _ready(f"{bot.url}/readyz", 200)
         seconds.ours.append(time.monotonic() - began)
         memory.ours.append(resident(bot.pid))
         await bot.stop()
-        bare = BareBolt(stage, log)
+        bare = BareBolt(stage, log, python)
         seconds.peers.append(await bare.start())
         memory.peers.append(resident(bare.pid))
         bare.kill()

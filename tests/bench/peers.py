@@ -67,9 +67,9 @@ TERRAFORM = Waiter(
 class BareBolt(GuardedProcess):
     """A Bolt app that acknowledges the command, and nothing else."""
 
-    def __init__(self, stage: Stage, log: Path) -> None:
+    def __init__(self, stage: Stage, log: Path, python: str = sys.executable) -> None:
         super().__init__()
-        self._stage, self._log = stage, log
+        self._stage, self._log, self._python = stage, log, python
         self.url = f"http://127.0.0.1:{free_port()}"
 
     async def start(self) -> float:
@@ -82,7 +82,7 @@ class BareBolt(GuardedProcess):
             "PORT": self.url.rpartition(":")[2],
             "PATH": os.environ["PATH"],
         }
-        command = [sys.executable, "-c", _BARE]
+        command = [self._python, "-c", _BARE]
         self.spawn(command, log=self._log, directory=Path.cwd(), environment=environment)
         async with asyncio.timeout(_READY_WITHIN), aiohttp.ClientSession() as session:
             while True:
