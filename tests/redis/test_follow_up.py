@@ -335,3 +335,19 @@ async def test_what_was_read_of_connections_that_nobody_watches_is_not_kept(
             await context.read(approved(a_request(id=f"r-{number}")), bgp=False)
         assert len(context._just_read) == 1  # noqa: SLF001 - what is kept of it shows nowhere else
         await context.close()
+
+
+async def test_a_reminder_does_not_begin_what_waits_in_the_queue(valkey_url: str) -> None:
+    """Its time to be done in counts from its turn, however long it has waited for that."""
+    async with database(valkey_url) as db:
+        store = Store(db)
+        request = await store.requests.create(glass_broken())
+        while (claim := await claimed(store.work)).kind != "follow":
+            await store.work.done(claim, None)
+        late = claim._replace(now=1000.0 + countersignatures.FIRST_PAUSE)
+        await FollowUp(in_a_quiet_cloud(store), store.direct_states.asked).step(late)
+        stored = await store.requests.get(request.id)
+        assert stored is not None
+        assert stored.request.happened(EventKind.COUNTERSIGN_REMINDER)
+        assert stored.request.waiting
+        assert not stored.request.routes[0].started_at
