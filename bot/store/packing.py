@@ -10,7 +10,7 @@ came, and nothing younger than `AGE`: whoever goes back within that time finds a
 import zlib
 from contextlib import suppress
 
-from bot.errors import Unreadable
+from bot.errors import StoreFault, Unreadable
 from bot.store.client import Database, Script, key
 from bot.store.reading import FIELDS
 from bot.store.records import INDEX, decoded, is_packed
@@ -64,8 +64,8 @@ class Packing:
             return
         found = await self._db.run(_NEXT, (_PACKED, INDEX), now, now - AGE, _AT_ONCE)
         for request_id in found[::2]:
-            # What this version can't read it leaves as it is.
-            with suppress(Unreadable):
+            # What it can't read it leaves as it is: the others come after it.
+            with suppress(Unreadable, StoreFault):
                 await self.pack(str(request_id))
         if found:
             await self._db.command("SET", _PACKED, found[-1])

@@ -212,3 +212,16 @@ async def test_a_change_that_began_before_it_was_packed_goes_through(store: Stor
     found = await store.requests.get(ENDED.id)
     assert found is not None
     assert found.request.why == "it was changed"
+
+
+async def test_what_somebody_wrote_over_keeps_no_other_record_from_being_packed(
+    db: Database, store: Store
+) -> None:
+    await store.upkeep()
+    await stored(store, ENDED)
+    await stored(store, replace(ENDED, id="r-other"), at=CAME + 2)
+    later(store)
+    await db.command("DEL", RECORD)
+    await db.command("SET", RECORD, "somebody's")
+    await store.packing.some()
+    assert not await is_plain(store, "r-other")
