@@ -42,6 +42,10 @@ _SOON = 1.0
 """Seconds within which the others on a connection show what a request has become: where many come
 at once, each is shown them together."""
 
+_AFTER_SEND = 0.2
+"""Seconds after an approval in which it is shown: what is sent goes before what is drawn, and most
+often the same edit says both."""
+
 _STRIDE = 2**20
 """How far apart two revisions may be. A failover forgets the latest change, and another one follows
 in its place: by chance it must not get the same revision, or who knows the first would take it for
@@ -169,9 +173,11 @@ for _, id in ipairs(beside) do
     wake('dm:' .. id, now, cmd.soon)
   end
 end
-for _, item in ipairs(cmd.wake) do
-  if item ~= cmd.everybody or viewed then wake(item, now)
-  else redis.call('SET', KEYS.changes, changes + 1) end
+for _, item in ipairs(cmd.wake) do wake(item, now) end
+for _, item in ipairs(cmd.shown) do
+  if item == cmd.everybody and not viewed then redis.call('SET', KEYS.changes, changes + 1)
+  elseif cmd.after > 0 then wake(item, now, cmd.after)
+  else wake(item, now) end
 end
 return {'ok'}
 """,
@@ -358,7 +364,10 @@ class Requests(Records):
         happened = new.timeline[len(old.timeline) if old else 0 :]
         moved = old is None or old.state is not new.state
         # A worker need not wake itself: it says when to look again as it ends its step.
-        woken = list(_woken(old, new, step=claim is not None))
+        woken = [] if claim is not None else [f"run:{new.id}"]
+        shown = list(_shown(old, new))
+        approved = old is not None and moved and new.state is RequestState.APPROVED
+        after = _AFTER_SEND if approved else 0.0
         command = {
             "moved": moved,
             "open": new.state.open,
@@ -383,6 +392,8 @@ class Requests(Records):
             "queue": _queue_move(old, new),
             "unsigned": new.unsigned,
             "wake": woken,
+            "shown": shown,
+            "after": after,
             "soon": _SOON,
             "everybody": EVERYBODY,
         }
@@ -398,6 +409,7 @@ class Requests(Records):
             case "ok":
                 count(old, new, happened)
                 self._db.in_hand.expect(woken)
+                self._db.in_hand.expect(shown, self._db.about_now() + after if after else 0.0)
                 self._db.woken()
                 return following
             case "open":
@@ -412,10 +424,8 @@ class Requests(Records):
                 return 0
 
 
-def _woken(old: Request | None, new: Request, *, step: bool) -> Iterator[str]:
-    """Who has something to do now, where a step of the request's own, or somebody, changed it."""
-    if not step:
-        yield f"run:{new.id}"
+def _shown(old: Request | None, new: Request) -> Iterator[str]:
+    """Who has something to show, where a step of the request's own, or somebody, changed it."""
     moved = old is None or old.state is not new.state
     progressing = new.state in (RequestState.APPROVED, RequestState.EXECUTING)
     # Of a poll that shows nothing new, the card's bar hears by itself.

@@ -212,11 +212,21 @@ async def test_who_knows_a_change_that_a_failover_forgot_overwrites_none_that_ca
 async def test_a_change_without_a_claim_wakes_the_worker_and_the_teller(store: Store) -> None:
     request = await store.requests.create(a_request())
     await drain(store)
-    await store.requests.update(request.id, decide(Verdict.APPROVED))
+    await store.requests.update(request.id, decide(Verdict.REJECTED))
     kinds = ("run", "tell", "follow", "dm")
     assert await drain(store) == {f"{kind}:{request.id}" for kind in kinds}
     await store.requests.update(request.id, lambda r: r)
     assert await drain(store) == set(), "nothing changed, so nobody is woken"
+
+
+async def test_what_an_approval_sends_goes_before_what_shows_it(db: Database, store: Store) -> None:
+    db.fixed_now = "1000.0"
+    request = await store.requests.create(a_request())
+    await drain(store)
+    await store.requests.update(request.id, decide(Verdict.APPROVED))
+    assert await drain(store) == {f"run:{request.id}"}
+    db.fixed_now = "1000.2"
+    assert await drain(store) == {f"{kind}:{request.id}" for kind in ("tell", "follow", "dm")}
 
 
 async def test_the_audit_gets_exactly_the_new_events_of_each_change(store: Store) -> None:
