@@ -8,9 +8,11 @@ COPY ${LOCK} /requirements.lock
 # Without pip inside; wheels only, so no compiler is needed or left behind.
 RUN python -m venv --without-pip /venv \
     && python -m pip --python /venv/bin/python install --no-cache-dir --disable-pip-version-check \
-        --only-binary :all: --require-hashes --no-deps --requirement /requirements.lock
+        --no-compile --only-binary :all: --require-hashes --no-deps --requirement /requirements.lock
 COPY bot /app/bot
-RUN /venv/bin/python -m compileall -q /app/bot
+# Whatever becomes of the files' times: some builders round them, and what seems older than its
+# source would be compiled anew at every start, by a user who can't keep the result.
+RUN /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /venv/lib /app/bot
 
 FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="vco-route-bot" \

@@ -1,6 +1,9 @@
 """The examples of deployment name what the bot really has: settings, paths, ports, a user."""
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -131,3 +134,19 @@ def test_kustomize_has_every_file_but_what_needs_an_operator() -> None:
     [kustomization] = documents(KUBERNETES / "kustomization.yaml")
     there = {path.name for path in KUBERNETES.glob("*.yaml")}
     assert {*kustomization["resources"]} == there - {"kustomization.yaml", "service-monitor.yaml"}
+
+
+def test_an_image_compiles_nothing_at_a_start_whatever_became_of_its_files_times(
+    tmp_path: Path,
+) -> None:
+    [arguments] = re.findall(r"python -m compileall (.*)$", DOCKERFILE, re.MULTILINE)
+    [*options, libraries, ours] = arguments.split()
+    assert (libraries, ours) == ("/venv/lib", "/app/bot")
+    source = tmp_path / "part.py"
+    source.write_text("print('as it was compiled')")
+    subprocess.run([sys.executable, "-m", "compileall", *options, tmp_path], check=True)  # noqa: S603
+    source.write_text("print('compiled anew')")
+    os.utime(source, (1, 1))
+    started = [sys.executable, "-c", "import part"]
+    done = subprocess.run(started, cwd=tmp_path, capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout == "as it was compiled\n"
