@@ -2,7 +2,9 @@
 
 What can be refused without asking Slack is refused without it. Then the groups are asked, which
 are few, and only then the people, who are many: whoever is in no group of approvers costs one read
-of the groups, which all share who ask at the same time.
+of the groups, which all share who ask at the same time. Of whoever was in them the last time the
+people are asked at the same moment as the groups: all of it is as fresh, and none of it counts
+before the groups do.
 """
 
 import asyncio
@@ -12,7 +14,7 @@ from typing import NamedTuple
 
 from bot.approval.refusals import Refusals
 from bot.errors import RefusalReason, Refused, SlackError
-from bot.models import Members, People, Person, Request, Terms, Verdict
+from bot.models import Members, People, Person, Place, Request, Terms, Verdict
 from bot.policy import (
     PolicySource,
     Who,
@@ -41,6 +43,18 @@ class ProposedVerdict(NamedTuple):
         return self.actor_id, self.terms.approvers, self.request.terms.approvers
 
 
+_MOST_KNOWN = 1000
+"""How many people are remembered as approvers, to ask of them at once the next time."""
+
+
+class _Seen(NamedTuple):
+    """What Slack says of the people and of the channel."""
+
+    home: str
+    people: dict[str, Person | None]
+    place: Place | None
+
+
 class Eligibility:
     """Reads everything about people and channels that a verdict rests on."""
 
@@ -49,6 +63,7 @@ class Eligibility:
         self._directory = directory
         self._policy = policy
         self._refusals = refusals
+        self._were_approvers: dict[tuple[object, ...], None] = {}
 
     async def check(self, proposed: ProposedVerdict) -> None:
         """Return if the verdict may be recorded.
@@ -59,8 +74,17 @@ class Eligibility:
         """
         request, actor_id, verdict, terms, _ = proposed
         authorize_on_record(request, actor_id, verdict, terms=terms, members=None)
-        members, ask = await self._ask_groups(proposed)
-        await self._ask_people(proposed, members, ask)
+        early = None
+        if proposed.outsider in self._were_approvers:
+            early = asyncio.create_task(self._ask_people(proposed))
+            early.add_done_callback(_heard)
+        try:
+            members, ask = await self._ask_groups(proposed)
+            seen = await (early or self._ask_people(proposed))
+        finally:
+            if early is not None:
+                early.cancel()
+        self._judge(proposed, members, ask, seen)
 
     async def _ask_groups(self, proposed: ProposedVerdict) -> tuple[Members, Who]:
         """Who is in the groups, by which this verdict may be recorded; and who may ask now."""
@@ -109,18 +133,32 @@ class Eligibility:
         except Refused:
             if not any(people.include(actor_id, members) for people in approvers):
                 self._refusals.looked_up(proposed.outsider)
+                self._were_approvers.pop(proposed.outsider, None)
             raise
+        if approvers:
+            self._were_approvers[proposed.outsider] = None
+            if len(self._were_approvers) > _MOST_KNOWN:
+                del self._were_approvers[next(iter(self._were_approvers))]
 
-    async def _ask_people(self, proposed: ProposedVerdict, members: Members, ask: Who) -> None:
-        """Have the verdict let through by what Slack says now of everybody and of the channel."""
-        request, actor_id, verdict, terms, typed = proposed
+    async def _ask_people(self, proposed: ProposedVerdict) -> _Seen:
+        """What Slack says now of everybody who has to do with it, and of the channel."""
+        request, actor_id, verdict, _, _ = proposed
         approving = verdict is Verdict.APPROVED
         asked = [actor_id, request.requester, *request.approvers] if approving else [actor_id]
-        home, people, place = await asyncio.gather(
-            self._directory.home_team(),
-            self._people(dict.fromkeys(asked)),
-            self._directory.place(request.channel),
+        return _Seen(
+            *await asyncio.gather(
+                self._directory.home_team(),
+                self._people(dict.fromkeys(asked)),
+                self._directory.place(request.channel),
+            )
         )
+
+    @staticmethod
+    def _judge(proposed: ProposedVerdict, members: Members, ask: Who, seen: _Seen) -> None:
+        """Have the verdict let through by what Slack says."""
+        request, actor_id, verdict, terms, typed = proposed
+        approving = verdict is Verdict.APPROVED
+        home, people, place = seen
         if approving:
             require_visible(place)
         authorize_verdict(
@@ -139,3 +177,9 @@ class Eligibility:
     async def _people(self, users: Collection[str]) -> dict[str, Person | None]:
         found = await asyncio.gather(*map(self._directory.person, users))
         return dict(zip(users, found, strict=True))
+
+
+def _heard(early: asyncio.Task[_Seen]) -> None:
+    """Where the groups have refused already, nobody has to hear of its error."""
+    if not early.cancelled():
+        early.exception()
