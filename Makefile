@@ -39,8 +39,8 @@ doctor: .venv/sandbox ## Check the sandbox that runs, as a deployment is checked
 	@while IFS= read -r line; do export "$$line"; done <.sandbox/bot.env; \
 		exec $(BIN)/python -m bot doctor $(ARGS)
 
-# Containers often forbid it; then every worker compiles everything anew.
-test: export PYTHONDONTWRITEBYTECODE =
+# Containers often forbid it; then every worker, and every bot, compiles everything anew.
+test test-quick chaos bench: export PYTHONDONTWRITEBYTECODE =
 test: .venv/dev ## All tests; COV=--cov measures coverage too, ARGS=tests/story runs some
 	@rm -f .coverage .coverage.*
 ifdef ARGS
@@ -52,7 +52,6 @@ else
 	exit $$failed
 endif
 
-test-quick: export PYTHONDONTWRITEBYTECODE =
 test-quick: .venv/dev ## The tests without I/O: about a minute
 	$(BIN)/python -m pytest tests/unit
 
@@ -63,8 +62,6 @@ chaos: .venv/dev ## Rounds in which everything goes wrong; ROUNDS=300, MODE=http
 mutations: .venv/dev ## Take one guard away at a time: a test has to notice each
 	@PYTHONPATH=.:tests $(BIN)/python -m mutations
 
-# As in an image, what is started has been compiled.
-bench: export PYTHONDONTWRITEBYTECODE =
 bench: .venv/dev ## How fast, and what it asks of others, each figure beside a peer's
 	@PYTHONPATH=.:tests $(BIN)/python -m bench $(ARGS)
 
