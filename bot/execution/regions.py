@@ -2,7 +2,8 @@
 
 Where a region hangs, every step about it takes as long as its calls may. Without a limit those
 steps would use up the worker's own, and the other regions would wait for them. Where it does not,
-a step soon makes room for the next: so each waits a moment before it gives up its claim.
+a step soon makes room for the next: so each waits a moment before it gives up its claim. Where
+somebody has waited in vain, nobody else does until a step has made room: waiting takes a place too.
 """
 
 import asyncio
@@ -24,18 +25,21 @@ class Regions:
         self._most = most
         self._wait = wait
         self._rooms: dict[str, asyncio.Semaphore] = {}
+        self._stuck: set[str] = set()
 
     @asynccontextmanager
     async def room(self, region: str) -> AsyncIterator[bool]:
         """Be busy with a region while it lasts; False: as many are, and go on being."""
         rooms = self._rooms.setdefault(region, asyncio.Semaphore(self._most))
         try:
-            async with asyncio.timeout(self._wait):
+            async with asyncio.timeout(0 if region in self._stuck else self._wait):
                 await rooms.acquire()
         except TimeoutError:
+            self._stuck.add(region)
             yield False
             return
         try:
             yield True
         finally:
+            self._stuck.discard(region)
             rooms.release()

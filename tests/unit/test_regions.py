@@ -34,6 +34,26 @@ async def test_a_region_that_stays_full_lets_its_steps_go_and_others_have_room()
         assert room
 
 
+async def test_where_one_has_waited_in_vain_nobody_waits_until_a_step_makes_room() -> None:
+    """What waits keeps a place of the worker's from the other regions."""
+    regions, clock = Regions(1, wait=0.2), asyncio.get_running_loop().time
+    async with AsyncExitStack() as busy:
+        assert await busy.enter_async_context(regions.room("cn-hangzhou"))
+        async with regions.room("cn-hangzhou") as first:
+            assert not first
+        began = clock()
+        for _ in range(20):
+            async with regions.room("cn-hangzhou") as room:
+                assert not room
+        assert clock() - began < 20 * 0.2 / 2
+    async with AsyncExitStack() as busy:
+        assert await busy.enter_async_context(regions.room("cn-hangzhou"))
+        began = clock()
+        async with regions.room("cn-hangzhou") as waiting:
+            assert not waiting
+        assert clock() - began >= 0.2
+
+
 async def test_a_step_that_is_given_up_takes_no_room() -> None:
     regions = Regions(1, wait=60.0)
     async with regions.room("cn-hangzhou"):
