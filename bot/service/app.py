@@ -284,8 +284,16 @@ def slack_client(token: Secret, api_url: str) -> AsyncWebClient:
 
     Retries are the worker's: a post that is repeated unseen would be posted twice.
     """
+    # slack_sdk looks at this logger's own level, whatever holds for it: without one it puts every
+    # call and every answer into words, which nobody reads.
+    quiet = logging.getLogger(f"{__name__}.slack")
+    quiet.setLevel(logging.WARNING)
     return AsyncWebClient(
-        token=token.reveal(), base_url=api_url, timeout=SLACK_SECONDS, retry_handlers=[]
+        token=token.reveal(),
+        base_url=api_url,
+        timeout=SLACK_SECONDS,
+        retry_handlers=[],
+        logger=quiet,
     )
 
 

@@ -1,5 +1,6 @@
 """Slack's Web API as it is called: its answers, good and bad, in our own words."""
 
+import logging
 from contextlib import suppress
 
 import pytest
@@ -7,6 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from staged_slack import StagedSlack
 from waiting import Clock
 
+from bot.config.secret import Secret
 from bot.errors import (
     ScopeMissing,
     SlackError,
@@ -17,6 +19,7 @@ from bot.errors import (
 )
 from bot.sandbox.scene import BOT_TOKEN
 from bot.sandbox.slack.workspace import ALICE, BOB, BOT, CAROL, DORA, GINA, NETWORK_OPS, RANDOM
+from bot.service.app import slack_client
 from bot.slack.budget import Priority
 from bot.slack.web import Slack
 
@@ -30,6 +33,17 @@ def clock() -> Clock:
 def slack(local: StagedSlack, clock: Clock) -> Slack:
     client = AsyncWebClient(BOT_TOKEN, base_url=local.api_url, timeout=1, retry_handlers=[])
     return Slack(client, clock, spread=lambda _: 0.0)
+
+
+async def test_no_call_is_written_down_for_a_log_that_nobody_reads(
+    local: StagedSlack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """slack_sdk puts whole answers into words for it, which costs as much as decoding them."""
+    written: list[object] = []
+    monkeypatch.setattr(logging.Logger, "debug", lambda _, *words: written.append(words))
+    client = slack_client(Secret(BOT_TOKEN), local.api_url)
+    await Slack(client).read("users.info", user=BOB)
+    assert not [words for words in written if "users.info" in str(words)]
 
 
 async def test_a_post_says_where_it_stands(slack: Slack, local: StagedSlack) -> None:
