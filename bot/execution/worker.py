@@ -163,6 +163,7 @@ class Worker:
                 ended=[end for end, _ in ended],
                 room=self._room(),
                 usual_room=self._default_concurrency,
+                each=_A_TURN,
                 most=most,
             )
         except BaseException as error:
@@ -181,9 +182,6 @@ class Worker:
         self._watch_clock(turn.now)
         for claim in turn.claims:
             self._start(claim)
-        begun = Counter(claim.kind for claim in turn.claims)
-        if any(begun[kind] == most for kind, most in _A_TURN.items()):
-            return 0.0
         return _LONGEST_SLEEP if turn.wait is None else turn.wait
 
     def _room(self) -> Mapping[str, int]:
@@ -191,9 +189,7 @@ class Worker:
         taken = Counter(self._steps.values())
         limits = self._concurrency
         usual = self._default_concurrency
-        room = {kind: limits.get(kind, usual) - taken[kind] for kind in {*limits, *taken}}
-        most = ((kind, room.get(kind, usual)) for kind in _A_TURN)
-        return room | {kind: min(left, _A_TURN[kind]) for kind, left in most}
+        return {kind: limits.get(kind, usual) - taken[kind] for kind in {*limits, *taken}}
 
     def _watch_clock(self, now: float) -> None:
         if now < self._latest - _CLOCK_SLACK:

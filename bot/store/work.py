@@ -13,6 +13,7 @@ import json
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 from typing import NamedTuple
 
 from bot.errors import StaleFence, StoreError, StoreUnavailable
@@ -68,6 +69,9 @@ _ALONG = 4
 FINISHED, FAILED, GIVEN_BACK = "finished", "failed", "given back"
 """How a step ended: only a finished one starts the count of tries anew, and what is given back
 counts as if it had not been claimed."""
+
+
+_NO_LIMIT: Mapping[str, int] = MappingProxyType({})
 
 
 class End(NamedTuple):
@@ -169,16 +173,19 @@ local results = {}
 for n, ended in ipairs(turn.ended) do results[n] = end_of(ended) end
 
 -- What is passed over stays as due as it is, so the order is the same once there is room for it.
-local found, taken, more = {}, {}, false
+local found, taken, more, later = {}, {}, false, false
 local from, size = 0, turn.most + 1
 while turn.most > 0 do
   local due = redis.call('ZRANGEBYSCORE', KEYS.due, '-inf', now, 'LIMIT', from, size)
   for _, item in ipairs(due) do
     local kind = string.match(item, '^[^:]*')
-    local left = (turn.room[kind] or turn.usual_room) - (taken[kind] or 0)
-    if left > 0 and #found < turn.most then
+    local begun = taken[kind] or 0
+    local left = (turn.room[kind] or turn.usual_room) - begun
+    if left > 0 and begun >= (turn.each[kind] or math.huge) then
+      later = true
+    elseif left > 0 and #found < turn.most then
       found[#found + 1] = item
-      taken[kind] = (taken[kind] or 0) + 1
+      taken[kind] = begun + 1
     elseif left > 0 then
       more = true
     end
@@ -187,9 +194,9 @@ while turn.most > 0 do
   from, size = from + size, size * 4
 end
 local function wait()
-  if more then return '0' end
-  local later = '(' .. string.format('%.17g', now)
-  local first = redis.call('ZRANGEBYSCORE', KEYS.due, later, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  if more or later then return '0' end
+  local after = '(' .. string.format('%.17g', now)
+  local first = redis.call('ZRANGEBYSCORE', KEYS.due, after, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
   return first[2] and string.format('%.6f', tonumber(first[2]) - now) or ''
 end
 
@@ -302,28 +309,32 @@ class Work:
         """Whether a claim had a number that had been given out before."""
         self._unanswered: list[str] = []
 
-    async def turn(
+    async def turn(  # noqa: PLR0913 - how much of what may be begun
         self,
         lease: float,
         *,
         ended: Sequence[End] = (),
-        room: Mapping[str, int] | None = None,
+        room: Mapping[str, int] = _NO_LIMIT,
         usual_room: int = AT_ONCE,
+        each: Mapping[str, int] = _NO_LIMIT,
         most: int = AT_ONCE,
     ) -> Turn:
         """End steps, and claim what has been due longest, for `lease` seconds.
 
         `room`: how many of a kind may be begun, `usual_room` where that does not say; what there
-        is no room for is left to others, or until later. `most`: how many may be begun in all.
+        is no room for is left to others, or until later. `each`: how many of a kind are begun by
+        one turn at most, the others by the next ones. `most`: how many may be begun in all.
         """
         while self._unanswered:
             # Its answer was lost in an outage: what it claimed then, nobody is working on.
-            earlier = await self._turn(self._unanswered[-1], lease, (), {}, 0, 0)
+            earlier = await self._turn(self._unanswered[-1], lease)
             for claim in earlier.claims:
                 await self.give_back(claim, earlier.now)
             self._unanswered.pop()
         name = secrets.token_hex(8)
-        return await self._turn(name, lease, ended, room or {}, usual_room, most)
+        return await self._turn(
+            name, lease, ended, room=room, usual_room=usual_room, each=each, most=most
+        )
 
     async def claim(self, lease: float, *, full: Collection[str] = ()) -> Claim | Idle:
         """Claim the one item that has been due longest; `full`: kinds there is no room for."""
@@ -351,17 +362,19 @@ class Work:
         return bool(await self._end(End(claim, again_at, GIVEN_BACK)))
 
     async def _end(self, ended: End) -> int:
-        turn = await self._turn(f"end {ended.claim.fence}", 0.0, [ended], {}, 0, 0)
+        turn = await self._turn(f"end {ended.claim.fence}", 0.0, [ended])
         return turn.ended[0]
 
-    async def _turn(  # noqa: PLR0913, PLR0917 - what the script takes
+    async def _turn(  # noqa: PLR0913 - what the script takes
         self,
         name: str,
         lease: float,
-        ended: Sequence[End],
-        room: Mapping[str, int],
-        usual_room: int,
-        most: int,
+        ended: Sequence[End] = (),
+        *,
+        room: Mapping[str, int] = _NO_LIMIT,
+        usual_room: int = 0,
+        each: Mapping[str, int] = _NO_LIMIT,
+        most: int = 0,
     ) -> Turn:
         """A turn under a name: asked again by the same name, it answers what it did before."""
         along, deliveries = self._expected(ended) if most else ([], [])
@@ -369,6 +382,7 @@ class Work:
             "ended": [*map(_as_sent, ended)],
             "room": dict(room),
             "usual_room": usual_room,
+            "each": dict(each),
             "most": most,
             "along": along,
             "deliveries": deliveries,

@@ -204,6 +204,20 @@ async def test_a_turn_begins_no_more_than_there_is_room_for(work: Work) -> None:
     assert [c.kind for c in (await work.turn(30, room={"home": 0}, most=16)).claims] == ["run"] * 6
 
 
+async def test_of_a_kind_that_a_turn_begins_one_of_the_next_turn_is_wanted_for_others_alone(
+    work: Work,
+) -> None:
+    for item in ("tell:a", "tell:b", "run:a"):
+        await work.wake(item)
+    first = await work.turn(30, each={"tell": 1})
+    assert ([c.item for c in first.claims], first.wait) == (["run:a", "tell:a"], 0.0)
+    second = await work.turn(30, each={"tell": 1})
+    assert ([c.item for c in second.claims], second.wait) == (["tell:b"], 30.0)
+    await work.wake("tell:c")
+    full = await work.turn(30, room={"tell": 0}, each={"tell": 1})
+    assert (full.claims, full.wait) == ([], 30.0)
+
+
 async def test_an_item_that_ends_may_begin_again_in_the_same_turn(work: Work) -> None:
     await work.wake("run:r-1")
     step = await claimed(work)
