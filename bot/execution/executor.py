@@ -102,7 +102,7 @@ class Execution:
             return await self._not_queued(claim, request)
         if ahead:
             return claim.now + _QUEUED_POLL
-        request = await self._context.change(claim, lambda r: route_change.start(r, claim.now))
+        request = route_change.start(request, claim.now)
         if in_hand(request).state.watched:
             return await verify.step(self._context, claim, request)
         return await send.step(self._context, claim, request)

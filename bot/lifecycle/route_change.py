@@ -47,7 +47,10 @@ def client_token(request: str, route: VcoRoute) -> str:
 
 
 def start(request: Request, at: float) -> Request:
-    """Note when work on the current route began: its deadline counts from here."""
+    """Note when work on the current route began: its deadline counts from here.
+
+    It is written with the first thing that is: a send, or why there is none yet.
+    """
     route = _current(request)
     if route is None or route.started_at:
         return request
@@ -56,6 +59,7 @@ def start(request: Request, at: float) -> Request:
 
 def send(request: Request, at: float) -> Request:
     """What is stored before a send: the token, and that an answer is awaited."""
+    request = start(request, at)
     route = _current(request)
     if route is None or route.in_flight:
         return request
@@ -127,6 +131,7 @@ def wait(
 
     The attempts in between don't end a row: a connection that is busy for long makes one event.
     """
+    request = start(request, at)
     route = _current(request)
     if route is None:
         return request

@@ -76,7 +76,7 @@ def stop_during_a_send(machine: ExecutionMachine) -> None:
     """A worker has read all and is about to record its send, and somebody is quicker."""
     id_ = machine.ask((ROUTES[0],))
     machine.click(id_, Verdict.APPROVED)
-    worker = machine.work(Place.WRITE, 1)
+    worker = machine.work(Place.WRITE)
     machine.click(id_, Verdict.STOPPED)
     machine.check()
     machine.resume(worker)
