@@ -13,7 +13,7 @@ import structlog
 from msgspec.structs import replace
 
 from bot import lifecycle
-from bot.errors import ScopeMissing, SlackRateLimited, SlackRejected
+from bot.errors import ScopeMissing, SlackError, SlackRateLimited, SlackRejected
 from bot.lifecycle import route_change
 from bot.metrics import ALARMS, STAGE_SECONDS
 from bot.models import Decision, Request, RequestState, Verdict
@@ -145,18 +145,13 @@ class CardPublisher:
         if not posted.card_ts:
             place = await self._post_once(claim, request, posted, CARD, message)
             STAGE_SECONDS.labels("card").observe(max(0.0, claim.now - request.created_at))
-            placed = _placed(posted, place, shown, str(request.state))
-            await self._save(claim, request, placed, last=False)
-            return claim.now
+            posted = _placed(request, posted, place, shown)
         if not posted.link:
-            link = await self._link(posted)
-            # App Homes link to the card, and its approvers are called.
-            calls = [f"dm:{request.id}"] if request.state is RequestState.PENDING else []
-            linked = replace(posted, link=link)
-            await self._save(claim, request, linked, wake=[*calls, EVERYBODY], last=False)
+            await self._link(claim, request, posted)
             return claim.now
         if posted.shown != shown and not posted.fixed:
-            return await self._change(claim, request, posted, message, shown)
+            await self._change(claim, request, posted, message, shown)
+            return claim.now
         if posted.said < len(request.timeline):
             await self._post_lines(claim, request, posted)
             return claim.now
@@ -177,21 +172,23 @@ class CardPublisher:
 
     async def _change(
         self, claim: Claim, request: Request, posted: CardState, message: Message, shown: str
-    ) -> float:
-        """Edit the card; or say the next line, where edits are held back and lines are not."""
+    ) -> None:
+        """Edit the card and say the next lines; these also where edits alone are held back."""
         if outcome := await self._forgotten(request, posted):
             await self._leave(claim, request, posted, outcome)
-            return claim.now
+            return
         try:
-            await self._edit(claim, request, posted, message, shown)
-            if request.ended_at and request.state.value != posted.state:
-                STAGE_SECONDS.labels("told").observe(max(0.0, claim.now - request.ended_at))
+            edited = await self._edit(request, posted, message, shown)
         except SlackRateLimited:
             # The thread is limited by itself: a line doesn't wait for the card's edit.
             if posted.said == len(request.timeline):
                 raise
-            await self._post_lines(claim, request, posted)
-        return claim.now
+            edited = posted
+        else:
+            if request.ended_at and request.state.value != posted.state:
+                STAGE_SECONDS.labels("told").observe(max(0.0, claim.now - request.ended_at))
+        # What the edit has shown is saved with the lines, or with their announcement.
+        await self._post_lines(claim, request, edited)
 
     async def _forgotten(self, request: Request, posted: CardState) -> str:
         """The outcome that the card shows and the store has forgotten; empty: there is none.
@@ -217,28 +214,33 @@ class CardPublisher:
         await self._save(claim, request, left, last=False)
 
     async def _edit(
-        self, claim: Claim, request: Request, posted: CardState, message: Message, shown: str
-    ) -> None:
+        self, request: Request, posted: CardState, message: Message, shown: str
+    ) -> CardState:
+        urgency = edit_priority(request, posted)
+        bears = metadata(request.id, CARD, _shows(request))
+        where = (posted.channel, posted.card_ts)
         try:
-            urgency = edit_priority(request, posted)
-            bears = metadata(request.id, CARD, _shows(request))
-            where = (posted.channel, posted.card_ts)
             await self._slack.update(*where, *message, metadata=bears, priority=urgency)
         except SlackRejected as error:
             if error.code not in _NO_EDITS:
                 raise
             log.warning("card_not_editable", request=request.id, code=error.code)
-            fixed = replace(posted, fixed=error.code)
-            await self._save(claim, request, fixed, last=False)
-        else:
-            edited = replace(posted, shown=shown, state=str(request.state))
-            await self._save(claim, request, edited, last=False)
+            return replace(posted, fixed=error.code)
+        return replace(posted, shown=shown, state=str(request.state))
 
-    async def _link(self, posted: CardState) -> str:
+    async def _link(self, claim: Claim, request: Request, posted: CardState) -> None:
+        """Save where the card stands, with the link to it if Slack says so now."""
         try:
-            return await self._slack.permalink(posted.channel, posted.card_ts)
+            link = await self._slack.permalink(posted.channel, posted.card_ts)
         except SlackRejected as error:
-            return f"(no link: {error.code})"
+            link = f"(no link: {error.code})"
+        except SlackError:
+            await self._save(claim, request, posted)
+            raise
+        # App Homes link to the card, and its approvers are called.
+        calls = [f"dm:{request.id}"] if request.state is RequestState.PENDING else []
+        linked = replace(posted, link=link)
+        await self._save(claim, request, linked, wake=[*calls, EVERYBODY], last=False)
 
     async def _post_lines(self, claim: Claim, request: Request, posted: CardState) -> None:
         """Say all that is due in one post; of one that may be there already, just the same."""
@@ -355,8 +357,16 @@ def _shows(request: Request) -> str:
     return str(request.state)
 
 
-def _placed(posted: CardState, place: PostedMessage, shown: str, state: str) -> CardState:
-    known, stands = ("", "") if place.earlier else (shown, state)
+def _placed(request: Request, posted: CardState, place: PostedMessage, shown: str) -> CardState:
+    known, stands = ("", "") if place.earlier else (shown, str(request.state))
+    said, line = lines(request, posted.said)
     return replace(
-        posted, channel=place.channel, card_ts=place.ts, shown=known, state=stands, posting=""
+        posted,
+        channel=place.channel,
+        card_ts=place.ts,
+        shown=known,
+        state=stands,
+        # Of what makes no line the card says enough.
+        said=posted.said if line else said,
+        posting="",
     )
