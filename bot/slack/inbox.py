@@ -67,7 +67,7 @@ class InboxHandler:
         self._responder = context.responder
 
     async def step(self, claim: Claim) -> float | None:
-        """Handle one item; it is forgotten once it has been answered."""
+        """Handle one item; it is forgotten as its step ends for good."""
         try:
             content = await self._store.inbox.get(claim.id, claim)
         except SealBroken as error:
@@ -88,13 +88,10 @@ class InboxHandler:
                 looking_up(item.priority, claim.id),
                 _traced(claim, item),
             ):
-                again_at = await self._router.handle(self._context, claim, item)
+                return await self._router.handle(self._context, claim, item)
         except SlackRateLimited as error:
             now = await self._store.database.now()
             return self._after_pause(now, item, error.retry_after)
-        if again_at is None:
-            await self._store.inbox.remove(claim.id)
-        return again_at
 
     @contextmanager
     def _handling(self, user: str) -> Iterator[None]:
@@ -118,14 +115,14 @@ class InboxHandler:
         except SealBroken as error:
             content = error.content
         if content is not None:
-            await self._end(claim, payloads.sender(content), _GIVEN_UP)
+            await self._tell(payloads.sender(content), _GIVEN_UP)
         return None
 
     async def _unsealed(self, claim: Claim, error: SealBroken) -> None:
         """Act on nothing that may not have come from Slack."""
         log.error("seal_broken", item=claim.id, why=str(error))
         SEALS_BROKEN.labels("delivery").inc()
-        await self._end(claim, payloads.sender(error.content), _UNSEALED)
+        await self._tell(payloads.sender(error.content), _UNSEALED)
 
     async def _unreadable(self, claim: Claim, content: str) -> float | None:
         """Leave it to a replica of another version; too old for that, its sender is told."""
@@ -135,17 +132,15 @@ class InboxHandler:
             return claim.now + min(max(age, 1.0), _LONGEST_PAUSE)
         # Not what it says: that can be anybody's text.
         log.error("inbox_item_dropped", item=claim.id, hint="no version that runs can read it")
-        await self._end(claim, payloads.sender(content), _UNREADABLE)
+        await self._tell(payloads.sender(content), _UNREADABLE)
         return None
 
-    async def _end(self, claim: Claim, sender: InboxItem, words: str) -> None:
-        """Tell the person, and forget the item."""
-        # Told first: while Slack is away this is tried again, once a minute.
+    async def _tell(self, sender: InboxItem, words: str) -> None:
+        """Tell the person, before the item is forgotten: while Slack is away it is tried again."""
         try:
             await self._responder.tell(sender, words)
         except SlackRejected as error:
             log.warning("no_recipient", error=str(error))
-        await self._store.inbox.remove(claim.id)
 
     @staticmethod
     def _after_pause(now: float, item: InboxItem, wait: float) -> float:

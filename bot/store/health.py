@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from bot.errors import StoreError, StoreFault, StoreRefused
 from bot.store.audit import AUDIT, AUDIT_HEAD
 from bot.store.client import CLAIMS, DUE, FENCE, IN_SCRIPTS, REFUSALS, Database, Script, key
-from bot.store.inbox import STORED
 from bot.store.limits import ASKED
 from bot.store.records import INDEX, OPEN, UNSIGNED
 from bot.store.replicas import Replicas
+from bot.store.work import STORED
 
 OK = "ok"
 WARNING = "warning: "

@@ -13,7 +13,9 @@ _STEPS = 64
 
 _ITEMS = 512
 _CONNECTIONS = 1000
-"""How many items are expected at most, and of how many requests the connection is known."""
+_OVER = 1000
+"""How many items are expected at most, of how many requests the connection is known, and of how
+many items that they are over."""
 
 _EARLY = 0.02
 _LATE = 2.0
@@ -46,6 +48,7 @@ class InHand:
         """Nothing yet."""
         self._brought: dict[str, dict[str, Any]] = {}
         self._due: dict[str, float] = {}
+        self._over: dict[str, None] = {}
         self._connections: dict[str, ConnectionKeys] = {}
 
     def bring(self, fence: str, replies: dict[str, Any]) -> None:
@@ -65,6 +68,14 @@ class InHand:
     def claimed(self, item: str) -> None:
         """It is expected no more."""
         self._due.pop(item, None)
+
+    def over(self, item: str) -> None:
+        """A step of this process has ended it for good."""
+        _put(self._over, item, None, _OVER)
+
+    def is_over(self, item: str) -> bool:
+        """Whether one has, lately."""
+        return item in self._over
 
     def due(self, now: float) -> list[str]:
         """The items that are expected to be due, those first that have waited longest."""

@@ -1,24 +1,14 @@
 """What Slack delivered and nobody has handled yet.
 
-A delivery is stored before it is acknowledged and removed once it has been answered, so that
-a process killed in between loses nothing: another one takes it from here. Its id comes from
+A delivery is stored before it is acknowledged, and forgotten in the turn that ends its step for
+good. A process killed in between loses nothing: another one takes it from here. Its id comes from
 Slack, so that a payload that is delivered twice is stored once.
 """
 
 from bot.errors import SealBroken
 from bot.store.client import CHECK_WORK, CLAIMS, DUE, NOW, WAKE, Database, Script, key
 from bot.store.seal import Seals
-from bot.store.work import Claim
-
-STORED = key("stored")
-"""The items that are stored, by the time when they were: who has lost its place in `due`."""
-
-SEEN_SECONDS = 3600
-"""For how long a delivery's id is remembered after it was handled. Slack repeats a payload
-within minutes."""
-
-_REMOVED = 1000
-"""Of how many deliveries this process remembers that it has handled them."""
+from bot.store.work import SEEN_SECONDS, STORED, Claim
 
 _PUT = Script(
     NOW
@@ -56,18 +46,6 @@ return 1
     args=("now", "item"),
 )
 
-_REMOVE = Script(
-    """
-redis.call('ZREM', KEYS.stored, '')
-redis.call('SET', KEYS.seen, '1', 'EX', ARGV.seconds)
-redis.call('DEL', KEYS.inbox)
-redis.call('ZREM', KEYS.stored, ARGV.item)
-return 1
-""",
-    keys=("inbox", "seen", "stored"),
-    args=("item", "seconds"),
-)
-
 _FIRST = Script(
     NOW
     + """
@@ -96,7 +74,6 @@ class Inbox:
         """Keep deliveries in `database`, sealed by `seals`."""
         self._db = database
         self._seals = seals or Seals()
-        self._removed: dict[str, None] = {}
 
     async def put(self, delivery_id: str, content: str) -> None:
         """Store a delivery and make it due; one that was stored before is left as it is."""
@@ -129,18 +106,10 @@ class Inbox:
 
     async def note(self, delivery_id: str) -> bool:
         """Whether a delivery still waits and its sender was not told so; now they are to be."""
-        if delivery_id in self._removed:
+        if self._db.in_hand.is_over(_item(delivery_id)):
             return False
         keys = (key("inbox", delivery_id), key("noted", delivery_id))
         return bool(int(await self._db.run(_NOTE, keys, "1", SEEN_SECONDS)))
-
-    async def remove(self, delivery_id: str) -> None:
-        """Forget a delivery that was handled, but not that it was."""
-        keys = (key("inbox", delivery_id), key("seen", delivery_id), STORED)
-        await self._db.run(_REMOVE, keys, _item(delivery_id), SEEN_SECONDS)
-        self._removed[delivery_id] = None
-        if len(self._removed) > _REMOVED:
-            del self._removed[next(iter(self._removed))]
 
     async def stored(self, most: int, *, skip: int = 0) -> list[str]:
         """The items that are stored, as they stand in `due`, those that wait longest first."""

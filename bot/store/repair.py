@@ -19,11 +19,11 @@ from bot.store.audit import AUDIT_HEAD, STORE, Audit
 from bot.store.cards import CardStates
 from bot.store.client import DUE, FENCE, NOW, Database, Script
 from bot.store.direct import DirectStates
-from bot.store.inbox import STORED, Inbox
+from bot.store.inbox import Inbox
 from bot.store.records import OPEN
 from bot.store.requests import Requests
 from bot.store.viewers import EVERYBODY
-from bot.store.work import Work
+from bot.store.work import STORED, Work
 
 log = structlog.get_logger(__name__)
 

@@ -97,6 +97,28 @@ class Turn(NamedTuple):
 _DELIVERIES = 2
 """And of how many deliveries."""
 
+_ENDED = AT_ONCE
+"""How many steps one script ends."""
+
+STORED = key("stored")
+"""The deliveries that are stored, by the time when they were: who has lost its place in `due`."""
+
+SEEN_SECONDS = 3600
+"""For how long a delivery's id is remembered after it was handled. Slack repeats a payload
+within minutes."""
+
+_OVER = """
+if over[{n}] then
+  redis.call('SET', KEYS.seen{n}, '1', 'EX', ARGV.seen_seconds)
+  redis.call('DEL', KEYS.over{n})
+  redis.call('ZREM', KEYS.stored, over[{n}])
+end
+"""
+_NOTHING = key("")
+"""A key that never is, in the place of one."""
+
+_FORGET = "".join(_OVER.format(n=n) for n in range(1, _ENDED + 1))
+
 _SLOT = """
 if wanted[{slot}] then
   -- The claims are made: what can't be read is read, and fails, in the step.
@@ -128,6 +150,8 @@ local function check_turn()
   if checked then return end
   check_work()
   redis.call('SET', KEYS.receipt, '', 'XX')
+  redis.call('ZREM', KEYS.stored, '')
+  redis.call('DEL', KEYS.nothing)
   checked = true
 end
 if went_back then
@@ -169,8 +193,15 @@ local function end_of(ended)
 end
 -- Once it was asked what it has done, a turn that comes late does nothing.
 if turn.most == 0 then check_turn() end
-local results = {}
-for n, ended in ipairs(turn.ended) do results[n] = end_of(ended) end
+local results, over = {}, {}
+for n, ended in ipairs(turn.ended) do
+  results[n] = end_of(ended)
+  -- A delivery that is seen to is forgotten, but not that it came.
+  if results[n] > 0 and ended.delivery and ended.again_at == '' then over[n] = ended.item end
+end
+"""
+    + _FORGET
+    + """
 
 -- What is passed over stays as due as it is, so the order is the same once there is room for it.
 local found, taken, more, later = {}, {}, false, false
@@ -241,10 +272,11 @@ done[5], done[6] = along, contents
 return done
 """,
     keys=(
-        *("due", "claims", "fence", "receipt", "delivery1", "delivery2"),
+        *("due", "claims", "fence", "receipt", "stored", "nothing", "delivery1", "delivery2"),
+        *(name for n in range(1, _ENDED + 1) for name in (f"over{n}", f"seen{n}")),
         *(name for n in range(1, _ALONG + 1) for name in slot_keys(n)),
     ),
-    args=("now", "lease", "receipt_seconds", "name", "turn"),
+    args=("now", "lease", "receipt_seconds", "seen_seconds", "name", "turn"),
 )
 
 _WAKE = Script(
@@ -331,10 +363,20 @@ class Work:
             for claim in earlier.claims:
                 await self.give_back(claim, earlier.now)
             self._unanswered.pop()
-        name = secrets.token_hex(8)
-        return await self._turn(
-            name, lease, ended, room=room, usual_room=usual_room, each=each, most=most
+        before: list[int] = []
+        while len(ended) > _ENDED:
+            before += (await self._turn(secrets.token_hex(8), lease, ended[:_ENDED])).ended
+            ended = ended[_ENDED:]
+        turn = await self._turn(
+            secrets.token_hex(8),
+            lease,
+            ended,
+            room=room,
+            usual_room=usual_room,
+            each=each,
+            most=most,
         )
+        return turn._replace(ended=[*before, *turn.ended])
 
     async def claim(self, lease: float, *, full: Collection[str] = ()) -> Claim | Idle:
         """Claim the one item that has been due longest; `full`: kinds there is no room for."""
@@ -389,14 +431,18 @@ class Work:
         }
         in_hand = self._db.in_hand
         # What is no UTF-8 in `due` goes back as it came: it must not stop all others.
-        args = (lease, _RECEIPT_SECONDS, name, json.dumps(turn, ensure_ascii=False))
+        seconds = (_RECEIPT_SECONDS, SEEN_SECONDS)
+        args = (lease, *seconds, name, json.dumps(turn, ensure_ascii=False))
         inbox = [key(item) for item in deliveries]
-        inbox += [key("")] * (_DELIVERIES - len(inbox))
+        inbox += [_NOTHING] * (_DELIVERIES - len(inbox))
+        over = [name for end in ended for name in _kept_of(end.claim)]
+        over += [_NOTHING] * (2 * (_ENDED - len(ended)))
         # What is learned of them while the turn is under way was not read by it.
         connections = {one: in_hand.connection(one) for one in along}
         slots = [name for one, line in connections.items() for name in about(one, line)]
         slots += [name for _ in range(_ALONG - len(along)) for name in nothing()]
-        keys = (DUE, CLAIMS, FENCE, key("receipt", name), *inbox, *slots)
+        receipt = key("receipt", name)
+        keys = (DUE, CLAIMS, FENCE, receipt, STORED, _NOTHING, *inbox, *over, *slots)
         try:
             reply = await self._db.run(_TURN, keys, self._db.fixed_now, *args)
         except StoreUnavailable:
@@ -407,9 +453,12 @@ class Work:
         now, wait, results, claimed, *read = reply
         at = self._db.heard(float(now))
         claims = [self._claimed(one, at) for one in claimed]
-        for end in ended:
+        # Asked for again by its name alone, a turn says what it ended then as well.
+        for end, ours in zip(ended, results, strict=False):
             if end.again_at is not None:
                 in_hand.expect([end.claim.item], end.again_at)
+            elif int(ours):
+                in_hand.over(end.claim.item)
         for claim in claims:
             in_hand.claimed(claim.item)
         if claims:
@@ -481,8 +530,15 @@ class Work:
         self._db.woken()
 
 
-def _as_sent(ended: End) -> Mapping[str, str | float]:
+def _as_sent(ended: End) -> Mapping[str, object]:
     claim, again_at, how = ended
     again = "" if again_at is None else f"{again_at:.6f}"
     sent = {"item": claim.item, "fence": claim.fence, "again_at": again, "how": how}
-    return {**sent, "claimed": claim.now}
+    return {**sent, "claimed": claim.now, "delivery": claim.item.startswith(INBOX)}
+
+
+def _kept_of(claim: Claim) -> Sequence[str]:
+    """The keys of a delivery: what came, and that it came; of no other item anything is kept."""
+    if not claim.item.startswith(INBOX):
+        return (_NOTHING, _NOTHING)
+    return key(claim.item), key("seen", claim.id)

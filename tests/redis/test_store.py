@@ -43,6 +43,7 @@ from bot.store.client import DUE, Script, key
 from bot.store.rate_limit import USUAL_SECONDS
 from bot.store.requests import RETENTION_SECONDS
 from bot.store.viewers import CHANGES, EVERYBODY
+from bot.store.work import End
 
 OTHER = a_route("10.9.0.0/24")
 
@@ -379,17 +380,39 @@ async def test_a_broken_glass_is_known_until_it_is_countersigned_however_old(sto
 
 async def test_a_delivery_is_kept_until_it_was_handled(store: Store) -> None:
     await store.inbox.put("d-1", "approve")
-    assert (await claimed(store.work)).item == "inbox:d-1"
+    claim = await claimed(store.work)
+    assert claim.item == "inbox:d-1"
+    await store.work.done(claim, 1000.0)
     assert await store.inbox.get("d-1") == "approve"
-    await store.inbox.remove("d-1")
+    assert await store.inbox.stored(1) == ["inbox:d-1"]
+    await store.work.done(await claimed(store.work), None)
     assert await store.inbox.get("d-1") is None
+    assert await store.inbox.stored(1) == []
+
+
+async def test_a_delivery_whose_handler_was_too_slow_is_kept(db: Database, store: Store) -> None:
+    await store.inbox.put("d-1", "approve")
+    late = await claimed(store.work)
+    set_clock(db, 1030.0)
+    other = await claimed(store.work)
+    with pytest.raises(StaleFence):
+        await store.work.done(late, None)
+    assert await store.inbox.get("d-1", other) == "approve"
+
+
+async def test_however_many_steps_end_at_once_each_delivery_is_forgotten(store: Store) -> None:
+    for n in range(12):
+        await store.inbox.put(f"d-{n}", "approve")
+    claims = [await claimed(store.work) for _ in range(12)]
+    turn = await store.work.turn(30, ended=[End(claim, None) for claim in claims])
+    assert list(turn.ended) == [1] * 12
+    assert await store.inbox.stored(12) == []
 
 
 async def test_a_delivery_that_comes_again_is_handled_once(store: Store) -> None:
     for _ in range(3):
         await store.inbox.put("d-1", "approve")
     assert await drain(store) == {"inbox:d-1"}
-    await store.inbox.remove("d-1")
     await store.inbox.put("d-1", "approve")
     assert await store.inbox.get("d-1") is None, "also after it was handled"
     assert await drain(store) == set()

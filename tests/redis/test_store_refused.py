@@ -257,6 +257,28 @@ async def test_a_turn_is_whole_or_is_not_whichever_command_is_forbidden(
         assert (list(turn.ended), [c.item for c in turn.claims]) == ([1], ["run:r-2"]), command
 
 
+async def test_a_delivery_is_forgotten_with_its_claim_whichever_command_is_forbidden(
+    db: Database, admin: Database
+) -> None:
+    store = Store(db)
+    for command in IN_SCRIPTS:
+        await admin.command("FLUSHALL")
+        await store.inbox.put("d-1", "{}")
+        claim = await claimed(store.work)
+        before = await contents(admin)
+        await forbid(admin, command)
+        try:
+            await store.work.done(claim, None)
+        except StoreRefused:
+            assert await contents(admin) == before, command
+            await allow_all(admin)
+            await store.work.done(claim, None)
+        await allow_all(admin)
+        assert await admin.command("ZSCORE", DUE, claim.item) is None, command
+        assert await store.inbox.get("d-1") is None, command
+        assert await store.inbox.stored(1) == [], command
+
+
 async def test_without_memory_nothing_is_changed_by_halves(db: Database, admin: Database) -> None:
     store = Store(db)
     await scene(store)

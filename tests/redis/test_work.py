@@ -7,13 +7,16 @@ arrives twice, because its first reply was lost.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import Any
 
 import pytest
-from databases import claimed, database, number, set_clock
+from databases import Twice, claimed, database, number, set_clock
 
+from bot.config.redis_url import parse
 from bot.errors import StaleFence, StoreUnavailable
 from bot.store import Claim, Database, Work
 from bot.store.client import CLAIMS, Script
+from bot.store.connect import connect
 from bot.store.work import End, Idle
 
 
@@ -165,6 +168,39 @@ async def test_a_server_that_does_not_answer_is_a_store_error_without_its_text()
         with pytest.raises(StoreUnavailable) as caught:
             await Work(opened).claim(30)
     assert str(caught.value) == "ConnectionError"
+
+
+class Unheard(Twice):
+    """A client that hears no reply, though the server does what it is asked."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(connect(parse(url)))
+        self.deaf = False
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - redis-py's own signature
+        reply = await self._redis.execute_command(*args, **options)
+        if self.deaf:
+            raise ConnectionError
+        return reply
+
+
+async def test_after_a_turn_that_was_not_heard_of_what_it_claimed_is_given_back(
+    valkey_url: str,
+) -> None:
+    redis = Unheard(valkey_url)
+    db = Database(redis, now="1000.0")
+    work = Work(db)
+    await work.wake("inbox:a")
+    await work.wake("run:a")
+    ended = await claimed(work)
+    redis.deaf = True
+    with pytest.raises(StoreUnavailable):
+        await work.turn(30, ended=[End(ended, None)])
+    redis.deaf = False
+    again = await claimed(work)
+    assert (again.item, again.tries) == ("run:a", 1)
+    assert await work.claim(30) == Idle(30.0)
+    await db.close()
 
 
 async def test_one_turn_ends_steps_and_begins_with_others(work: Work) -> None:
