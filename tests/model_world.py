@@ -12,6 +12,7 @@ until the next, and a route's deadline comes two after its send.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from math import inf
 from types import SimpleNamespace
 from typing import Any, NamedTuple, NoReturn
 
@@ -46,7 +47,7 @@ from bot.models import (
     Watch,
 )
 from bot.policy import Policy, PolicySource, Rule, Who, terms_now
-from bot.store import Claim
+from bot.store import Claim, OutOfTime
 from bot.store.records import Reading, Stored
 
 TICK = 60.0
@@ -497,12 +498,17 @@ class Hands:
         claim: Claim | None = None,
         sealed: bool = False,  # noqa: ARG002 - nobody forges anything here
         known: Stored | None = None,  # noqa: ARG002 - what is changed is what is stored, or read anew
+        by: float = inf,
     ) -> Request:
         # Nothing has been learned since the claim: it is one with what came before.
         only_begun = claim is not None and all(isinstance(h, Request | int) for h in self.heard)
-        return self._do(None if only_begun else At.WRITE, lambda: self._change(change, claim))  # type: ignore[no-any-return] # what was changed
+        return self._do(None if only_begun else At.WRITE, lambda: self._change(change, claim, by))  # type: ignore[no-any-return] # what was changed
 
-    def _change(self, change: Callable[[Request], Request], claim: Claim | None) -> object:
+    def _change(
+        self, change: Callable[[Request], Request], claim: Claim | None, by: float
+    ) -> object:
+        if moment(self.world.tick) > by:
+            return Error(OutOfTime, "")
         if self.fenced and claim is not None and self._actor.stale:
             return Error(StaleFence, claim.item)
         seen = [heard for heard in self.heard if isinstance(heard, Request)]

@@ -7,6 +7,7 @@ wins and all others learn who was first.
 """
 
 from collections.abc import Awaitable, Callable
+from math import inf
 from typing import NamedTuple
 
 import structlog
@@ -25,9 +26,9 @@ from bot.models import (
     Terms,
     Verdict,
 )
-from bot.policy import PolicySource, check_age, terms_now, tightened
+from bot.policy import PolicySource, check_age, done_by, terms_now, tightened
 from bot.policy.directory import Directory
-from bot.store import Audit, Requests, Stored
+from bot.store import Audit, OutOfTime, Requests, Stored
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +69,8 @@ class Approval:
     ) -> None:
         """Record in `requests` what `policy` lets people decide; `now` is the store's clock.
 
-        `lately`: the same as it was told a moment ago, for a first look before Slack is asked.
+        `lately`: the same as it was told a moment ago. What is too late by the clock itself is
+        found as it is written.
         """
         self._refusals = refusals or Refusals()
         self._requests = requests
@@ -109,14 +111,19 @@ class Approval:
                 return Result(request, decided=False)
             check_age(said_at, await self._lately())
             checked = await self._check(request, actor_id, verdict, delivery, typed)
-            at = await self._now()
+            at = await self._lately()
             check_age(said_at, at)
             mine = Decision(verdict=verdict, by=actor_id, at=at, reason=reason)
+            by = min(request.expires_at, done_by(said_at))
             if at >= request.expires_at:
-                mine = Decision(verdict=Verdict.EXPIRED, by="", at=at)
+                mine, by = Decision(verdict=Verdict.EXPIRED, by="", at=at), inf
             try:
-                result = await self._decide(checked, mine, stored)
+                result = await self._decide(checked, mine, stored, by)
             except _OvertakenError:
+                continue
+            except OutOfTime:
+                # It was later than was thought: look again, by the store's clock.
+                await self._now()
                 continue
             decided = mine in result.decisions and mine.by == actor_id
             log.info("decision", request=request_id, verdict=verdict.value, decided=decided)
@@ -189,17 +196,22 @@ class Approval:
         return stored
 
     async def _record(
-        self, request_id: str, change: Callable[[Request], Request], known: Stored | None = None
+        self,
+        request_id: str,
+        change: Callable[[Request], Request],
+        known: Stored | None = None,
+        by: float = inf,
     ) -> Request:
-        request = await self._requests.update(request_id, change, known=known)
+        request = await self._requests.update(request_id, change, known=known, by=by)
         if request is None:
             raise _unknown(request_id)
         return request
 
-    async def _decide(self, checked: _Checked, mine: Decision, known: Stored) -> Request:
-        """Record a decision on the very request that was read.
+    async def _decide(self, checked: _Checked, mine: Decision, known: Stored, by: float) -> Request:
+        """Record a decision on the very request that was read, at the time `by` at the latest.
 
         Raises:
+            OutOfTime: It is later.
             _OvertakenError: Meanwhile somebody else has decided too, or more is asked for.
         """
         seen = checked.request
@@ -210,7 +222,7 @@ class Approval:
                 raise _OvertakenError
             return lifecycle.record_decision(found, mine, checked.terms)
 
-        return await self._record(seen.id, change, known)
+        return await self._record(seen.id, change, known, by)
 
     async def _check(
         self, request: Request, actor_id: str, verdict: Verdict, delivery: str, typed: str = ""

@@ -38,6 +38,7 @@ from bot.policy import (
     Rule,
     authorize_submission,
     check_age,
+    done_by,
     require_colleague,
     rule_for,
     same_block,
@@ -47,7 +48,7 @@ from bot.policy.directory import Directory
 from bot.policy.limits import Asking, asking, connection, limits_on
 from bot.preview.resolve import obstacle
 from bot.preview.snapshot import fingerprint, snapshot
-from bot.store import Audit, Requests
+from bot.store import Audit, OutOfTime, Requests
 
 log = structlog.get_logger(__name__)
 
@@ -130,10 +131,15 @@ class Submitter:
                 elsewhere=elsewhere,
                 confirmed=confirmed,
             )
-            check_age(said_at, await self._now())
             if request.glass_broken:
+                check_age(said_at, await self._now())
                 await self._supersede(request)
-            created = await self._requests.create(request, limits_on(limits, asking(request)))
+            created = await self._requests.create(
+                request, limits_on(limits, asking(request)), by=done_by(said_at)
+            )
+        except OutOfTime:
+            check_age(said_at, await self._now())
+            raise
         except Refused as refusal:
             await self._refused(request_id, requester, _wanted(draft), refusal)
             raise

@@ -19,7 +19,7 @@
 All of it is pure but `source`, which reads a file.
 """
 
-from bot.policy.age import check_age
+from bot.policy.age import check_age, done_by
 from bot.policy.authorization import (
     authorize_break_glass,
     authorize_on_record,
@@ -58,6 +58,7 @@ __all__ = [
     "authorize_verdict",
     "can_approve",
     "check_age",
+    "done_by",
     "is_member",
     "require_colleague",
     "require_member",

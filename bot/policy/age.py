@@ -1,5 +1,7 @@
 """What was said long ago is not done now. Pure."""
 
+from math import inf
+
 from bot.errors import TooLate
 
 MAX_AGE_SECONDS = 60.0
@@ -23,6 +25,11 @@ def check_age(said_at: float | None, now: float) -> None:
         else "it is not known how long ago that was"
     )
     raise TooLate(f"Not done: {when}.", "Please ask again if you still want it.")
+
+
+def done_by(said_at: float | None) -> float:
+    """Until when what was said at `said_at` may be done; None: it was said just now."""
+    return inf if said_at is None else said_at + MAX_AGE_SECONDS
 
 
 def _words(seconds: float) -> str:

@@ -46,7 +46,7 @@ from bot.store.reading import read_all
 from bot.store.records import Reading, Stored
 from bot.store.repair import Repair
 from bot.store.replicas import Replicas
-from bot.store.requests import RETENTION_SECONDS, AlreadyOpen, Requests
+from bot.store.requests import RETENTION_SECONDS, AlreadyOpen, OutOfTime, Requests
 from bot.store.seal import Seals
 from bot.store.viewers import Viewers
 from bot.store.work import Claim, Work
@@ -157,6 +157,7 @@ __all__ = [
     "DirectState",
     "DirectStates",
     "Inbox",
+    "OutOfTime",
     "RateLimits",
     "Reading",
     "Recorded",

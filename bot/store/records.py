@@ -27,7 +27,7 @@ _STEPS = 64
 AT_ONCE = 50
 """How many records one round trip reads: long ones come to half a megabyte."""
 
-_LATEST = 10**11
+LATEST = 10**11
 """Seconds since the epoch, in the year 5138: what comes later is no time."""
 
 _ONE = "redis.call('HMGET', KEYS[{}], 'data', 'rev', 'audit', 'seal', 'rollbacks')"
@@ -95,7 +95,7 @@ def _check(request: Request) -> None:
     times = (request.created_at, request.expires_at, request.ended_at, seen.taken_at)
     happened = [event.at for event in request.timeline]
     decided = [decision.at for decision in request.decisions]
-    if not all(0 <= at < _LATEST for at in (*times, *happened, *decided)):
+    if not all(0 <= at < LATEST for at in (*times, *happened, *decided)):
         raise ValueError("it has a time that is none")
 
 

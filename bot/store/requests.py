@@ -14,6 +14,7 @@ the script again, it finds its own id and reports what it did before.
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from math import inf
 
 import msgspec
 from msgspec.structs import asdict
@@ -26,7 +27,7 @@ from bot.store.client import CHECK_WORK, CLAIMS, DUE, NOW, WAKE, Database, Scrip
 from bot.store.counting import count
 from bot.store.limits import ASKED, OVER_LIMIT, ROOM, encoded, entry
 from bot.store.reading import connection_keys
-from bot.store.records import INDEX, OPEN, UNSIGNED, Records, Stored, decoded
+from bot.store.records import INDEX, LATEST, OPEN, UNSIGNED, Records, Stored, decoded
 from bot.store.replicas import Replicas
 from bot.store.seal import Seals
 from bot.store.viewers import CHANGES, EVERYBODY, VIEWERS
@@ -71,6 +72,7 @@ if cmd.fence ~= '' and redis.call('HGET', KEYS.claims, 'fence:' .. cmd.item) ~= 
   return {'stale'}
 end
 if rev ~= cmd.rev then return {'conflict'} end
+if now > cmd.by then return {'late'} end
 for _, route in ipairs(cmd.hold) do
   local holder = redis.call('HGET', KEYS.open, route)
   if holder and holder ~= cmd.id then return {'open', holder} end
@@ -211,6 +213,10 @@ class AlreadyOpen(BotError):
         self.request_id = request_id
 
 
+class OutOfTime(BotError):
+    """The time by which a change was to be made was over when it came to be written."""
+
+
 Change = Callable[[Request], Request]
 """A transition: a pure function from the record as it is to the record as it should be.
 Returning the same object means: nothing to do. It may be called again after a conflict."""
@@ -236,22 +242,25 @@ class Requests(Records):
         self._seals = seals or Seals()
         self.retention = retention
 
-    async def create(self, request: Request, limits: Sequence[Limit] = ()) -> Request:
+    async def create(
+        self, request: Request, limits: Sequence[Limit] = (), *, by: float = inf
+    ) -> Request:
         """Store a new request; one that was stored before is returned as it is now.
 
         Raises:
             AlreadyOpen: an open request holds one of its routes.
+            OutOfTime: it is later than `by`.
             Refused: it would be one too many.
         """
         seal = self._seals.of(request)
-        if not await self._commit(None, request, 0, limits=limits, seal=seal):
+        if not await self._commit(None, request, 0, limits=limits, seal=seal, by=by):
             stored = await self.get(request.id)
             if stored is None:
                 raise StoreError(f"request {request.id} was changed and is gone")
             return stored.request
         return request
 
-    async def update(
+    async def update(  # noqa: PLR0913 - a change, and under which conditions
         self,
         request_id: str,
         change: Change,
@@ -259,6 +268,7 @@ class Requests(Records):
         claim: Claim | None = None,
         sealed: bool = False,
         known: Stored | None = None,
+        by: float = inf,
     ) -> Request | None:
         """Apply a transition atomically; None when there is no such request.
 
@@ -270,6 +280,7 @@ class Requests(Records):
         Raises:
             SealBroken: it does not, and should.
             StaleFence: a newer claim exists.
+            OutOfTime: it is later than `by`.
         """
         if claim is not None:
             known = self._in_steps.pop(claim.fence, None)
@@ -284,7 +295,9 @@ class Requests(Records):
             seal = self._seals.of(new) if self._seals.on and not wrong else stored.seal
             if new is stored.request:
                 left = stored
-            elif rev := await self._commit(stored.request, new, stored.rev, claim=claim, seal=seal):
+            elif rev := await self._commit(
+                stored.request, new, stored.rev, claim=claim, seal=seal, by=by
+            ):
                 left = Stored(new, rev, seal=seal)
             else:
                 continue
@@ -356,6 +369,7 @@ class Requests(Records):
         claim: Claim | None = None,
         limits: Sequence[Limit] = (),
         seal: str,
+        by: float = inf,
     ) -> int:
         """Returns the revision that the record has then; 0: somebody else has changed it."""
         following = rev + 1 + secrets.randbelow(_STRIDE)
@@ -377,6 +391,7 @@ class Requests(Records):
             "write": secrets.token_hex(8),
             "rev": rev,
             "next": following,
+            "by": min(by, LATEST),
             "id": new.id,
             "item": claim.item if claim else "",
             "fence": claim.fence if claim else "",
@@ -416,6 +431,8 @@ class Requests(Records):
                 raise AlreadyOpen(str(reply[1]))
             case "limit":
                 raise over(limits[int(reply[1]) - 1])
+            case "late":
+                raise OutOfTime(new.id)
             case "stale":
                 raise StaleFence(f"run:{new.id}")
             case "gone":

@@ -38,7 +38,7 @@ from bot.models import (
     Terms,
     Verdict,
 )
-from bot.store import AlreadyOpen, CardState, Claim, Database, Store
+from bot.store import AlreadyOpen, CardState, Claim, Database, OutOfTime, Store
 from bot.store.client import DUE, Script, key
 from bot.store.rate_limit import USUAL_SECONDS
 from bot.store.requests import RETENTION_SECONDS
@@ -134,6 +134,17 @@ async def test_of_twenty_decisions_at_once_one_wins_and_all_learn_which(store: S
     assert len(final.decisions) == 1
     assert {r.decisions for r in results if r} == {final.decisions}
     assert len(await kinds(store)) == 2
+
+
+async def test_a_change_is_not_made_later_than_it_may_be(db: Database, store: Store) -> None:
+    with pytest.raises(OutOfTime):
+        await store.requests.create(a_request(), by=999.0)
+    await store.requests.create(a_request(), by=1000.0)
+    set_clock(db, 1101.0)
+    with pytest.raises(OutOfTime):
+        await store.requests.update(a_request().id, decide(Verdict.APPROVED), by=1100.0)
+    assert (await read(store, a_request().id)).state is RequestState.PENDING
+    assert len(await kinds(store)) == 1
 
 
 async def test_no_change_of_twenty_at_once_is_lost(store: Store) -> None:

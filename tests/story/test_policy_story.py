@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 
 import aiohttp
@@ -17,7 +18,7 @@ from bot import lifecycle
 from bot.approval.decide import Approval
 from bot.approval.submit import Confirmed
 from bot.config.settings import Settings
-from bot.errors import Refused, UserError
+from bot.errors import Refused, TooLate, UserError
 from bot.models import Decision, Draft, EventKind, Request, RequestState, Verdict
 from bot.preview.snapshot import fingerprint, snapshot
 from bot.sandbox.process import BotProcess
@@ -396,13 +397,18 @@ async def test_what_was_looked_at_is_what_is_decided_on(stage: Stage, file: Path
         await bot.ask()
         looked, go_on = asyncio.Event(), asyncio.Event()
 
-        async def held_up() -> float:
-            looked.set()
-            await go_on.wait()
-            return await bot.app.store.database.now()
-
         store, policy = bot.app.store, bot.app.policy
-        slow = Approval(store.requests, store.audit, bot.app.directory, policy, held_up)
+        now, times = store.database.now, count()
+
+        async def held_up() -> float:
+            if next(times):
+                # Not at the first look, before Slack is asked.
+                looked.set()
+                await go_on.wait()
+            return await now()
+
+        parts = store.requests, store.audit, bot.app.directory, policy
+        slow = Approval(*parts, now, lately=held_up)
         bobs = asyncio.create_task(slow.decide("r-policyasks", BOB, Verdict.APPROVED))
         await looked.wait()
         bot.rewrite(
@@ -414,6 +420,19 @@ async def test_what_was_looked_at_is_what_is_decided_on(stage: Stage, file: Path
         with pytest.raises(Refused, match="The approvers have changed since this was asked"):
             await bobs
         assert (await bot.stored()).approvers == (CAROL,)
+
+
+async def test_what_is_too_late_by_the_stores_clock_is_not_done_whatever_a_process_believes(
+    stage: Stage, file: Path
+) -> None:
+    """Held up between the server's word on the time and reading it, a process lags behind."""
+    async with opened(stage, file, rule()) as bot:
+        request, database = await bot.ask(), bot.app.store.database
+        now = await database.now()
+        database.heard(now - 4.0)
+        with pytest.raises(TooLate, match=r"that was 6\d s ago"):
+            await bot.app.approval.decide(request.id, BOB, Verdict.APPROVED, said_at=now - 61.0)
+        assert (await bot.stored()).state is RequestState.PENDING
 
 
 async def test_a_replica_with_an_older_policy_lets_nobody_through_that_the_newer_would_not(
