@@ -154,7 +154,7 @@ class App:
                 ),
                 "tell": Traced(
                     "tell",
-                    CardPublisher(self.slack, posted_messages, self.store, now, limits.operation),
+                    CardPublisher(self.slack, posted_messages, self.store, limits.operation),
                 ),
                 "dm": Traced(
                     "dm",

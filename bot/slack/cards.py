@@ -90,7 +90,6 @@ class CardPublisher:
         slack: Slack,
         posted_messages: PostedMessages,
         store: Store,
-        now: Callable[[], Awaitable[float]],
         operation: float,
     ) -> None:
         """Tell through `slack` what `store` knows; `operation`: how long a change may take."""
@@ -98,7 +97,6 @@ class CardPublisher:
         self._slack = slack
         self._posted_messages = posted_messages
         self._store = store
-        self._now = now
         self._bars = Bars()
 
     async def step(self, claim: Claim) -> float | None:
@@ -117,7 +115,7 @@ class CardPublisher:
         try:
             return await self._bring_closer(claim, stored, posted)
         except SlackRateLimited as error:
-            return await self._now() + error.retry_after
+            return await self._store.database.lately() + error.retry_after
         except ScopeMissing:
             # That is the bot's and not the channel's: the worker tries again, later and later.
             raise
@@ -139,6 +137,8 @@ class CardPublisher:
         view = await self._view(claim, stored)
         message = card(request, view)
         shown = content_hash(message)
+        if posted.link:
+            self._check_held_back(request, posted, shown)
         if not request.state.open:
             # What is said of an end is never taken back, so a failover must not forget it.
             await self._store.requests.secured(request)
@@ -163,6 +163,19 @@ class CardPublisher:
             await self._save(claim, request, done, last=False)
             return claim.now
         return self._look_again(claim, request, view)
+
+    def _check_held_back(self, request: Request, posted: CardState, shown: str) -> None:
+        """Return if a call that is due may be made: otherwise the store need not hear of it.
+
+        Raises:
+            SlackRateLimited: it is so.
+        """
+        calls = []
+        if posted.shown != shown and not posted.fixed:
+            calls.append(("chat.update", edit_priority(request, posted), ""))
+        if posted.said < len(request.timeline):
+            calls.append(("chat.postMessage", _post_priority(request, posted), posted.channel))
+        self._slack.check_any(*calls)
 
     def _look_again(self, claim: Claim, request: Request, view: View) -> float | None:
         """When what is shown may be something else, though nobody says so."""
@@ -286,9 +299,7 @@ class CardPublisher:
                 thread_ts=posted.card_ts,
                 broadcast=broadcast,
                 metadata=metadata(request.id, part, _shows(request) if part == CARD else ""),
-                priority=Priority.LINE
-                if request.state.open and posted.card_ts
-                else Priority.OUTCOME,
+                priority=_post_priority(request, posted),
             )
         except SlackRateLimited:
             # Surely nothing was posted: there is nothing to look for the next time.
@@ -348,6 +359,11 @@ def edit_priority(request: Request, posted: CardState) -> Priority:
     if not request.state.open:
         return Priority.OUTCOME
     return Priority.CARD if posted.said < len(request.timeline) else Priority.PROGRESS
+
+
+def _post_priority(request: Request, posted: CardState) -> Priority:
+    """How urgent a post is: a card or an end, or a line on the way."""
+    return Priority.LINE if request.state.open and posted.card_ts else Priority.OUTCOME
 
 
 def _shows(request: Request) -> str:

@@ -81,7 +81,7 @@ class DirectMessagePublisher:
         try:
             return await self._bring_closer(claim, stored, state)
         except SlackRateLimited as error:
-            return await self._store.database.now() + error.retry_after
+            return await self._store.database.lately() + error.retry_after
         except ScopeMissing as error:
             log.warning("direct_message_not_allowed", request=claim.id, error=str(error))
             return claim.now + _LATER
@@ -107,7 +107,7 @@ class DirectMessagePublisher:
             if not isinstance(found, DirectState):
                 return found
             state = found
-        others = await self._others(stored)
+        others = await self._others(claim, stored)
         if todo := next(_todo(request, state, card.link, others), None):
             state = await self._tend(claim, request, state, *todo)
             if _may_come_late(request, state.of(todo[0].user), claim.now):
@@ -117,14 +117,14 @@ class DirectMessagePublisher:
             await self._save(claim, request, state)
         return claim.now if next(_todo(request, state, card.link, others), None) else None
 
-    async def _others(self, stored: Stored) -> list[Related]:
+    async def _others(self, claim: Claim, stored: Stored) -> list[Related]:
         """The other open requests on its connection, where somebody is asked to decide.
 
         Not linked: the card links them, and a message would be edited again for each link.
         """
         if stored.request.state is not RequestState.PENDING:
             return []
-        return [Related(one.request) for one in (await related(self._store, stored)).beside]
+        return [Related(one.request) for one in (await related(self._store, stored, claim)).beside]
 
     async def _choose(self, claim: Claim, request: Request) -> DirectState | float:
         """Decide once who is called, and say in the thread where that is not everybody.

@@ -190,8 +190,21 @@ class Slack:
         for (method, _), budget in self._budgets.items():
             budget.change(self._rate(method), now)
 
+    def check_any(self, *calls: tuple[str, Priority, str]) -> None:
+        """Return if one of these may be made now: a method, for what, and of a post its channel.
+
+        Raises:
+            SlackRateLimited: none may be.
+        """
+        now = self._clock()
+        waits = [(self._budget(one, where).wait(now, what), one) for one, what, where in calls]
+        if waits:
+            self._hold_back(*min(waits))
+
     def _pay(self, method: str, channel: str, priority: Priority) -> None:
-        wait = self._budget(method, channel).take(self._clock(), priority)
+        self._hold_back(self._budget(method, channel).take(self._clock(), priority), method)
+
+    def _hold_back(self, wait: float, method: str) -> None:
         if wait > 0:
             SLACK_HELD_BACK.labels(_label(method)).inc()
             raise SlackRateLimited(wait + self._spread(wait))
