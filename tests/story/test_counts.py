@@ -15,8 +15,8 @@ from bot.sandbox.vpc.seed import HANGZHOU
 from bot.sandbox.vpc.world import Pace
 from bot.store.client import DUE
 
-_MOST_COMMANDS = 82
-_MOST_BEFORE_ITS_DELETE = 27
+_MOST_COMMANDS = 58
+_MOST_BEFORE_ITS_DELETE = 16
 """From the click on, whatever else is done meanwhile: the card, a look at what may be lost."""
 
 _MOST_CALLS = {
