@@ -48,7 +48,7 @@ class WorkMachine(RuleBasedStateMachine):
         self.ended: set[str] = set()
         self.held: dict[str, Claim] = {}  # the newest claim of an item, until it is ended
         self.earliest: dict[str, float] = {}  # when an item may be claimed next: it must be, then
-        self.woken: set[str] = set()  # items woken since their live claim began
+        self.woken: set[str] = set()  # items woken since they were claimed
 
     def wait(self, call: Awaitable[Any]) -> Any:  # noqa: ANN401 - whatever is awaited
         return self.loop.run_until_complete(call)
@@ -64,9 +64,10 @@ class WorkMachine(RuleBasedStateMachine):
     @rule(item=ITEMS)
     def wake(self, item: str) -> None:
         self.wait(self.work.wake(item))
-        if self.live(item):
+        if item in self.held:
+            # Also where the lease is over: whoever is late may end it all the same.
             self.woken.add(item)
-        else:
+        if not self.live(item):
             self.earliest[item] = self.now
 
     @rule(target=claims)
