@@ -43,7 +43,7 @@ _CHANNELS = 10
 _FEW = 50
 """So many at once are told as early, beside a plain waiter, as one alone."""
 
-_IN_ONE_CHANNEL = 50
+_IN_ONE_CHANNEL = 40
 _BURST = 200
 _ROUTES, _SLOW = 500, 2.0
 _MILLIS = 1000
@@ -133,7 +133,7 @@ async def _alone(scene: Stage, bot: BotProcess, parts: Sequence[float]) -> list[
 
 
 async def one_channel(scene: Stage, log: Path, _: argparse.Namespace) -> list[Row]:
-    """Fifty in one channel, where Slack takes a post a second; and the monitoring afterwards."""
+    """Forty in one channel, where Slack takes a post a second; and the monitoring afterwards."""
     async with AsyncExitStack() as running:
         bot = await _bot(running, scene, log)
         await remember(scene)
