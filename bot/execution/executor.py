@@ -55,7 +55,9 @@ class Execution:
             try:
                 return await self._work(claim, request)
             except StillReading:
-                # It goes on meanwhile, and this step has ended.
+                # It goes on meanwhile, and this step has ended. Whoever takes over reads anew, and
+                # has no more time than this.
+                await self._context.change(claim, lambda r: route_change.start(r, claim.now))
                 return await self._context.lately() + _READING_POLL
 
     async def _work(self, claim: Claim, request: Request) -> float | None:

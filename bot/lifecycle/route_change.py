@@ -49,7 +49,8 @@ def client_token(request: str, route: VcoRoute) -> str:
 def start(request: Request, at: float) -> Request:
     """Note when work on the current route began: its deadline counts from here.
 
-    It is written with the first thing that is: a send, or why there is none yet.
+    It is written with the first thing that is: a send, or why there is none yet; or by itself,
+    where a reading takes longer than a step.
     """
     route = _current(request)
     if route is None or route.started_at:
