@@ -111,7 +111,8 @@ _OVER = """
 if over[{n}] then
   redis.call('SET', KEYS.seen{n}, '1', 'EX', ARGV.seen_seconds)
   redis.call('DEL', KEYS.over{n})
-  redis.call('ZREM', KEYS.stored, over[{n}])
+  -- Somebody may have written over it. Who stays named there is found to be forgotten.
+  redis.pcall('ZREM', KEYS.stored, over[{n}])
 end
 """
 _NOTHING = key("")
@@ -150,7 +151,6 @@ local function check_turn()
   if checked then return end
   check_work()
   redis.call('SET', KEYS.receipt, '', 'XX')
-  redis.call('ZREM', KEYS.stored, '')
   redis.call('DEL', KEYS.nothing)
   checked = true
 end

@@ -26,7 +26,7 @@ from bot.sandbox.slack import workspace
 from bot.sandbox.valkey import EmbeddedValkey
 from bot.sandbox.vpc.world import Pace
 from bot.slack.messages.buttons import APPROVE
-from bot.store import Database, Store
+from bot.store import Claim, Database, Store
 from bot.store.audit import verify
 from bot.store.client import CLAIMS, DUE, TAG, Script, key
 from bot.store.health import OK, Health
@@ -277,6 +277,19 @@ async def test_a_delivery_is_forgotten_with_its_claim_whichever_command_is_forbi
         assert await admin.command("ZSCORE", DUE, claim.item) is None, command
         assert await store.inbox.get("d-1") is None, command
         assert await store.inbox.stored(1) == [], command
+
+
+async def test_what_somebody_wrote_over_the_names_of_deliveries_stops_no_work(
+    db: Database, admin: Database
+) -> None:
+    store = Store(db)
+    await store.inbox.put("d-1", "{}")
+    await store.work.wake("run:r-1")
+    await admin.command("SET", key("stored"), "somebody's")
+    while isinstance(claim := await store.work.claim(30), Claim):
+        await store.work.done(claim, None)
+    assert await admin.command("ZCARD", DUE) == 0
+    assert await store.inbox.get("d-1") is None
 
 
 async def test_without_memory_nothing_is_changed_by_halves(db: Database, admin: Database) -> None:
