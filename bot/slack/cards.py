@@ -13,7 +13,7 @@ import structlog
 from msgspec.structs import replace
 
 from bot import lifecycle
-from bot.errors import ScopeMissing, SlackError, SlackRateLimited, SlackRejected
+from bot.errors import ScopeMissing, SlackError, SlackRateLimited, SlackRejected, SlackUnavailable
 from bot.lifecycle import route_change
 from bot.metrics import ALARMS, STAGE_SECONDS
 from bot.models import Decision, Request, RequestState, Verdict
@@ -197,6 +197,10 @@ class CardPublisher:
             if posted.said == len(request.timeline):
                 raise
             edited = posted
+        except SlackUnavailable:
+            # It may show that by now, or what it did: next it is edited, whatever it is to show.
+            await self._save(claim, request, replace(posted, shown=""))
+            raise
         else:
             if request.ended_at and request.state.value != posted.state:
                 STAGE_SECONDS.labels("told").observe(max(0.0, claim.now - request.ended_at))

@@ -170,8 +170,8 @@ class DirectMessagePublisher:
         except SlackUnavailable:
             state = await self._store.direct_states.get(claim.id)
             found = state.of(message.user)
-            # The others come first the next time.
-            failed = replace(found, failures=found.failures + 1)
+            # The others come first the next time. It may show what it was to, or what it did.
+            failed = replace(found, failures=found.failures + 1, shown="")
             await self._save(claim, request, state.with_message(failed))
             raise
         state = state.with_message(done)

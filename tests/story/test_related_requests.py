@@ -103,3 +103,20 @@ async def test_an_outage_of_slack_and_a_bot_that_is_replaced_delay_it_and_lose_n
     await hurried.until_card_says(first, "⚪ Deleted, then restored")
     await hurried.until_quiet(beside)
     assert "Open on this connection too" not in text_of(beside)
+
+
+async def test_an_edit_whose_answer_is_lost_is_taken_back_once_it_is_true_no_more(
+    brisk: Stage,
+) -> None:
+    """What a card may show is not what it is known to show."""
+    wide, narrow = brisk.new_routes("edit_lost", 2)
+    first = await brisk.ask(delete_command(wide))
+    await brisk.slack.until(lambda: len(brisk.slack.dms(BOB)) == 1)
+    shown = [first, asked_directly(brisk, BOB, first)]
+    await brisk.until_quiet(first)
+    brisk.slack.faults.add("chat.update", "lost", times=None)
+    second = await brisk.ask(delete_command(narrow), user=CAROL)
+    await brisk.slack.until(lambda: all("Open on this" in text_of(one) for one in shown))
+    await brisk.cancel(second, CAROL)
+    assert (await brisk.until_ended(second)).state is RequestState.CANCELLED
+    await brisk.slack.until(lambda: not any("Open on this" in text_of(one) for one in shown))
