@@ -85,6 +85,10 @@ TOGETHER_SECONDS = 0.03
 _ROUNDING = 1e-6
 """Of a call: what is missing by less is there."""
 
+_LONGEST_LINE = 15.0
+"""Seconds for which somebody stands behind others at most, however many they are: some of those
+may have been told otherwise since."""
+
 _SLOWEST = 0.25
 _SOON_SECONDS = 60.0
 _RECOVERY_SECONDS = 240.0
@@ -100,6 +104,7 @@ class Budget:
         self._at = now
         self._paused_until: float | None = None
         self._speed = 1.0
+        self._line: list[tuple[float, Priority]] = []
 
     def change(self, rate: Rate, now: float) -> None:
         """Go on at another rate; what is left shrinks with the bucket and does not grow with it."""
@@ -122,6 +127,19 @@ class Budget:
         pause = 0.0 if self._paused_until is None else max(0.0, self._paused_until - now)
         short = missing * 60 / (self._rate.per_minute * speed) if missing > _ROUNDING else 0.0
         return pause + short
+
+    def turn(self, now: float, priority: Priority) -> float:
+        """Seconds until whoever is held back now comes again: one after another, the urgent first.
+
+        If all came as soon as there is one call, all but one would come in vain.
+        """
+        wait = self.wait(now, priority)
+        self._line = [(at, one) for at, one in self._line if at > now]
+        ahead = sum(one <= priority for _, one in self._line)
+        line = ahead * 60 / (self._rate.per_minute * self._speed_at(now))
+        turn = wait + min(line, _LONGEST_LINE)
+        self._line.append((now + turn, priority))
+        return turn
 
     def pace(self, now: float) -> float:
         """Seconds to leave between two calls for the same thing: more, the less is left."""

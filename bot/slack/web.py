@@ -9,7 +9,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import aiohttp
 import structlog
@@ -197,17 +197,19 @@ class Slack:
             SlackRateLimited: none may be.
         """
         now = self._clock()
-        waits = [(self._budget(one, where).wait(now, what), one) for one, what, where in calls]
-        if waits:
-            self._hold_back(*min(waits))
+        budgets = [(self._budget(one, where), what, one) for one, what, where in calls]
+        waits = [(budget.wait(now, what), n) for n, (budget, what, _) in enumerate(budgets)]
+        if waits and min(waits)[0] > 0:
+            self._hold_back(*budgets[min(waits)[1]])
 
     def _pay(self, method: str, channel: str, priority: Priority) -> None:
-        self._hold_back(self._budget(method, channel).take(self._clock(), priority), method)
+        budget = self._budget(method, channel)
+        if budget.take(self._clock(), priority) > 0:
+            self._hold_back(budget, priority, method)
 
-    def _hold_back(self, wait: float, method: str) -> None:
-        if wait > 0:
-            SLACK_HELD_BACK.labels(_label(method)).inc()
-            raise SlackRateLimited(wait + self._spread(wait))
+    def _hold_back(self, budget: Budget, priority: Priority, method: str) -> NoReturn:
+        SLACK_HELD_BACK.labels(_label(method)).inc()
+        raise SlackRateLimited(budget.turn(self._clock(), priority))
 
     def _budget(self, method: str, channel: str = "") -> Budget:
         budget = self._budgets.get((method, channel))

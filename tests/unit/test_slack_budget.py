@@ -129,3 +129,36 @@ def test_one_that_has_to_share_from_now_on_keeps_its_part_of_what_is_left() -> N
 def test_of_many_replicas_each_still_posts_now_and_then() -> None:
     many = Budget(POSTS.shared_by(12), 0.0)
     assert calls(many, Priority.OUTCOME, 120.0) == pytest.approx(10, abs=1)
+
+
+def test_those_who_are_held_back_come_one_after_another() -> None:
+    """Forty outcomes at once: each comes once, and in vain no more than a few times in all."""
+    budget, now, tries, told = Budget(POSTS, 0.0), 0.0, 0, 0
+    coming = [(0.0, n) for n in range(40)]
+    while coming:
+        now, one = min(coming)
+        coming.remove((now, one))
+        tries += 1
+        if budget.take(now, Priority.OUTCOME) > 0:
+            coming.append((now + budget.turn(now, Priority.OUTCOME), one))
+        else:
+            told += 1
+    assert told == 40
+    assert now < 40, "as soon as Slack allows"
+    assert tries <= 3 * 40
+
+
+def test_whoever_is_more_urgent_does_not_stand_behind_the_others() -> None:
+    budget = spent()
+    waits = [budget.turn(0.0, Priority.CARD) for _ in range(5)]
+    assert waits == sorted(waits)
+    assert waits[0] < waits[4]
+    assert budget.turn(0.0, Priority.OUTCOME) == budget.wait(0.0, Priority.OUTCOME)
+
+
+def test_nobody_stands_in_line_for_long_but_a_pause_is_waited_out() -> None:
+    budget = spent()
+    first, *others = (budget.turn(0.0, Priority.OUTCOME) for _ in range(60))
+    assert max(others) == pytest.approx(first + 15.0)
+    budget.limited(0.0, 40.0)
+    assert budget.turn(0.0, Priority.OUTCOME) >= 40
