@@ -89,6 +89,10 @@ _LONGEST_LINE = 15.0
 """Seconds for which somebody stands behind others at most, however many they are: some of those
 may have been told otherwise since."""
 
+_EAGER = 0.75
+"""They come at so long a part of the time that a call takes to be there again: not everybody who
+stood in line still comes, and no call is to be left over for that."""
+
 _SLOWEST = 0.25
 _SOON_SECONDS = 60.0
 _RECOVERY_SECONDS = 240.0
@@ -136,7 +140,7 @@ class Budget:
         wait = self.wait(now, priority)
         self._line = [(at, one) for at, one in self._line if at > now]
         ahead = sum(one <= priority for _, one in self._line)
-        line = ahead * 60 / (self._rate.per_minute * self._speed_at(now))
+        line = ahead * _EAGER * 60 / (self._rate.per_minute * self._speed_at(now))
         turn = wait + min(line, _LONGEST_LINE)
         self._line.append((now + turn, priority))
         return turn

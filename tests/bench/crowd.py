@@ -35,7 +35,10 @@ _READS = ("DescribeVpnConnection", "DescribeVpnConnections", "DescribeVcoRouteEn
 
 @dataclass(slots=True)
 class Crowd:
-    """What was seen of some deletions at once; times in seconds."""
+    """What was seen of some deletions at once; times in seconds.
+
+    `last`: from the first that was gone until the last one was told; `last_bound`: at best.
+    """
 
     told: list[float] = field(default_factory=list)
     card: list[float] = field(default_factory=list)
@@ -50,6 +53,8 @@ class Crowd:
     posts: float = 0.0
     edits: float = 0.0
     busy: float = 0.0
+    last: float = 0.0
+    last_bound: float = 0.0
 
 
 async def remember(stage: Stage) -> None:
@@ -140,11 +145,16 @@ async def _played(
         for waiter, late in ((PLAIN, seen.plain), (TERRAFORM, seen.terraform)):
             late.append(waiter.knows(sent, gone)[0])
     ends = [gone_at(stage, route) for route in routes]
+    first_gone = min(gone for _, gone in ends)
+    seen.last = max(said.values()) - first_gone
     for channel in {card.channel for card in cards}:
         here = [
             gone for card, (_, gone) in zip(cards, ends, strict=True) if card.channel == channel
         ]
-        seen.bound += least(here)
+        late = least(here)
+        seen.bound += late
+        last = max(gone + later for gone, later in zip(sorted(here), late, strict=True))
+        seen.last_bound = max(seen.last_bound, last - first_gone)
     seen.plain_reads = mean(PLAIN.knows(*one)[1] for one in ends)
     seen.terraform_reads = mean(TERRAFORM.knows(*one)[1] for one in ends)
     seen.reads = sum(c.action in _READS for c in calls) / len(routes)

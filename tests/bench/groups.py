@@ -142,7 +142,7 @@ async def one_channel(scene: Stage, log: Path, _: argparse.Namespace) -> list[Ro
     where, bound = f"{_IN_ONE_CHANNEL} in flight, in one channel", "a post a second"
     return [
         Row(f"gone to thread says so, {where}", seen.told, seen.bound, bound, times=1.2),
-        Row("  the last of them", [max(seen.told)], [max(seen.bound)], bound, times=1.2),
+        Row("  first gone to last told", [seen.last], [seen.last_bound], bound, times=1.2),
         Row("  gone to card says so", seen.card),
         Row("  Slack's 429s", [seen.limited], unit="calls", most=5),
         Row(
