@@ -33,7 +33,7 @@ from bot.store import Claim, RateLimits, Requests
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 10.0
 
-_PAGE_AGE = 0.75
+_PAGE_AGE = 0.5
 """How old a page may be that serves a poll, in first polls: it has begun after the poll before."""
 
 _SEEN_WITHIN = 2 * proof.SLOWEST_POLL

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-ROOM_WITHIN = 0.25
+ROOM_WITHIN = 1.0
 """Seconds for which a step waits for room."""
 
 ROOM_AFTER = 0.5

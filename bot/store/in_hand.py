@@ -8,7 +8,7 @@ round trips: whatever is not here is read when it is wanted.
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-_STEPS = 64
+_STEPS = 128
 """For how many steps it is kept what was read for them: more than run at once."""
 
 _ITEMS = 512

@@ -21,7 +21,7 @@ UNSIGNED = key("unsigned")
 INDEX = key("index")
 """All requests by the time when they were made."""
 
-_STEPS = 64
+_STEPS = 128
 """Of how many steps it is remembered what they have read: more than run at once."""
 
 AT_ONCE = 50
