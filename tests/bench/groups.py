@@ -74,11 +74,11 @@ async def single(scene: Stage, log: Path, _: argparse.Namespace) -> list[Row]:
     """What single things cost."""
     scene.hurry()
     rows: list[Row] = []
+    trips = await costs.round_trips(scene, log)
     async with AsyncExitStack() as running:
         bot, bare = await _bot(running, scene, log), BareBolt(scene, log)
         await bare.start()
         running.callback(bare.kill)
-        trips = await costs.round_trips(scene, bot)
         alone = await costs.acks(scene, bot, bare, 20)
         many = await costs.acks_at_once(scene, bot, bare, 50)
         one = await costs.sends(scene, bot, 12)
@@ -189,8 +189,7 @@ async def border(scene: Stage, log: Path, _: argparse.Namespace) -> list[Row]:
 GROUPS: dict[str, Sequence[Scene]] = {
     "single": (single,),
     "crowd": (in_flight,),
-    "border": (border,),
-    "limits": (one_channel, quota, long_list),
+    "limits": (border, one_channel, quota, long_list),
     "kill": (kill,),
 }
 
