@@ -224,9 +224,10 @@ class CardPublisher:
 
     async def _leave(self, claim: Claim, request: Request, posted: CardState, shows: str) -> None:
         """Leave a card that shows an outcome as it is, and say below it why."""
+        await self._post_once(claim, request, posted, _FORGOTTEN, forgotten(request, shows))
+        # Not before: whoever was taken over posts nothing, and the outcome is their successor's.
         log.error("outcome_forgotten", request=request.id, shows=shows, state=str(request.state))
         ALARMS.labels(_FORGOTTEN).inc()
-        await self._post_once(claim, request, posted, _FORGOTTEN, forgotten(request, shows))
         left = replace(posted, fixed=_FORGOTTEN, posting="")
         await self._save(claim, request, left, last=False)
 

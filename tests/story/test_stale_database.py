@@ -8,11 +8,18 @@ from redis.asyncio import Redis
 from stage import Stage, delete_command, request_id
 from waiting import until
 
+from bot import lifecycle
+from bot.config.settings import Settings
+from bot.errors import StaleFence
 from bot.metrics import ALARMS
-from bot.models import RequestState
+from bot.models import Decision, RequestState, Verdict
 from bot.sandbox.slack.messages import Message, text_of
 from bot.sandbox.slack.workspace import ALICE, BOB
+from bot.service import app
+from bot.slack.cards import CardPublisher
 from bot.slack.messages.buttons import APPROVE, CANCEL
+from bot.slack.posted import PostedMessages
+from bot.store import Claim
 
 FORGOTTEN = "The bot's database went back in time"
 
@@ -36,11 +43,16 @@ async def put_back(stage: Stage, kept: Backup) -> None:
         await all_at_once.execute()
 
 
-async def deleted_and_forgotten(stage: Stage) -> Message:
-    """A card that shows *Deleted*, and a database that has it pending; no bot runs."""
+async def deleted_and_forgotten(stage: Stage, *, quiet: bool = False) -> Message:
+    """A card that shows *Deleted*, and a database that has it pending; no bot runs.
+
+    `quiet`: what the database has is from when the card had been shown.
+    """
     await stage.start_bot(VCO_LEASE="2")
     [route] = stage.new_routes("forgotten")
     card = await stage.ask(delete_command(route))
+    if quiet:
+        await stage.until_quiet(card)
     kept = await backup(stage)  # with the lease of whatever step was in hand
     await stage.approve(card)
     await stage.until_deleted(card)
@@ -76,6 +88,28 @@ async def test_a_late_click_does_not_take_back_what_the_card_shows(
     thread = hurried.thread(card)
     assert sum(FORGOTTEN in line for line in thread) == 1
     assert ALARMS.labels("outcome_forgotten")._value.get() == before + 1  # noqa: SLF001 - as above
+
+
+async def test_whoever_was_taken_over_meanwhile_raises_no_alarm_over_what_the_other_one_shows(
+    hurried: Stage,
+) -> None:
+    """Frozen in its step, and thawed when another has shown the outcome: its record is old."""
+    card = await deleted_and_forgotten(hurried, quiet=True)
+    request = request_id(card)
+    no = Decision(verdict=Verdict.CANCELLED, by=ALICE, at=await hurried.store.database.now())
+    await hurried.store.requests.update(request, lambda r: lifecycle.record_decision(r, no))
+    bot = app.App(Settings.from_env(hurried.environment()))
+    await bot.directory.identify()
+    posted = PostedMessages(bot.slack, bot.directory.own_user)
+    publisher = CardPublisher(bot.slack, posted, bot.store, 30.0)
+    at, thread = await bot.store.database.now(), hurried.thread(card)
+    try:
+        with structlog.testing.capture_logs() as logs, pytest.raises(StaleFence):
+            await publisher.step(Claim(f"tell:{request}", "1-taken-over", 1, at, at + 30))
+    finally:
+        await bot.close()
+    assert not [e for e in logs if e["event"] == "outcome_forgotten"]
+    assert hurried.thread(card) == thread
 
 
 async def test_a_database_that_goes_back_under_a_bot_does_not_make_the_card_pending_again(
