@@ -156,8 +156,11 @@ class Router:
 
 def for_bolt(
     listener: Listener, context: ListenerContext
-) -> Callable[[AsyncAck, Json, AsyncBoltRequest], Awaitable[None]]:
-    """The listener as Bolt calls it: Slack hears the acknowledgement as soon as it is given."""
+) -> Callable[[AsyncAck, Json, AsyncBoltRequest], Awaitable[BoltResponse | None]]:
+    """The listener as Bolt calls it: Slack hears the acknowledgement as soon as it is given.
+
+    Without one, a listener that is over could not even say that it failed: Slack shows it.
+    """
     late: set[asyncio.Task[None]] = set()
 
     def over(listening: asyncio.Task[None]) -> None:
@@ -166,7 +169,7 @@ def for_bolt(
             log.error("listener_failed", type=listener.__name__, exc_info=error)
 
     # Bolt hands over what the names of the arguments ask for.
-    async def listen(ack: AsyncAck, body: Json, request: AsyncBoltRequest) -> None:
+    async def listen(ack: AsyncAck, body: Json, request: AsyncBoltRequest) -> BoltResponse | None:
         request.context[HEARD] = True
         given = _Given()
         listening = asyncio.create_task(_listening(listener, context, given.by(ack), body))
@@ -175,10 +178,11 @@ def for_bolt(
             await asyncio.wait_for(given.wait(), ACK_SECONDS)
         if listening.done():
             listening.result()
-        else:
-            # It goes on: with what it leads to, or with an acknowledgement that is late.
-            late.add(listening)
-            listening.add_done_callback(over)
+            return _response(ack)
+        # It goes on: with what it leads to, or with an acknowledgement that is late.
+        late.add(listening)
+        listening.add_done_callback(over)
+        return None
 
     return listen
 
@@ -218,9 +222,14 @@ def _for_event(
 
     async def hear(ack: AsyncAck, body: Json) -> BoltResponse:
         await listener(context, ack, body)
-        return ack.response or BoltResponse(status=503, body="")
+        return _response(ack)
 
     return hear
+
+
+def _response(ack: AsyncAck) -> BoltResponse:
+    """What Slack hears of a listener that is over."""
+    return ack.response or BoltResponse(status=503, body="")
 
 
 async def _nothing() -> None:

@@ -22,6 +22,7 @@ from bot.sandbox.valkey import EmbeddedValkey
 from bot.sandbox.vpc import seed
 from bot.sandbox.vpc.faults import Fault, FaultKind
 from bot.slack.listeners import NOT_STORED
+from bot.slack.messages.buttons import REJECT
 
 AT_ONCE = 2.5
 """Seconds, well within the three after which Slack shows an error."""
@@ -121,6 +122,26 @@ async def test_a_listener_that_is_late_is_not_taken_for_none(
             os.kill(own_valkey.pid, signal.SIGCONT)
         assert not any(line["event"] == "unknown_payload" for line in logs)
         assert "Nothing happened" not in stage.told(ALICE)
+
+
+@pytest.mark.parametrize("socket_mode", [False, True], ids=["http", "socket mode"])
+async def test_a_click_that_opens_nothing_and_can_not_be_answered_is_not_acknowledged(
+    hurried: Stage, *, socket_mode: bool
+) -> None:
+    """Slack itself then shows that it failed. Acknowledged, it would have said nothing."""
+    await hurried.start_bot(socket_mode=socket_mode)
+    card = await hurried.ask()
+    hurried.slack.courier.ack_seconds = AT_ONCE
+    for method in ("views.open", "response_url"):
+        hurried.slack.faults.add(method, "http", times=None)
+    with structlog.testing.capture_logs() as logs:
+        ack = await hurried.slack.click(BOB, card.channel, card.ts, REJECT)
+    assert ack.error, "nobody was told, and it was acknowledged"
+    assert not any(line["event"] == "acknowledged_late" for line in logs), "it was not late"
+
+    hurried.slack.faults.clear()
+    assert at_once(await hurried.reject(card, "it is in use"))
+    assert (await hurried.until_ended(card)).state is RequestState.REJECTED
 
 
 @pytest.mark.parametrize("socket_mode", [False, True], ids=["http", "socket mode"])
