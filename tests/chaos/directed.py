@@ -42,7 +42,7 @@ _PLANS: Mapping[str, Plan] = {
     "fence": replace(
         _CALM,
         task_seconds=3.0,
-        faults=(Fault(at=0.0, kind=Kind.WRITE_HELD, seconds=2.0, skip=4, detail="card_ts"),),
+        faults=(Fault(at=0.0, kind=Kind.WRITE_HELD, seconds=2.0, skip=2, detail="card_ts"),),
         quiet_at=3.0,
     ),
     # The answer is lost and the task does not show yet: it is sent again.
