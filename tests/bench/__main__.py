@@ -50,7 +50,7 @@ def main() -> int:
     parser.add_argument(
         "--parts",
         type=lambda text: [float(part) for part in text.split(",")],
-        default=[0.2, 0.5, 0.8],
+        default=[0.125, 0.375, 0.625, 0.875],
         help="where between the shortest and the longest the tasks of one in flight lie",
     )
     parser.add_argument(

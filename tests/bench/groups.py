@@ -138,7 +138,7 @@ async def one_channel(scene: Stage, log: Path, _: argparse.Namespace) -> list[Ro
         bot = await _bot(running, scene, log)
         await remember(scene)
         seen = await crowd(scene, bot, "channel", _IN_ONE_CHANNEL)
-        reads = await reads_afterwards(scene, 2 * INTERVAL)
+        reads = await reads_afterwards(scene, INTERVAL)
     where, bound = f"{_IN_ONE_CHANNEL} in flight, in one channel", "a post a second"
     return [
         Row(f"gone to thread says so, {where}", seen.told, seen.bound, bound, times=1.2),
