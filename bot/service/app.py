@@ -193,8 +193,11 @@ class App:
         )
 
     async def _upkeep(self) -> None:
-        await self.store.upkeep()
-        self.slack.shared_by(await self.store.presence.here())
+        try:
+            await self.store.upkeep()
+        finally:
+            # Whatever cannot be mended: how many share Slack's limits is known all the same.
+            self.slack.shared_by(await self.store.presence.here())
 
     def _quotas(self, *, max_wait: float = 0.0, background: bool = False) -> Quotas:
         return Quotas(

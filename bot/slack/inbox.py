@@ -16,7 +16,7 @@ from bot import tracing
 from bot.errors import SealBroken, SlackRateLimited, SlackRejected
 from bot.lifecycle import request_id
 from bot.metrics import SEALS_BROKEN
-from bot.policy.age import MAX_AGE_SECONDS
+from bot.policy import done_by
 from bot.slack import payloads
 from bot.slack.directory import looking_up
 from bot.slack.payloads import REQUEST_ID, InboxItem
@@ -145,7 +145,7 @@ class InboxHandler:
     @staticmethod
     def _after_pause(now: float, item: InboxItem, wait: float) -> float:
         """When Slack lets us go on; or when it is too late for that, and its sender is told so."""
-        too_late = item.said_at + MAX_AGE_SECONDS + 1
+        too_late = done_by(item.said_at) + 1
         return min(now + wait, too_late) if now < too_late else now + wait
 
 

@@ -15,7 +15,7 @@ from bot.errors import AlibabaError, Throttled, UserError
 from bot.execution.reading import STEP_SECONDS, StillReading
 from bot.lifecycle import request_id
 from bot.models import Draft, Request, RequestState
-from bot.policy.age import MAX_AGE_SECONDS
+from bot.policy import done_by
 from bot.slack.lookups import read_shown
 from bot.slack.messages import replies
 from bot.slack.messages.labels import Symbol
@@ -65,7 +65,7 @@ class Submissions:
             # that nobody would count on it any more.
             spread = random.uniform(*_QUOTA_AGAIN_SECONDS)  # noqa: S311 - no secret
             again_at = claim.now + max(error.retry_after or 0.0, spread)
-            if again_at < item.said_at + MAX_AGE_SECONDS:
+            if again_at < done_by(item.said_at):
                 return again_at
             await self._responder.explain(item, error)
         except (UserError, AlibabaError) as error:

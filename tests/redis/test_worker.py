@@ -490,36 +490,18 @@ async def test_an_engine_outlives_its_database() -> None:
     assert run.claims[1].item == "run:after"
 
 
-async def test_whoever_wakes_up_after_its_claim_was_taken_over_is_told_so(db: Database) -> None:
+@pytest.mark.parametrize("away", [False, True], ids=["it ended", "the store was away"])
+async def test_whoever_wakes_up_after_its_claim_was_taken_over_is_told_so(
+    db: Database, *, away: bool
+) -> None:
     """A stopped process that comes back may just have done something late, outside the store."""
     stopped = asyncio.Event()
 
     async def stops_once(_: Claim) -> float | None:
         if len(run.claims) == 1:
             await stopped.wait()
-        return None
-
-    run = Recorded(stops_once)
-    async with playing(db, run=run) as play:
-        await play.wake("run:r-1")
-        await until(lambda: len(run.claims) == 1)
-        set_clock(db, 1031.0)
-        play.worker.wake()
-        await until(lambda: len(run.claims) == 2)
-        stopped.set()
-        await until(lambda: run.lost_claims == ["run:r-1"])
-    assert len(run.claims) == 2
-
-
-async def test_who_was_taken_over_while_the_store_was_away_is_told_so_as_well(
-    db: Database,
-) -> None:
-    stopped = asyncio.Event()
-
-    async def stops_once(_: Claim) -> float | None:
-        if len(run.claims) == 1:
-            await stopped.wait()
-            raise StoreUnavailable("ConnectionError")
+            if away:
+                raise StoreUnavailable("ConnectionError")
         return None
 
     run = Recorded(stops_once)

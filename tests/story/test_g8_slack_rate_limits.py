@@ -205,3 +205,18 @@ async def test_replicas_together_post_no_more_than_slack_allows(
     await asyncio.gather(*(hurried.command(delete_command(route)) for route in routes))
     await hurried.slack.until(lambda: len(hurried.cards()) == len(routes))
     assert not [c for c in hurried.slack.requests if c.method == method and c.status == 429]
+
+
+async def test_replicas_know_of_each_other_whatever_else_the_database_has_spoiled(
+    hurried: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.execution.worker.UPKEEP_SECONDS", 0.1)
+    database = hurried.store.database
+    await database.command("RPUSH", key("packed"), "somebody's")
+    for _ in range(2):
+        await hurried.start_bot()
+
+    async def both() -> bool:
+        return len(await database.command("ZRANGE", key("present"), 0, -1)) == 2
+
+    await until(both)
