@@ -33,7 +33,7 @@ from bot.errors import (
 from bot.metrics import ALARMS, CLAIMS_LOST, STEP_SECONDS, STEPS
 from bot.store import Claim, Work
 from bot.store.reading import AT_ONCE
-from bot.store.work import FAILED, FINISHED, End
+from bot.store.turn import FAILED, FINISHED, Allowed, End
 
 log = structlog.get_logger(__name__)
 
@@ -161,10 +161,7 @@ class Worker:
             turn = await self._work.turn(
                 self._lease,
                 ended=[end for end, _ in ended],
-                room=self._room(),
-                usual_room=self._default_concurrency,
-                each=_A_TURN,
-                most=most,
+                allowed=Allowed(self._room(), self._default_concurrency, _A_TURN, most),
             )
         except BaseException as error:
             # Each of these steps gives its claim back, or leaves it to its lease.

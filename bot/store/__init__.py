@@ -1,6 +1,7 @@
 """Everything that is remembered, in Redis or Valkey; its keys never leave this package.
 
 - `work`      what is due and who has claimed it: the heart of the worker
+- `turn`      how steps are ended and items claimed, in one script
 - `requests`  deletion requests: read, and changed by compare-and-set; the connection queue
 - `records`   how requests are read: one, or many in few round trips
 - `reading`   all that a step may need of a request, at once
@@ -48,8 +49,9 @@ from bot.store.repair import Repair
 from bot.store.replicas import Replicas
 from bot.store.requests import RETENTION_SECONDS, AlreadyOpen, OutOfTime, Requests
 from bot.store.seal import Seals
+from bot.store.turn import Claim
 from bot.store.viewers import Viewers
-from bot.store.work import Claim, Work
+from bot.store.work import Work
 
 
 class Recorded(NamedTuple):

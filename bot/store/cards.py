@@ -14,8 +14,8 @@ from bot.errors import StaleFence, Unreadable
 from bot.models import Request, Value
 from bot.store.client import CHECK_WORK, CLAIMS, DUE, NOW, WAKE, Database, Script, key
 from bot.store.reading import ABOUT, READ_ALL, about, connection_keys, parts
+from bot.store.turn import Claim
 from bot.store.viewers import CHANGES, EVERYBODY, VIEWERS
-from bot.store.work import Claim
 
 SAVE = Script(
     NOW

@@ -13,7 +13,7 @@ from bot.errors import Unreadable
 from bot.models import Value
 from bot.store.cards import DOUBT_SECONDS, save
 from bot.store.client import Database, key
-from bot.store.work import Claim
+from bot.store.turn import Claim
 
 
 class DirectMessage(Value, frozen=True):

@@ -8,7 +8,7 @@ from bot.store.client import CLAIMS, DUE, FENCE, IN_SCRIPTS, REFUSALS, Database,
 from bot.store.limits import ASKED
 from bot.store.records import INDEX, OPEN, UNSIGNED
 from bot.store.replicas import Replicas
-from bot.store.work import STORED
+from bot.store.turn import STORED
 
 OK = "ok"
 WARNING = "warning: "

@@ -8,7 +8,7 @@ Slack, so that a payload that is delivered twice is stored once.
 from bot.errors import SealBroken
 from bot.store.client import CHECK_WORK, CLAIMS, DUE, NOW, WAKE, Database, Script, key
 from bot.store.seal import Seals
-from bot.store.work import SEEN_SECONDS, STORED, Claim
+from bot.store.turn import SEEN_SECONDS, STORED, Claim
 
 _PUT = Script(
     NOW

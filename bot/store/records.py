@@ -10,7 +10,7 @@ from bot.errors import Unreadable
 from bot.models import Request
 from bot.store.client import Database, Script, key
 from bot.store.reading import FIELDS, connection_keys
-from bot.store.work import Claim
+from bot.store.turn import Claim
 
 OPEN = key("open")
 """Which request holds which route, as long as the request is open."""

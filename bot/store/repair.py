@@ -22,8 +22,9 @@ from bot.store.direct import DirectStates
 from bot.store.inbox import Inbox
 from bot.store.records import OPEN
 from bot.store.requests import Requests
+from bot.store.turn import STORED
 from bot.store.viewers import EVERYBODY
-from bot.store.work import STORED, Work
+from bot.store.work import Work
 
 log = structlog.get_logger(__name__)
 

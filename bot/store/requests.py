@@ -30,8 +30,8 @@ from bot.store.reading import connection_keys
 from bot.store.records import INDEX, LATEST, OPEN, UNSIGNED, Records, Stored, decoded
 from bot.store.replicas import Replicas
 from bot.store.seal import Seals
+from bot.store.turn import Claim
 from bot.store.viewers import CHANGES, EVERYBODY, VIEWERS
-from bot.store.work import Claim
 
 RETENTION_SECONDS = 90 * 24 * 3600
 """For how long a finished request is kept, unless the settings say otherwise."""

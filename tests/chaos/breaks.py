@@ -64,7 +64,7 @@ def _fence() -> None:
     commit = "if cmd.fence ~= '' and redis.call('HGET', KEYS[2], 'fence:' .. cmd.item) ~= cmd.fence"
     _rewrite(requests, "_COMMIT", commit, "if false")
     end = "if redis.call('HGET', KEYS[2], 'fence:' .. item) ~= ended.fence then"
-    _rewrite(work, "_TURN", end, "if false then")
+    _rewrite(work, "TURN", end, "if false then")
     save = "if redis.call('HGET', KEYS[1], 'fence:' .. ARGV[1]) ~= ARGV[2] then"
     _rewrite(told, "SAVE", save, "if false then")
 

@@ -42,8 +42,8 @@ from bot.store import AlreadyOpen, CardState, Claim, Database, OutOfTime, Store
 from bot.store.client import DUE, Script, key
 from bot.store.rate_limit import USUAL_SECONDS
 from bot.store.requests import RETENTION_SECONDS
+from bot.store.turn import End
 from bot.store.viewers import CHANGES, EVERYBODY
-from bot.store.work import End
 
 OTHER = a_route("10.9.0.0/24")
 

@@ -30,7 +30,7 @@ from bot.store import Claim, Database, Store
 from bot.store.audit import verify
 from bot.store.client import CLAIMS, DUE, TAG, Script, key
 from bot.store.health import OK, Health
-from bot.store.work import FAILED, FINISHED, GIVEN_BACK, End
+from bot.store.turn import FAILED, FINISHED, GIVEN_BACK, End
 
 SOURCE = "\n".join(
     file.read_text() for file in sorted(Path(str(package.__file__)).parent.glob("*.py"))

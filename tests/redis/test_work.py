@@ -17,7 +17,8 @@ from bot.errors import StaleFence, StoreUnavailable
 from bot.store import Claim, Database, Work
 from bot.store.client import CLAIMS, Script
 from bot.store.connect import connect
-from bot.store.work import End, Idle
+from bot.store.turn import Allowed, End
+from bot.store.work import Idle
 
 
 async def test_nothing_planned_is_idle_without_a_time(work: Work) -> None:
@@ -234,10 +235,12 @@ async def test_a_turn_begins_no_more_than_there_is_room_for(work: Work) -> None:
     for n in range(12):
         await work.wake(f"home:{n:02}")
         await work.wake(f"run:{n:02}")
-    turn = await work.turn(30, room={"home": 2})
+    turn = await work.turn(30, allowed=Allowed({"home": 2}))
     kinds = [c.kind for c in turn.claims]
     assert (kinds.count("home"), kinds.count("run"), turn.wait) == (2, 6, 0.0)
-    assert [c.kind for c in (await work.turn(30, room={"home": 0}, most=16)).claims] == ["run"] * 6
+    assert [
+        c.kind for c in (await work.turn(30, allowed=Allowed({"home": 0}, most=16))).claims
+    ] == ["run"] * 6
 
 
 async def test_of_a_kind_that_a_turn_begins_one_of_the_next_turn_is_wanted_for_others_alone(
@@ -245,12 +248,12 @@ async def test_of_a_kind_that_a_turn_begins_one_of_the_next_turn_is_wanted_for_o
 ) -> None:
     for item in ("tell:a", "tell:b", "run:a"):
         await work.wake(item)
-    first = await work.turn(30, each={"tell": 1})
+    first = await work.turn(30, allowed=Allowed(each={"tell": 1}))
     assert ([c.item for c in first.claims], first.wait) == (["run:a", "tell:a"], 0.0)
-    second = await work.turn(30, each={"tell": 1})
+    second = await work.turn(30, allowed=Allowed(each={"tell": 1}))
     assert ([c.item for c in second.claims], second.wait) == (["tell:b"], 30.0)
     await work.wake("tell:c")
-    full = await work.turn(30, room={"tell": 0}, each={"tell": 1})
+    full = await work.turn(30, allowed=Allowed({"tell": 0}, each={"tell": 1}))
     assert (full.claims, full.wait) == ([], 30.0)
 
 
@@ -337,7 +340,7 @@ async def test_a_turn_that_comes_late_claims_nothing_for_nobody(db: Database) ->
     failing.sends_lost = 1
     with pytest.raises(StoreUnavailable):
         await work.turn(30)
-    assert not (await work.turn(30, most=0)).claims
+    assert not (await work.turn(30, allowed=Allowed(most=0))).claims
     await failing.held[0]()
     assert (await claimed(work)).item == "run:r-1"
 

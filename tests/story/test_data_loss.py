@@ -24,7 +24,7 @@ from bot.slack.messages.buttons import APPROVE
 from bot.store import Store, Work
 from bot.store.audit import AUDIT, AUDIT_CUT, AUDIT_HEAD, STORE
 from bot.store.client import DUE, FENCE, key
-from bot.store.work import STORED
+from bot.store.turn import STORED
 
 SLOW = Pace(delay=0.05, seconds=600.0)
 
